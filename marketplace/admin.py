@@ -1,0 +1,178 @@
+"""The administrator's tables of the ground floor. Nothing is deleted here; the ledger and the outbox are only read.
+
+What an administrator must not learn stays out: password hashes, one-time links, messages about unopened proposals,
+payloads of the ledger. Sign-in goes through the site's own page, with its limits on attempts.
+"""
+
+from datetime import UTC
+
+from allauth.account import admin as allauth_admin  # noqa: F401 - imported first: it registers what is taken away below
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import admin as auth_admin  # noqa: F401 - same reason
+from django.contrib.auth.models import Group
+from django.db.models import Max, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketplace import clock, ledger
+from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
+
+# Rights come from memberships, not from groups; addresses belong to their owners, who confirm them.
+admin.site.unregister([Group, EmailAddress])
+admin.site.login = secure_admin_login(admin.site.login)
+
+RIGHTS = ("is_active", "is_auditor", "is_staff")
+
+
+class Kept(admin.ModelAdmin):
+    """Rows are never deleted, and never acted upon in bulk."""
+
+    actions = None
+    show_full_result_count = False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class ReadOnly(Kept):
+    """Rows are looked at."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+class UserForm(forms.ModelForm):
+    """Rights, name and language. One active administrator always remains."""
+
+    class Meta:
+        model = User
+        fields = ["name", "language", *RIGHTS]
+
+    def clean_name(self):
+        name = self.cleaned_data["name"].strip()
+        if not name:
+            raise forms.ValidationError(_("Ce champ est obligatoire."))
+        return name
+
+    def clean(self):
+        data = super().clean()
+        stays = data.get("is_staff") and data.get("is_active")
+        if not stays:
+            # Locked, so that two administrators cannot remove each other at once.
+            administrators = User.objects.select_for_update().filter(is_staff=True, is_active=True)
+            if {person.pk for person in administrators} == {self.instance.pk}:
+                message = _("C’est la dernière personne qui administre la plateforme : elle doit le rester.")
+                self.add_error("is_active" if data.get("is_staff") else "is_staff", message)
+        return data
+
+
+@admin.register(User)
+class UserAdmin(Kept):
+    """People sign up by themselves; rights are given and taken here, with a trace in the ledger."""
+
+    form = UserForm
+    fields = ["email", "confirmed", "name", "language", *RIGHTS, "public_id", "date_joined", "last_login"]
+    readonly_fields = ["email", "confirmed", "public_id", "date_joined", "last_login"]
+    list_display = ["email", "name", *RIGHTS]
+    list_filter = [*RIGHTS, "language"]
+    search_fields = ["email", "name"]
+    ordering = ["email"]
+
+    def has_add_permission(self, request):
+        return False
+
+    @admin.display(description=gettext_lazy("adresse confirmée"), boolean=True)
+    def confirmed(self, obj):
+        return EmailAddress.objects.filter(user=obj, email=obj.email, verified=True).exists()
+
+    def save_model(self, request, obj, form, change):
+        obj.is_superuser = obj.is_staff  # one right: to administer
+        super().save_model(request, obj, form, change)
+        changed = {name: getattr(obj, name) for name in RIGHTS if name in form.changed_data}
+        if changed:
+            ledger.record("person.rights", f"person:{obj.public_id}", by=request.user, at=clock.now(), **changed)
+
+
+class TermsForm(forms.ModelForm):
+    """A new version. The texts that people accepted are never edited."""
+
+    class Meta:
+        model = Terms
+        fields = ["kind", "in_force_at", "text_fr", "text_en"]
+
+    def clean_in_force_at(self):
+        instant = self.cleaned_data["in_force_at"]
+        if instant < clock.now():
+            raise forms.ValidationError(_("Des conditions ne peuvent pas s’appliquer avant d’exister."))
+        return instant
+
+    def clean(self):
+        data = super().clean()
+        for field in ("text_fr", "text_en"):
+            if field in data and not data[field].strip():
+                self.add_error(field, _("Ce champ est obligatoire."))
+        return data
+
+
+@admin.register(Terms)
+class TermsAdmin(Kept):
+    form = TermsForm
+    list_display = ["kind", "version", "in_force_at"]
+    list_filter = ["kind"]
+    ordering = ["kind", "-version"]
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        last = Terms.objects.filter(kind=obj.kind).aggregate(last=Max("version"))["last"] or 0
+        obj.version = last + 1
+        super().save_model(request, obj, form, change)
+        since = ledger.instant(obj.in_force_at.astimezone(UTC))
+        subject = f"terms:{obj.kind}-{obj.version}"
+        ledger.record("terms.add", subject, by=request.user, at=clock.now(), in_force_at=since)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnly):
+    """What everybody sees, and who acted; neither sealed acts, nor numbers that would count them, nor payloads."""
+
+    list_display = ["at", "action", "actor", "subject", "hash"]
+    search_fields = ["action"]
+    search_help_text = gettext_lazy("Action, personne, objet ou empreinte, en entier.")
+    ordering = ["-seq"]
+    exclude = ["seq"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).public()
+
+    def get_search_results(self, request, queryset, search_term):
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return queryset.filter(Q(action=term) | Q(actor=term) | Q(subject=term) | Q(hash=term)), False
+
+
+@admin.register(OutgoingEmail)
+class OutgoingEmailAdmin(ReadOnly):
+    """What was sent to whom, except what concerns an unopened proposal; never a one-time link."""
+
+    list_display = ["created_at", "address", "subject", "sent_at", "attempts", "last_error", "held"]
+    list_filter = ["held", "language"]
+    search_fields = ["address", "subject"]
+    ordering = ["-created_at", "-pk"]
+    fields = ["address", "language", "template", "subject", "text", "created_at", "sent_at", "attempts", "last_error"]
+    readonly_fields = ["text"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(confidential=False).defer("body")
+
+    @admin.display(description=gettext_lazy("texte"))
+    def text(self, obj):
+        return _("(masqué : il contient un lien personnel)") if obj.secret else obj.body

@@ -1,0 +1,61 @@
+"""Public pages, answered from memory to visitors without a session, and never stale after an act.
+
+The key holds the last public number of the ledger: any act on anything public makes new keys, so that a page never
+shows a state that has changed. What only time changes (« ferme dans 2 heures ») is at most `SECONDS` old, and never
+crosses a closing instant: `public_page` views say until when they hold.
+"""
+
+import hashlib
+from functools import wraps
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpResponse
+
+from marketplace import ledger
+
+SECONDS = 15
+
+
+def public_page(view):
+    """Mark a view whose GET answer is the same for every visitor. It may set `response.holds_seconds` (< SECONDS)."""
+
+    @wraps(view)
+    def marked(request, *args, **kwargs):
+        response = view(request, *args, **kwargs)
+        response.public_page = True
+        return response
+
+    return marked
+
+
+class PublicPageCache:
+    """First middleware that may answer: before sessions, languages and views."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        visitor = settings.SESSION_COOKIE_NAME not in request.COOKIES and "messages" not in request.COOKIES
+        if request.method != "GET" or not visitor or request.headers.get("HX-Request"):
+            return self.get_response(request)
+        key = self._key(request)
+        kept = cache.get(key)
+        if kept is not None:
+            body, content_type, headers = kept
+            return HttpResponse(body, content_type=content_type, headers=headers)
+        response = self.get_response(request)
+        cacheable = response.status_code == 200 and getattr(response, "public_page", False) and not response.cookies
+        seconds = min(SECONDS, getattr(response, "holds_seconds", SECONDS))
+        if cacheable and seconds > 0 and not response.streaming:
+            headers = {name: value for name, value in response.items() if name.lower() != "content-type"}
+            cache.set(key, (response.content, response["Content-Type"], headers), seconds)
+        return response
+
+    def _key(self, request) -> str:
+        # Sealed acts change no public page, and must not empty the cache in the hour before a closing.
+        request.ledger_head = ledger.head()
+        seq = request.ledger_head.seq if request.ledger_head else 0
+        language = request.headers.get("Accept-Language", "")[:20] if request.path == "/" else ""
+        text = f"{request.scheme}|{request.get_host()}|{request.get_full_path()}|{language}|{seq}"
+        return f"page:{hashlib.sha256(text.encode()).hexdigest()}"

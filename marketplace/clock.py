@@ -1,0 +1,68 @@
+"""The clock: the database's, read here and nowhere else.
+
+Deadlines compare against the database server's clock, because several web servers share one database and their own
+clocks drift. `set_to` lets tests, the demo seed and the replay act at chosen instants; production refuses it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import connection, models
+
+_set_to: datetime | None = None
+
+_SQL = {
+    # clock_timestamp(), not now(): now() is when the transaction began, perhaps before it waited for a lock.
+    "postgresql": "SELECT clock_timestamp()",
+    "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
+}
+
+
+def database_now() -> datetime:
+    """The database's own instant, in UTC, whatever `set_to` says."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL[connection.vendor])
+        value = cursor.fetchone()[0]
+    if isinstance(value, str):
+        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
+    return value.astimezone(UTC)
+
+
+def now() -> datetime:
+    """The instant by which acts are decided, in UTC. Read it once, at the edge, and pass it as `at=`."""
+    return _set_to or database_now()
+
+
+class Now(models.Func):
+    """The same instant inside a query: `filter(closes_at__lte=clock.Now())` costs no extra round trip."""
+
+    output_field = models.DateTimeField()
+    function = "clock_timestamp"
+
+    def as_sql(self, compiler, connection, **extra):
+        if _set_to is not None:
+            return models.Value(_set_to, output_field=self.output_field).as_sql(compiler, connection)
+        return super().as_sql(compiler, connection, **extra)
+
+    def as_sqlite(self, compiler, connection, **extra):
+        if _set_to is not None:
+            return models.Value(_set_to, output_field=self.output_field).as_sql(compiler, connection)
+        # Django stores instants as text with six decimals; SQLite's clock has three.
+        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')", []
+
+
+@contextmanager
+def set_to(instant: datetime) -> Iterator[None]:
+    """Act as if it were `instant` (aware). For tests, seed and replay; RuntimeError in production."""
+    global _set_to
+    if settings.PRODUCTION:
+        raise RuntimeError("The clock cannot be set in production.")
+    if instant.tzinfo is None:
+        raise TypeError("The clock takes aware instants only.")
+    before, _set_to = _set_to, instant.astimezone(UTC)
+    try:
+        yield
+    finally:
+        _set_to = before

@@ -1,0 +1,34 @@
+"""What every page needs: navigation, languages, the ledger's head. Lazy, so that a page pays for what it shows."""
+
+from django.conf import settings
+from django.urls import reverse, translate_url
+from django.utils import translation
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+
+def _nav(request) -> list[dict]:
+    entries = [
+        (reverse("opportunities:list"), _("Occasions")),
+        (reverse("proposals:awards"), _("Attributions")),
+        (reverse("pages:how"), _("Comment ça marche")),
+        (reverse("proposals:verify"), _("Vérifier un accusé")),
+    ]
+    return [{"url": url, "label": label, "current": request.path.startswith(url)} for url, label in entries]
+
+
+def _languages(request) -> dict[str, str]:
+    return {code: translate_url(request.get_full_path(), code) for code, _name in settings.LANGUAGES}
+
+
+def site(request) -> dict:
+    """The context of templates/base.html."""
+    return {
+        "site_name": "Développe avec nous",
+        "nav": SimpleLazyObject(lambda: _nav(request)),
+        "language_urls": SimpleLazyObject(lambda: _languages(request)),
+        "LANGUAGE_CODE": translation.get_language(),
+        # Read by the page cache, for visitors: others see the link alone, and pay no query for it.
+        "ledger_head": getattr(request, "ledger_head", None),
+        "contact_email": settings.CONTACT_EMAIL,
+    }

@@ -1,0 +1,18 @@
+"""Path converters: what an address may hold is said in the address, so that nothing odd reaches a query."""
+
+from django.urls import register_converter
+
+
+class Code:
+    """A public number: DAN-2026-0001, AD-7K3F-9Q2M-V5TB. Case is kept: a number in another case is not found."""
+
+    regex = r"[A-Za-z0-9-]{1,24}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Code, "code")

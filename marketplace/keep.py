@@ -1,0 +1,73 @@
+"""What was typed comes back: a long form posted after the session ended is kept, encrypted, through the sign-in.
+
+A view marked `@keeps_typed` is refused to a visitor as any other; what was posted goes into the visitor's session,
+encrypted with a key that is not in the database, and is given back once, on the same address, by `typed_before`.
+"""
+
+import base64
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import resolve, reverse
+from django.urls.exceptions import Resolver404
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import requires_csrf_token
+
+from marketplace import boxes
+
+_SESSION = "typed"
+_MOST = 300_000  # characters, url-encoded: two texts of 10 000 accented characters and room to spare
+
+
+def keeps_typed(view):
+    """Mark a view whose POST must survive the end of a session."""
+    view.keeps_typed = True
+    return view
+
+
+def keep(request: HttpRequest) -> bool:
+    """Keep this POST if its view asks for it; True when kept."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    if request.method != "POST" or not getattr(view, "keeps_typed", False):
+        return False
+    typed = request.POST.copy()
+    typed.pop("csrfmiddlewaretoken", None)
+    text = typed.urlencode()
+    if len(text) > _MOST:
+        return False
+    box = boxes.seal(text.encode(), about=f"typed:{request.path}")
+    request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode()}
+    return True
+
+
+def typed_before(request: HttpRequest) -> QueryDict | None:
+    """What was typed on this address before the session ended, once; None otherwise."""
+    kept = request.session.get(_SESSION)
+    if request.method != "GET" or not kept or kept["path"] != request.path:
+        return None
+    del request.session[_SESSION]
+    text = boxes.open(base64.b64decode(kept["box"]), about=f"typed:{request.path}")
+    messages.info(
+        request, _("Votre session avait pris fin. Voici ce que vous aviez écrit; rien n’est encore enregistré.")
+    )
+    return QueryDict(text.decode())
+
+
+@requires_csrf_token
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form older than the session: give its text back instead of losing it; otherwise explain."""
+    if keep(request):
+        if request.user.is_authenticated:
+            return redirect(request.path)
+        return redirect(f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': request.path})}")
+    context = {
+        "title": _("Cette page était ouverte depuis trop longtemps"),
+        "message": _("Rechargez-la, puis recommencez. Rien n’a été enregistré."),
+    }
+    return render(request, "error.html", context, status=403)

@@ -1,0 +1,157 @@
+"""The ledger: an append-only, hash-chained record of every act, written in the act's own transaction.
+
+An entry's `digest` commits to a canonical payload kept beside it, salted, so that personal data can be erased and the
+chain stays valid. Acts on unopened proposals are recorded as `sealed`, without actor or subject: their payload says
+which act it was, and is shown only after the opening. Proposals' content never enters the ledger, digests only.
+"""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import Q
+
+from marketplace import clock
+
+GENESIS = "0" * 64
+_LOCK = 0x1ED6E2  # one advisory lock for the whole chain: entries are ordered by taking it
+
+
+def canonical(value: dict) -> bytes:
+    """JSON with sorted keys, no spaces, UTF-8: the same bytes for the same value, in any language."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def instant(value: datetime) -> str:
+    """An instant as the ledger writes it: 2026-11-24T19:00:00.000000Z."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class LedgerEntryQuerySet(models.QuerySet):
+    def public(self):
+        """All but the acts on unopened proposals, which nobody may count."""
+        return self.exclude(action="sealed")
+
+
+class LedgerEntry(models.Model):
+    """One link. `at`: the instant the act was decided by; `recorded_at`: the database's clock at writing (both UTC)."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    action = models.CharField(max_length=60)
+    actor = models.CharField(max_length=60)
+    subject = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64)
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = LedgerEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "inscription au registre"
+        verbose_name_plural = "registre"
+        ordering = ["seq"]
+        indexes = [
+            models.Index(fields=["subject", "seq"], name="ledger_subject_seq"),
+            models.Index(fields=["-seq"], condition=~Q(action="sealed"), name="ledger_public"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["previous"], name="ledger_chain_is_a_line"),
+            models.UniqueConstraint(fields=["hash"], name="ledger_hash_unique"),
+            models.CheckConstraint(condition=Q(seq__gte=1), name="ledger_seq_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.action}"
+
+    def chained(self) -> dict:
+        """What `hash` is computed over, as tools/verify.py recomputes it."""
+        return {
+            "seq": self.seq,
+            "at": instant(self.at),
+            "recorded_at": instant(self.recorded_at),
+            "action": self.action,
+            "actor": self.actor,
+            "subject": self.subject,
+            "digest": self.digest,
+            "previous": self.previous,
+        }
+
+
+class LedgerPayloadQuerySet(models.QuerySet):
+    def about(self, subject: str):
+        """Acts on one object, oldest first, sealed ones included: for those entitled to that object only."""
+        return self.filter(subject=subject).select_related("entry").order_by("entry__seq")
+
+
+class LedgerPayload(models.Model):
+    """What an entry's digest commits to: sha256(salt ‖ canonical(body)). Erasable; the chain does not need it."""
+
+    entry = models.OneToOneField(LedgerEntry, primary_key=True, on_delete=models.PROTECT, related_name="payload")
+    subject = models.CharField(max_length=60)
+    action = models.CharField(max_length=60)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=True
+    )
+    body = models.JSONField()
+    salt = models.CharField(max_length=32)
+
+    objects = LedgerPayloadQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "détail d’inscription"
+        verbose_name_plural = "détails d’inscriptions"
+        indexes = [models.Index(fields=["subject", "action"], name="payload_subject_action")]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} {self.action}"
+
+
+def _actor(by) -> str:
+    return "system" if by is None else f"person:{by.public_id}"
+
+
+def record(action: str, subject: str, *, by, at: datetime, sealed: bool = False, **body) -> LedgerEntry:
+    """Append one entry; RuntimeError outside a transaction. `by` is a User or None for the system.
+
+    `body` holds JSON values only, and never a proposal's content.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("The ledger is written in the transaction of the act that it records.")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    # SQLite: the IMMEDIATE transaction already holds the only write lock.
+    last = LedgerEntry.objects.order_by("-seq").values("seq", "hash").first() or {"seq": 0, "hash": GENESIS}
+    actor = _actor(by)
+    content = {"action": action, "actor": actor, "subject": subject, **body}
+    salt = os.urandom(16).hex()
+    entry = LedgerEntry(
+        seq=last["seq"] + 1,
+        at=at,
+        recorded_at=clock.database_now(),
+        action="sealed" if sealed else action,
+        actor="sealed" if sealed else actor,
+        subject="sealed" if sealed else subject,
+        digest=hashlib.sha256(salt.encode() + canonical(content)).hexdigest(),
+        previous=last["hash"],
+    )
+    entry.hash = hashlib.sha256(canonical(entry.chained())).hexdigest()
+    entry.save(force_insert=True)
+    LedgerPayload.objects.create(entry=entry, subject=subject, action=action, actor=by, body=content, salt=salt)
+    return entry
+
+
+def record_refusal(action: str, subject: str, *, by, at: datetime, reason: str) -> None:
+    """Keep a trace of a refused act that matters, in a transaction of its own: the act's was rolled back."""
+    with transaction.atomic():
+        record(f"{action}.refused", subject, by=by, at=at, reason=reason)
+
+
+def head() -> LedgerEntry | None:
+    """The last entry that the public may see, or None before the first."""
+    return LedgerEntry.objects.public().order_by("-seq").first()

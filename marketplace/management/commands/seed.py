@@ -1,0 +1,30 @@
+"""`manage.py seed [--if-empty]`: an occasion at every stage, and accounts to look at them with."""
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from marketplace import clock, mail
+from marketplace.management import people, story
+from opportunities.models import Opportunity
+
+
+class Command(BaseCommand):
+    help = "Remplit une base vide d’occasions de démonstration, à toutes les étapes. Refusé en production."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--if-empty", action="store_true", help="ne fait rien, sans erreur, si la base est remplie")
+
+    def handle(self, *args, if_empty: bool, **options):
+        if settings.PRODUCTION:
+            raise CommandError("Les données de démonstration sont refusées en production.")
+        with mail.held(), transaction.atomic():
+            if Opportunity.objects.exists():
+                if if_empty:
+                    return
+                raise CommandError("La base contient déjà des occasions : rien n’a été écrit.")
+            story.tell(clock.now())
+            count = Opportunity.objects.count()
+        self.stdout.write(f"{count} occasions de démonstration. Comptes :\n\n")
+        for line in people.table():
+            self.stdout.write(line)

@@ -1,0 +1,61 @@
+"""Small middleware: health, private-unless-listed with typed text kept, refusals answered and traced."""
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from marketplace import clock, keep, ledger
+from marketplace.lifecycle import IllegalMove
+
+
+def health(get_response):
+    """/sante answers before every other middleware: no session, no database, no redirect."""
+
+    def middleware(request):
+        if request.path_info == "/sante":
+            return HttpResponse("ok\n", content_type="text/plain")
+        return get_response(request)
+
+    return middleware
+
+
+class PrivateUnlessListed(LoginRequiredMiddleware):
+    """Every view asks for a signed-in person unless it is marked `login_not_required` (tests walk every URL)."""
+
+    def handle_no_permission(self, request, view_func):
+        keep.keep(request)
+        return super().handle_no_permission(request, view_func)
+
+
+class Refusals:
+    """Answers a refused act with 403 or 409 and a next step, and leaves its trace in the ledger.
+
+    The trace is written here, after the act's own transaction was rolled back.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        if not isinstance(exception, PermissionDenied | IllegalMove):
+            return None
+        act = getattr(exception, "act", None)
+        if act and request.user.is_authenticated:
+            action, subject = act
+            reason = type(exception).__name__
+            ledger.record_refusal(action, subject, by=request.user, at=clock.now(), reason=reason)
+        illegal = isinstance(exception, IllegalMove)
+        context = {
+            "title": _("Ce geste n’est plus possible") if illegal else _("Accès refusé"),
+            "message": str(exception) or _("Vous n’avez pas le droit de faire ce geste."),
+            "next_step": _("Rien n’a changé. Revenez à la page précédente pour voir où en est le dossier."),
+            "action_url": reverse("dashboard"),
+            "action_label": _("À faire"),
+        }
+        return render(request, "error.html", context, status=409 if illegal else 403)

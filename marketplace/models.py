@@ -1,0 +1,169 @@
+"""The ground floor's tables: people, terms, outgoing mail, number series. The ledger's are in ledger.py."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.ledger import LedgerEntry, LedgerPayload
+
+__all__ = ["LedgerEntry", "LedgerPayload", "NumberSeries", "OutgoingEmail", "Terms", "TermsAcceptance", "User"]
+
+
+class UserManager(BaseUserManager):
+    """Creates people; the e-mail address is the login, compared without case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields):
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields):
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, email: str):
+        return self.get(email__iexact=email)
+
+
+class User(AbstractUser):
+    """A person. Rights come from memberships (bodies, vendors), `is_auditor`, or `is_staff` (administrator)."""
+
+    username = None
+    first_name = None
+    last_name = None
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(_("adresse courriel"), unique=True)
+    name = models.CharField(_("nom complet"), max_length=100)
+    language = models.CharField(
+        _("langue"), max_length=5, choices=settings.LANGUAGES, default="fr-ca", help_text=_("Celle de vos courriels.")
+    )
+    is_auditor = models.BooleanField(_("vérificatrice ou vérificateur"), default=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("personne")
+        verbose_name_plural = _("personnes")
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_without_case")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+
+class TermsQuerySet(models.QuerySet):
+    def in_force(self, kind: str, *, at):
+        """The text that applies at `at`, or None."""
+        return self.filter(kind=kind, in_force_at__lte=at).order_by("-version").first()
+
+
+class Terms(models.Model):
+    """One version of a text that people accept. Never edited: a change is a new version."""
+
+    class Kind(models.TextChoices):
+        USE = "use", _("Conditions d’utilisation")
+        PROPOSAL = "proposal", _("Conditions de dépôt")
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    version = models.PositiveIntegerField()
+    in_force_at = models.DateTimeField()
+    text_fr = models.TextField()
+    text_en = models.TextField()
+    objects = TermsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("conditions")
+        verbose_name_plural = _("conditions")
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "version"], name="terms_version_unique"),
+            models.CheckConstraint(condition=Q(kind__in=["use", "proposal"]), name="terms_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, version {self.version}"
+
+    @property
+    def text(self) -> str:
+        """Markdown, in the reader's language."""
+        return self.text_en if translation.get_language() == "en" else self.text_fr
+
+
+class TermsAcceptance(models.Model):
+    """Who accepted which version, and when."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="terms_acceptances")
+    terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="acceptances")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("acceptation")
+        constraints = [models.UniqueConstraint(fields=["user", "terms"], name="terms_accepted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.terms}"
+
+
+class OutgoingEmail(models.Model):
+    """The outbox: one row, one recipient, written in the act's transaction and sent after it."""
+
+    to = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="emails")
+    address = models.EmailField()
+    template = models.CharField(max_length=80)
+    language = models.CharField(max_length=5)
+    subject = models.CharField(max_length=250)
+    body = models.TextField()
+    # What is told only to the author of an unopened proposal: hidden from administrators.
+    confidential = models.BooleanField(default=False)
+    # A confirmation or password link: the body is erased once sent.
+    secret = models.BooleanField(default=False)
+    # Demo and replay: kept to be looked at, never sent.
+    held = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("courriel")
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(sent_at=None, held=False), name="email_to_send"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} {self.created_at:%Y-%m-%d}"
+
+
+class NumberSeries(models.Model):
+    """A yearly counter with a row lock: DAN-2026-0001, DAN-2026-0002…"""
+
+    prefix = models.CharField(max_length=10)
+    year = models.PositiveSmallIntegerField()
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["prefix", "year"], name="number_series_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}-{self.year}"
+
+    @classmethod
+    def take(cls, prefix: str, year: int) -> str:
+        """The next number, unique even when asked for twice at once."""
+        with transaction.atomic():
+            series, _created = cls.objects.get_or_create(prefix=prefix, year=year)
+            cls.objects.filter(pk=series.pk).update(last=F("last") + 1)
+            return f"{prefix}-{year}-{cls.objects.values_list('last', flat=True).get(pk=series.pk):04d}"

@@ -1,0 +1,180 @@
+"""Money as a value: integer cents of Canadian dollars, never a float.
+
+Amounts are typed and shown in the reader's language but always kept as ``int`` cents, before taxes unless a
+name says otherwise. A ``float`` anywhere raises ``TypeError``: 0.1 + 0.2 has no place in a contract.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from marketplace.localtime import language
+
+NBSP = "\u00a0"
+MAX_CENTS = 10**15  # ten thousand billion dollars: far over any contract, far under a 64-bit column
+MAX_TYPED = 40  # characters; longer is not an amount
+
+_SPACES = re.compile("[ \u00a0\u2007\u2009\u202f]+")
+_DOLLARS = re.compile(r"^(?P<lead>(?:CA ?)?\$ ?)?(?P<number>.*?)(?P<tail> ?\$(?: ?CAD?)?| ?CAD)?$", re.I | re.S)
+_FRENCH = re.compile(r"(?P<units>[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:[.,](?P<decimals>[0-9]{1,2}))?")
+_ENGLISH = re.compile(r"(?P<units>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<decimals>[0-9]{1,2}))?")
+_LONE_GROUP = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")  # « 1,234 »: thousands for some, decimals for others
+_TOO_PRECISE = re.compile(r"[0-9 ]+[.,][0-9]{3,}")
+
+# (first day, TPS, TVQ) in thousandths of a percent. Both taxes apply to the amount before taxes: since
+# 2013-01-01 the TVQ is no longer computed on the TPS. Sources: Excise Tax Act (R.S.C. 1985, c. E-15), s. 165;
+# Act respecting the Québec sales tax (CQLR, c. T-0.1), s. 16. A new rate is a new line, never an edit.
+RATES: tuple[tuple[date, int, int], ...] = ((date(2013, 1, 1), 5_000, 9_975),)
+_RATE_UNIT = 100_000
+
+
+def check_cents(cents: object) -> int:
+    """Return `cents` when it is a whole number of cents; raise TypeError for a float, a bool or anything else."""
+    if isinstance(cents, bool) or not isinstance(cents, int):
+        raise TypeError(f"money is an int of cents, not {type(cents).__name__}")
+    return cents
+
+
+def parse_cents(text: str) -> int:
+    """Read what a person typed as an amount in dollars and return cents (≥ 0).
+
+    Takes « 64 000 », « 64 000,50 $ », "64000.50", "$64,000.50", with ordinary or fixed spaces.
+    Raises TypeError when `text` is not a str, ValueError (with a sentence for the person) when it is empty, negative,
+    has more than two decimals, or can be read in two ways: « 1,234 » without anything that says which.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"an amount is read from a str, not {type(text).__name__}")
+    typed = _SPACES.sub(" ", text).strip()
+    if not typed:
+        raise ValueError(_("Entrez un montant."))
+    if len(typed) > MAX_TYPED:
+        raise ValueError(_("Ce montant est trop grand."))
+    parts = _DOLLARS.match(typed)
+    lead, number, tail = parts["lead"], parts["number"].strip(), parts["tail"]
+    if number.startswith(("-", "\u2212", "\u2013")) or typed.startswith(("-", "\u2212", "\u2013")):
+        raise ValueError(_("Le montant ne peut pas être négatif."))
+    if lead and tail and "$" in tail:
+        raise ValueError(_("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50."))
+    match = _FRENCH.fullmatch(number)
+    if match is None:
+        match = _ENGLISH.fullmatch(number)
+        # One comma and three digits is English thousands only when the dollar sign comes first, as English writes it.
+        if match and _LONE_GROUP.fullmatch(number) and not lead:
+            match = None
+    if match is None:
+        if _LONE_GROUP.fullmatch(number):
+            raise ValueError(_("Montant ambigu : écrivez « 1 234 » (sans virgule ni point) ou « 1,23 »."))
+        if _TOO_PRECISE.fullmatch(number):
+            raise ValueError(_("Un montant a deux décimales au plus."))
+        raise ValueError(_("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50."))
+    cents = int(re.sub("[ ,]", "", match["units"])) * 100 + int((match["decimals"] or "").ljust(2, "0"))
+    if cents > MAX_CENTS:
+        raise ValueError(_("Ce montant est trop grand."))
+    return cents
+
+
+def format_cents(cents: int, *, exact: bool | None = None, lang: str | None = None) -> str:
+    """Write cents for people: « 64 000 $ », « 45 454,55 $ » (fixed spaces) or "$64,000", "$45,454.55".
+
+    `exact`: True always shows the cents, None only when they are not zero, False rounds half up to the dollar
+    (for statistics, never for a contract). `lang` defaults to the active language. Raises TypeError for a float.
+    """
+    check_cents(cents)
+    sign, absolute = ("\u2212" if cents < 0 else ""), abs(cents)
+    if exact is False:
+        absolute = (absolute + 50) // 100 * 100
+        sign = sign if absolute else ""
+    dollars, rest = divmod(absolute, 100)
+    shown = bool(exact) or (exact is None and rest != 0)
+    if language(lang) == "en":
+        return f"{sign}${dollars:,}" + (f".{rest:02}" if shown else "")
+    return sign + f"{dollars:,}".replace(",", NBSP) + (f",{rest:02}" if shown else "") + NBSP + "$"
+
+
+@dataclass(frozen=True, slots=True)
+class TaxBreakdown:
+    """An amount and its taxes, all in cents: total = before + tps + tvq."""
+
+    before: int
+    tps: int
+    tvq: int
+    total: int
+
+
+def tax_rates(on: date | None = None) -> tuple[int, int]:
+    """(TPS, TVQ) in thousandths of a percent in force `on` that day, or the last known ones when None.
+
+    Raises TypeError for a datetime (its local day must be chosen first), ValueError for a day before the table.
+    """
+    if isinstance(on, datetime):
+        raise TypeError("tax rates follow a local date, not a datetime")
+    for start, tps, tvq in sorted(RATES, reverse=True):
+        if on is None or on >= start:
+            return tps, tvq
+    raise ValueError(f"no tax rates are known for {on.isoformat()}")
+
+
+def taxes(cents: int, *, on: date | None = None) -> TaxBreakdown:
+    """Compute TPS and TVQ on an amount before taxes, each rounded half up to the cent on its own.
+
+    `on` is the local day of the invoice (see `tax_rates`). Raises TypeError for a float, ValueError when negative.
+    """
+    if check_cents(cents) < 0:
+        raise ValueError("taxes are computed on an amount that is not negative")
+    tps, tvq = ((cents * rate + _RATE_UNIT // 2) // _RATE_UNIT for rate in tax_rates(on))
+    return TaxBreakdown(before=cents, tps=tps, tvq=tvq, total=cents + tps + tvq)
+
+
+class MoneyField(forms.CharField):
+    """A form field typed as dollars that cleans to int cents (None when empty and not required).
+
+    `min_cents` and `max_cents` are inclusive bounds. What was typed is shown again as it was when it is refused.
+    """
+
+    def __init__(self, *, min_cents: int | None = None, max_cents: int | None = None, **kwargs):
+        self.min_cents = None if min_cents is None else check_cents(min_cents)
+        self.max_cents = None if max_cents is None else check_cents(max_cents)
+        super().__init__(empty_value=None, **kwargs)
+
+    def widget_attrs(self, widget):
+        return super().widget_attrs(widget) | {"inputmode": "decimal", "autocomplete": "off"}
+
+    def to_python(self, value) -> int | None:
+        """Cents, or None when nothing was typed; raises ValidationError with the sentence of `parse_cents`."""
+        if value is None or value in self.empty_values:
+            return None
+        if not isinstance(value, str):
+            return check_cents(value)
+        if not value.strip():
+            return None
+        try:
+            return parse_cents(value)
+        except ValueError as error:
+            raise ValidationError(str(error), code="invalid") from error
+
+    def validate(self, value) -> None:
+        super().validate(value)
+        if value is None:
+            return
+        if self.min_cents is not None and value < self.min_cents:
+            message = _("Le montant doit être d’au moins %(limit)s.")
+            raise ValidationError(message, code="min_cents", params={"limit": format_cents(self.min_cents)})
+        if self.max_cents is not None and value > self.max_cents:
+            message = _("Le montant ne peut pas dépasser %(limit)s.")
+            raise ValidationError(message, code="max_cents", params={"limit": format_cents(self.max_cents)})
+
+    def prepare_value(self, value):
+        """Typed text as it is; cents as an amount without its dollar sign, in the active language."""
+        if value is None or isinstance(value, str):
+            return value
+        return format_cents(value).replace("$", "").strip() if language() == "fr" else self._english(value)
+
+    @staticmethod
+    def _english(cents: int) -> str:
+        # Without its dollar sign "$1,234" would be ambiguous, so the sign stays when only it tells.
+        text = format_cents(cents, lang="en")
+        return text if "," in text else text.replace("$", "")

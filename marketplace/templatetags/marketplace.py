@@ -1,0 +1,120 @@
+"""Template filters for values: money, time, text, numbers, all in the active language.
+
+`{% load marketplace %}`. None is shown as « – », an empty string as nothing; a float given as money raises TypeError.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from django import template
+
+from marketplace import localtime, markup
+from marketplace.localtime import language
+from marketplace.money import format_cents
+
+register = template.Library()
+NBSP = "\u00a0"
+NOTHING = "–"
+
+
+def _shown(value: object, write: Callable[..., str], *args, **kwargs) -> str:
+    if value is None:
+        return NOTHING
+    return "" if value == "" else write(value, *args, **kwargs)
+
+
+@register.filter
+def money(cents: int | None) -> str:
+    """Cents → « 64 000 $ », with decimals only when they are not zero."""
+    return _shown(cents, format_cents)
+
+
+@register.filter
+def money_exact(cents: int | None) -> str:
+    """Cents → « 64 000,00 $ »."""
+    return _shown(cents, format_cents, exact=True)
+
+
+@register.filter
+def deadline(value: datetime | None) -> str:
+    """« mardi 24 novembre 2026, 14 h 00 (HNE) »."""
+    return _shown(value, localtime.deadline)
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """« 22 novembre 2026, 10 h 02 (HNE) »."""
+    return _shown(value, localtime.moment)
+
+
+@register.filter
+def moment_exact(value: datetime | None) -> str:
+    """« 22 novembre 2026, 10 h 02 min 17,384 s (HNE) »."""
+    return _shown(value, localtime.moment_exact)
+
+
+@register.filter
+def short_moment(value: datetime | None) -> str:
+    """« 24 nov., 14 h »."""
+    return _shown(value, localtime.short)
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """« 22 novembre 2026 », for a date or an aware datetime."""
+    return _shown(value, localtime.day)
+
+
+@register.filter
+def markdown(text: str | None) -> str:
+    """Untrusted Markdown → safe HTML."""
+    return markup.render(text)
+
+
+@register.filter
+def plain(text: str | None) -> str:
+    """Untrusted Markdown → its text (escaped by the template as any other)."""
+    return markup.plain(text)
+
+
+@register.filter
+def digest_groups(value: str | bytes | None) -> str:
+    """A digest in groups of 8 hexadecimal digits, which people can compare: « 1f2e3d4c 5b6a7988 … »."""
+    if value is None:
+        return NOTHING
+    digits = value if isinstance(value, str) else bytes(value).hex()
+    return " ".join(digits[start : start + 8] for start in range(0, len(digits), 8))
+
+
+def _number(value: Decimal, places: int | None) -> str:
+    """A number in the active language; `places` None keeps only the decimals that say something."""
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    if places is not None:
+        number = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    text = f"{number.copy_abs():,f}"
+    if places is None and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if language() == "fr":
+        text = text.replace(",", NBSP).replace(".", ",")
+    return ("\u2212" if number < 0 else "") + text
+
+
+@register.filter
+def decimal_fr(value: Decimal | None, places: int = 2) -> str:
+    """A decimal number with `places` decimals, rounded half up: « 86,88 », in English "86.88"."""
+    return _shown(value, _number, places)
+
+
+@register.filter
+def percent(value: Decimal | None) -> str:
+    """A number already in percent, without useless zeros: « 9,975 % », in English "9.975%"."""
+    if value is None or value == "":
+        return _shown(value, _number)
+    return _number(value, None) + ("%" if language() == "en" else f"{NBSP}%")
+
+
+@register.simple_tag
+def countdown(until: datetime, now: datetime) -> str:
+    """`{% countdown opportunity.closes_at now %}` → « 2 jours 4 heures »."""
+    return localtime.countdown(until, now)

@@ -1,0 +1,110 @@
+"""Files that people send: typed by extension and content, sized, scanned, never written to disk in the clear."""
+
+import hashlib
+import io
+import re
+import socket
+import struct
+import unicodedata
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from django.utils.translation import gettext as _
+
+from marketplace.lifecycle import complain
+
+_ZIP = b"PK\x03\x04"
+# Extension -> (media type, first bytes; None: UTF-8 text)
+TYPES = {
+    "pdf": ("application/pdf", b"%PDF-"),
+    "png": ("image/png", b"\x89PNG\r\n\x1a\n"),
+    "jpg": ("image/jpeg", b"\xff\xd8\xff"),
+    "jpeg": ("image/jpeg", b"\xff\xd8\xff"),
+    "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", _ZIP),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _ZIP),
+    "odt": ("application/vnd.oasis.opendocument.text", _ZIP),
+    "ods": ("application/vnd.oasis.opendocument.spreadsheet", _ZIP),
+    "txt": ("text/plain; charset=utf-8", None),
+    "md": ("text/plain; charset=utf-8", None),
+    "csv": ("text/plain; charset=utf-8", None),
+}
+ACCEPT = ",".join(f".{extension}" for extension in TYPES)
+
+
+class SizedMemoryUploadHandler(FileUploadHandler):
+    """Keeps an upload in memory, and stops keeping it (not reading it) past the largest allowed size."""
+
+    def new_file(self, *args, **kwargs):
+        super().new_file(*args, **kwargs)
+        self._buffer, self._size = io.BytesIO(), 0
+
+    def receive_data_chunk(self, raw_data, start):
+        self._size += len(raw_data)
+        if self._size <= settings.FILE_MAX_BYTES:
+            self._buffer.write(raw_data)
+
+    def file_complete(self, file_size):
+        self._buffer.seek(0)
+        return InMemoryUploadedFile(
+            self._buffer, self.field_name, self.file_name, self.content_type, self._size, self.charset
+        )
+
+
+def clean_name(name: str) -> str:
+    """A name safe in a header, a ZIP and on any system; the extension is kept. « we?rd d%r/bad.csv » → « bad.csv »."""
+    name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    name = re.sub(r"[^\w.() -]", "_", name).strip(" .")
+    stem, dot, extension = name.rpartition(".")
+    if not dot:
+        stem, extension = extension, ""
+    return f"{stem[:200] or 'fichier'}{dot}{extension[:10]}"
+
+
+def checked(upload, *, field: str) -> tuple[bytes, dict]:
+    """(bytes, {name, size, content_type, sha256, scanned}); ValidationError at `field` with what is wrong."""
+    name = clean_name(upload.name)
+    if upload.size > settings.FILE_MAX_BYTES:
+        complain(field, _("« %s » dépasse 10 Mo.") % name)
+    blob = upload.read()
+    if not blob:
+        complain(field, _("« %s » est vide.") % name)
+    stem, _dot, extension = name.rpartition(".")
+    media_type, start = TYPES.get(extension.lower() if stem else "", (None, None))
+    if media_type is None:
+        complain(field, _("« %(name)s » : type non accepté. Types acceptés : %(types)s.") % {
+            "name": name, "types": ", ".join(TYPES)})  # fmt: skip
+    if not (_is_text(blob) if start is None else blob.startswith(start)):
+        complain(field, _("« %s » n’est pas ce que son extension annonce.") % name)
+    scanned = _scan(blob, name, field)
+    return blob, {
+        "name": name,
+        "size": len(blob),
+        "content_type": media_type,
+        "sha256": hashlib.sha256(blob).hexdigest(),
+        "scanned": scanned,
+    }
+
+
+def _is_text(blob: bytes) -> bool:
+    try:
+        return "\x00" not in blob.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+
+
+def _scan(blob: bytes, name: str, field: str) -> bool:
+    """True when clamd found nothing; False when there is no scanner, or it is down: the page says « non analysé »."""
+    if not settings.CLAMD_URL:
+        return False
+    where = urlsplit(settings.CLAMD_URL)
+    try:
+        with socket.create_connection((where.hostname, where.port or 3310), timeout=20) as link:
+            link.sendall(b"zINSTREAM\0" + struct.pack("!I", len(blob)) + blob + struct.pack("!I", 0))
+            answer = link.makefile("rb").read().rstrip(b"\0").decode("utf-8", "replace")
+    except OSError:
+        return False
+    if answer.endswith("FOUND"):
+        complain(field, _("« %s » contient un virus : il n’a pas été conservé.") % name)
+    return answer.endswith("OK")

@@ -1,0 +1,54 @@
+"""Wiring: every route. French public paths; the same under /en/ in English."""
+
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.urls import include, path
+
+from marketplace import views
+from opportunities import urls as opportunities
+from proposals import dashboard
+from proposals import public as occasion_pages
+from proposals import urls as proposals
+
+admin.site.site_header = "Développe avec nous : administration"
+admin.site.site_title = "Administration"
+
+pages = [
+    path("comment-ca-marche/", views.page("how"), name="how"),
+    path("accessibilite/", views.page("accessibility"), name="accessibility"),
+    path("plan-du-site/", views.page("sitemap"), name="sitemap"),
+    path("acces-a-l-information/", views.page("access"), name="access"),
+    path("confidentialite/", views.page("privacy"), name="privacy"),
+    path("a-propos/", views.page("about"), name="about"),
+    path("nous-joindre/", views.page("contact"), name="contact"),
+    path("aide/", views.page("help"), name="help"),
+    path("conditions/", views.terms, name="terms"),
+]
+
+# An occasion's page shows what became of it: it belongs to the higher app, under the lower one's name.
+occasions = [*opportunities.urlpatterns, path("<code:number>/", occasion_pages.detail, name="detail")]
+
+urlpatterns = [
+    path("sante", views.health, name="health"),
+    path("api/workflow", views.workflow, name="workflow"),
+    path(".well-known/dan-cles.json", views.public_keys, name="public_keys"),
+]
+urlpatterns += i18n_patterns(
+    path("", occasion_pages.home, name="home"),
+    path("occasions/", include((occasions, "opportunities"))),
+    path("", include((proposals.urlpatterns, "proposals"))),
+    path("prestataires/", include("vendors.urls")),
+    path("compte/", include("allauth.account.urls")),
+    path("a-faire/", dashboard.dashboard, name="dashboard"),
+    path("mon-profil/", views.profile, name="profile"),
+    path("registre/", views.ledger_page, name="ledger"),
+    path("guide-de-style/", views.styleguide, name="styleguide"),
+    path("", include((pages, "pages"))),
+    path("pilotage/", admin.site.urls),
+    prefix_default_language=False,
+)
+
+handler400 = "marketplace.views.bad_request"
+handler403 = "marketplace.views.forbidden"
+handler404 = "marketplace.views.not_found"
+handler500 = "marketplace.views.server_error"

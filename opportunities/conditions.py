@@ -1,0 +1,166 @@
+"""What must hold before an occasion moves: (opportunity, at) -> None, or ValidationError at the right field.
+
+The docstring's first line is published in /api/workflow.
+"""
+
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from marketplace.calendar import is_business_day
+from marketplace.lifecycle import complain
+from marketplace.localtime import local
+from marketplace.money import format_cents
+from opportunities.enums import AwardMode, UnsuccessfulReason
+
+REQUIRED = ("title", "description", "location", "region", "acceptance_criteria", "contact_name", "contact_email")
+REQUIRED_VALUES = ("budget_cents", "closes_at", "questions_close_at", "assignment_date", "start_date")
+REASON_MAX = 2_000
+
+
+def ceiling_cents(on: date) -> int:
+    """The ceiling (excluded, before taxes) in force on a day: a dated setting."""
+    return max((since, cents) for since, cents in settings.CEILING_CENTS if since <= on)[1]
+
+
+def complete(opportunity, at) -> None:
+    """Every required field is filled, within its limits, and the dates are in order."""
+    problems: dict[str, list[str]] = {}
+
+    def say(field: str, message: str) -> None:
+        problems.setdefault(field, []).append(message)
+
+    missing = _("Ce champ est obligatoire.")
+    for field in REQUIRED:
+        if not getattr(opportunity, field).strip():
+            say(field, missing)
+    for field in REQUIRED_VALUES:
+        if getattr(opportunity, field) is None:
+            say(field, missing)
+    if opportunity.remote_ok and not opportunity.remote_description.strip():
+        say("remote_description", _("Précisez comment se fait le travail à distance."))
+    if not opportunity.skills.exists():
+        say("skills", _("Indiquez au moins une compétence."))
+    _budget(opportunity, at, say)
+    _grid(opportunity, say)
+    _dates(opportunity, at, say)
+    if problems:
+        raise ValidationError(problems)
+
+
+def _budget(opportunity, at, say) -> None:
+    ceiling = ceiling_cents(local(at).date())
+    if opportunity.budget_cents is not None and not 0 < opportunity.budget_cents < ceiling:
+        say("budget_cents", _("Le montant doit être inférieur à %s avant taxes.") % format_cents(ceiling))
+
+
+def _grid(opportunity, say) -> None:
+    criteria = list(opportunity.criteria.all())
+    total = sum(criterion.weight for criterion in criteria)
+    if opportunity.award_mode == AwardMode.PRICE:
+        if criteria:
+            say("criteria", _("Le mode « prix uniquement » n’a pas de grille : retirez les critères."))
+        return
+    least = 3 if opportunity.award_mode == AwardMode.ADJUSTED_PRICE else 1
+    if len(criteria) < least:
+        say("criteria", _("Ce mode demande au moins %d critère(s).") % least)
+    elif total != 100:
+        say("criteria", _("Le total des poids est de %d %% ; il doit être de 100 %%.") % total)
+    if opportunity.award_mode == AwardMode.ADJUSTED_PRICE and opportunity.k_percent is None:
+        say("k_percent", _("Annoncez la valeur de K, de 15 à 30 %."))
+
+
+def _dates(opportunity, at, say) -> None:
+    if opportunity.closes_at is not None:
+        closing = local(opportunity.closes_at).date()
+        if opportunity.closes_at <= at:
+            say("closes_at", _("La date limite est déjà passée."))
+        if not is_business_day(closing):
+            say("closes_at", _("La date limite doit être un jour ouvrable."))
+        if opportunity.assignment_date is not None and opportunity.assignment_date < closing:
+            say("assignment_date", _("L’attribution ne peut pas précéder la date limite de dépôt."))
+        if opportunity.questions_close_at is not None and not (at < opportunity.questions_close_at):
+            say("questions_close_at", _("La date limite des questions est déjà passée."))
+        if opportunity.questions_close_at is not None and opportunity.questions_close_at > opportunity.closes_at:
+            say("questions_close_at", _("Les questions doivent se terminer avant la date limite de dépôt."))
+
+
+def long_enough(opportunity, at) -> None:
+    """The publication period is long enough, or its shortness has a recorded reason."""
+    shortest = local(at).date() + timedelta(days=settings.MINIMUM_PUBLICATION_DAYS)
+    if local(opportunity.closes_at).date() < shortest and not opportunity.short_period_reason.strip():
+        complain(
+            "short_period_reason",
+            _("Moins de %d jours pour déposer : inscrivez le motif, qui sera public.")
+            % settings.MINIMUM_PUBLICATION_DAYS,
+        )
+
+
+def not_closed_yet(opportunity, at) -> None:
+    """The closing instant is still to come."""
+    if at >= opportunity.closes_at:
+        complain(None, _("La date limite de dépôt est passée."))
+
+
+def closed(opportunity, at) -> None:
+    """The closing instant has passed, by the database's clock."""
+    if at < opportunity.closes_at:
+        complain(None, _("La date limite de dépôt n’est pas passée."))
+
+
+def resumed_closing(opportunity, closes_at, at) -> None:
+    """The new closing instant leaves the legal minimum and falls on a business day."""
+    shortest = at + timedelta(days=settings.RESUME_MINIMUM_DAYS)
+    if closes_at is None or closes_at < shortest:
+        complain("closes_at", _("Laissez au moins %d jours après la reprise.") % settings.RESUME_MINIMUM_DAYS)
+    if closes_at < opportunity.closes_at:
+        complain("closes_at", _("Une reprise ne peut pas devancer la date limite annoncée."))
+    if not is_business_day(local(closes_at).date()):
+        complain("closes_at", _("La date limite doit être un jour ouvrable."))
+    if opportunity.assignment_date and opportunity.assignment_date < local(closes_at).date():
+        opportunity.assignment_date = local(closes_at).date()
+        opportunity.start_date = max(opportunity.start_date, opportunity.assignment_date)
+        if opportunity.completion_date:
+            opportunity.completion_date = max(opportunity.completion_date, opportunity.start_date)
+
+
+def all_scored(opportunity, at) -> None:
+    """Every proposal was admitted or rejected, and every admissible one is scored."""
+    waiting = opportunity.proposals.filter(state__in=["opened", "admissible"]).count()
+    if waiting:
+        complain(None, _("Il reste %d proposition(s) à examiner ou à noter.") % waiting)
+    if not opportunity.proposals.filter(state="scored").exists():
+        complain(None, _("Aucune proposition notée : concluez plutôt sans attribution."))
+
+
+def unsuccessful_because(opportunity, code: str, reason: str) -> None:
+    """The stated reason agrees with what was received and decided."""
+    if code not in UnsuccessfulReason.values:
+        complain("code", _("Choisissez un motif."))
+    received = opportunity.proposals.exclude(state__in=["draft", "withdrawn", "submitted"])
+    if code == UnsuccessfulReason.NONE_RECEIVED and received.exists():
+        complain("code", _("Des propositions ont été reçues."))
+    if code == UnsuccessfulReason.NONE_CONFORMING and (
+        not received.exists() or received.exclude(state="rejected").exists()
+    ):
+        complain("code", _("Des propositions ne sont pas rejetées, ou aucune n’a été reçue."))
+    if code == UnsuccessfulReason.OTHER:
+        reason_given(reason)
+
+
+def reversal_requested(opportunity, at) -> None:
+    """An officer asked for the reversal, with a public reason."""
+    if opportunity.reversal_requested_by_id is None:
+        complain(None, _("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
+
+
+def reason_given(reason: str) -> str:
+    """The stripped reason, 1 to 2 000 characters; ValidationError at `reason` otherwise."""
+    reason = (reason or "").strip()
+    if not reason:
+        complain("reason", _("Inscrivez le motif."))
+    if len(reason) > REASON_MAX:
+        complain("reason", _("Le motif dépasse %d caractères.") % REASON_MAX)
+    return reason

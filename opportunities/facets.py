@@ -1,0 +1,236 @@
+"""The filters of the list: read from the address, turned into conditions, counted together.
+
+Values of one group add up (« Montréal ou Laval »); groups narrow each other (« Montréal, à distance »). Beside each
+value stands how many occasions one would see with that value alone in its group, the other groups staying as they are.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.models import BooleanField, Case, CharField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value, When
+from django.http import QueryDict
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.regions import Region
+from marketplace.search import query_words
+from opportunities.enums import State
+from opportunities.models import Opportunity, Skill
+
+OPEN = "ouverte"
+QUERY_MAX = 200
+SKILLS_MAX = 20
+SKILLS_SHOWN = 12
+
+
+class HasWords(Func):
+    """PostgreSQL: every word is in `search_text`; written exactly as the index opportunity_words is."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, words: list[str]):
+        super().__init__(F("search_text"))
+        self.words = words
+
+    def as_sql(self, compiler, connection, **extra):
+        column, _params = compiler.compile(self.source_expressions[0])
+        return f"string_to_array({column}, ' ') @> %s::text[]", [self.words]
+
+
+def with_words(rows: QuerySet, words: list[str]) -> QuerySet:
+    """Occasions whose search text holds every one of these (folded, stemmed) words."""
+    if not words:
+        return rows
+    if connection.vendor == "postgresql":
+        return rows.filter(HasWords(words))
+    for word in words:
+        rows = rows.filter(search_text__contains=f" {word} ")
+    return rows
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of filters. `where`: value -> Q (with the instant for the states); `column`: holds the value as is."""
+
+    param: str
+    legend: object
+    values: dict
+    where: object
+    column: str = ""
+
+    def condition(self, values, at) -> Q:
+        """Any of these values."""
+        if self.column:
+            return Q(**{f"{self.column}__in": list(values)})
+        condition = Q()
+        for value in values:
+            condition |= self.where(value, at)
+        return condition
+
+    def key(self, at):
+        """The expression that says in which value of the group a row falls."""
+        if self.column:
+            return F(self.column)
+        cases = [When(self.where(value, at), then=Value(value)) for value in self.values]
+        return Case(*cases, default=Value(""), output_field=CharField())
+
+
+def _state(value: str, at) -> Q:
+    return {
+        OPEN: Q(state=State.PUBLISHED, closes_at__gt=at),
+        "suspendue": Q(state=State.SUSPENDED),
+        "evaluation": Q(state=State.PUBLISHED, closes_at__lte=at) | Q(state__in=[State.EVALUATION, State.RECOMMENDED]),
+        "attribuee": Q(state=State.AWARDED),
+        "sans-suite": Q(state__in=[State.UNSUCCESSFUL, State.CANCELLED]),
+    }[value]
+
+
+def _amount(value: str, at) -> Q:
+    return {
+        "moins-25000": Q(budget_cents__lt=25_000_00),
+        "25000-50000": Q(budget_cents__range=(25_000_00, 50_000_00)),
+        "plus-50000": Q(budget_cents__gt=50_000_00),
+    }[value]
+
+
+def _licence(value: str, at) -> Q:
+    free = Q(code_licence__in=["MIT", "Apache-2.0"])
+    liliq = Q(code_licence__startswith="LiLiQ")
+    return {"liliq": liliq, "mit-apache": free, "autre": ~free & ~liliq}[value]
+
+
+GROUPS = (
+    Group(
+        "etat",
+        _("État"),
+        {
+            OPEN: _("Ouverte"),
+            "suspendue": _("Suspendue"),
+            "evaluation": _("En évaluation"),
+            "attribuee": _("Attribuée"),
+            "sans-suite": _("Sans suite"),
+        },
+        _state,
+    ),
+    Group("region", _("Région"), dict(Region.choices), None, column="region"),
+    Group(
+        "montant",
+        _("Montant maximal"),
+        {
+            "moins-25000": _("Moins de 25 000 $"),
+            "25000-50000": _("25 000 $ à 50 000 $"),
+            "plus-50000": _("Plus de 50 000 $"),
+        },
+        _amount,
+    ),
+    Group("distance", _("Travail"), {"oui": _("À distance accepté")}, lambda value, at: Q(remote_ok=True)),
+    Group(
+        "licence",
+        _("Licence du code"),
+        {"liliq": "LiLiQ", "mit-apache": _("MIT ou Apache"), "autre": _("Autre ou à convenir")},
+        _licence,
+    ),
+)
+
+
+@dataclass
+class Filters:
+    """What the visitor asks for. Unknown values of the address are left out; they never fail."""
+
+    at: object
+    query: str = ""
+    chosen: dict[str, list[str]] = field(default_factory=dict)
+    skills: list[Skill] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, data: QueryDict, at) -> "Filters":
+        """One query, only when skills are asked for."""
+        query = " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX]
+        chosen = {}
+        for group in GROUPS:
+            asked = set(data.getlist(group.param))
+            chosen[group.param] = [value for value in group.values if value in asked]
+        chosen["etat"] = chosen["etat"] or [OPEN]
+        names = [name[:100].replace("\x00", "") for name in data.getlist("competence")[:SKILLS_MAX]]
+        skills = list(Skill.objects.filter(folded__in=names)) if names else []
+        return cls(at=at, query=query, chosen=chosen, skills=skills)
+
+    @property
+    def only_open(self) -> bool:
+        return self.chosen["etat"] == [OPEN]
+
+    @cached_property
+    def words(self) -> list[str]:
+        return query_words(self.query)
+
+    # --- Rows -------------------------------------------------------------------------------------------------------
+    def by_words(self, rows: QuerySet) -> QuerySet:
+        return with_words(rows, self.words)
+
+    def by_groups(self, rows: QuerySet) -> QuerySet:
+        for group in GROUPS:
+            if self.chosen[group.param]:
+                rows = rows.filter(group.condition(self.chosen[group.param], self.at))
+        return rows
+
+    def by_skills(self, rows: QuerySet) -> QuerySet:
+        if not self.skills:
+            return rows
+        tie = Opportunity.skills.through.objects.filter(opportunity=OuterRef("pk"), skill__in=self.skills)
+        return rows.filter(Exists(tie))
+
+    def rows(self, public: QuerySet) -> QuerySet:
+        """What matches everything, in no order."""
+        return self.by_skills(self.by_groups(self.by_words(public)))
+
+    # --- Counts -----------------------------------------------------------------------------------------------------
+    def counts(self, public: QuerySet) -> tuple[int, dict[str, Counter]]:
+        """(how many match, {group: {value: how many}}), from one aggregate query."""
+        keys = {f"in_{group.param}": group.key(self.at) for group in GROUPS}
+        rows = self.by_skills(self.by_words(public)).order_by().annotate(**keys)
+        total, counts = 0, {group.param: Counter() for group in GROUPS}
+        asked = [set(self.chosen[group.param]) for group in GROUPS]
+        for *values, number in rows.values_list(*keys).annotate(number=Count("pk")):
+            misses = [i for i, value in enumerate(values) if asked[i] and value not in asked[i]]
+            if not misses:
+                total += number
+            for i, group in enumerate(GROUPS):
+                if not misses or misses == [i]:
+                    counts[group.param][values[i]] += number
+        return total, counts
+
+    def skill_counts(self, public: QuerySet) -> list[Skill]:
+        """The skills most asked for among what matches the other groups, the chosen ones first; each with `number`."""
+        rows = self.by_groups(self.by_words(public)).order_by().values("pk")
+        found = list(
+            Skill.objects.filter(opportunities__in=rows)
+            .annotate(
+                number=Count("opportunities"),
+                asked=Case(When(pk__in=[s.pk for s in self.skills], then=Value(1)), default=Value(0)),
+            )
+            .order_by("-asked", "-number", "folded")[: SKILLS_SHOWN + len(self.skills)]
+        )
+        there = {skill.pk for skill in found}
+        for skill in self.skills:
+            if skill.pk not in there:
+                skill.number = 0
+                found.insert(0, skill)
+        return found
+
+    # --- Addresses ----------------------------------------------------------------------------------------------------
+    def pairs(self, without: tuple[str, str] | None = None) -> list[tuple[str, str]]:
+        """The address's parameters, always in the same order and without the defaults; minus one for a chip."""
+        pairs = [("q", self.query)] if self.query else []
+        for group in GROUPS:
+            if group.param != "etat" or not self.only_open:
+                pairs += [(group.param, value) for value in self.chosen[group.param]]
+        pairs += [("competence", skill.folded) for skill in self.skills]
+        return [pair for pair in pairs if pair != without]
+
+    def labels(self) -> list[tuple[tuple[str, str], object]]:
+        """((param, value), what a person reads) for each active filter."""
+        names = {(group.param, value): label for group in GROUPS for value, label in group.values.items()}
+        names |= {("competence", skill.folded): skill.name for skill in self.skills}
+        return [(pair, names.get(pair, _("« %s »") % pair[1])) for pair in self.pairs()]

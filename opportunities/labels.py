@@ -1,0 +1,16 @@
+"""What the public calls an occasion's state: « ouverte » and « en évaluation » depend on the closing instant."""
+
+from django.utils.translation import gettext as _
+
+from opportunities.enums import State
+
+
+def public_badge(opportunity, at) -> dict:
+    """{label, tone} for components/badge.html, as of `at`. The tone "ok" means open to proposals, and nothing else."""
+    state = opportunity.state
+    if state == State.PUBLISHED and opportunity.closes_at > at:
+        return {"label": _("Ouverte"), "tone": "ok"}
+    if state in {State.PUBLISHED, State.EVALUATION, State.RECOMMENDED}:
+        return {"label": _("En évaluation"), "tone": "info"}
+    tones = {State.SUSPENDED: "warn", State.CANCELLED: "bad", State.IN_REVIEW: "info"}
+    return {"label": opportunity.get_state_display(), "tone": tones.get(state, "neutral")}

@@ -1,0 +1,145 @@
+"""Two persons see every notice before the public does: sending, returning, publishing; then adding to it."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from marketplace import clock
+from marketplace.calendar import business_days_between
+from marketplace.lifecycle import IllegalMove
+from marketplace.localtime import local
+from opportunities import conditions, rules, verbs
+from opportunities.editing import missing
+from opportunities.forms import AddendumForm, ReasonForm
+from opportunities.models import Opportunity
+
+_methods = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _found(request: HttpRequest, number: str, at) -> Opportunity:
+    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author", "submitted_by")
+    return get_object_or_404(rows.prefetch_related("skills", "criteria", "attachments"), number=number)
+
+
+def _may(opportunity: Opportunity, action: str, user) -> None:
+    """Refuse the page of an act as the act itself would be; the trace is left for an attempt, not for a look."""
+    method = getattr(type(opportunity), action)
+    if not method.allowed(opportunity, user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if opportunity.state not in method.move.sources:
+        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+
+
+def _put(error: ValidationError, form) -> None:
+    for field, problems in (error.error_dict if hasattr(error, "error_dict") else {None: error.error_list}).items():
+        form.add_error(field if field in form.fields else None, problems)
+
+
+def preview(opportunity: Opportunity, at) -> dict:
+    """Context of opportunities/_preview.html: the notice as the public will read it."""
+    days = None
+    if opportunity.closes_at is not None:
+        today, closing = local(at).date(), local(opportunity.closes_at).date()
+        days = {"calendar": (closing - today).days, "business": business_days_between(today, closing)}
+    return {"opportunity": opportunity, "days": days, "now": at}
+
+
+@never_cache
+@_methods
+def submit_for_review(request: HttpRequest, number: str) -> HttpResponse:
+    """The buyer checks the whole notice, then sends it to the officers of the body."""
+    at = clock.now()
+    opportunity = _found(request, number, at)
+    status = 200
+    if request.method == "POST":
+        try:
+            verbs.submit_for_review(opportunity, by=request.user)
+        except ValidationError:
+            status = 422
+        else:
+            messages.success(
+                request, _("L’occasion %s est envoyée en révision. Les responsables en sont avisés.") % number
+            )
+            return redirect(opportunity)
+    else:
+        _may(opportunity, "submit_for_review", request.user)
+    problems = missing(opportunity, at)
+    warnings = [] if problems else missing(opportunity, at, [conditions.long_enough])
+    context = preview(opportunity, at) | {"problems": problems, "warnings": warnings}
+    return render(request, "opportunities/submit_for_review.html", context, status=status)
+
+
+@never_cache
+@_methods
+def return_to_author(request: HttpRequest, number: str) -> HttpResponse:
+    """An officer sends the notice back with what to change."""
+    at = clock.now()
+    opportunity = _found(request, number, at)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        # Who asks and the state come first: a refusal must not look like a form to correct.
+        if not opportunity.can("return_to_author", request.user) or form.is_valid():
+            try:
+                verbs.return_to_author(opportunity, by=request.user, reason=form.data.get("reason", ""))
+            except ValidationError as error:
+                _put(error, form)
+            else:
+                messages.success(
+                    request, _("L’occasion %s est retournée à l’autrice ou à l’auteur, avec le motif.") % number
+                )
+                return redirect(opportunity)
+    else:
+        _may(opportunity, "return_to_author", request.user)
+    context = {"opportunity": opportunity, "form": form}
+    return render(request, "opportunities/return_to_author.html", context, status=422 if form.is_bound else 200)
+
+
+@never_cache
+@_methods
+def publish(request: HttpRequest, number: str) -> HttpResponse:
+    """An officer who neither wrote nor sent the notice reads all of it, then publishes."""
+    at = clock.now()
+    opportunity = _found(request, number, at)
+    status = 200
+    if request.method == "POST":
+        try:
+            verbs.publish(opportunity, by=request.user)
+        except ValidationError:
+            status = 422
+        else:
+            messages.success(request, _("L’occasion %s est publiée : les prestataires peuvent proposer.") % number)
+            return redirect(opportunity)
+    else:
+        _may(opportunity, "publish", request.user)
+    problems = missing(opportunity, at)
+    if opportunity.closes_at is not None:
+        problems += missing(opportunity, at, [conditions.long_enough])
+    context = preview(opportunity, at) | {"problems": problems}
+    return render(request, "opportunities/publish.html", context, status=status)
+
+
+@never_cache
+@_methods
+def add_addendum(request: HttpRequest, number: str) -> HttpResponse:
+    """Add to a published notice, before its closing instant; what is added stays."""
+    at = clock.now()
+    opportunity = _found(request, number, at)
+    form = AddendumForm(request.POST if request.method == "POST" else None)
+    if not rules.works_there(opportunity, request.user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if not opportunity.accepts_proposals(at=at):
+        raise IllegalMove(_("Un addenda ne peut plus être ajouté."))
+    if request.method == "POST" and form.is_valid():
+        try:
+            addendum = verbs.add_addendum(opportunity, by=request.user, text=form.cleaned_data["text"])
+        except ValidationError as error:
+            _put(error, form)
+        else:
+            messages.success(request, _("L’addenda %d est publié.") % addendum.number)
+            return redirect(opportunity)
+    context = {"opportunity": opportunity, "form": form, "next_number": opportunity.addenda.count() + 1}
+    return render(request, "opportunities/add_addendum.html", context, status=422 if form.is_bound else 200)

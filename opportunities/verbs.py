@@ -1,0 +1,63 @@
+"""Acts on an occasion that also tell people: move, then queue the messages, in one transaction."""
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace import clock, ledger
+from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.localtime import local
+from marketplace.models import NumberSeries
+from opportunities import notifications, rules
+from opportunities.models import Addendum, Opportunity
+
+ADDENDUM_MAX = 5_000
+
+
+def create(*, by, body, at, **fields) -> Opportunity:
+    """A new draft with its number. PermissionDenied unless `by` buys for `body`."""
+    with transaction.atomic():
+        opportunity = Opportunity(body=body, author=by, created_at=at, updated_at=at, **fields)
+        if not rules.is_buyer(opportunity, by):
+            raise PermissionDenied(_("Seules les personnes acheteuses de l’organisme créent une occasion."))
+        opportunity.number = NumberSeries.take("DAN", local(at).year)
+        opportunity.save()
+        ledger.record("opportunity.create", opportunity.ledger_subject(), by=by, at=at, body=body.name)
+    return opportunity
+
+
+def submit_for_review(opportunity: Opportunity, *, by) -> None:
+    with transaction.atomic():
+        opportunity.submit_for_review(by=by)
+        notifications.submitted_for_review(opportunity, at=opportunity.updated_at)
+
+
+def return_to_author(opportunity: Opportunity, *, by, reason: str) -> None:
+    with transaction.atomic():
+        opportunity.return_to_author(by=by, reason=reason)
+        notifications.returned(opportunity, at=clock.now())
+
+
+def publish(opportunity: Opportunity, *, by) -> None:
+    with transaction.atomic():
+        opportunity.publish(by=by)
+        notifications.published(opportunity, at=opportunity.published_at)
+
+
+def add_addendum(opportunity: Opportunity, *, by, text: str) -> Addendum:
+    """Add to a published notice, before its closing instant; the addendum can never be changed."""
+    with transaction.atomic():
+        row = locked(opportunity)
+        at = clock.now()
+        if not rules.works_there(row, by):
+            raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+        if not row.accepts_proposals(at=at):
+            raise IllegalMove(_("Un addenda ne peut plus être ajouté."))
+        text = text.strip()
+        if not text:
+            complain("text", _("Ce champ est obligatoire."))
+        if len(text) > ADDENDUM_MAX:
+            complain("text", _("L’addenda dépasse 5 000 caractères."))
+        addendum = Addendum.objects.create(opportunity=row, number=row.addenda.count() + 1, text=text, by=by, at=at)
+        ledger.record("opportunity.addendum", row.ledger_subject(), by=by, at=at, number=addendum.number, text=text)
+    return addendum

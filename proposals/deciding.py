@@ -1,0 +1,341 @@
+"""Binding acts after the deposit: a page that says what will happen (GET), then the verb (POST).
+
+A stranger gets 404; somebody of the body who may not gets 403; an act that is no longer possible gets 409.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django import forms, urls
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from marketplace import clock
+from marketplace.keep import keeps_typed, typed_before
+from marketplace.lifecycle import IllegalMove, locked
+from marketplace.localtime import local
+from marketplace.money import taxes
+from opportunities import rules as occasion_rules
+from opportunities.models import Opportunity
+from proposals import award
+from proposals.board import board
+from proposals.decision_forms import (
+    AwardForm,
+    ConcludeForm,
+    ConfirmForm,
+    ReasonForm,
+    RecommendForm,
+    ResumeForm,
+    show_at,
+)
+from proposals.evaluating import occasion_for_staff, refuse_if_tied
+from proposals.models import Opening, Proposal, State
+
+
+@dataclass(frozen=True)
+class Page:
+    """The words of templates/proposals/decision.html."""
+
+    title: str
+    lead: str
+    submit: str
+    done: str
+    tone: str = "info"
+    danger: bool = False
+
+
+def gate(opportunity: Opportunity, action: str, user) -> None:
+    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
+    method = getattr(Opportunity, action)
+    if not method.allowed(opportunity, user):
+        if action in {"confirm_award", "reject_recommendation"} and opportunity.recommended_by_id == user.pk:
+            raise PermissionDenied(_("Vous avez fait cette recommandation : une autre personne doit en décider."))
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if opportunity.state not in method.move.sources:
+        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+
+
+def _data(request: HttpRequest):
+    """What was posted, or typed before the session ended; None for a new form."""
+    return request.POST if request.method == "POST" else typed_before(request)
+
+
+def _evaluation(opportunity: Opportunity) -> str:
+    return urls.reverse("proposals:evaluation", args=[opportunity.number])
+
+
+def _decide(
+    request: HttpRequest,
+    number: str,
+    action: str,
+    page: Page,
+    make: Callable[..., forms.Form],
+    verb: Callable[..., None],
+    *,
+    then: Callable[[Opportunity], str] = Opportunity.get_absolute_url,
+) -> HttpResponse:
+    """One act with a small form whose cleaned fields are the verb's arguments."""
+    opportunity = occasion_for_staff(request, number, at=clock.now())
+    form = make(_data(request), opportunity)
+    if request.method == "POST" and form.is_valid():
+        try:
+            verb(opportunity, by=request.user, **form.cleaned_data)
+        except ValidationError as error:
+            show_at(form, error)
+            opportunity = occasion_for_staff(request, number, at=clock.now())
+        else:
+            messages.success(request, page.done)
+            return redirect(then(opportunity))
+    gate(opportunity, action, request.user)
+    return _render(request, opportunity, page, form)
+
+
+def _render(request: HttpRequest, opportunity: Opportunity, page: Page, form, **extra) -> HttpResponse:
+    context = {"opportunity": opportunity, "page": page, "form": form, "back": _evaluation(opportunity)} | extra
+    if not Opening.objects.filter(opportunity=opportunity).exists():
+        context["back"] = opportunity.get_absolute_url()
+    status = 422 if request.method == "POST" else 200
+    return render(request, "proposals/decision.html", context, status=status)
+
+
+# --- The award, by two people ----------------------------------------------------------------------------------------
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def recommend(request: HttpRequest, number: str) -> HttpResponse:
+    """A buyer chooses among the eligible proposals; the first is chosen beforehand."""
+    now = clock.now()
+    opportunity = occasion_for_staff(request, number, at=now)
+    refuse_if_tied(opportunity, request.user)
+    shown = board(opportunity, request.user, at=now)
+    form = RecommendForm(_data(request), lines=shown.eligible)
+    if request.method == "POST" and form.is_valid():
+        chosen = next(
+            p for p in (line.proposal for line in shown.eligible) if str(p.public_id) == form.cleaned_data["proposal"]
+        )
+        try:
+            award.recommend(opportunity, chosen, by=request.user, justification=form.cleaned_data["justification"])
+        except ValidationError as error:
+            show_at(form, error)
+            opportunity = occasion_for_staff(request, number, at=now)
+            shown = board(opportunity, request.user, at=now)
+        else:
+            messages.success(request, _("Recommandation envoyée : une autre personne doit la confirmer."))
+            return redirect(_evaluation(opportunity))
+    gate(opportunity, "recommend", request.user)
+    context = {"opportunity": opportunity, "board": shown, "form": form, "left": len(shown.to_examine + shown.to_score)}
+    return render(request, "proposals/recommend.html", context, status=422 if request.method == "POST" else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def confirm(request: HttpRequest, number: str) -> HttpResponse:
+    """An officer reads what was recommended, by whom, for how much, then confirms with one button."""
+    now = clock.now()
+    opportunity = occasion_for_staff(request, number, at=now)
+    refuse_if_tied(opportunity, request.user)
+    form = AwardForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _confirm(opportunity, by=request.user, seen=form.cleaned_data["recommendation"])
+        except ValidationError as error:
+            show_at(form, error)
+            opportunity = occasion_for_staff(request, number, at=now)
+        else:
+            messages.success(request, _("Attribution confirmée. Tous les prestataires sont prévenus."))
+            return redirect(_evaluation(opportunity))
+    gate(opportunity, "confirm_award", request.user)
+    shown = board(opportunity, request.user, at=now)
+    recommendation = shown.pending
+    row = next(row for row in shown.rows if row.proposal.pk == recommendation.proposal_id)
+    context = {
+        "opportunity": opportunity,
+        "board": shown,
+        "recommendation": recommendation,
+        "row": row,
+        "amount": taxes(row.proposal.opened.price_cents, on=local(now).date()),
+        "form": AwardForm(initial={"recommendation": recommendation.pk}),
+        "failed": form if request.method == "POST" else None,
+        "can_send_back": opportunity.can("reject_recommendation", request.user),
+    }
+    return render(request, "proposals/confirm.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _confirm(opportunity: Opportunity, *, by, seen: int | None) -> None:
+    """Confirm the recommendation that was on the screen; IllegalMove when another has taken its place since."""
+    with transaction.atomic():
+        row = locked(opportunity)
+        pending = award.pending(row)
+        if seen is not None and row.state == "recommended" and pending is not None and pending.pk != seen:
+            raise IllegalMove(_("La recommandation a changé depuis que cette page est ouverte : relisez-la."))
+        award.confirm(opportunity, by=by)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def send_back(request: HttpRequest, number: str) -> HttpResponse:
+    """An officer returns the recommendation with a reason; the evaluation goes on."""
+    page = Page(
+        title=_("Renvoyer à l’évaluation"),
+        lead=_(
+            "La recommandation tombe; les notes restent, et peuvent être corrigées avant une nouvelle recommandation."
+        ),
+        submit=_("Renvoyer à l’évaluation"),
+        done=_("Recommandation renvoyée. La personne qui l’a faite est prévenue."),
+    )
+    help_text = _("La personne qui a recommandé le lira.")
+    make = _reason_form(help_text)
+    return _decide(request, number, "reject_recommendation", page, make, award.send_back, then=_evaluation)
+
+
+def _reason_form(help_text: str) -> Callable[..., ReasonForm]:
+    return lambda data, opportunity: ReasonForm(data, help_text=help_text)
+
+
+# --- The occasion itself ---------------------------------------------------------------------------------------------
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def suspend(request: HttpRequest, number: str) -> HttpResponse:
+    page = Page(
+        title=_("Suspendre l’occasion"),
+        lead=_(
+            "Plus aucun dépôt ni retrait pendant la suspension. Les propositions déposées restent scellées et valides."
+        ),
+        submit=_("Suspendre"),
+        done=_("Occasion suspendue. Les prestataires concernés sont prévenus."),
+        tone="warn",
+    )
+    make = _reason_form(_("Il sera public."))
+    return _decide(request, number, "suspend", page, make, award.suspend)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def resume(request: HttpRequest, number: str) -> HttpResponse:
+    page = Page(
+        title=_("Reprendre l’occasion"),
+        lead=_(
+            "Les dépôts reprennent jusqu’à la nouvelle date limite. Les propositions déjà déposées restent valides."
+        ),
+        submit=_("Reprendre"),
+        done=_("L’occasion est de nouveau ouverte. Les prestataires concernés sont prévenus."),
+    )
+
+    def make(data, opportunity):
+        return ResumeForm(data, initial={"closes_at": opportunity.closes_at})
+
+    return _decide(request, number, "resume", page, make, award.resume)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def cancel(request: HttpRequest, number: str) -> HttpResponse:
+    page = Page(
+        title=_("Annuler l’occasion"),
+        lead=_("C’est définitif. Les propositions qui n’ont pas été ouvertes restent scellées pour toujours."),
+        submit=_("Annuler l’occasion"),
+        done=_("Occasion annulée. Les prestataires concernés sont prévenus."),
+        tone="bad",
+        danger=True,
+    )
+    make = _reason_form(_("Il sera public si l’occasion a été publiée."))
+    return _decide(request, number, "cancel", page, make, award.cancel)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def conclude(request: HttpRequest, number: str) -> HttpResponse:
+    """No award: the reason that agrees with what was received is chosen beforehand."""
+    page = Page(
+        title=_("Conclure sans attribution"),
+        lead=_("L’occasion se termine sans contrat. Le motif est public, et les prestataires sont prévenus."),
+        submit=_("Conclure sans attribution"),
+        done=_("Occasion conclue sans attribution."),
+        tone="warn",
+        danger=True,
+    )
+
+    def make(data, opportunity):
+        received = Proposal.objects.opened().filter(opportunity=opportunity)
+        states = set(received.values_list("state", flat=True))
+        guess = "other" if states - {State.REJECTED} else "none_conforming" if states else "none_received"
+        return ConcludeForm(data, initial={"code": guess})
+
+    return _decide(request, number, "conclude_without_award", page, make, award.conclude)
+
+
+# --- Undoing an award, by two people ---------------------------------------------------------------------------------
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def reverse(request: HttpRequest, number: str) -> HttpResponse:
+    """First an officer asks, with a public reason; then another officer, or an auditor, confirms."""
+    opportunity = occasion_for_staff(request, number, at=clock.now())
+    user = request.user
+    asked = opportunity.reversal_requested_by_id is not None
+    if request.method == "POST":
+        confirming = request.POST.get("step") == "confirm"
+        if not confirming and asked:
+            raise IllegalMove(_("L’annulation est déjà demandée."))
+    else:
+        confirming = asked
+    form = ConfirmForm(_data(request)) if confirming else ReasonForm(_data(request), help_text=_("Il sera public."))
+    if request.method == "POST" and form.is_valid():
+        try:
+            if confirming:
+                award.reverse(opportunity, by=user)
+                done = _(
+                    "Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu."
+                )
+            else:
+                award.request_reversal(opportunity, by=user, reason=form.cleaned_data["reason"])
+                done = _("Annulation demandée : une autre personne doit la confirmer.")
+        except ValidationError as error:
+            show_at(form, error)
+            opportunity = occasion_for_staff(request, number, at=clock.now())
+        else:
+            messages.success(request, done)
+            return redirect(_evaluation(opportunity))
+    return _reversal_page(request, opportunity, form, confirming)
+
+
+def _reversal_page(request: HttpRequest, opportunity: Opportunity, form, confirming: bool) -> HttpResponse:
+    user = request.user
+    if not (occasion_rules.is_officer(opportunity, user) or user.is_auditor):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if opportunity.state != "awarded":
+        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+    if not confirming and not occasion_rules.can_request_reversal(opportunity, user):
+        raise PermissionDenied(_("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
+    page = Page(
+        title=_("Annuler l’attribution") if confirming else _("Demander l’annulation de l’attribution"),
+        lead=_(
+            "L’attribution tombe, toutes les propositions reviennent à l’examen; les deux versions restent publiques."
+        ),
+        submit=_("Confirmer l’annulation") if confirming else _("Demander l’annulation"),
+        done="",
+        tone="bad",
+        danger=True,
+    )
+    standing = opportunity.awards.standing().select_related("proposal__vendor").first()
+    return _render(
+        request,
+        opportunity,
+        page,
+        form,
+        standing=standing,
+        confirming=confirming,
+        # Who asked cannot confirm: the page says so instead of showing a button.
+        own_request=confirming and opportunity.reversal_requested_by_id == user.pk,
+    )

@@ -1,0 +1,141 @@
+"""The vendor's forms: draft, dépôt, choice of the vendor, and the public's: a receipt to verify."""
+
+import json
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.money import MoneyField
+from marketplace.uploads import ACCEPT
+from proposals.deposit import TEXT_MAX
+
+RECEIPT_MAX_BYTES = 20_000
+
+
+class SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFilesField(forms.Field):
+    """Any number of uploads, as they came: marketplace.uploads.checked judges each one when it is kept."""
+
+    widget = SeveralFiles
+
+    def clean(self, value) -> list:
+        return [upload for upload in value or [] if upload]
+
+    def bound_data(self, data, initial):
+        return None  # a browser cannot be given a file back
+
+
+class DraftForm(forms.Form):
+    """A draft may be incomplete: only limits are checked. `price` cleans to cents and leaves when it is not asked."""
+
+    text = forms.CharField(
+        label=_("Votre proposition"),
+        max_length=TEXT_MAX,
+        required=False,
+        widget=forms.Textarea({"rows": 18}),
+        help_text=_("Markdown : titres, listes, liens, tableaux. Répondez à chaque critère de la grille."),
+    )
+    comments = forms.CharField(
+        label=_("Commentaires additionnels"),
+        max_length=TEXT_MAX,
+        required=False,
+        widget=forms.Textarea({"rows": 6}),
+    )
+    price = MoneyField(
+        label=_("Votre prix, avant taxes"),
+        required=False,
+        help_text=_("Tout compris, pour tout ce que demande l’avis. Par exemple 48 500 ou 48 500,50."),
+    )
+    files = SeveralFilesField(label=_("Ajouter des fichiers"), required=False, widget=SeveralFiles({"accept": ACCEPT}))
+
+    def __init__(self, *args, opportunity, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not opportunity.asks_price:
+            del self.fields["price"]
+
+    def content(self) -> dict:
+        """The draft's own names: text, comments, and price_cents when it is asked."""
+        kept = {name: self.cleaned_data[name] for name in ("text", "comments")}
+        return kept | ({"price_cents": self.cleaned_data["price"]} if "price" in self.fields else {})
+
+
+class DepositForm(forms.Form):
+    """The two acceptances, and a key that makes a second click harmless."""
+
+    integrity = forms.BooleanField(
+        label=_("Je fais cette déclaration d’intégrité au nom du prestataire"),
+        error_messages={"required": _("La déclaration d’intégrité est obligatoire.")},
+    )
+    accept_terms = forms.BooleanField(
+        label=_("J’accepte les conditions de dépôt"),
+        error_messages={"required": _("Acceptez les conditions de dépôt.")},
+    )
+    key = forms.UUIDField(
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
+            "invalid": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
+        },
+    )
+
+
+class VendorChoiceForm(forms.Form):
+    """Whose proposal it is, among the vendors one acts for that have none yet."""
+
+    vendor = forms.ChoiceField(
+        label=_("Au nom de qui proposez-vous?"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Choisissez un prestataire."),
+            "invalid_choice": _("Choisissez un de vos prestataires."),
+        },
+    )
+
+    def __init__(self, *args, vendors, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["vendor"].choices = [
+            (str(vendor.public_id), f"{vendor.legal_name} ({vendor.get_kind_display()})") for vendor in vendors
+        ]
+        if len(vendors) == 1:
+            self.fields["vendor"].initial = str(vendors[0].public_id)
+            self.fields["vendor"].widget = forms.HiddenInput()
+
+
+class VerifyForm(forms.Form):
+    """A receipt, pasted or sent as a file; cleans to `receipt`, a dict of JSON values of 20 kB at most."""
+
+    text = forms.CharField(
+        label=_("Collez le contenu de l’accusé"),
+        required=False,
+        widget=forms.Textarea({"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+    )
+    file = forms.FileField(
+        label=_("Ou choisissez le fichier signé (JSON)"),
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput({"accept": ".json,application/json"}),
+    )
+
+    def clean(self) -> dict:
+        data = super().clean()
+        upload, text = data.get("file"), data.get("text") or ""
+        field, size = ("file", upload.size) if upload else ("text", len(text.encode("utf-8", "replace")))
+        if size > RECEIPT_MAX_BYTES:
+            self.add_error(field, _("C’est trop long pour un accusé : 20 ko au plus."))
+            return data
+        raw = upload.read() if upload else text.encode("utf-8", "replace")
+        if not raw.strip():
+            self.add_error(field, _("Collez un accusé ou choisissez son fichier."))
+            return data
+        try:
+            # utf-8-sig: some editors add a mark at the start. RecursionError: nested to exhaust the parser.
+            receipt = json.loads(raw.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            receipt = None
+        if not isinstance(receipt, dict):
+            self.add_error(field, _("Ce n’est pas un accusé de dépôt : le texte n’est pas un objet JSON complet."))
+            return data
+        return data | {"receipt": receipt}

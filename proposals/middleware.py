@@ -1,0 +1,25 @@
+"""Any page of a due occasion opens it: the opening needs no background job to be on time."""
+
+import logging
+
+from proposals import opening, sealing
+
+logger = logging.getLogger(__name__)
+
+
+class OpenDueOccasions:
+    """For views that take an occasion's `number`. One cheap query; the opening itself is idempotent."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view_func, view_args, view_kwargs):
+        if "number" not in view_kwargs:
+            return
+        try:
+            opening.open_if_due(view_kwargs["number"])
+        except sealing.KeyUnavailable:  # the page still shows the occasion, closed; operators must act
+            logger.critical("%s cannot be opened: SEAL_KEY_FILE is not the right one.", view_kwargs["number"])

@@ -1,0 +1,117 @@
+"""The ouverture: once, at or after the closing instant by the database's clock, whoever asks first.
+
+A worker's beat asks every few seconds, and any page of a due occasion asks too, so that no job is needed for it to be
+right. The occasion's row lock decides who does it; the others find it done.
+"""
+
+import logging
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from marketplace import clock, ledger
+from opportunities.models import Opportunity
+from proposals import notifications, sealing
+from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey, State
+
+logger = logging.getLogger(__name__)
+
+
+def open_if_due(number: str) -> bool:
+    """Open one occasion if its closing instant has passed; True when this call opened it.
+
+    Raises sealing.KeyUnavailable, then nothing has changed: it can be opened once the right SEAL_KEY_FILE is back.
+    """
+    if not Opportunity.objects.due(at=clock.Now()).filter(number=number).exists():
+        return False
+    with transaction.atomic():
+        opportunity = Opportunity.objects.select_for_update(of=("self",)).get(number=number)
+        # Read again under the lock: another process may have opened it, or an officer moved the closing instant.
+        at = clock.now()
+        if opportunity.state != "published" or at < opportunity.closes_at:
+            return False
+        opportunity.open(by=None)
+        opening = Opening.objects.create(opportunity=opportunity, opened_at=at, closes_at=opportunity.closes_at)
+        proposals = Proposal.objects.filter(opportunity=opportunity, state=State.SUBMITTED)
+        proposals = list(proposals.select_related("vendor").order_by("pk"))
+        key = SealKey.objects.filter(opportunity=opportunity).first()
+        if proposals:  # before any is read: with the wrong key, every one would look altered for ever
+            if key is None:
+                raise sealing.KeyUnavailable(number)
+            sealing.private_key(bytes(key.wrapped_private_key), number)
+        for proposal in proposals:
+            _open(proposal, opening, key, opportunity)
+        opened = opening.proposals.select_related("submission")
+        ledger.record(
+            "opening.minutes",
+            opportunity.ledger_subject(),
+            by=None,
+            at=at,
+            received=len(opened),
+            envelopes=sorted(row.submission.envelope_sha256 for row in opened),
+            unreadable=sorted(row.submission.envelope_sha256 for row in opened if not row.readable),
+        )
+        notifications.opened(opportunity, opening, at=at)
+        return True
+
+
+def open_due() -> int:
+    """Open everything that is due; how many this call opened."""
+    numbers = Opportunity.objects.due(at=clock.Now()).order_by("closes_at", "pk").values_list("number", flat=True)
+    opened = 0
+    for number in list(numbers):
+        try:
+            opened += open_if_due(number)
+        except Exception:  # each has its own transaction: one that fails is tried again later, and stops no other
+            logger.exception("The opening of %s failed.", number)
+    return opened
+
+
+def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity) -> None:
+    """Open the last complete submission; an altered one is reported, and keeps none of the others from opening."""
+    submission = proposal.submissions.latest("version")
+    content, data_key, readable = {}, b"", False
+    try:
+        content, data_key = sealing.unseal(
+            bytes(submission.envelope.content),
+            digest=submission.envelope_sha256,
+            wrapped_private=bytes(key.wrapped_private_key),
+            occasion=opportunity.number,
+            about=submission.about,
+        )
+        for item in content.get("files", []):
+            _file(submission, data_key, item)
+        readable = True
+    except (sealing.CannotOpen, SealedEnvelope.DoesNotExist, FileNotFoundError):
+        content, data_key = {}, b""
+    OpenedProposal.objects.create(
+        proposal=proposal,
+        opening=opening,
+        submission=submission,
+        readable=readable,
+        content=content,
+        price_cents=content.get("price_cents"),
+        data_key=data_key,
+    )
+    proposal.open(by=None)
+
+
+def _file(submission, data_key: bytes, item: dict) -> bytes:
+    from proposals.deposit import sealed_path
+
+    with default_storage.open(sealed_path(item["id"], submission.version)) as file:
+        return sealing.open_file(
+            file.read(),
+            data_key=data_key,
+            envelope=bytes(submission.envelope.content),
+            about=submission.about,
+            name=item["id"],
+        )
+
+
+def read_file(opened: OpenedProposal, file_id: str) -> tuple[dict, bytes] | None:
+    """(description, bytes) of one file of an opened proposal, or None when it has no such file."""
+    for item in opened.content.get("files", []):
+        if item["id"] == file_id:
+            return item, _file(opened.submission, bytes(opened.data_key), item)
+    return None

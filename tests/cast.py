@@ -1,0 +1,171 @@
+"""The people of every test, and occasions at any stage, made through the public verbs."""
+
+import uuid
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from marketplace import clock
+from marketplace.localtime import to_utc
+from marketplace.models import User
+from opportunities import verbs
+from opportunities.models import BodyMembership, Criterion, Opportunity, PublicBody, Skill
+from proposals import award, deposit, drafts, examination, opening
+from proposals.models import Proposal
+from vendors.models import Vendor, VendorMembership
+
+PASSWORD = "Érable-rouge-4821"
+PUBLISHED_AT = datetime.fromisoformat("2026-11-03T14:00:00+00:00")
+CLOSES_AT = datetime.fromisoformat("2026-11-24T19:00:00+00:00")  # mardi 24 novembre 2026, 14 h (HNE)
+
+
+def person(name: str, **fields) -> User:
+    email = f"{name.lower().replace(' ', '.')}@exemple.invalid"
+    return User.objects.create_user(email, PASSWORD, name=name, **fields)
+
+
+def vendor(name: str, owner: User, *, kind: str = "company") -> Vendor:
+    made = Vendor.objects.create(
+        kind=kind, legal_name=name, street="1, rue de l’Essai", city="Rimouski", region="01", postal_code="G5L 1A1",
+        email=owner.email, created_at=PUBLISHED_AT,
+    )  # fmt: skip
+    VendorMembership.objects.create(user=owner, vendor=made, role="owner")
+    return made
+
+
+class Cast:
+    """buyer and officer of one body, vendors, and those who must be kept out."""
+
+    def __init__(self):
+        self.body = PublicBody.objects.create(name="Ville d’Essai", acronym="VE", regime="municipal", region="01")
+        self.other_body = PublicBody.objects.create(name="Régie d’ailleurs", acronym="RA", region="03")
+        self.buyer = self.member("Béatrice Acheteuse", "buyer")
+        self.other_buyer = self.member("Boris Acheteur", "buyer")
+        self.officer = self.member("Odile Responsable", "officer")
+        self.second_officer = self.member("Omar Responsable", "officer")
+        self.outside_buyer = self.member("Bruno Ailleurs", "buyer", self.other_body)
+        self.outside_officer = self.member("Ophélie Ailleurs", "officer", self.other_body)
+        self.auditor = person("Aude Vérificatrice", is_auditor=True)
+        self.administrator = person("Ada Pilote", is_staff=True, is_superuser=True)
+        self.vendor_owner = person("Victor Proposant")
+        self.vendor = vendor("Atelier Boréal inc.", self.vendor_owner)
+        self.vendor_member = person("Marie Membre")
+        VendorMembership.objects.create(user=self.vendor_member, vendor=self.vendor, role="member")
+        self.rival_owner = person("Rita Rivale")
+        self.rival = vendor("Coop Code du Fleuve", self.rival_owner)
+        self.outsider = person("Ulysse Passant")
+
+    def member(self, name: str, role: str, body=None) -> User:
+        user = person(name)
+        BodyMembership.objects.create(user=user, body=body or self.body, role=role)
+        return user
+
+    # --- Occasions at each stage -------------------------------------------------------------------------------------
+    def draft(self, *, at=PUBLISHED_AT, mode="quality_fixed", closes_at=CLOSES_AT, **fields) -> Opportunity:
+        """A complete draft; `fields` replace the defaults."""
+        values = {
+            "title": "Tableau de bord des ponts et routes",
+            "teaser": "Rendre lisibles les limites de charge.",
+            "description": "Chaque printemps, **1 400** limites de charge changent.",
+            "remote_description": "Rencontres à distance.",
+            "location": "Rimouski",
+            "region": "01",
+            "budget_cents": 64_000_00,
+            "acceptance_criteria": "Les tests passent.",
+            "contact_name": "Béatrice Acheteuse",
+            "contact_email": "beatrice@exemple.invalid",
+            "award_mode": mode,
+            "k_percent": 20 if mode == "adjusted_price" else None,
+            "closes_at": closes_at,
+            "questions_close_at": closes_at - timedelta(days=4),
+            "assignment_date": closes_at.date() + timedelta(days=14),
+            "start_date": closes_at.date() + timedelta(days=21),
+        } | fields
+        with clock.set_to(at):
+            opportunity = verbs.create(by=self.buyer, body=self.body, at=at, **values)
+        skill, _created = Skill.objects.get_or_create(folded="python", defaults={"name": "Python"})
+        opportunity.skills.add(skill)
+        grid = {"price": [], "quality_min_price": [60, 40], "adjusted_price": [40, 35, 25], "quality_fixed": [60, 40]}
+        for position, weight in enumerate(grid[mode]):
+            Criterion.objects.create(
+                opportunity=opportunity, position=position, label=f"Critère {position + 1}", weight=weight
+            )
+        return opportunity
+
+    def in_review(self, *, at=PUBLISHED_AT, **fields) -> Opportunity:
+        opportunity = self.draft(at=at, **fields)
+        with clock.set_to(at):
+            verbs.submit_for_review(opportunity, by=self.buyer)
+        return opportunity
+
+    def published(self, *, at=PUBLISHED_AT, **fields) -> Opportunity:
+        opportunity = self.in_review(at=at, **fields)
+        with clock.set_to(at):
+            verbs.publish(opportunity, by=self.officer)
+        return opportunity
+
+    def proposal(self, opportunity, *, vendor=None, by=None, at=PUBLISHED_AT, **content) -> Proposal:
+        """A draft proposal."""
+        vendor = vendor or self.vendor
+        by = by or vendor.memberships.get(role="owner").user
+        made = drafts.start(opportunity, vendor, by=by, at=at)
+        drafts.write(made, at=at, **({"text": "Nous ferons le travail.", "price_cents": 60_000_00} | content))
+        return made
+
+    def submitted(self, opportunity, *, vendor=None, at=PUBLISHED_AT, key=None, **content) -> Proposal:
+        made = self.proposal(opportunity, vendor=vendor, at=at, **content)
+        self.deposit(made, at=at, key=key)
+        return made
+
+    def deposit(self, proposal, *, at=PUBLISHED_AT, key=None, by=None):
+        by = by or proposal.vendor.memberships.get(role="owner").user
+        with clock.set_to(at):
+            return deposit.deposit(
+                proposal, by=by, idempotency_key=key or uuid.uuid4(), integrity=True, accept_terms=True
+            )
+
+    def opened(
+        self, *, proposals=2, at=None, prices=(60_000_00, 55_000_00), **fields
+    ) -> tuple[Opportunity, list[Proposal]]:
+        """An occasion in evaluation, with one opened proposal of the vendor and, if 2, one of the rival."""
+        opportunity = self.published(**fields)
+        vendors = [self.vendor, self.rival][:proposals]
+        made = [self.submitted(opportunity, vendor=v, price_cents=p) for v, p in zip(vendors, prices, strict=False)]
+        with clock.set_to(at or opportunity.closes_at):
+            assert opening.open_if_due(opportunity.number)
+        opportunity = Opportunity.objects.get(pk=opportunity.pk)
+        return opportunity, [Proposal.objects.get(pk=p.pk) for p in made]
+
+    def score(self, proposal, value="80", *, at=CLOSES_AT):
+        with clock.set_to(at):
+            criteria = proposal.opportunity.criteria.all()
+            if criteria:
+                examination.score(proposal, by=self.buyer, values={c.pk: (Decimal(value), "") for c in criteria})
+
+    def admit(self, proposal, *, at=CLOSES_AT):
+        with clock.set_to(at):
+            examination.admit(proposal, by=self.buyer)
+
+    def scored(self, *, values=("90", "80"), **fields) -> tuple[Opportunity, list[Proposal]]:
+        opportunity, proposals = self.opened(**fields)
+        for proposal, value in zip(proposals, values, strict=False):
+            self.admit(proposal)
+            self.score(proposal, value)
+        return opportunity, proposals
+
+    def recommended(self, **fields) -> tuple[Opportunity, list[Proposal]]:
+        opportunity, proposals = self.scored(**fields)
+        with clock.set_to(CLOSES_AT + timedelta(days=1)):
+            first = award.lines(opportunity)[0].proposal
+            award.recommend(opportunity, first, by=self.buyer)
+        return opportunity, proposals
+
+    def awarded(self, **fields) -> tuple[Opportunity, list[Proposal]]:
+        opportunity, proposals = self.recommended(**fields)
+        with clock.set_to(CLOSES_AT + timedelta(days=2)):
+            award.confirm(opportunity, by=self.officer)
+        return opportunity, [Proposal.objects.get(pk=p.pk) for p in proposals]
+
+
+def closing(day: date, hour: int = 14) -> datetime:
+    """A closing instant at a local hour."""
+    return to_utc(datetime(day.year, day.month, day.day, hour))  # noqa: DTZ001 - local by definition

@@ -1,0 +1,88 @@
+"""The cast and the rules of the house: warnings are errors, no network, mails after commit, emptied databases."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.core.cache import cache
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.utils import translation
+
+from marketplace import clock, ledger_triggers
+
+APPEND_ONLY = ["marketplace_ledgerentry", "proposals_submission"]
+# A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
+NOW = datetime(2026, 11, 3, 14, 0, tzinfo=UTC)
+
+
+def pytest_report_header(config):
+    from django.conf import settings
+
+    return f"database: {settings.DATABASES['default']['ENGINE'].rsplit('.', 1)[-1]}"
+
+
+def pytest_collection_modifyitems(items):
+    from django.conf import settings
+
+    if "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
+        skip = pytest.mark.skip(reason="needs PostgreSQL: two connections at once")
+        for item in items:
+            if item.get_closest_marker("postgres"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _settings(settings, tmp_path):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ACCOUNT_RATE_LIMITS = False
+    cache.clear()
+    yield
+    translation.activate(settings.LANGUAGE_CODE)  # a request under /en/ leaves English active in this thread
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _append_only_tables_can_be_emptied():
+    """Transactional tests end by emptying every table; the triggers must refuse everybody else but that.
+
+    For the whole session: a patch of one test would be undone before that test's tables are emptied.
+    """
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def flush_without_triggers(ops, sql_list):
+        for table in APPEND_ONLY:
+            ledger_triggers.remove(ops.connection, table)
+        try:
+            flush(ops, sql_list)
+        finally:
+            for table in APPEND_ONLY:
+                ledger_triggers.install(ops.connection, table)
+        _first_terms()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_without_triggers)
+        yield
+
+
+def _first_terms():
+    """The migration's rows, which emptying took away."""
+    from importlib import import_module
+
+    from django.apps import apps
+
+    import_module("marketplace.migrations.0003_first_terms").add(apps, None)
+
+
+@pytest.fixture
+def now():
+    """The clock stands still at NOW."""
+    with clock.set_to(NOW):
+        yield NOW
+
+
+@pytest.fixture
+def cast(db):
+    """Everybody of a procurement: see tests/cast.py."""
+    from tests.cast import Cast
+
+    return Cast()

@@ -1,0 +1,43 @@
+"""What a vendor does at a browser: read a page, save a draft, check it, deposit it."""
+
+from django.urls import reverse
+
+from proposals import drafts
+from proposals.models import Proposal
+
+PDF = b"%PDF-1.4 un plan"
+
+
+def text_of(response) -> str:
+    return response.content.decode().replace("\u00a0", " ")
+
+
+def url(name: str, proposal, *args) -> str:
+    return reverse(f"proposals:{name}", args=[proposal.public_id, *args])
+
+
+def draft_of(proposal) -> dict:
+    return drafts.read(Proposal.objects.get(pk=proposal.pk))
+
+
+def save(client, proposal, *, files=(), **posted):
+    stamp = Proposal.objects.get(pk=proposal.pk).updated_at.isoformat()
+    values = {"text": "Nous ferons le travail.", "comments": "", "price": "60 000", "stamp": stamp} | posted
+    return client.post(url("edit", proposal), values | {"files": list(files)})
+
+
+def accepted(client, proposal, **changes) -> dict:
+    """What the check page would post, boxes ticked."""
+    page = client.get(url("submit", proposal))
+    key = page.context["form"]["key"].value()
+    return {
+        "key": str(key),
+        "stamp": page.context["stamp"],
+        "terms": str(page.context["terms"].version),
+        "integrity": "on",
+        "accept_terms": "on",
+    } | changes
+
+
+def put(client, proposal, **changes):
+    return client.post(url("submit", proposal), accepted(client, proposal, **changes))

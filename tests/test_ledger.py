@@ -1,0 +1,373 @@
+"""The ledger: append-only by the database, chained, exported, and verified without Django."""
+
+import json
+import random
+from importlib import util
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from marketplace import clock, keys, ledger
+from marketplace.management import ledger_export
+from marketplace.models import LedgerEntry, LedgerPayload
+from proposals import deposit, opening
+from proposals.models import Submission
+from tests.cast import CLOSES_AT, PUBLISHED_AT
+
+VERIFY = Path(__file__).parent.parent / "tools" / "verify.py"
+
+
+def load_verify():
+    """tools/verify.py as a module: it belongs to no package."""
+    spec = util.spec_from_file_location("verify", VERIFY)
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+verify = load_verify()
+
+
+def exported(**options) -> list[bytes]:
+    return list(ledger_export.lines(**options))
+
+
+def first_bad_line(lines: list[bytes], key: str | None = None) -> int | None:
+    """The line that the verifier names, None when all is well."""
+    try:
+        verify.verify_ledger(BytesIO(b"".join(lines)), key)
+    except verify.Bad as bad:
+        return bad.values["line"]
+    return None
+
+
+# --- Append-only -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("model", [LedgerEntry, Submission])
+def test_rows_can_be_neither_changed_nor_deleted_through_the_orm(cast, model):
+    cast.awarded()
+    field = {LedgerEntry: "action", Submission: "receipt_number"}[model]
+    for act in (lambda rows: rows.update(**{field: "forged"}), lambda rows: rows._raw_delete(rows.db)):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            act(model.objects.all())
+    assert not model.objects.filter(**{field: "forged"}).exists()
+
+
+@pytest.mark.parametrize("table", ["marketplace_ledgerentry", "proposals_submission"])
+@pytest.mark.parametrize("sql", ["UPDATE {} SET {} = 'x'", "DELETE FROM {}"])
+def test_rows_can_be_neither_changed_nor_deleted_in_sql(cast, table, sql):
+    cast.awarded()
+    column = "digest" if "ledger" in table else "envelope_sha256"
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.format(table, column))
+
+
+@pytest.mark.postgres
+def test_a_table_cannot_be_truncated(cast):
+    cast.awarded()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # PostgreSQL's own refusal comes first otherwise
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE marketplace_ledgerentry CASCADE")
+
+
+def test_nothing_is_written_outside_a_transaction(transactional_db):
+    with pytest.raises(RuntimeError):
+        ledger.record("x", "y", by=None, at=PUBLISHED_AT)
+    assert not LedgerEntry.objects.exists()
+
+
+def test_an_act_that_fails_leaves_no_entry(cast):
+    before = LedgerEntry.objects.count()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        ledger.record("x", "y", by=None, at=PUBLISHED_AT)
+        _ = 1 / 0
+    assert LedgerEntry.objects.count() == before
+
+
+def test_a_payload_can_be_erased_and_the_chain_still_holds(cast):
+    cast.awarded()
+    LedgerPayload.objects.filter(entry_id=3).delete()
+    assert first_bad_line(exported(with_payloads=True)) is None
+
+
+# --- Chain and export ------------------------------------------------------------------------------------------------
+def test_the_chain_of_a_whole_procurement_is_verified(cast):
+    cast.awarded()
+    lines = exported(with_payloads=True)
+    report = dict(verify.verify_ledger(BytesIO(b"".join(lines)), keys.key_id()))
+    assert report["ledger_ok"] == {"first": 1, "last": LedgerEntry.objects.count()}
+    assert report["payloads"]["count"] == LedgerEntry.objects.count()
+    assert report["head_ok"]["hash"] == ledger.head().hash
+
+
+def test_an_empty_ledger_is_exported_and_verified(db):
+    assert dict(verify.verify_ledger(BytesIO(b"".join(exported())), None)).keys() >= {"ledger_empty"}
+
+
+def test_an_excerpt_says_what_it_does_not_prove(cast):
+    cast.awarded()
+    report = dict(verify.verify_ledger(BytesIO(b"".join(exported(first=4, last=9))), None))
+    assert report["ledger_ok"] == {"first": 4, "last": 9}
+    assert report["excerpt"] == {"before": 3}
+
+
+def test_the_export_reads_the_ledger_by_chunks(cast, monkeypatch):
+    cast.awarded()
+    whole = exported(with_payloads=True)[:-1]
+    monkeypatch.setattr(ledger_export, "CHUNK", 2)
+    assert exported(with_payloads=True)[:-1] == whole
+
+
+def test_command_to_a_file_and_to_standard_output(cast, tmp_path):
+    cast.awarded()
+    call_command("export_ledger", str(tmp_path / "l.jsonl"))
+    out = StringIO()
+    call_command("export_ledger", stdout=out)
+    assert (tmp_path / "l.jsonl").read_text(encoding="utf-8").splitlines()[:-1] == out.getvalue().splitlines()[:-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["l.jsonl"]
+    assert "salt" not in out.getvalue()
+
+
+@pytest.mark.parametrize("bounds", [["--from", "0"], ["--from", "5", "--to", "4"], ["--from", "999999"]])
+def test_command_refuses_impossible_bounds(cast, bounds):
+    with pytest.raises(CommandError):
+        call_command("export_ledger", *bounds, stdout=StringIO())
+
+
+def test_command_says_when_it_cannot_write(db, tmp_path):
+    with pytest.raises(CommandError, match="ne peut pas être écrit"):
+        call_command("export_ledger", str(tmp_path / "absent" / "l.jsonl"))
+
+
+# --- Sealed acts -------------------------------------------------------------------------------------------------
+def test_sealed_acts_tell_nothing_in_an_export_before_the_opening(cast):
+    opportunity = cast.published()
+    before = LedgerEntry.objects.count()
+    proposal = cast.submitted(opportunity)
+    with clock.set_to(PUBLISHED_AT):
+        deposit.withdraw(proposal, by=cast.vendor_owner)
+    cast.deposit(proposal)
+    rows = [json.loads(line) for line in exported(with_payloads=True)[1 + before : -1]]
+    assert len(rows) == 3
+    for row in rows:
+        assert {row["action"], row["actor"], row["subject"]} == {"sealed"}
+        assert not {"salt", "body"} & set(row)
+    text = b"".join(exported(with_payloads=True)).decode()
+    for secret in (str(proposal.public_id), str(cast.vendor_owner.public_id), cast.vendor.legal_name):
+        assert secret not in text
+
+
+def test_sealed_acts_are_told_once_the_proposal_is_opened(cast):
+    cast.opened(proposals=2)
+    rows = [json.loads(line) for line in exported(with_payloads=True)[1:-1]]
+    told = [row["body"]["action"] for row in rows if row["action"] == "sealed"]
+    assert told == ["proposal.submit", "proposal.submit"]
+
+
+def test_a_withdrawn_proposal_stays_sealed_after_the_opening(cast):
+    opportunity = cast.published()
+    gone = cast.submitted(opportunity)
+    with clock.set_to(PUBLISHED_AT):
+        deposit.withdraw(gone, by=cast.vendor_owner)
+    cast.submitted(opportunity, vendor=cast.rival)
+    with clock.set_to(CLOSES_AT):
+        opening.open_due()
+    text = b"".join(exported(with_payloads=True)).decode()
+    assert str(gone.public_id) not in text
+    assert str(cast.vendor_owner.public_id) not in text
+
+
+# --- Alterations -----------------------------------------------------------------------------------------------------
+def _rehashed(row: dict) -> bytes:
+    """What a forger who knows the recipe would write."""
+    row["hash"] = verify.sha256(verify.canonical({name: row[name] for name in verify.CHAINED}))
+    return verify.canonical(row) + b"\n"
+
+
+def _changed(value, dice):
+    if isinstance(value, int):
+        return value + dice.choice([-1, 1, 1000])
+    position = dice.randrange(len(value))
+    return (
+        value[:position] + dice.choice([c for c in "abcdef0123456789" if c != value[position]]) + value[position + 1 :]
+    )
+
+
+def _edit(lines, at, dice):
+    row = json.loads(lines[at])
+    name = dice.choice([*verify.CHAINED, "hash"])
+    row[name] = _changed(row[name], dice)
+    lines[at] = verify.canonical(row) + b"\n"
+    return at
+
+
+def _edit_payload(lines, at, dice):
+    row = json.loads(lines[at])
+    if dice.random() < 0.5:
+        row["salt"] = _changed(row["salt"], dice)
+    else:
+        row["body"]["note"] = "ajout"
+    lines[at] = verify.canonical(row) + b"\n"
+    return at
+
+
+def _forge(lines, at, dice):
+    """A consistent row in place of the true one: what follows no longer follows it."""
+    row = json.loads(lines[at])
+    row["digest"] = verify.sha256(dice.randbytes(8))
+    row.pop("body"), row.pop("salt")
+    lines[at] = _rehashed(row)
+    return at + 1
+
+
+def _one_byte(lines, at, dice):
+    line = lines[at]
+    position = dice.randrange(len(line))
+    lines[at] = line[:position] + bytes([line[position] ^ (1 << dice.randrange(8))]) + line[position + 1 :]
+    return at
+
+
+def _space(lines, at, dice):
+    lines[at] = lines[at].replace(b",", b", ", 1)
+    return at
+
+
+def _delete(lines, at, dice):
+    del lines[at]
+    return at
+
+
+def _insert(lines, at, dice):
+    lines.insert(at, _rehashed(json.loads(lines[dice.randrange(1, at)])) if at > 1 else lines[at + 1])
+    return at
+
+
+def _duplicate(lines, at, dice):
+    lines.insert(at, lines[at])
+    return at + 1
+
+
+def _swap(lines, at, dice):
+    other = dice.randrange(1, len(lines) - 1)
+    while other == at:
+        other = dice.randrange(1, len(lines) - 1)
+    lines[at], lines[other] = lines[other], lines[at]
+    return min(at, other)
+
+
+def _truncate(lines, at, dice):
+    del lines[at:]
+    return at
+
+
+def _cut_mid_line(lines, at, dice):
+    del lines[at + 1 :]
+    lines[at] = lines[at][: dice.randrange(1, len(lines[at]))]
+    return at
+
+
+def _lose_the_middle(lines, at, dice):
+    del lines[at:-1]
+    return at
+
+
+def _not_json(lines, at, dice):
+    lines[at] = dice.choice([b"\n", b"[]\n", b"null\n", b"{\n", b"\xff\n", b"[" * 100_000 + b"\n", b'{"a":NaN}\n'])
+    return at
+
+
+def _extra_field(lines, at, dice):
+    lines[at] = verify.canonical(json.loads(lines[at]) | {"zz": dice.choice(["", 1, None])}) + b"\n"
+    return at
+
+
+def _missing_field(lines, at, dice):
+    row = json.loads(lines[at])
+    del row[dice.choice([*verify.CHAINED, "hash", "salt", "body"])]
+    lines[at] = verify.canonical(row) + b"\n"
+    return at
+
+
+def _wrong_type(lines, at, dice):
+    row = json.loads(lines[at])
+    row[dice.choice([*verify.CHAINED, "hash", "salt"])] = dice.choice([None, True, 1.5, [], {}])
+    lines[at] = verify.canonical(row) + b"\n"
+    return at
+
+
+def _windows_lines(lines, at, dice):
+    lines[at] = lines[at].replace(b"\n", b"\r\n")
+    return at
+
+
+ALTERATIONS = [
+    *(_edit, _edit_payload, _forge, _one_byte, _space, _delete, _insert, _duplicate, _swap, _truncate),
+    *(_cut_mid_line, _lose_the_middle, _not_json, _extra_field, _missing_field, _wrong_type, _windows_lines),
+]
+ROUNDS = 20
+
+
+def test_every_alteration_is_found_and_its_first_bad_row_named(cast):
+    cast.awarded()
+    clean = exported(with_payloads=True)
+    assert first_bad_line(clean) is None
+    dice = random.Random(20261121)
+    seen = 0
+    for alter in ALTERATIONS:
+        for _round in range(ROUNDS):
+            lines = list(clean)
+            at = dice.randrange(1, len(lines) - 1)  # an entry: neither header nor head
+            expected = alter(lines, at, dice) + 1
+            if lines == clean:
+                continue
+            assert first_bad_line(lines) == expected, (alter.__name__, at + 1)
+            seen += 1
+    assert seen >= 300
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda head: head | {"seq": head["seq"] - 1},
+        lambda head: head | {"hash": "0" * 64},
+        lambda head: head | {"at": "2027-01-01T00:00:00.000000Z"},
+        lambda head: head | {"signature": head["signature"][::-1]},
+        lambda head: head | {"note": ""},
+        lambda head: head | {"signature": keys.sign(b"something else")},
+    ],
+)
+def test_a_changed_head_is_found(cast, change):
+    cast.awarded()
+    lines = exported()
+    lines[-1] = verify.canonical(change(json.loads(lines[-1]))) + b"\n"
+    assert first_bad_line(lines) == len(lines)
+
+
+def test_a_changed_header_or_anything_after_the_head_is_found(cast):
+    cast.published()
+    lines = exported()
+    other = "A" * 43 + "="
+    assert first_bad_line([lines[0].replace(keys.key_id().encode(), other.encode()), *lines[1:]], keys.key_id()) == 1
+    assert first_bad_line(lines, other) == 1
+    assert first_bad_line([lines[0].replace(b"/1", b"/2"), *lines[1:]]) == 1
+    assert first_bad_line(lines[1:]) == 1
+    assert first_bad_line([]) == 1
+    assert first_bad_line([*lines, lines[-1]]) == len(lines) + 1
+    assert first_bad_line([*lines, b"\n"]) == len(lines) + 1
+
+
+def test_a_ledger_written_again_from_the_start_fails_on_its_signature(cast):
+    """A forger with the whole file but not the key."""
+    cast.published()
+    rows = [json.loads(line) for line in exported()[1:-1]]
+    previous = ledger.GENESIS
+    for row in rows:
+        row["actor"], row["previous"] = "system", previous
+        row["hash"] = verify.sha256(verify.canonical({name: row[name] for name in verify.CHAINED}))
+        previous = row["hash"]
+    head = json.loads(exported()[-1]) | {"hash": previous}
+    lines = [exported()[0], *(verify.canonical(row) + b"\n" for row in [*rows, head])]
+    assert first_bad_line(lines) == len(lines)

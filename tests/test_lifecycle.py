@@ -1,0 +1,320 @@
+"""Every action × state × person, generated from /api/workflow, through the public verbs."""
+
+import contextlib
+import uuid
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, connection, transaction
+
+from marketplace import clock, lifecycle
+from marketplace.lifecycle import IllegalMove
+from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
+from opportunities import verbs
+from opportunities.models import Opportunity
+from opportunities.models import State as OpportunityState
+from proposals import award, deposit, examination
+from proposals.models import Award, Proposal
+from proposals.models import State as ProposalState
+from tests.cast import CLOSES_AT, PUBLISHED_AT
+
+# product.md, « Lifecycles ». `reexamine` is ours: a mistake is corrected in the open (docs/decisions.md).
+PRODUCT = {
+    "opportunity": [
+        ("submit_for_review", {"draft"}, "in_review", {"buyer"}),
+        ("return_to_author", {"in_review"}, "draft", {"officer"}),
+        ("publish", {"in_review"}, "published", {"officer"}),
+        ("suspend", {"published"}, "suspended", {"officer"}),
+        ("resume", {"suspended"}, "published", {"officer"}),
+        ("open", {"published"}, "evaluation", {"system"}),
+        ("recommend", {"evaluation"}, "recommended", {"buyer"}),
+        ("confirm_award", {"recommended"}, "awarded", {"officer"}),
+        ("reject_recommendation", {"recommended"}, "evaluation", {"officer"}),
+        ("conclude_without_award", {"evaluation"}, "unsuccessful", {"officer"}),
+        ("reverse_award", {"awarded"}, "evaluation", {"officer", "auditor"}),
+        ("cancel", {"in_review", "published", "suspended", "evaluation", "recommended"}, "cancelled", {"officer"}),
+    ],
+    "proposal": [
+        ("submit", {"draft", "submitted", "withdrawn"}, "submitted", {"vendor"}),
+        ("withdraw", {"submitted"}, "withdrawn", {"vendor"}),
+        ("open", {"submitted"}, "opened", {"system"}),
+        ("admit", {"opened"}, "admissible", {"buyer"}),
+        ("reject", {"opened"}, "rejected", {"buyer"}),
+        ("score", {"admissible", "scored"}, "scored", {"buyer"}),
+        ("award", {"scored"}, "awarded", {"officer"}),
+        ("decline", {"scored"}, "not_awarded", {"officer"}),
+        ("reexamine", {"admissible", "scored", "rejected", "awarded", "not_awarded"}, "opened", {"buyer", "system"}),
+    ],
+}
+
+# Who each person is, as /api/workflow names roles, for the cast's body and its vendor's proposal.
+PEOPLE = {
+    "visitor": set(),
+    "buyer": {"buyer"},  # the author
+    "officer": {"officer"},
+    "second_officer": {"officer"},
+    "vendor_owner": {"vendor"},
+    "vendor_member": set(),  # prepares, does not commit the firm
+    "rival_owner": set(),
+    "outside_buyer": set(),
+    "outside_officer": set(),
+    "auditor": {"auditor"},
+    "administrator": set(),
+    "system": {"system"},
+}
+# The officer asked for the reversal: the second person is somebody else.
+NOT_TWICE = {("opportunity", "reverse_award", "officer")}
+REASON = "Motif public"
+
+
+class Undo(Exception):
+    """Ends a cell: what it did is rolled back."""
+
+
+@contextlib.contextmanager
+def cell():
+    with contextlib.suppress(Undo), transaction.atomic():
+        yield
+        raise Undo
+
+
+def somebody(cast, name):
+    return (
+        {"visitor": AnonymousUser(), "system": None}.get(name) if name in ("visitor", "system") else getattr(cast, name)
+    )
+
+
+# --- An object in each state, made once, and each act with all its conditions met ------------------------------------
+def build_opportunity(cast, state):
+    if state == "suspended":
+        made = cast.published()
+        with clock.set_to(PUBLISHED_AT):
+            award.suspend(made, by=cast.officer, reason=REASON)
+    elif state == "awarded":
+        made, _proposals = cast.awarded()
+        with clock.set_to(CLOSES_AT + timedelta(days=3)):
+            award.request_reversal(made, by=cast.officer, reason=REASON)
+    elif state == "unsuccessful":
+        made, _proposals = cast.opened(proposals=0)
+        with clock.set_to(CLOSES_AT):
+            award.conclude(made, by=cast.officer, code="none_received")
+    elif state == "cancelled":
+        made = cast.published()
+        with clock.set_to(PUBLISHED_AT):
+            award.cancel(made, by=cast.officer, reason=REASON)
+    elif state in ("evaluation", "recommended"):
+        made, _proposals = {"evaluation": cast.scored, "recommended": cast.recommended}[state]()
+    else:
+        made = {"draft": cast.draft, "in_review": cast.in_review, "published": cast.published}[state]()
+    return made
+
+
+def act_on_opportunity(opportunity, action, by):
+    late = CLOSES_AT + timedelta(days=14)
+    best = opportunity.proposals.filter(state="scored", vendor__legal_name__startswith="Atelier").first()
+    acts = {
+        "submit_for_review": lambda: verbs.submit_for_review(opportunity, by=by),
+        "return_to_author": lambda: verbs.return_to_author(opportunity, by=by, reason=REASON),
+        "publish": lambda: verbs.publish(opportunity, by=by),
+        "suspend": lambda: award.suspend(opportunity, by=by, reason=REASON),
+        "resume": lambda: award.resume(opportunity, by=by, closes_at=late),
+        "open": lambda: opportunity.open(by=by),
+        "recommend": lambda: award.recommend(opportunity, best, by=by),
+        "confirm_award": lambda: award.confirm(opportunity, by=by),
+        "reject_recommendation": lambda: award.send_back(opportunity, by=by, reason=REASON),
+        "conclude_without_award": lambda: award.conclude(opportunity, by=by, code="other", reason=REASON),
+        "reverse_award": lambda: award.reverse(opportunity, by=by),
+        "cancel": lambda: award.cancel(opportunity, by=by, reason=REASON),
+    }
+    acts[action]()
+
+
+def build_proposal(cast, state):
+    if state in ("draft", "submitted", "withdrawn"):
+        occasion = cast.published()
+        made = cast.proposal(occasion) if state == "draft" else cast.submitted(occasion)
+        if state == "withdrawn":
+            with clock.set_to(PUBLISHED_AT):
+                deposit.withdraw(made, by=cast.vendor_owner)
+    elif state in ("awarded", "not_awarded"):
+        _occasion, pair = cast.awarded(values=("90", "80") if state == "awarded" else ("80", "90"))
+        made = pair[0]
+    elif state == "scored":
+        made = cast.scored()[1][0]
+    else:
+        made = cast.opened()[1][0]
+        if state == "admissible":
+            cast.admit(made)
+        elif state == "rejected":
+            with clock.set_to(CLOSES_AT):
+                examination.reject(made, by=cast.buyer, code="CONF-4", text=REASON)
+    return made
+
+
+def prepare_proposal(cast, proposal, action):
+    """What the act needs around it and no state shows: part of a larger verb, in the same transaction."""
+    occasion = Opportunity.objects.get(pk=proposal.opportunity_id)
+    if action == "open" and proposal.state == "submitted":
+        occasion.open(by=None)
+    elif action in ("award", "decline") and proposal.state == "scored":
+        table = award.lines(occasion)
+        chosen = next(line.proposal for line in table if (line.proposal.pk == proposal.pk) == (action == "award"))
+        made = award.recommend(occasion, chosen, by=cast.buyer, justification=REASON)
+        occasion.confirm_award(by=cast.officer)
+        Award.objects.create(
+            opportunity=occasion, proposal=chosen, recommendation=made, amount_cents=1, confirmed_by=cast.officer,
+            at=clock.now(),
+        )  # fmt: skip
+    elif action == "reexamine" and proposal.state in ("awarded", "not_awarded"):
+        award.request_reversal(occasion, by=cast.officer, reason=REASON)
+        occasion.reverse_award(by=cast.second_officer)
+        Award.objects.filter(opportunity=occasion).update(
+            reversed_at=clock.now(), reversed_by=cast.second_officer, reversal_reason=REASON
+        )
+
+
+def act_on_proposal(proposal, action, by):
+    values = {criterion.pk: (Decimal(75), "") for criterion in proposal.opportunity.criteria.all()}
+    acts = {
+        "submit": lambda: deposit.deposit(
+            proposal, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+        ),
+        "withdraw": lambda: deposit.withdraw(proposal, by=by),
+        "open": lambda: proposal.open(by=by),
+        "admit": lambda: examination.admit(proposal, by=by),
+        "reject": lambda: examination.reject(proposal, by=by, code="CONF-4", text=REASON),
+        "score": lambda: examination.score(proposal, by=by, values=values),
+        "award": lambda: proposal.award(by=by),
+        "decline": lambda: proposal.decline(by=by),
+        "reexamine": lambda: examination.reexamine(proposal, by=by, reason=REASON),
+    }
+    acts[action]()
+
+
+MODELS = {
+    "opportunity": (Opportunity, OpportunityState, build_opportunity, act_on_opportunity),
+    "proposal": (Proposal, ProposalState, build_proposal, act_on_proposal),
+}
+
+
+def instant(model, action, state):
+    """Before closing for what must be before it; at the closing instant for the rest."""
+    early = {"draft", "in_review", "published", "suspended", "submitted", "withdrawn", "cancelled"}
+    opens = action == "open" or (model, action) == ("proposal", "reexamine")
+    return PUBLISHED_AT if state in early and not opens else CLOSES_AT
+
+
+def traces():
+    return LedgerEntry.objects.count(), OutgoingEmail.objects.count()
+
+
+def row(model, pk):
+    return model.objects.filter(pk=pk).values().get()
+
+
+@pytest.fixture
+def workflow(client, db):
+    return client.get("/api/workflow").json()["workflow"]
+
+
+@pytest.mark.parametrize("model", sorted(PRODUCT))
+def test_the_published_lifecycle_is_the_product_page(workflow, model):
+    assert sorted(workflow) == sorted(PRODUCT)
+    published = [(m["action"], set(m["from"]), m["to"], set(m["roles"])) for m in workflow[model]]
+    assert sorted(published, key=str) == sorted(PRODUCT[model], key=str)
+    for move in workflow[model]:
+        assert move["label"] and all(move["conditions"])
+
+
+@pytest.mark.parametrize(("model", "state"), [(m, s) for m in PRODUCT for s in MODELS[m][1].values])
+def test_every_action_by_everybody(cast, workflow, model, state):
+    """Allowed if and only if the table says so; refused acts change nothing, allowed ones are in the ledger once."""
+    manager, _states, build, act = MODELS[model]
+    built = build(cast, state)
+    assert row(manager, built.pk)["state"] == state
+    seen, wrong = Counter(), []
+    for move in workflow[model]:
+        action = move["action"]
+        for person, roles in PEOPLE.items():
+            legal = state in move["from"] and roles & set(move["roles"]) and (model, action, person) not in NOT_TWICE
+            by = somebody(cast, person)
+            with cell(), clock.set_to(instant(model, action, state)):
+                target = manager.objects.get(pk=built.pk)
+                if model == "proposal":
+                    prepare_proposal(cast, target, action)
+                    target = manager.objects.get(pk=built.pk)
+                before, counts = row(manager, built.pk), traces()
+                entries = LedgerPayload.objects.filter(action=f"{model}.{action}", subject=target.ledger_subject())
+                told = entries.count()
+                try:
+                    # A savepoint, as the web door has a transaction of its own.
+                    with transaction.atomic():
+                        act(target, action, by)
+                    outcome = "allowed"
+                except (PermissionDenied, IllegalMove):
+                    outcome = "refused"
+                except ValidationError as error:
+                    outcome = f"invalid: {error}"
+                after = row(manager, built.pk)
+                if outcome == "refused":
+                    fair = not legal and after == before and traces() == counts
+                else:
+                    fair = legal and after["state"] == move["to"] and entries.count() == told + 1
+                    fair = fair and target.state == move["to"]
+                if not fair or outcome not in ("allowed", "refused"):
+                    wrong.append((action, person, bool(legal), outcome, after["state"]))
+            seen[bool(legal)] += 1
+    assert not wrong
+    assert seen.total() == len(PRODUCT[model]) * len(PEOPLE)
+
+
+def test_the_table_has_the_cells_we_think():
+    cells = {model: len(PRODUCT[model]) * len(MODELS[model][1].values) * len(PEOPLE) for model in PRODUCT}
+    assert cells == {"opportunity": 12 * 9 * 12, "proposal": 9 * 9 * 12}
+
+
+@pytest.mark.parametrize("model", sorted(PRODUCT))
+def test_the_button_shows_for_whoever_may(cast, model):
+    """`can` is the rule of the move itself: no page needs a second opinion."""
+    _manager, states, build, _act = MODELS[model]
+    for state in states.values:
+        with cell():
+            built = build(cast, state)
+            shown = {
+                (name, person)
+                for name, _f, _t, _r in PRODUCT[model]
+                for person in PEOPLE
+                if built.can(name, somebody(cast, person))
+            }
+            expected = {
+                (name, person)
+                for name, sources, _to, roles in PRODUCT[model]
+                for person, held in PEOPLE.items()
+                if state in sources and held & roles and (model, name, person) not in NOT_TWICE
+            }
+            assert shown == expected, state
+
+
+@pytest.mark.parametrize("model", sorted(PRODUCT))
+def test_the_database_refuses_a_state_it_does_not_know(cast, model):
+    manager, _states, build, _act = MODELS[model]
+    built = build(cast, "draft")
+    table = connection.ops.quote_name(manager._meta.db_table)
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET state = 'closed' WHERE id = %s", [built.pk])
+
+
+@pytest.mark.parametrize("model", sorted(PRODUCT))
+def test_nothing_writes_a_state_by_hand(cast, model):
+    manager, _states, build, _act = MODELS[model]
+    built = manager.objects.get(pk=build(cast, "draft").pk)
+    with pytest.raises(AttributeError):
+        built.state = "published"
+
+
+def test_moves_are_registered_for_every_stateful_model():
+    assert {m.__name__.lower() for m in lifecycle.Stateful.__subclasses__()} == set(lifecycle.WORKFLOW) == set(PRODUCT)

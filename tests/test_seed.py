@@ -1,0 +1,179 @@
+"""The demo: every stage, through the verbs, whatever the day it is started on."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, StringIO
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from marketplace import clock
+from marketplace.calendar import is_business_day
+from marketplace.localtime import local
+from marketplace.management import ledger_export, people, story
+from marketplace.models import LedgerEntry, OutgoingEmail, User
+from opportunities.models import Opportunity, PublicBody
+from proposals import opening
+from proposals.models import Award, Draw, Proposal
+from tests.cast import Cast
+from tests.test_ledger import verify
+from vendors.models import Vendor
+
+pytestmark = pytest.mark.django_db
+
+DAYS = [
+    datetime(2026, 12, 29, 15, 0, tzinfo=UTC),  # among the holidays
+    datetime(2027, 3, 14, 6, 59, tzinfo=UTC),  # the night the hour changes, a Sunday
+    datetime(2027, 7, 2, 17, 59, tzinfo=UTC),  # a business day, one minute before 14 h
+]
+SATURDAY = datetime(2026, 11, 21, 21, 0, tzinfo=UTC)
+
+
+def seed(*arguments) -> str:
+    out = StringIO()
+    call_command("seed", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("day", DAYS, ids=lambda day: f"{day:%Y-%m-%d}")
+def test_every_stage_is_there_whatever_the_day(day):
+    with clock.set_to(day):
+        seed()
+    states = Counter(Opportunity.objects.values_list("state", flat=True))
+    assert states == {
+        "draft": 1, "in_review": 1, "published": 7, "suspended": 1, "cancelled": 1,
+        "evaluation": 1, "recommended": 1, "awarded": 3, "unsuccessful": 1,
+    }  # fmt: skip
+    due = Opportunity.objects.due(at=day)
+    assert due.count() == 1
+    assert day - due.get().closes_at < timedelta(days=8)
+    closings = sorted(Opportunity.objects.open(at=day).values_list("closes_at", flat=True))
+    assert len(closings) == 6
+    assert closings[0] - day < timedelta(days=6)
+    for opportunity in Opportunity.objects.all():
+        closing = local(opportunity.closes_at)
+        assert is_business_day(closing.date())
+        assert (closing.hour, closing.minute) == (14, 0)
+        if opportunity.published_at:
+            assert local(opportunity.closes_at).date() - local(opportunity.published_at).date() >= timedelta(days=10)
+        assert opportunity.questions_close_at < opportunity.closes_at
+    instants = list(LedgerEntry.objects.order_by("seq").values_list("at", flat=True))
+    assert instants == sorted(instants)
+    assert instants[-1] < day
+    # The evaluation is half-way: one scored, one admitted, one to examine, one rejected.
+    evaluated = Proposal.objects.filter(opportunity__state="evaluation")
+    assert sorted(evaluated.values_list("state", flat=True)) == ["admissible", "opened", "rejected", "scored"]
+
+
+def test_the_demo(client, mailoutbox, django_capture_on_commit_callbacks):
+    """One seed, looked at from every side: seeding is the slow part."""
+    with django_capture_on_commit_callbacks(execute=True), clock.set_to(SATURDAY):
+        said = seed()
+    check_variety()
+    check_people()
+    check_nothing_was_sent(mailoutbox)
+    check_accounts(said)
+    check_something_to_do()
+    check_sign_in(client)
+    with clock.set_to(SATURDAY):
+        assert opening.open_due() == 1
+    verify.verify_ledger(BytesIO(b"".join(ledger_export.lines(with_payloads=True))), None)
+
+
+def check_variety():
+    public = Opportunity.objects.public()
+    modes = {"price", "quality_min_price", "adjusted_price", "quality_fixed"}
+    assert set(public.values_list("award_mode", flat=True)) == modes
+    assert len(set(public.values_list("code_licence", flat=True))) >= 5
+    assert len(set(public.values_list("region", flat=True))) >= 5
+    assert len(set(public.values_list("body", flat=True))) >= 8
+    assert Award.objects.standing().count() == 3
+    draw = Draw.objects.get()
+    assert Award.objects.filter(proposal__opened__submission__envelope_sha256=draw.order[0][0]).exists()
+    assert {"withdrawn", "rejected", "draft"} <= set(Proposal.objects.values_list("state", flat=True))
+    assert Proposal.objects.filter(submissions__version=2).exists()
+
+
+def check_people():
+    """Bodies are real; firms and people are plainly invented."""
+    assert PublicBody.objects.count() == 59
+    assert not PublicBody.objects.filter(name__contains="'").exists()
+    assert all("Démo" in name for name in User.objects.values_list("name", flat=True))
+    assert all("Démo" in name for name in Vendor.objects.values_list("legal_name", flat=True))
+    assert all(address.endswith("@exemple.invalid") for address in User.objects.values_list("email", flat=True))
+    assert all(neq == "" or neq.startswith("1199") for neq in Vendor.objects.values_list("neq", flat=True))
+
+
+def check_nothing_was_sent(mailoutbox):
+    assert OutgoingEmail.objects.exists()
+    assert not OutgoingEmail.objects.filter(held=False).exists()
+    assert not mailoutbox
+
+
+def check_accounts(said):
+    for account in people.ACCOUNTS.values():
+        assert re.search(rf"^{re.escape(account.role)} +{re.escape(account.email)} +{people.PASSWORD}$", said, re.M)
+        assert EmailAddress.objects.get(email=account.email, verified=True, primary=True)
+        assert User.objects.get(email=account.email).terms_acceptances.exists()
+
+
+def check_sign_in(client):
+    for account in people.ACCOUNTS.values():
+        client.logout()
+        answer = client.post(reverse("account_login"), {"login": account.email, "password": people.PASSWORD})
+        assert answer.status_code == 302
+        assert client.session["_auth_user_id"] == str(User.objects.get(email=account.email).pk)
+
+
+def check_something_to_do():
+    by = {key: User.objects.get(email=account.email) for key, account in people.ACCOUNTS.items()}
+    assert Opportunity.objects.get(state="in_review").can("publish", by["officer"])
+    recommended = Opportunity.objects.get(state="recommended")
+    assert recommended.can("confirm_award", by["officer"])
+    assert recommended.can("confirm_award", by["second_officer"])
+    assert Proposal.objects.get(opportunity__state="evaluation", state="opened").can("admit", by["buyer"])
+    for vendor in ("nordet", "lea"):
+        assert Proposal.objects.visible_to(by[vendor]).count() >= 3
+    assert by["auditor"].is_auditor
+    assert by["administrator"].is_staff
+    assert not Proposal.objects.visible_to(by["administrator"]).exists()
+
+
+def test_the_french_is_typeset():
+    text = story.STORIES.read_text(encoding="utf-8").partition("[[story]]")[2]
+    assert "'" not in text
+    assert not re.search(r"\S [:%$»]|« ", text)
+    assert not re.search(r"\s[;!?]", text)
+    assert not re.search(r"opportunité|\bmail|vendeur", text, re.IGNORECASE)
+
+
+def test_it_never_adds_to_what_is_there():
+    Cast().draft()
+    people_before = User.objects.count()
+    with pytest.raises(CommandError, match="rien n’a été écrit"):
+        seed()
+    assert seed("--if-empty") == ""
+    assert Opportunity.objects.count() == 1
+    assert User.objects.count() == people_before
+
+
+def test_production_refuses(settings):
+    settings.PRODUCTION = True
+    for arguments in ([], ["--if-empty"]):
+        with pytest.raises(CommandError, match="production"):
+            seed(*arguments)
+    assert not User.objects.exists()
+
+
+def test_a_crash_leaves_nothing(monkeypatch):
+    def crash(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(story.award, "confirm", crash)
+    with pytest.raises(KeyboardInterrupt):
+        seed()
+    assert not Opportunity.objects.exists()
+    assert not User.objects.exists()

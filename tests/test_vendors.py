@@ -1,0 +1,179 @@
+"""One's vendors: create, read, change; strangers get 404; administrators only read."""
+
+import pytest
+from django.urls import reverse
+
+from marketplace.models import LedgerEntry
+from tests.cast import person, vendor
+from vendors.models import Vendor, VendorMembership
+
+FIELDS = {
+    "kind": "company",
+    "legal_name": "Atelier Neuf inc.",
+    "neq": "1149222300",
+    "email": "Bonjour@Exemple.INVALID",
+    "phone": "418 555-0123 poste 4",
+    "street": "1, rue Neuve",
+    "street2": "",
+    "city": "Matane",
+    "region": "01",
+    "province": "Québec",
+    "postal_code": "G4W 1A1",
+    "country": "Canada",
+}
+
+
+@pytest.fixture
+def owner(cast, client):
+    client.force_login(cast.outsider)
+    return cast.outsider
+
+
+def text_of(response) -> str:
+    return response.content.decode().replace("\u00a0", " ")
+
+
+def test_creator_becomes_owner(owner, client):
+    response = client.post(reverse("vendors:create"), FIELDS)
+    made = Vendor.objects.get(legal_name="Atelier Neuf inc.")
+    assert response.status_code == 302
+    assert made.email == "bonjour@exemple.invalid"
+    assert made.memberships.get().role == "owner"
+    assert LedgerEntry.objects.filter(action="vendor.create", subject=f"vendor:{made.public_id}").count() == 1
+    page = text_of(client.get(reverse("vendors:mine")))
+    assert "Atelier Neuf inc." in page and "Propriétaire" in page
+
+
+def test_self_employed_without_neq(owner, client):
+    page = client.get(reverse("vendors:create"), {"nature": "individual"})
+    assert page.context["form"]["kind"].value() == "individual"
+    assert client.post(reverse("vendors:create"), FIELDS | {"kind": "individual", "neq": ""}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "field", ["legal_name", "email", "street", "city", "province", "postal_code", "country", "kind"]
+)
+@pytest.mark.parametrize("value", ["", "   "])
+def test_required_fields(owner, client, field, value):
+    before = Vendor.objects.count()
+    response = client.post(reverse("vendors:create"), FIELDS | {field: value})
+    assert response.status_code == 422
+    assert response.context["form"].errors[field]
+    assert "Il y a un problème" in text_of(response)
+    assert Vendor.objects.count() == before
+
+
+@pytest.mark.parametrize("field", ["legal_name", "street", "street2", "city", "province", "postal_code", "country"])
+def test_limits(owner, client, field):
+    assert client.post(reverse("vendors:create"), FIELDS | {field: "x" * 101}).status_code == 422
+    assert client.post(reverse("vendors:create"), FIELDS | {field: "x" * 100}).status_code == 302
+    assert Vendor.objects.filter(**{field: "x" * 100}).exists()
+
+
+@pytest.mark.parametrize("neq", ["123456789", "12345678901", "11492223oo", "11-4922230"])
+def test_neq_refused(owner, client, neq):
+    response = client.post(reverse("vendors:create"), FIELDS | {"neq": neq})
+    assert response.status_code == 422
+    assert "Le NEQ a dix chiffres." in text_of(response)
+
+
+def test_neq_with_spaces_is_the_same(owner, client):
+    client.post(reverse("vendors:create"), FIELDS | {"neq": " 11 4922 2300 "})
+    assert Vendor.objects.get(legal_name=FIELDS["legal_name"]).neq == "1149222300"
+
+
+@pytest.mark.parametrize(("neq", "warned"), [("1149222300", False), ("9949222300", True), ("1139222300", True)])
+def test_an_unusual_neq_is_noticed_not_refused(owner, client, neq, warned):
+    response = client.post(reverse("vendors:create"), FIELDS | {"neq": neq}, follow=True)
+    assert Vendor.objects.filter(neq=neq).exists()
+    assert ("vérifiez-le" in text_of(response)) is warned
+
+
+def test_one_neq_once(owner, client):
+    client.post(reverse("vendors:create"), FIELDS)
+    response = client.post(reverse("vendors:create"), FIELDS | {"legal_name": "Autre"})
+    assert response.status_code == 422
+    assert response.context["form"].errors["neq"] == ["Un prestataire est déjà inscrit avec ce NEQ."]
+
+
+@pytest.mark.parametrize(
+    ("suite", "goes"),
+    [
+        ("/occasions/DAN-2026-0001/proposer/", "/occasions/DAN-2026-0001/proposer/"),
+        ("https://exemple.invalid/", "/prestataires/"),
+        ("//exemple.invalid/", "/prestataires/"),
+        ("javascript:alert(1)", "/prestataires/"),
+    ],
+)
+def test_goes_back_to_one_of_our_pages_only(owner, client, suite, goes):
+    page = client.get(reverse("vendors:create"), {"suite": suite})
+    assert (suite in text_of(page)) is (goes == suite)
+    assert client.post(reverse("vendors:create"), FIELDS | {"suite": suite}).url == goes
+
+
+@pytest.mark.parametrize(
+    ("who", "get", "post"),
+    [
+        ("vendor_owner", 200, 302),
+        ("vendor_member", 200, 403),
+        ("administrator", 200, 403),
+        ("rival_owner", 404, 404),
+        ("outsider", 404, 404),
+        ("buyer", 404, 404),
+        ("officer", 404, 404),
+        ("auditor", 404, 404),
+    ],
+)
+def test_who_reads_and_who_changes(cast, client, who, get, post):
+    client.force_login(getattr(cast, who))
+    url = reverse("vendors:edit", args=[cast.vendor.public_id])
+    assert client.get(url).status_code == get
+    assert client.post(url, FIELDS | {"legal_name": "Changé"}).status_code == post
+    assert Vendor.objects.filter(legal_name="Changé").exists() is (post == 302)
+
+
+def test_an_administrator_of_the_vendor_changes_it(cast, client):
+    VendorMembership.objects.filter(user=cast.vendor_member).update(role="admin")
+    client.force_login(cast.vendor_member)
+    url = reverse("vendors:edit", args=[cast.vendor.public_id])
+    assert client.post(url, FIELDS | {"city": "Gaspé"}).status_code == 302
+    entry = LedgerEntry.objects.get(action="vendor.edit")
+    assert "city" in entry.payload.body["fields"]
+    assert "Gaspé" not in str(entry.payload.body)
+
+
+def test_what_was_typed_comes_back(cast, client):
+    client.force_login(cast.vendor_owner)
+    url = reverse("vendors:edit", args=[cast.vendor.public_id])
+    response = client.post(url, FIELDS | {"city": " ", "street": "7, rue gardée"})
+    assert response.status_code == 422
+    page = text_of(response)
+    assert "7, rue gardée" in page
+    assert "<h1>Atelier Boréal inc.</h1>" in page
+
+
+def test_a_visitor_signs_in_first(cast, client):
+    for url in [reverse("vendors:mine"), reverse("vendors:create")]:
+        assert client.get(url).url.startswith(reverse("account_login"))
+
+
+def test_the_administration_site_only_reads(cast, client):
+    client.force_login(cast.administrator)
+    change = reverse("admin:vendors_vendor_change", args=[cast.vendor.pk])
+    assert client.get(reverse("admin:vendors_vendor_changelist")).status_code == 200
+    assert client.get(reverse("admin:vendors_vendormembership_changelist")).status_code == 200
+    assert client.get(change).status_code == 200
+    assert client.post(change, {"legal_name": "Piraté"}).status_code == 403
+    assert client.get(reverse("admin:vendors_vendor_add")).status_code == 403
+    assert not Vendor.objects.filter(legal_name="Piraté").exists()
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_costs_the_same(cast, client, django_assert_num_queries, rows):
+    owner = person("Noé Plusieurs")
+    for number in range(rows):
+        vendor(f"Firme {number}", owner)
+    client.force_login(owner)
+    client.get(reverse("vendors:mine"))
+    with django_assert_num_queries(3):  # session, person, memberships
+        assert client.get(reverse("vendors:mine")).status_code == 200

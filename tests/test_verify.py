@@ -1,0 +1,271 @@
+"""tools/verify.py as anyone runs it: alone, from a shell, on files that the platform gave."""
+
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from marketplace import keys
+from marketplace.ledger import canonical
+from marketplace.management import ledger_export
+from proposals import award
+from proposals import draw as drawing
+from proposals.models import Draw
+from tests.test_ledger import VERIFY, verify
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    """In a process of its own, in isolated mode: nothing of the project is importable."""
+    return subprocess.run(
+        [sys.executable, "-I", str(VERIFY), *map(str, arguments)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={"PYTHONUTF8": "1"},
+    )
+
+
+@pytest.fixture
+def receipt(cast, tmp_path):
+    """(receipt file, envelope file, submission) of one deposit."""
+    submission = cast.submitted(cast.published()).submissions.get()
+    (tmp_path / "r.json").write_bytes(verify.canonical(submission.receipt))
+    (tmp_path / "e.json").write_bytes(bytes(submission.envelope.content))
+    return tmp_path / "r.json", tmp_path / "e.json", submission
+
+
+def verified(blob: bytes, key=None, envelope=None) -> bool:
+    try:
+        verify.verify_receipt(blob, key, envelope)
+    except verify.Bad:
+        return False
+    return True
+
+
+# --- Receipts ------------------------------------------------------------------------------------------------------
+def test_a_receipt_and_its_envelope_verify_alone(receipt):
+    path, envelope, submission = receipt
+    done = run("receipt", path, "--envelope", envelope, "--key", keys.key_id())
+    said = done.stdout.decode()
+    assert done.returncode == 0, done
+    assert f"Accusé vérifié\u00a0: {submission.receipt_number}" in said
+    assert "octet pour octet" in said
+    assert keys.key_id() in said
+
+
+def test_it_also_speaks_english(receipt):
+    done = run("receipt", receipt[0], "--lang", "en")
+    assert done.returncode == 0
+    assert "Receipt verified: AD-" in done.stdout.decode()
+    assert "compare with the published key" in done.stdout.decode()
+
+
+def test_one_changed_byte_of_the_envelope_fails(receipt):
+    path, envelope, _submission = receipt
+    blob = bytearray(envelope.read_bytes())
+    blob[len(blob) // 2] ^= 1
+    envelope.write_bytes(blob)
+    done = run("receipt", path, "--envelope", envelope)
+    assert done.returncode == 1
+    assert "L’enveloppe n’est pas celle" in done.stdout.decode()
+
+
+def test_one_changed_byte_of_the_receipt_fails(receipt):
+    path = receipt[0]
+    blob = bytearray(path.read_bytes())
+    blob[blob.index(b'"version":1') + 10] = ord("2")
+    path.write_bytes(blob)
+    done = run("receipt", path)
+    assert done.returncode == 1
+    assert "La signature n’est pas valable" in done.stdout.decode()
+
+
+def test_any_changed_bit_of_the_receipt_fails(receipt):
+    blob = receipt[0].read_bytes()
+    assert verified(blob)
+    dice = random.Random(4821)
+    for position in range(len(blob)):
+        changed = bytearray(blob)
+        changed[position] ^= 1 << dice.randrange(8)
+        assert not verified(bytes(changed)), position
+
+
+def test_the_signature_has_one_spelling_only(receipt):
+    """The last letter of a base64 text has bits that a lenient decoder ignores."""
+    row = json.loads(receipt[0].read_bytes())
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for letter in letters.replace(row["signature"][-3], ""):
+        other = row | {"signature": f"{row['signature'][:-3]}{letter}=="}
+        assert not verified(verify.canonical(other))
+    for spelling in (row["signature"] + "\n", " " + row["signature"], row["signature"].rstrip("=")):
+        assert not verified(verify.canonical(row | {"signature": spelling}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": None},
+        {"signature": 1},
+        {"type": "dan-receipt/2"},
+        {"note": "ajout"},
+        {"version": 1.0},
+        {"version": True},
+        {"proponent": "\ud800"},
+    ],
+)
+def test_a_strange_receipt_fails(receipt, change):
+    row = json.loads(receipt[0].read_bytes()) | change
+    assert not verified(json.dumps(row).encode())
+    for name in row:
+        assert not verified(verify.canonical({key: "" for key in row if key != name}))
+
+
+def test_a_readable_receipt_still_verifies(receipt):
+    """What the browser saves may be indented: only its values are signed."""
+    row = json.loads(receipt[0].read_bytes())
+    assert verified(json.dumps(row, indent=2).encode())
+    assert verified(json.dumps(row, ensure_ascii=True).encode(), keys.key_id())
+
+
+def test_a_receipt_signed_by_somebody_else_fails(receipt):
+    stranger = Ed25519PrivateKey.generate()
+    row = json.loads(receipt[0].read_bytes())
+    del row["signature"]
+    row["key"] = verify.base64.b64encode(stranger.public_key().public_bytes_raw()).decode()
+    row["signature"] = verify.base64.b64encode(stranger.sign(verify.canonical(row))).decode()
+    blob = verify.canonical(row)
+    assert verified(blob)  # by the key it carries: that is why it must be compared
+    assert not verified(blob, keys.key_id())
+
+
+def test_a_late_receipt_contradicts_itself(receipt):
+    row = json.loads(receipt[0].read_bytes())
+    row["received_at"] = row["closes_at"]
+    del row["signature"]
+    row["signature"] = keys.sign(verify.canonical(row))
+    with pytest.raises(verify.Bad, match="receipt_late"):
+        verify.verify_receipt(verify.canonical(row), None)
+
+
+# --- Ledger --------------------------------------------------------------------------------------------------------
+def test_a_ledger_export_verifies_alone(cast, tmp_path):
+    cast.awarded()
+    path = tmp_path / "l.jsonl"
+    lines = list(ledger_export.lines(with_payloads=True))
+    path.write_bytes(b"".join(lines))
+    done = run("ledger", path, "--key", keys.key_id())
+    assert done.returncode == 0, done
+    assert "dans l’ordre, sans trou ni changement" in done.stdout.decode()
+    path.write_bytes(b"".join(lines[:7] + lines[8:]))
+    done = run("ledger", path)
+    assert done.returncode == 1
+    assert "Ligne 8 (inscription 7)\u00a0: l’inscription 7 était attendue" in done.stdout.decode()
+    done = run("ledger", path, "--lang", "en")
+    assert "Line 8 (entry 7): entry 7 was expected" in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ledger", "/nowhere/l.jsonl"],
+        ["receipt", "/nowhere/r.json"],
+        ["draw", "/nowhere/d.json"],
+        ["ledger", str(VERIFY), "--key", "court"],
+        ["nothing", str(VERIFY)],
+        [],
+    ],
+)
+def test_when_nothing_can_be_verified_it_exits_with_2(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert not done.stdout
+
+
+def test_a_file_of_something_else_is_not_verified():
+    for what in ("ledger", "receipt", "draw"):
+        done = run(what, VERIFY)
+        assert done.returncode == 1, done
+        assert b"Traceback" not in done.stderr
+
+
+# --- Draw ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def drawn(cast):
+    """A real tie: two proposals at the same price."""
+    cast.awarded(mode="price", prices=(55_000_00, 55_000_00))
+    draw = Draw.objects.get()
+    return {"commitment": draw.commitment, "secret": draw.secret, "digests": draw.digests, "order": draw.order}
+
+
+def test_a_real_draw_verifies_alone(drawn, tmp_path):
+    path = tmp_path / "d.json"
+    path.write_text(json.dumps(drawn), encoding="utf-8")
+    done = run("draw", path)
+    assert done.returncode == 0, done
+    assert "Tirage vérifié" in done.stdout.decode()
+    path.write_text(json.dumps(drawn | {"order": [drawn["order"][0][::-1]]}), encoding="utf-8")
+    done = run("draw", path)
+    assert done.returncode == 1
+    assert "n’est pas celui que donne le calcul" in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"secret": "00" * 32}, "draw_secret"),
+        ({"commitment": "0" * 64}, "draw_secret"),
+        ({"secret": "zz"}, "draw_fields"),
+        ({"secret": 1}, "draw_fields"),
+        ({"digests": []}, "draw_tied"),
+        ({"digests": None}, "draw_fields"),
+        ({"order": None}, "draw_fields"),
+        ({"order": []}, "draw_fields"),
+        ({"order": [1, 2]}, "draw_fields"),
+        ({"order": ["f" * 64]}, "draw_tied"),
+    ],
+)
+def test_an_altered_draw_fails(drawn, change, why):
+    with pytest.raises(verify.Bad) as caught:
+        verify.verify_draw(json.dumps(drawn | change).encode())
+    assert caught.value.name == why
+
+
+def test_a_digest_that_was_hidden_changes_the_draw(drawn):
+    """The order depends on every opened envelope, the losers' too."""
+    results = set()
+    for extra in range(16):
+        altered = drawn | {"digests": [*drawn["digests"], f"{extra:064x}"]}
+        try:
+            verify.verify_draw(json.dumps(altered).encode())
+            results.add("same")
+        except verify.Bad:
+            results.add("other")
+    assert "other" in results
+
+
+def test_the_recipes_are_the_platform_s(drawn):
+    dice = random.Random(7)
+    for _round in range(50):
+        digests = [dice.randbytes(32).hex() for _ in range(dice.randrange(2, 9))]
+        tied = dice.sample(digests, dice.randrange(2, len(digests) + 1))
+        secret = dice.randbytes(32)
+        assert verify.draw_order(secret, digests, tied) == drawing.order(secret, digests, tied)
+    for value in ({"é": [1, None, "« x »"], "a": {"b": True}}, {}):
+        assert verify.canonical(value) == canonical(value)
+
+
+def test_two_separate_ties_are_given_as_two_lists(drawn):
+    secret = bytes.fromhex(drawn["secret"])
+    digests = [f"{number:064x}" for number in range(4)]
+    groups = [verify.draw_order(secret, digests, digests[:2]), verify.draw_order(secret, digests, digests[2:])]
+    row = drawn | {"digests": digests, "order": groups}
+    assert verify.verify_draw(json.dumps(row).encode()) == [("draw_ok", {})]
+
+
+def test_the_award_follows_the_draw(cast, drawn):
+    winner = award.Award.objects.get().proposal
+    assert winner.opened.submission.envelope_sha256 == drawn["order"][0][0]

@@ -1,0 +1,105 @@
+"""Through the web door: every POST that the lifecycles do not allow answers 403, 404 or 409 and changes nothing."""
+
+import uuid
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from marketplace import clock
+from marketplace.models import LedgerPayload, OutgoingEmail
+from proposals import opening
+from tests.cast import CLOSES_AT
+from tests.test_lifecycle import MODELS, NOT_TWICE, PEOPLE, PRODUCT, instant, row
+
+# action -> route; the acts of the system have none.
+DOORS = {
+    "opportunity": {
+        "submit_for_review": "opportunities:submit_for_review",
+        "return_to_author": "opportunities:return_to_author",
+        "publish": "opportunities:publish",
+        "suspend": "proposals:suspend",
+        "resume": "proposals:resume",
+        "recommend": "proposals:recommend",
+        "confirm_award": "proposals:confirm",
+        "reject_recommendation": "proposals:send_back",
+        "conclude_without_award": "proposals:conclude",
+        "reverse_award": "proposals:reverse",
+        "cancel": "proposals:cancel",
+    },
+    "proposal": {
+        "submit": "proposals:submit",
+        "withdraw": "proposals:withdraw",
+        "admit": "proposals:admit",
+        "reject": "proposals:reject",
+        "score": "proposals:score",
+        "reexamine": "proposals:reexamine",
+    },
+}
+ASKING = ["buyer", "officer", "vendor_owner", "rival_owner", "outside_officer", "auditor", "administrator"]
+# What a page would send, well filled, and what only a forger would.
+POSTED = {
+    "reason": "Motif", "text": "Texte", "code": "other", "justification": "Motif", "closes_at": "2026-12-08T14:00",
+    "closes_on": "2026-12-08", "closes_at_0": "2026-12-08", "closes_at_1": "14:00", "hour": "14:00", "confirm": "on",
+    "accept_terms": "on", "integrity": "on", "state": "awarded", "id": "1", "pk": "1", "by": "1", "author": "1",
+}  # fmt: skip
+
+
+def url(model, action, built):
+    if model == "opportunity":
+        return reverse(DOORS[model][action], args=[built.number])
+    if action in ("submit", "withdraw"):
+        return reverse(DOORS[model][action], args=[built.public_id])
+    return reverse(DOORS[model][action], args=[built.opportunity.number, built.public_id])
+
+
+@pytest.mark.parametrize(("model", "state"), [(m, s) for m in PRODUCT for s in MODELS[m][1].values])
+def test_a_forbidden_post_changes_nothing(cast, model, state):
+    manager, _states, build, _act = MODELS[model]
+    built = build(cast, state)
+    before, told, wrong, seen = row(manager, built.pk), OutgoingEmail.objects.count(), [], 0
+    occasion = built if model == "opportunity" else built.opportunity
+    scores = {f"score_{criterion.pk}": "80" for criterion in occasion.criteria.all()}
+    table = {name: (sources, roles) for name, sources, _to, roles in PRODUCT[model]}
+    for person in ASKING:
+        client = Client()
+        client.force_login(getattr(cast, person))
+        for action in DOORS[model]:
+            sources, roles = table[action]
+            if state in sources and PEOPLE[person] & roles and (model, action, person) not in NOT_TWICE:
+                continue
+            if (action, person) == ("reverse_award", "officer"):
+                continue  # the same address asks for the reversal
+            at = instant(model, "", state)
+            codes = {"reject": "CONF-4", "conclude_without_award": "other"}
+            posted = POSTED | {"key": str(uuid.uuid4()), "idempotency_key": str(uuid.uuid4())} | scores
+            posted["code"] = codes.get(action, "")
+            with clock.set_to(at):
+                answer = client.post(url(model, action, built), posted)
+            seen += 1
+            if answer.status_code not in (403, 404, 409) or row(manager, built.pk) != before:
+                wrong.append((action, person, answer.status_code))
+    assert not wrong
+    assert seen > 20
+    assert OutgoingEmail.objects.count() == told
+
+
+def test_a_refusal_is_in_the_ledger_with_its_author(cast, client):
+    occasion = cast.published()
+    client.force_login(cast.buyer)
+    with clock.set_to(CLOSES_AT):
+        opening.open_if_due(occasion.number)
+        answer = client.post(reverse("proposals:cancel", args=[occasion.number]), {"reason": "Motif"})
+    assert answer.status_code == 403
+    assert LedgerPayload.objects.get(action="opportunity.cancel.refused").actor == cast.buyer
+
+
+def test_a_refusal_about_an_unopened_proposal_leaves_no_trace(cast, client):
+    proposal = cast.submitted(cast.published())
+    entries = LedgerPayload.objects.count()
+    for person in ("buyer", "officer", "administrator", "rival_owner", "vendor_member"):
+        client.force_login(getattr(cast, person))
+        with clock.set_to(CLOSES_AT.replace(day=23)):
+            answer = client.post(reverse("proposals:withdraw", args=[proposal.public_id]))
+        assert answer.status_code == (403 if person == "vendor_member" else 404)
+    assert LedgerPayload.objects.count() == entries

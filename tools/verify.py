@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+"""Verify what the platform published, without the platform: Python 3.9 or newer and `cryptography`, nothing else.
+
+    verify.py ledger  FILE [--key BASE64] [--lang en]      an export of the ledger (JSON Lines)
+    verify.py receipt FILE [--envelope FILE] [--key BASE64] an accusé de dépôt, and the sealed envelope it names
+    verify.py draw    FILE                                  a tirage au sort: {commitment, secret, digests, order}
+
+Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
+Without --key, a signature is checked against the key written in the file itself: compare that key with the one that
+the platform publishes (/.well-known/dan-cles.json), or with the one you kept.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+GENESIS = "0" * 64
+CHAINED = ("seq", "at", "recorded_at", "action", "actor", "subject", "digest", "previous")
+PAYLOAD = ("salt", "body")
+LINE_MAX = 4 * 1024 * 1024
+RECEIPT = {
+    "type": str, "number": str, "occasion": str, "proposal": str, "proponent": str, "version": int,
+    "received_at": str, "closes_at": str, "envelope_sha256": str, "previous_sha256": str, "key": str, "signature": str,
+}  # fmt: skip
+
+FR, EN = 0, 1
+MESSAGES = {
+    "row": ("Ligne {line} : {why}", "Line {line}: {why}"),
+    "row_seq": ("Ligne {line} (inscription {seq}) : {why}", "Line {line} (entry {seq}): {why}"),
+    "unreadable": ("Le fichier ne peut pas être lu : {why}", "The file cannot be read: {why}"),
+    "bad_key": ("La clé donnée n’est pas une clé Ed25519 en base64.", "The given key is not an Ed25519 key in base64."),
+    "not_json": ("ce n’est pas un objet JSON sous forme canonique.", "this is not a JSON object in canonical form."),
+    "too_long": ("la ligne est démesurée.", "the line is far too long."),
+    "no_newline": ("la ligne est coupée : le fichier est tronqué.", "the line is cut off: the file is truncated."),
+    "header": ("l’en-tête « dan-ledger/1 » manque ou a été changé.",
+               "the “dan-ledger/1” header is missing or was changed."),
+    "header_key": ("la clé de l’en-tête n’est pas la clé attendue.", "the header’s key is not the expected key."),
+    "no_head": ("la tête signée manque : fichier tronqué.", "the signed head is missing: truncated file."),
+    "after_head": ("rien ne doit suivre la tête signée.", "nothing may follow the signed head."),
+    "fields": ("des champs manquent, sont en trop ou n’ont pas le bon type.",
+               "fields are missing, are extra or have the wrong type."),
+    "seq": ("l’inscription {expected} était attendue : une ligne a été supprimée, ajoutée, répétée ou déplacée.",
+            "entry {expected} was expected: a line was deleted, added, repeated or moved."),
+    "hash": ("son contenu ne correspond pas à son empreinte : il a été changé.",
+             "its content does not match its hash: it was changed."),
+    "previous": ("elle ne suit pas l’inscription précédente : l’une des deux a été changée.",
+                 "it does not follow the entry before it: one of the two was changed."),
+    "payload": ("le détail ne correspond pas à l’empreinte inscrite.",
+                "the payload does not match the recorded digest."),
+    "head_link": ("la tête ne correspond pas à la dernière inscription : des lignes manquent ou ont été changées.",
+                  "the head does not match the last entry: lines are missing or were changed."),
+    "head_signature": ("la signature de la tête n’est pas valable.", "the head’s signature is not valid."),
+    "ledger_ok": ("Registre vérifié : inscriptions {first} à {last}, dans l’ordre, sans trou ni changement.",
+                  "Ledger verified: entries {first} to {last}, in order, with no gap and no change."),
+    "ledger_empty": ("Registre vérifié : il est vide.", "Ledger verified: it is empty."),
+    "payloads": ("{count} détail(s) correspondent à leur empreinte.", "{count} payload(s) match their digest."),
+    "excerpt": ("C’est un extrait : le lien avec l’inscription {before} n’est pas vérifiable ici.",
+                "This is an excerpt: the link with entry {before} cannot be verified here."),
+    "head_ok": ("Tête signée le {at} : empreinte {hash}", "Head signed at {at}: hash {hash}"),
+    "own_key": ("Clé lue dans le fichier, à comparer avec la clé publiée : {key}",
+                "Key read from the file, to compare with the published key: {key}"),
+    "given_key": ("Clé attendue : {key}", "Expected key: {key}"),
+    "receipt_fields": ("Ce n’est pas un accusé de dépôt « dan-receipt/1 » complet.",
+                       "This is not a complete “dan-receipt/1” receipt."),
+    "receipt_key": ("L’accusé n’est pas signé par la clé attendue.", "The receipt is not signed by the expected key."),
+    "receipt_signature": ("La signature n’est pas valable : l’accusé a été changé.",
+                          "The signature is not valid: the receipt was changed."),
+    "receipt_late": ("L’accusé se contredit : reçu à la fermeture ou après.",
+                     "The receipt contradicts itself: received at or after the closing."),
+    "envelope": ("L’enveloppe n’est pas celle que nomme l’accusé.", "The envelope is not the one the receipt names."),
+    "envelope_ok": ("L’enveloppe est celle que nomme l’accusé, octet pour octet.",
+                    "The envelope is the one the receipt names, byte for byte."),
+    "receipt_ok": ("Accusé vérifié : {number}, occasion {occasion}, {proponent},\n"
+                   "dépôt n° {version} reçu le {received_at} (fermeture : {closes_at}).",
+                   "Receipt verified: {number}, opportunity {occasion}, {proponent},\n"
+                   "submission no. {version} received at {received_at} (closing: {closes_at})."),
+    "draw_fields": ("Ce n’est pas un tirage : commitment, secret, digests et order sont attendus.",
+                    "This is not a draw: commitment, secret, digests and order are expected."),
+    "draw_secret": ("Le secret n’est pas celui qui était promis dans l’avis.",
+                    "The secret is not the one that the notice promised."),
+    "draw_tied": ("L’ordre nomme une proposition qui n’a pas été ouverte, ou deux fois la même.",
+                  "The order names a proposal that was not opened, or the same one twice."),
+    "draw_order": ("L’ordre publié n’est pas celui que donne le calcul. Attendu : {expected}",
+                   "The published order is not the computed one. Expected: {expected}"),
+    "draw_ok": ("Tirage vérifié : le secret est celui qui était promis, l’ordre est celui que donne le calcul.",
+                "Draw verified: the secret is the promised one, the order is the computed one."),
+}  # fmt: skip
+
+
+class Bad(Exception):
+    """Not verified: (message name, values)."""
+
+    def __init__(self, name, **values):
+        super().__init__(name)
+        self.name, self.values = name, values
+
+
+class Unusable(Exception):
+    """Nothing could be verified: (message name, values)."""
+
+    def __init__(self, name, **values):
+        super().__init__(name)
+        self.name, self.values = name, values
+
+
+def say(lang, name, **values):
+    return MESSAGES[name][lang].format(**values)
+
+
+# --- The recipes: the same as the platform's -----------------------------------------------------------------------
+def canonical(value):
+    """JSON with sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def draw_order(secret, all_digests, tied):
+    """Smallest SHA-256(seed ‖ own digest) first; seed = SHA-256(secret ‖ every opened envelope's digest, sorted)."""
+    seed = hashlib.sha256(secret + "".join(sorted(all_digests)).encode()).digest()
+    return sorted(tied, key=lambda digest: hashlib.sha256(seed + digest.encode()).hexdigest())
+
+
+def from_base64(text, size):
+    """Exactly `size` bytes, written the one canonical way; ValueError otherwise."""
+    found = base64.b64decode(text, validate=True)
+    if len(found) != size or base64.b64encode(found).decode() != text:
+        raise ValueError("base64")
+    return found
+
+
+def signed(message, signature, key):
+    try:
+        Ed25519PublicKey.from_public_bytes(from_base64(key, 32)).verify(from_base64(signature, 64), message)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def parse(blob):
+    """One JSON object; ValueError for anything else, a repeated key or NaN included."""
+
+    def once(pairs):
+        if len({key for key, _value in pairs}) != len(pairs):
+            raise ValueError("repeated key")
+        return dict(pairs)
+
+    def refuse(name):
+        raise ValueError(name)
+
+    try:
+        value = json.loads(blob.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("nested") from error
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
+
+
+# --- Ledger --------------------------------------------------------------------------------------------------------
+def verify_ledger(file, key):
+    """Read an export line by line, memory flat; the list of what was verified, or Bad at the first bad row."""
+    number, state = 0, None
+    while True:
+        blob = file.readline(LINE_MAX + 1)
+        if not blob:
+            break
+        number += 1
+        try:
+            row = _row(blob)
+            if state is None:
+                state = _header(row, key)
+            elif state["head"] is not None:
+                raise Bad("after_head")
+            elif row.get("type") == "head":
+                _head(row, state)
+            else:
+                _entry(row, state)
+        except Bad as bad:
+            raise _at(number, state, bad) from None
+    if state is None or state["head"] is None:
+        raise _at(number + 1, state, Bad("no_head"))
+    return _ledger_report(state, key)
+
+
+def _at(number, state, bad):
+    """Where it is: the line, and which entry should be there."""
+    if state is None or bad.name in {"after_head", "no_head"}:
+        return Bad("row", line=number, why=(bad.name, bad.values))
+    return Bad("row_seq", line=number, seq=state["next"], why=(bad.name, bad.values))
+
+
+def _row(blob):
+    if len(blob) > LINE_MAX:
+        raise Bad("too_long")
+    if not blob.endswith(b"\n"):
+        raise Bad("no_newline")
+    try:
+        row = parse(blob[:-1])
+        same = canonical(row) == blob[:-1]  # one way only to write a row: a changed space is a change
+    except ValueError as error:
+        raise Bad("not_json") from error
+    if not same:
+        raise Bad("not_json")
+    return row
+
+
+def _header(row, key):
+    if set(row) != {"type", "key", "first"} or row["type"] != "dan-ledger/1":
+        raise Bad("header")
+    if type(row["first"]) is not int or row["first"] < 1 or not isinstance(row["key"], str):
+        raise Bad("header")
+    if key is not None and row["key"] != key:
+        raise Bad("header_key")
+    return {
+        "key": row["key"],
+        "first": row["first"],
+        "next": row["first"],
+        "hash": GENESIS if row["first"] == 1 else None,
+        "head": None,
+        "payloads": 0,
+    }
+
+
+def _entry(row, state):
+    bare = {name: row[name] for name in CHAINED if name in row}
+    extra = set(row) - set(CHAINED) - {"hash"}
+    texts = [value for name, value in row.items() if name not in {"seq", "body"}]
+    if (
+        len(bare) != len(CHAINED)
+        or type(row.get("seq")) is not int
+        or not all(isinstance(text, str) for text in texts)
+        or extra not in (set(), set(PAYLOAD))
+        or not isinstance(row.get("body", {}), dict)
+        or "hash" not in row
+    ):
+        raise Bad("fields")
+    if row["seq"] != state["next"]:
+        raise Bad("seq", expected=state["next"])
+    if sha256(canonical(bare)) != row["hash"]:
+        raise Bad("hash")
+    if state["hash"] is not None and row["previous"] != state["hash"]:
+        raise Bad("previous")
+    if extra:
+        told = {name: row["body"].get(name) for name in ("action", "actor", "subject")}
+        shown = {name: row[name] for name in told}
+        if sha256(row["salt"].encode() + canonical(row["body"])) != row["digest"]:
+            raise Bad("payload")
+        if row["action"] != "sealed" and told != shown:
+            raise Bad("payload")
+        state["payloads"] += 1
+    state["hash"], state["next"] = row["hash"], row["seq"] + 1
+
+
+def _head(row, state):
+    if set(row) != {"type", "seq", "hash", "at", "signature"} or type(row["seq"]) is not int:
+        raise Bad("fields")
+    if row["seq"] != state["next"] - 1 or row["hash"] != (state["hash"] or row["hash"]):
+        raise Bad("head_link")
+    bare = {name: value for name, value in row.items() if name != "signature"}
+    if not signed(canonical(bare), row["signature"], state["key"]):
+        raise Bad("head_signature")
+    state["head"] = row
+
+
+def _ledger_report(state, key):
+    count = state["next"] - state["first"]
+    last = state["next"] - 1
+    report = [("ledger_ok", {"first": state["first"], "last": last}) if count else ("ledger_empty", {})]
+    if state["payloads"]:
+        report.append(("payloads", {"count": state["payloads"]}))
+    if state["first"] > 1:
+        report.append(("excerpt", {"before": state["first"] - 1}))
+    report.append(("head_ok", {"at": state["head"]["at"], "hash": state["head"]["hash"]}))
+    return [*report, ("given_key" if key else "own_key", {"key": state["key"]})]
+
+
+# --- Receipt and draw ------------------------------------------------------------------------------------------------
+def verify_receipt(blob, key, envelope=None):
+    try:
+        row = parse(blob)
+    except ValueError as error:
+        raise Bad("receipt_fields") from error
+    right = set(row) == set(RECEIPT) and all(type(row[name]) is kind for name, kind in RECEIPT.items())
+    if not right or row["type"] != "dan-receipt/1":
+        raise Bad("receipt_fields")
+    if key is not None and row["key"] != key:
+        raise Bad("receipt_key")
+    bare = {name: value for name, value in row.items() if name != "signature"}
+    try:
+        message = canonical(bare)
+    except ValueError as error:  # half of a surrogate pair: not text
+        raise Bad("receipt_fields") from error
+    if not signed(message, row["signature"], row["key"]):
+        raise Bad("receipt_signature")
+    if row["received_at"] >= row["closes_at"]:
+        raise Bad("receipt_late")
+    report = [("receipt_ok", row)]
+    if envelope is not None:
+        if sha256(envelope) != row["envelope_sha256"]:
+            raise Bad("envelope")
+        report.append(("envelope_ok", {}))
+    return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+
+
+def verify_draw(blob):
+    """`order`: digests in drawn order, or a list of such lists when several ties were drawn."""
+    try:
+        row = parse(blob)
+        secret, commitment = bytes.fromhex(row["secret"]), row["commitment"]
+        digests, groups = row["digests"], row["order"]
+        groups = groups if all(isinstance(group, list) for group in groups) else [groups]
+        texts = [commitment, *digests, *(digest for group in groups for digest in group)]
+        if not all(isinstance(text, str) for text in texts) or not groups:
+            raise ValueError("texts")
+    except (ValueError, KeyError, TypeError) as error:
+        raise Bad("draw_fields") from error
+    if sha256(secret) != commitment:
+        raise Bad("draw_secret")
+    named = [digest for group in groups for digest in group]
+    if len(set(named)) != len(named) or not set(named) <= set(digests):
+        raise Bad("draw_tied")
+    expected = [draw_order(secret, digests, group) for group in groups]
+    if groups != expected:
+        raise Bad("draw_order", expected=", ".join(digest[:12] for group in expected for digest in group))
+    return [("draw_ok", {})]
+
+
+# --- Command line --------------------------------------------------------------------------------------------------
+def _arguments(arguments):
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("file")
+    common.add_argument("--lang", choices=("fr", "en"), default="fr")
+    keyed = argparse.ArgumentParser(add_help=False)
+    keyed.add_argument("--key", metavar="BASE64")
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="what", required=True)
+    commands.add_parser("ledger", parents=[common, keyed])
+    commands.add_parser("receipt", parents=[common, keyed]).add_argument("--envelope", metavar="FILE")
+    commands.add_parser("draw", parents=[common])
+    return parser.parse_args(arguments)
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _verify(options):
+    key = getattr(options, "key", None)
+    if key is not None:
+        try:
+            from_base64(key, 32)
+        except ValueError as error:
+            raise Unusable("bad_key") from error
+    try:
+        if options.what == "ledger":
+            with open(options.file, "rb") as file:
+                return verify_ledger(file, key)
+        if options.what == "receipt":
+            return verify_receipt(_read(options.file), key, options.envelope and _read(options.envelope))
+        return verify_draw(_read(options.file))
+    except OSError as error:
+        raise Unusable("unreadable", why=error.strerror or error) from error
+
+
+def main(arguments=None):
+    options = _arguments(arguments)
+    lang = EN if options.lang == "en" else FR
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        for name, values in _verify(options):
+            print(say(lang, name, **values))
+    except Bad as bad:
+        values = dict(bad.values)
+        if isinstance(values.get("why"), tuple):
+            name, inner = values["why"]
+            values["why"] = say(lang, name, **inner)
+        print(say(lang, bad.name, **values))
+        return 1
+    except Unusable as error:
+        print(say(lang, error.name, **error.values), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

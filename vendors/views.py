@@ -1,0 +1,106 @@
+"""One's vendors: the list, a new one, its page. Strangers get 404; members read, owners and administrators change."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from marketplace import clock, ledger
+from vendors import rules
+from vendors.forms import VendorForm
+from vendors.models import Vendor, VendorMembership
+
+
+@never_cache
+@require_safe
+def mine(request: HttpRequest) -> HttpResponse:
+    """The vendors one acts for, with one's role in each."""
+    memberships = request.user.vendor_memberships.select_related("vendor").order_by("vendor__legal_name", "pk")
+    return render(request, "vendors/mine.html", {"memberships": memberships})
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
+    now = clock.now()
+    then = _safe_return(request)
+    kind = request.GET.get("nature")
+    initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
+    form = VendorForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            form.instance.created_at = now
+            vendor = form.save()
+            VendorMembership.objects.create(user=request.user, vendor=vendor, role=VendorMembership.Role.OWNER)
+            ledger.record("vendor.create", f"vendor:{vendor.public_id}", by=request.user, at=now, kind=vendor.kind)
+        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % vendor.legal_name)
+        _notice_neq(request, form)
+        return redirect(then or reverse("vendors:mine"))
+    return render(request, "vendors/form.html", {"form": form, "suite": then}, status=422 if form.is_bound else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, public_id) -> HttpResponse:
+    """A vendor's page: its fields to change for those who commit it, to read for the others."""
+    now = clock.now()
+    everybody = VendorMembership.objects.select_related("user").order_by("pk")
+    vendors = Vendor.objects.visible_to(request.user, at=now).prefetch_related(
+        Prefetch("memberships", queryset=everybody, to_attr="people")
+    )
+    vendor = get_object_or_404(vendors, public_id=public_id)
+    may_edit = rules.can_edit(vendor, request.user)
+    if request.method == "POST" and not may_edit:
+        raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire modifient sa fiche."))
+    name = vendor.legal_name
+    form = VendorForm(request.POST or None, instance=vendor)
+    if request.method == "POST" and form.is_valid():
+        if form.changed_data:
+            with transaction.atomic():
+                form.save()
+                changed = sorted(form.changed_data)  # names of fields, never their content
+                subject = f"vendor:{vendor.public_id}"
+                ledger.record("vendor.edit", subject, by=request.user, at=now, fields=changed)
+        messages.success(request, _("La fiche est à jour. Les dépôts déjà faits gardent celle qu’ils portent."))
+        _notice_neq(request, form)
+        return redirect("vendors:edit", public_id=public_id)
+    context = {"form": form, "vendor": vendor, "name": name, "may_edit": may_edit, "facts": _facts(vendor)}
+    return render(request, "vendors/edit.html", context, status=422 if form.is_bound else 200)
+
+
+def _safe_return(request: HttpRequest) -> str:
+    """The page of ours to go back to, or an empty text."""
+    then = request.POST.get("suite") or request.GET.get("suite") or ""
+    safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
+    return then if safe else ""
+
+
+def _notice_neq(request: HttpRequest, form: VendorForm) -> None:
+    if form.unusual_neq():
+        messages.warning(
+            request,
+            _("Le NEQ %s ne ressemble pas à ceux du Registraire des entreprises : vérifiez-le. Il est enregistré.")
+            % form.cleaned_data["neq"],
+        )
+
+
+def _facts(vendor: Vendor) -> list[dict]:
+    address = [vendor.street, vendor.street2, vendor.city, vendor.province, vendor.postal_code, vendor.country]
+    rows = [
+        (_("Nature"), vendor.get_kind_display()),
+        (_("Nom légal"), vendor.legal_name),
+        (_("NEQ"), vendor.neq or _("Aucun")),
+        (_("Courriel"), vendor.email),
+        (_("Téléphone"), vendor.phone or _("Aucun")),
+        (_("Adresse"), ", ".join(part for part in address if part)),
+        (_("Région"), vendor.get_region_display() or _("Hors du Québec ou non précisée")),
+    ]
+    return [{"label": label, "value": value} for label, value in rows]
