@@ -24,7 +24,7 @@ run: setup  ## migrate, add demo data to an empty database, serve on 127.0.0.1:$
 	@$(PY) manage.py migrate --verbosity 0
 	@$(PY) manage.py seed --if-empty
 	@echo "run: http://127.0.0.1:$(PORT)/ (demo accounts: README.md, « Demo accounts »; stop with Ctrl-C)"
-	@$(PY) manage.py runserver 127.0.0.1:$(PORT)
+	@BASE_URL=$${BASE_URL:-http://127.0.0.1:$(PORT)} $(PY) manage.py runserver 127.0.0.1:$(PORT)
 
 seed: setup  ## add the demo data
 	@$(PY) manage.py migrate --verbosity 0

@@ -1,6 +1,9 @@
 """Sign-in and sign-up through django-allauth: our form, our outbox."""
 
+from urllib.parse import urlencode
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.utils import get_next_redirect_url
 from django import forms
 from django.conf import settings
 from django.urls import reverse, reverse_lazy, translate_url
@@ -11,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace import clock, mail
 from marketplace.models import Terms, TermsAcceptance
+from marketplace.texts import PlainTexts
 
 
 def _terms_label() -> str:
@@ -18,7 +22,7 @@ def _terms_label() -> str:
     return format_html('{} (<a href="{}" target="_blank">{}</a>)', text, reverse_lazy("pages:terms"), _("les lire"))
 
 
-class SignupForm(forms.Form):
+class SignupForm(PlainTexts, forms.Form):
     """Added to allauth's sign-up: name, language of the e-mails, terms."""
 
     name = forms.CharField(
@@ -51,9 +55,35 @@ class SignupForm(forms.Form):
 class AccountAdapter(DefaultAccountAdapter):
     """Account messages leave through the outbox; their secret links are erased once sent."""
 
+    # Our words: the library's French catalogue speaks of « e-mail ».
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": _("Ce compte est désactivé."),
+        "cannot_remove_primary_email": _("L’adresse principale ne peut pas être retirée."),
+        "duplicate_email": _("Cette adresse courriel est déjà dans votre compte."),
+        "email_password_mismatch": _("L’adresse courriel ou le mot de passe est incorrect."),
+        "email_taken": _("Un compte existe déjà avec cette adresse courriel."),
+        "enter_current_password": _("Écrivez votre mot de passe actuel."),
+        "incorrect_password": _("Ce mot de passe est incorrect."),
+        "invalid_login": _("L’adresse courriel ou le mot de passe est incorrect."),
+        "invalid_password_reset": _("Ce lien n’est plus valide. Demandez-en un nouveau."),
+        "max_email_addresses": _("Un compte a au plus %d adresses courriel."),
+        "too_many_login_attempts": _("Trop d’essais ont échoué. Réessayez plus tard."),
+        "unknown_email": _("Aucun compte n’a cette adresse courriel."),
+        "unverified_primary_email": _("Votre adresse courriel principale doit être confirmée."),
+        "same_as_current": _("La nouvelle valeur doit être différente de l’actuelle."),
+        "rate_limited": _("Trop de demandes en peu de temps. Réessayez plus tard."),
+    }
+
     def get_login_redirect_url(self, request) -> str:
-        """« À faire », in the language the person chose."""
-        return translate_url(reverse("dashboard"), request.user.language)
+        """« À faire », in the language the person chose; in English for who is on a page in English."""
+        language = "en" if translation.get_language() == "en" else request.user.language
+        return translate_url(reverse("dashboard"), language)
+
+    def get_email_confirmation_url(self, request, emailconfirmation) -> str:
+        """The link keeps where the person was going: it is often opened in another browser, without the session."""
+        url = super().get_email_confirmation_url(request, emailconfirmation)
+        going = get_next_redirect_url(request) if request is not None else None
+        return f"{url}?{urlencode({'next': going})}" if going else url
 
     def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
         user = context.get("user")

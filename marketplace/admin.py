@@ -19,32 +19,13 @@ from django.utils.translation import gettext_lazy
 
 from marketplace import clock, ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
+from marketplace.pilotage import Administered, ListOnly
 
 # Rights come from memberships, not from groups; addresses belong to their owners, who confirm them.
 admin.site.unregister([Group, EmailAddress])
 admin.site.login = secure_admin_login(admin.site.login)
 
 RIGHTS = ("is_active", "is_auditor", "is_staff")
-
-
-class Kept(admin.ModelAdmin):
-    """Rows are never deleted, and never acted upon in bulk."""
-
-    actions = None
-    show_full_result_count = False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-
-class ReadOnly(Kept):
-    """Rows are looked at."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
 
 class UserForm(forms.ModelForm):
@@ -69,11 +50,16 @@ class UserForm(forms.ModelForm):
             if {person.pk for person in administrators} == {self.instance.pk}:
                 message = _("C’est la dernière personne qui administre la plateforme : elle doit le rester.")
                 self.add_error("is_active" if data.get("is_staff") else "is_staff", message)
+        # Whoever administers neither scores, awards nor audits: the powers stay in different hands.
+        if data.get("is_staff") and data.get("is_auditor"):
+            self.add_error("is_auditor", _("Une même personne ne peut pas administrer et vérifier."))
+        if data.get("is_staff") and self.instance.body_memberships.exists():
+            self.add_error("is_staff", _("Cette personne agit pour un organisme : elle ne peut pas administrer."))
         return data
 
 
 @admin.register(User)
-class UserAdmin(Kept):
+class UserAdmin(Administered):
     """People sign up by themselves; rights are given and taken here, with a trace in the ledger."""
 
     form = UserForm
@@ -121,7 +107,7 @@ class TermsForm(forms.ModelForm):
 
 
 @admin.register(Terms)
-class TermsAdmin(Kept):
+class TermsAdmin(Administered):
     form = TermsForm
     list_display = ["kind", "version", "in_force_at"]
     list_filter = ["kind"]
@@ -140,14 +126,13 @@ class TermsAdmin(Kept):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnly):
+class LedgerEntryAdmin(ListOnly):
     """What everybody sees, and who acted; neither sealed acts, nor numbers that would count them, nor payloads."""
 
     list_display = ["at", "action", "actor", "subject", "hash"]
     search_fields = ["action"]
     search_help_text = gettext_lazy("Action, personne, objet ou empreinte, en entier.")
     ordering = ["-seq"]
-    exclude = ["seq"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).public()
@@ -160,19 +145,13 @@ class LedgerEntryAdmin(ReadOnly):
 
 
 @admin.register(OutgoingEmail)
-class OutgoingEmailAdmin(ReadOnly):
-    """What was sent to whom, except what concerns an unopened proposal; never a one-time link."""
+class OutgoingEmailAdmin(ListOnly):
+    """What was sent to whom and when, except what concerns an unopened proposal; never the text."""
 
     list_display = ["created_at", "address", "subject", "sent_at", "attempts", "last_error", "held"]
     list_filter = ["held", "language"]
     search_fields = ["address", "subject"]
     ordering = ["-created_at", "-pk"]
-    fields = ["address", "language", "template", "subject", "text", "created_at", "sent_at", "attempts", "last_error"]
-    readonly_fields = ["text"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).filter(confidential=False).defer("body")
-
-    @admin.display(description=gettext_lazy("texte"))
-    def text(self, obj):
-        return _("(masqué : il contient un lien personnel)") if obj.secret else obj.body

@@ -4,7 +4,10 @@ from django.conf import settings
 from django.urls import reverse, translate_url
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
+
+from marketplace.localtime import language
 
 
 def _nav(request) -> list[dict]:
@@ -14,7 +17,10 @@ def _nav(request) -> list[dict]:
         (reverse("pages:how"), _("Comment ça marche")),
         (reverse("proposals:verify"), _("Vérifier un accusé")),
     ]
-    return [{"url": url, "label": label, "current": request.path.startswith(url)} for url, label in entries]
+    # The page of one award is under its occasion's address, and belongs with the awards.
+    shown = request.resolver_match and request.resolver_match.view_name
+    here = reverse("proposals:awards") if shown == "proposals:award" else request.path
+    return [{"url": url, "label": label, "current": here.startswith(url)} for url, label in entries]
 
 
 def _languages(request) -> dict[str, str]:
@@ -22,12 +28,14 @@ def _languages(request) -> dict[str, str]:
 
 
 def site(request) -> dict:
-    """The context of templates/base.html."""
+    """The context of templates/base.html, and `notice_lang`, the attribute of what a notice's authors wrote."""
     return {
         "site_name": "Développe avec nous",
         "nav": SimpleLazyObject(lambda: _nav(request)),
         "language_urls": SimpleLazyObject(lambda: _languages(request)),
         "LANGUAGE_CODE": translation.get_language(),
+        # Public bodies write their notices in French: on a page in English, screen readers must be told.
+        "notice_lang": format_html(' lang="{}"', "fr-CA") if language() == "en" else "",
         # Read by the page cache, for visitors: others see the link alone, and pay no query for it.
         "ledger_head": getattr(request, "ledger_head", None),
         "contact_email": settings.CONTACT_EMAIL,

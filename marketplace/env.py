@@ -27,13 +27,16 @@ def boolean(name: str, default: bool) -> bool:
     return _BOOLEANS[value]
 
 
-def integer(name: str, default: int) -> int:
-    """A whole number."""
+def integer(name: str, default: int, *, minimum: int | None = None) -> int:
+    """A whole number, of at least `minimum`."""
     value = text(name, str(default))
     try:
-        return int(value)
+        number = int(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from error
+    if minimum is not None and number < minimum:
+        raise ImproperlyConfigured(f"{name}={value!r} must be at least {minimum}.")
+    return number
 
 
 def items(name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -70,8 +73,8 @@ def database(name: str, default_file: Path) -> dict:
     if parts.scheme in {"postgres", "postgresql"}:
         try:
             port = parts.port
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{name}: the port is not a number.") from error
+        except ValueError:  # its own words may hold a piece of the password
+            raise ImproperlyConfigured(f"{name}: the port is not a number.") from None
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         return {
             "ENGINE": "django.db.backends.postgresql",
@@ -85,3 +88,30 @@ def database(name: str, default_file: Path) -> dict:
             "OPTIONS": query,
         }
     raise ImproperlyConfigured(f"{name} must start with postgres:// or sqlite://, not {parts.scheme or 'nothing'}://.")
+
+
+def email(name: str, default: str) -> dict:
+    """How mail leaves, from console:// or smtp, smtp+tls, smtps://user:password@host:port, escaped as in any URL.
+
+    {BACKEND, HOST, PORT, USER, PASSWORD, USE_SSL, USE_TLS}; the password is never in an error's sentence.
+    """
+    try:
+        parts = urlsplit(text(name, default))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # its own words may hold a piece of the password
+        raise ImproperlyConfigured(f"{name}: the host or the port is not valid.") from None
+    if parts.scheme not in {"console", "smtp", "smtps", "smtp+tls"}:
+        raise ImproperlyConfigured(f"{name} must start with console://, smtp://, smtp+tls:// or smtps://.")
+    if parts.scheme != "console" and (not host or parts.path.strip("/") or parts.query or parts.fragment):
+        raise ImproperlyConfigured(
+            f"{name} must be {parts.scheme}://user:password@host:port, with special signs escaped."
+        )
+    return {
+        "BACKEND": f"django.core.mail.backends.{'console' if parts.scheme == 'console' else 'smtp'}.EmailBackend",
+        "HOST": host,
+        "PORT": port or 25,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "USE_SSL": parts.scheme == "smtps",
+        "USE_TLS": parts.scheme == "smtp+tls",
+    }

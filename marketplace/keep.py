@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import resolve, reverse
@@ -19,6 +20,7 @@ from django.views.decorators.csrf import requires_csrf_token
 from marketplace import boxes
 
 _SESSION = "typed"
+_PER_HOUR = 60  # for one address: an office behind one proxy, not a flood
 _MOST = 300_000  # characters, url-encoded: two texts of 10 000 accented characters and room to spare
 
 
@@ -34,7 +36,7 @@ def keep(request: HttpRequest) -> bool:
         view = resolve(request.path_info).func
     except Resolver404:
         return False
-    if request.method != "POST" or not getattr(view, "keeps_typed", False):
+    if request.method != "POST" or not getattr(view, "keeps_typed", False) or not _ours(request):
         return False
     typed = request.POST.copy()
     typed.pop("csrfmiddlewaretoken", None)
@@ -43,7 +45,22 @@ def keep(request: HttpRequest) -> bool:
         return False
     box = boxes.seal(text.encode(), about=f"typed:{request.path}")
     request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode()}
+    if not request.user.is_authenticated:  # read on the sign-in page, where one fears to have lost everything
+        messages.info(request, _("Votre session a pris fin. Votre texte est gardé : connectez-vous pour le retrouver."))
     return True
+
+
+def _ours(request: HttpRequest) -> bool:
+    """Typed on our own page, by a browser that had it open, not too often: no other site plants text here."""
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if (origin and origin != f"{request.scheme}://{request.get_host()}") or site != "same-origin":
+        return False
+    if not {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME} & set(request.COOKIES):
+        return False
+    key = f"keep:{request.META.get('REMOTE_ADDR', '')}"
+    cache.add(key, 0, 3600)
+    return cache.incr(key) <= _PER_HOUR
 
 
 def typed_before(request: HttpRequest) -> QueryDict | None:

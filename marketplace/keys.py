@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -40,12 +41,37 @@ def _read(path: Path, make) -> bytes:
         raise ImproperlyConfigured(f"The key file {path.name} cannot be read: {error.strerror}.") from error
 
 
-@cache
-def _master() -> bytes:
-    key = base64.b64decode(_read(settings.SEAL_KEY_FILE, new_seal_key), validate=False)
+def seal_key(content: bytes) -> bytes:
+    """The 32 bytes that a seal key file holds; ImproperlyConfigured when it is not one."""
+    try:
+        key = base64.b64decode(b"".join(content.split()), validate=True)
+    except ValueError:
+        key = b""
     if len(key) != 32:
         raise ImproperlyConfigured("SEAL_KEY_FILE must hold 32 bytes in base64.")
     return key
+
+
+def signing_key(content: bytes) -> Ed25519PrivateKey:
+    """The key that a signing key file holds; ImproperlyConfigured when it is not one."""
+    try:
+        key = serialization.load_pem_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # not a PEM file; encrypted; of an unknown kind
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ImproperlyConfigured("SIGNING_KEY_FILE must hold an Ed25519 private key in PEM, without a password.")
+    return key
+
+
+def check() -> None:
+    """Read both keys once; ImproperlyConfigured rather than find out at the first deposit."""
+    _master()
+    signing()
+
+
+@cache
+def _master() -> bytes:
+    return seal_key(_read(settings.SEAL_KEY_FILE, new_seal_key))
 
 
 def derived(purpose: str) -> bytes:
@@ -56,10 +82,7 @@ def derived(purpose: str) -> bytes:
 @cache
 def signing() -> Ed25519PrivateKey:
     """The platform's Ed25519 key (RFC 8032)."""
-    key = serialization.load_pem_private_key(_read(settings.SIGNING_KEY_FILE, new_signing_key), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ImproperlyConfigured("SIGNING_KEY_FILE must hold an Ed25519 private key.")
-    return key
+    return signing_key(_read(settings.SIGNING_KEY_FILE, new_signing_key))
 
 
 @cache

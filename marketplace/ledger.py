@@ -8,15 +8,20 @@ which act it was, and is shown only after the opening. Proposals' content never 
 import hashlib
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from marketplace import clock
 
 GENESIS = "0" * 64
+# Acts on a notice that the public cannot see yet, and may never see.
+BEFORE_PUBLICATION = [
+    f"opportunity.{act}" for act in ("create", "edit", "attach", "detach", "submit_for_review", "return_to_author")
+]
 _LOCK = 0x1ED6E2  # one advisory lock for the whole chain: entries are ordered by taking it
 
 
@@ -32,28 +37,31 @@ def instant(value: datetime) -> str:
 
 class LedgerEntryQuerySet(models.QuerySet):
     def public(self):
-        """All but the acts on unopened proposals, which nobody may count."""
-        return self.exclude(action="sealed")
+        """What anyone may read one by one: no sealed act, which nobody may count; nothing of an evaluation under way;
+        nothing of a notice that is not published; no refusal.
+        """
+        hidden = Q(action__startswith="proposal.") | Q(action__endswith=".refused") | Q(action__in=BEFORE_PUBLICATION)
+        return self.exclude(action="sealed").exclude(hidden)
 
 
 class LedgerEntry(models.Model):
     """One link. `at`: the instant the act was decided by; `recorded_at`: the database's clock at writing (both UTC)."""
 
-    seq = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField()
-    recorded_at = models.DateTimeField()
-    action = models.CharField(max_length=60)
-    actor = models.CharField(max_length=60)
-    subject = models.CharField(max_length=60)
-    digest = models.CharField(max_length=64)
-    previous = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64)
+    seq = models.BigIntegerField(_("rang"), primary_key=True)
+    at = models.DateTimeField(_("instant du geste"))
+    recorded_at = models.DateTimeField(_("inscrit le"))
+    action = models.CharField(_("geste"), max_length=60)
+    actor = models.CharField(_("auteur du geste"), max_length=60)
+    subject = models.CharField(_("objet du geste"), max_length=60)
+    digest = models.CharField(_("empreinte du détail"), max_length=64)
+    previous = models.CharField(_("empreinte précédente"), max_length=64)
+    hash = models.CharField(_("empreinte"), max_length=64)
 
     objects = LedgerEntryQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "inscription au registre"
-        verbose_name_plural = "registre"
+        verbose_name = _("inscription au registre")
+        verbose_name_plural = _("inscriptions au registre")
         ordering = ["seq"]
         indexes = [
             models.Index(fields=["subject", "seq"], name="ledger_subject_seq"),
@@ -66,7 +74,7 @@ class LedgerEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.seq} {self.action}"
+        return self.action
 
     def chained(self) -> dict:
         """What `hash` is computed over, as tools/verify.py recomputes it."""
@@ -103,8 +111,8 @@ class LedgerPayload(models.Model):
     objects = LedgerPayloadQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "détail d’inscription"
-        verbose_name_plural = "détails d’inscriptions"
+        verbose_name = _("détail d’inscription")
+        verbose_name_plural = _("détails d’inscriptions")
         indexes = [models.Index(fields=["subject", "action"], name="payload_subject_action")]
 
     def __str__(self) -> str:
@@ -147,7 +155,13 @@ def record(action: str, subject: str, *, by, at: datetime, sealed: bool = False,
 
 
 def record_refusal(action: str, subject: str, *, by, at: datetime, reason: str) -> None:
-    """Keep a trace of a refused act that matters, in a transaction of its own: the act's was rolled back."""
+    """Keep a trace of a refused act that matters, in a transaction of its own: the act's was rolled back.
+
+    Once an hour for the same person, act and object: a ledger must not be filled by whoever insists.
+    """
+    recent = LedgerPayload.objects.filter(subject=subject, action=f"{action}.refused", actor=by)
+    if recent.filter(entry__at__gt=at - timedelta(hours=1)).exists():
+        return
     with transaction.atomic():
         record(f"{action}.refused", subject, by=by, at=at, reason=reason)
 

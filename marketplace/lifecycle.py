@@ -47,6 +47,10 @@ class Stateful:
         """`occasion:DAN-2026-0001`: how the ledger names this object."""
         raise NotImplementedError
 
+    def concerns(self, user) -> bool:
+        """Whether this person's refused attempts leave a trace: strangers must not be able to fill the ledger."""
+        return True
+
     def lock_parents(self) -> dict:
         """Lock the rows this object hangs from, before its own (from the top down, always); {attribute: locked row}."""
         return {}
@@ -119,7 +123,7 @@ def moves(
             except (PermissionDenied, IllegalMove) as refusal:
                 # The web door (marketplace.middleware.Refusals) writes it in the ledger: here the caller may still
                 # hold a transaction that its own rollback would take back. Sealed objects leave no trace at all.
-                if not self.ledger_sealed:
+                if not self.ledger_sealed and by is not None and self.concerns(by):
                     refusal.act = (f"{self._meta.model_name}.{method.__name__}", self.ledger_subject())
                 raise
             # Not refresh_from_db(): a protected field refuses it, or loses its protection for the whole process.

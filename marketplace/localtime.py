@@ -1,7 +1,7 @@
 """Time for people: America/Toronto, in French or English. The database keeps UTC.
 
 Every function takes aware datetimes (a naive one raises TypeError: it does not say when it is) and writes a date or an
-hour with fixed spaces inside « 14 h 00 » and "2:00 p.m.". `lang` defaults to the active language.
+hour with fixed spaces inside « 14 h 00 (HNE) » and "2:00 p.m. (EST)". `lang` defaults to the active language.
 Names are kept here, not in the catalogue, so that a mail or a file in the reader's language needs no activation.
 """
 
@@ -120,7 +120,7 @@ def day(value: date, lang: str | None = None) -> str:
 def moment(value: datetime, lang: str | None = None) -> str:
     """« 22 novembre 2026, 10 h 02 (HNE) » or "November 22, 2026, 10:02 a.m. (EST)"."""
     here, lang = local(value), language(lang)
-    return f"{_date(here, lang)}, {_hour(here, lang)} ({offset_name(here, lang)})"
+    return f"{_date(here, lang)}, {_hour(here, lang)}{NBSP}({offset_name(here, lang)})"
 
 
 def deadline(value: datetime, lang: str | None = None) -> str:
@@ -142,7 +142,7 @@ def moment_exact(value: datetime, lang: str | None = None) -> str:
         clock = f"{hour}:{here:%M:%S}.{thousandths}{half}"
     else:
         clock = f"{_hour(here, lang)}{NBSP}min{NBSP}{here:%S},{thousandths}{NBSP}s"
-    return f"{_date(here, lang)}, {clock} ({offset_name(here, lang)})"
+    return f"{_date(here, lang)}, {clock}{NBSP}({offset_name(here, lang)})"
 
 
 def short(value: datetime, lang: str | None = None) -> str:

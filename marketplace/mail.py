@@ -37,10 +37,15 @@ def queue(template: str, *, to, at, confidential: bool = False, **context) -> No
     """Write `template` to a User, in that person's language. Inactive people get nothing."""
     if not to.is_active:
         return
-    with translation.override(to.language):
+    queue_to_address(template, address=to.email, to=to, at=at, confidential=confidential, **context)
+
+
+def queue_to_address(template: str, *, address: str, to, at, confidential: bool = False, **context) -> None:
+    """Write `template` to an address, in the language of the User who has it, or in the active one without any."""
+    with translation.override(to.language if to else translation.get_language()):
         text = render_to_string(template, {**context, "to": to, "base_url": settings.BASE_URL, "now": at})
         subject, _, body = text.strip().partition("\n")
-        enqueue(template, to.email, subject, body.strip() + "\n", to=to, at=at, confidential=confidential)
+        enqueue(template, address, subject, body.strip() + "\n", to=to, at=at, confidential=confidential)
 
 
 def enqueue(template: str, address: str, subject: str, body: str, *, to, at, confidential=False, secret=False) -> None:

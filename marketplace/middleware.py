@@ -1,5 +1,6 @@
 """Small middleware: health, private-unless-listed with typed text kept, refusals answered and traced."""
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -22,12 +23,50 @@ def health(get_response):
     return middleware
 
 
+def limits(get_response):
+    """413 for a request larger than any form of ours; much smaller for whoever shows no session."""
+
+    def middleware(request):
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        known = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if length > (settings.REQUEST_MAX_BYTES if known else settings.VISITOR_REQUEST_MAX_BYTES):
+            return HttpResponse(
+                "Envoi trop volumineux : 10 Mo au plus par fichier. / Too large: 10 MB at most for a file.\n",
+                status=413,
+                content_type="text/plain; charset=utf-8",
+            )
+        return get_response(request)
+
+    return middleware
+
+
 class PrivateUnlessListed(LoginRequiredMiddleware):
     """Every view asks for a signed-in person unless it is marked `login_not_required` (tests walk every URL)."""
 
     def handle_no_permission(self, request, view_func):
         keep.keep(request)
         return super().handle_no_permission(request, view_func)
+
+
+class RefusedForms:
+    """422 where allauth would answer 200 to a form with errors, as the site's own forms do."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_template_response(self, request, response):
+        view = request.resolver_match.url_name if request.resolver_match else None
+        if request.method == "POST" and response.status_code == 200 and (view or "").startswith("account_"):
+            form = (response.context_data or {}).get("form")
+            if form is not None and form.is_bound and form.errors:
+                response.status_code = 422
+        return response
 
 
 class Refusals:

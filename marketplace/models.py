@@ -38,7 +38,7 @@ class User(AbstractUser):
     username = None
     first_name = None
     last_name = None
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(_("adresse courriel"), unique=True)
     name = models.CharField(_("nom complet"), max_length=100)
     language = models.CharField(
@@ -78,11 +78,11 @@ class Terms(models.Model):
         USE = "use", _("Conditions d’utilisation")
         PROPOSAL = "proposal", _("Conditions de dépôt")
 
-    kind = models.CharField(max_length=10, choices=Kind)
-    version = models.PositiveIntegerField()
-    in_force_at = models.DateTimeField()
-    text_fr = models.TextField()
-    text_en = models.TextField()
+    kind = models.CharField(_("sorte"), max_length=10, choices=Kind)
+    version = models.PositiveIntegerField(_("version"))
+    in_force_at = models.DateTimeField(_("en vigueur à partir du"))
+    text_fr = models.TextField(_("texte en français"))
+    text_en = models.TextField(_("texte en anglais"))
     objects = TermsQuerySet.as_manager()
 
     class Meta:
@@ -120,22 +120,24 @@ class TermsAcceptance(models.Model):
 class OutgoingEmail(models.Model):
     """The outbox: one row, one recipient, written in the act's transaction and sent after it."""
 
-    to = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="emails")
-    address = models.EmailField()
-    template = models.CharField(max_length=80)
-    language = models.CharField(max_length=5)
-    subject = models.CharField(max_length=250)
-    body = models.TextField()
+    to = models.ForeignKey(
+        User, verbose_name=_("destinataire"), null=True, on_delete=models.PROTECT, related_name="emails"
+    )
+    address = models.EmailField(_("adresse courriel"))
+    template = models.CharField(_("gabarit"), max_length=80)
+    language = models.CharField(_("langue"), max_length=5)
+    subject = models.CharField(_("sujet"), max_length=250)
+    body = models.TextField(_("corps"))
     # What is told only to the author of an unopened proposal: hidden from administrators.
-    confidential = models.BooleanField(default=False)
+    confidential = models.BooleanField(_("confidentiel"), default=False)
     # A confirmation or password link: the body is erased once sent.
-    secret = models.BooleanField(default=False)
+    secret = models.BooleanField(_("contient un lien personnel"), default=False)
     # Demo and replay: kept to be looked at, never sent.
-    held = models.BooleanField(default=False)
-    created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    last_error = models.CharField(max_length=200, blank=True)
+    held = models.BooleanField(_("gardé sans être envoyé"), default=False)
+    created_at = models.DateTimeField(_("écrit le"))
+    sent_at = models.DateTimeField(_("envoyé le"), null=True)
+    attempts = models.PositiveSmallIntegerField(_("essais d’envoi"), default=0)
+    last_error = models.CharField(_("dernière erreur"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("courriel")

@@ -22,6 +22,8 @@ _SPACES = re.compile("[ \u00a0\u2007\u2009\u202f]+")
 _DOLLARS = re.compile(r"^(?P<lead>(?:CA ?)?\$ ?)?(?P<number>.*?)(?P<tail> ?\$(?: ?CAD?)?| ?CAD)?$", re.I | re.S)
 _FRENCH = re.compile(r"(?P<units>[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:[.,](?P<decimals>[0-9]{1,2}))?")
 _ENGLISH = re.compile(r"(?P<units>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<decimals>[0-9]{1,2}))?")
+# « 64.000,00 », « 1.234.567 »: points group, and a comma or a second point proves it.
+_POINTS = re.compile(r"(?=.*,|.*\..*\.)(?P<units>[0-9]{1,3}(?:\.[0-9]{3})+)(?:,(?P<decimals>[0-9]{1,2}))?")
 _LONE_GROUP = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")  # « 1,234 »: thousands for some, decimals for others
 _TOO_PRECISE = re.compile(r"[0-9 ]+[.,][0-9]{3,}")
 
@@ -42,7 +44,7 @@ def check_cents(cents: object) -> int:
 def parse_cents(text: str) -> int:
     """Read what a person typed as an amount in dollars and return cents (≥ 0).
 
-    Takes « 64 000 », « 64 000,50 $ », "64000.50", "$64,000.50", with ordinary or fixed spaces.
+    Takes « 64 000 », « 64 000,50 $ », « 64.000,50 », "64000.50", "$64,000.50", with ordinary or fixed spaces.
     Raises TypeError when `text` is not a str, ValueError (with a sentence for the person) when it is empty, negative,
     has more than two decimals, or can be read in two ways: « 1,234 » without anything that says which.
     """
@@ -61,20 +63,29 @@ def parse_cents(text: str) -> int:
         raise ValueError(_("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50."))
     match = _FRENCH.fullmatch(number)
     if match is None:
+        match = _POINTS.fullmatch(number)
+    if match is None:
         match = _ENGLISH.fullmatch(number)
         # One comma and three digits is English thousands only when the dollar sign comes first, as English writes it.
         if match and _LONE_GROUP.fullmatch(number) and not lead:
             match = None
     if match is None:
         if _LONE_GROUP.fullmatch(number):
-            raise ValueError(_("Montant ambigu : écrivez « 1 234 » (sans virgule ni point) ou « 1,23 »."))
+            raise ValueError(_ambiguous(number))
         if _TOO_PRECISE.fullmatch(number):
             raise ValueError(_("Un montant a deux décimales au plus."))
         raise ValueError(_("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50."))
-    cents = int(re.sub("[ ,]", "", match["units"])) * 100 + int((match["decimals"] or "").ljust(2, "0"))
+    cents = int(re.sub("[ ,.]", "", match["units"])) * 100 + int((match["decimals"] or "").ljust(2, "0"))
     if cents > MAX_CENTS:
         raise ValueError(_("Ce montant est trop grand."))
     return cents
+
+
+def _ambiguous(number: str) -> str:
+    """The two readings of « 64,000 », for the person to choose: sixty-four thousand, or sixty-four."""
+    units, decimals = re.split("[.,]", number)
+    shown = {"typed": number, "whole": f"{units}{NBSP}{decimals}", "decimal": f"{units},{decimals[:2]}"}
+    return _("Montant ambigu : « %(typed)s » se lit de deux façons. Écrivez « %(whole)s » ou « %(decimal)s ».") % shown
 
 
 def format_cents(cents: int, *, exact: bool | None = None, lang: str | None = None) -> str:
@@ -168,13 +179,10 @@ class MoneyField(forms.CharField):
             raise ValidationError(message, code="max_cents", params={"limit": format_cents(self.max_cents)})
 
     def prepare_value(self, value):
-        """Typed text as it is; cents as an amount without its dollar sign, in the active language."""
+        """Typed text as it is; cents as a number alone, in the active language: the sign stands beside the field.
+
+        English numbers lose their commas too: without its dollar sign, "1,234" could be read in two ways.
+        """
         if value is None or isinstance(value, str):
             return value
-        return format_cents(value).replace("$", "").strip() if language() == "fr" else self._english(value)
-
-    @staticmethod
-    def _english(cents: int) -> str:
-        # Without its dollar sign "$1,234" would be ambiguous, so the sign stays when only it tells.
-        text = format_cents(cents, lang="en")
-        return text if "," in text else text.replace("$", "")
+        return re.sub(r"[$,]" if language() == "en" else r"\$", "", format_cents(value)).strip()

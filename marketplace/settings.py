@@ -2,50 +2,37 @@
 
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
-from marketplace import env
+from marketplace import env, production
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- What kind of installation this is ---------------------------------------------------------------------------
 PRODUCTION = env.boolean("PRODUCTION", False)
-DEBUG = env.boolean("DEBUG", not PRODUCTION)
+DEBUG = env.boolean("DEBUG", False)
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-PLACEHOLDER_SECRET = "embedded-default-not-for-production"
-SECRET_KEY = env.secret("SECRET_KEY", None if PRODUCTION else PLACEHOLDER_SECRET)
+SECRET_KEY = env.secret("SECRET_KEY", None if PRODUCTION else production.PLACEHOLDER_SECRET)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", () if PRODUCTION else ("localhost", "127.0.0.1", "[::1]", "testserver"))
 BASE_URL = env.text("BASE_URL", None if PRODUCTION else "http://localhost:8000").rstrip("/")
 # The first key wraps occasions' private keys; the second signs receipts. Neither ever lives in the database.
 SEAL_KEY_FILE = Path(env.text("SEAL_KEY_FILE", None if PRODUCTION else str(VAR_DIR / "keys" / "seal.key")))
 SIGNING_KEY_FILE = Path(env.text("SIGNING_KEY_FILE", None if PRODUCTION else str(VAR_DIR / "keys" / "signing.pem")))
-OCDS_PREFIX = env.text("OCDS_PREFIX", "ocds-xxxxxx")
-
-if PRODUCTION:
-    if DEBUG:
-        raise ImproperlyConfigured("DEBUG must be false when PRODUCTION is true.")
-    if SECRET_KEY == PLACEHOLDER_SECRET or len(SECRET_KEY) < 50:
-        raise ImproperlyConfigured("SECRET_KEY must be a random text of at least 50 characters in production.")
-    if not ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is required in production.")
-    if OCDS_PREFIX == "ocds-xxxxxx":
-        raise ImproperlyConfigured("OCDS_PREFIX is still the placeholder: ask for a prefix and set it.")
-    for _name, _path in (("SEAL_KEY_FILE", SEAL_KEY_FILE), ("SIGNING_KEY_FILE", SIGNING_KEY_FILE)):
-        if not _path.is_file():
-            raise ImproperlyConfigured(f"{_name}={_path} does not exist: run `manage.py create_keys` once, offline.")
+OCDS_PREFIX = env.text("OCDS_PREFIX", production.PLACEHOLDER_PREFIX)
 
 # --- Rules with a date: (in force from, value) ---------------------------------------------------------------------
 # Ceiling before taxes, excluded: Open Government Plan, Engagement 4 (« moins de 90 000 $ »).
 CEILING_CENTS = [(date(2000, 1, 1), 90_000_00)]
 MINIMUM_PUBLICATION_DAYS = 10  # under this, a recorded and public reason is required
+ADDENDUM_NEAR_CLOSING_DAYS = 3  # an addendum this near the closing moves it by as much (RCTI s. 9, by its sister text)
 RESUME_MINIMUM_DAYS = 3  # a resumed occasion stays open at least this long (RCTI s. 9, by its sister text)
 FILE_MAX_BYTES = 10 * 1024 * 1024
 FILES_PER_PROPOSAL = 5
+REQUEST_MAX_BYTES = 60 * 1024 * 1024  # five files and their form
+VISITOR_REQUEST_MAX_BYTES = 1024 * 1024
 
 # --- Applications --------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -68,6 +55,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketplace.middleware.health",  # before all others: no session, no database
+    "marketplace.middleware.limits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -82,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "marketplace.middleware.RefusedForms",
     "marketplace.middleware.Refusals",
     "proposals.middleware.OpenDueOccasions",
 ]
@@ -120,6 +109,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns about a missing folder before the first collectstatic
 STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION  # the embedded installation serves its sources, nothing is collected
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -153,6 +143,16 @@ ACCOUNT_ADAPTER = "marketplace.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "marketplace.accounts.SignupForm"
+ACCOUNT_FORMS = {
+    "login": "marketplace.account_forms.LoginForm",
+    "signup": "marketplace.account_forms.SignupForm",
+    "add_email": "marketplace.account_forms.AddEmailForm",
+    "change_password": "marketplace.account_forms.ChangePasswordForm",
+    "set_password": "marketplace.account_forms.SetPasswordForm",
+    "reset_password": "marketplace.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "marketplace.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "marketplace.account_forms.ReauthenticateForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
@@ -162,10 +162,11 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/15m/key", "signup": "20/m/ip", "confirm_email": "1/3m/key"}
+# Short per account: a rival who fails on purpose must not keep a vendor out at a closing (docs/security.md).
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,10/5m/key", "signup": "20/m/ip", "confirm_email": "1/3m/key"}
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 # Behind n proxies, the caller's address for the rate limits is the n-th from the right in X-Forwarded-For.
-ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0, minimum=0)
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
@@ -173,17 +174,14 @@ CSRF_FAILURE_VIEW = "marketplace.keep.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 
 # --- Mail and tasks --------------------------------------------------------------------------------------------------
-_mail = urlsplit(env.text("EMAIL_URL", "console://"))
-if _mail.scheme not in {"console", "smtp", "smtps", "smtp+tls"}:
-    raise ImproperlyConfigured("EMAIL_URL must start with console://, smtp://, smtp+tls:// or smtps://.")
-EMAIL_BACKEND = f"django.core.mail.backends.{'console' if _mail.scheme == 'console' else 'smtp'}.EmailBackend"
-EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or 25
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.username or "", _mail.password or ""
-EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", _mail.scheme == "smtp+tls"
+_mail = env.email("EMAIL_URL", "console://")
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _mail["BACKEND"], _mail["HOST"], _mail["PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["USER"], _mail["PASSWORD"]
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail["USE_SSL"], _mail["USE_TLS"]
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Développe avec nous <ne-pas-repondre@exemple.invalid>")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", "aide@exemple.invalid")
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost"  # a host, or kombu warns that there is none
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL  # the embedded default: the outbox delivers in the same process
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -193,6 +191,7 @@ CELERY_TIMEZONE = "America/Toronto"
 LANGUAGE_CODE = "fr-ca"
 LANGUAGES = [("fr-ca", "Français"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "marketplace.formats"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "America/Toronto"
@@ -219,7 +218,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 SESSION_COOKIE_HTTPONLY = True
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = ["models.W040"]  # SQLite leaves out an index's extra columns: they only serve PostgreSQL
 
 # --- Logs: no request body, no local variable, ever ----------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
@@ -234,3 +233,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {"django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}},
 }
+
+if PRODUCTION:
+    production.refuse_placeholders(globals())

@@ -1,6 +1,9 @@
 """Background work of the ground floor. A task takes ids, fetches, makes one call; `**kwargs` lets old workers live."""
 
+from importlib import import_module
+
 from celery import shared_task
+from django.conf import settings
 
 from marketplace import clock, mail
 
@@ -15,3 +18,9 @@ def sweep_emails(**kwargs) -> None:
     """Send again what a lost task left in the outbox."""
     for pk in mail.waiting(at=clock.now()):
         mail.deliver(pk)
+
+
+@shared_task
+def clear_sessions(**kwargs) -> None:
+    """Delete the rows of sessions that ended; a kept form goes with them."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

@@ -34,7 +34,10 @@ ACCEPT = ",".join(f".{extension}" for extension in TYPES)
 
 
 class SizedMemoryUploadHandler(FileUploadHandler):
-    """Keeps an upload in memory, and stops keeping it (not reading it) past the largest allowed size."""
+    """Keeps an upload in memory, and stops keeping it (not reading it) past the largest allowed size.
+
+    `marketplace.middleware.limits` bounds the whole request.
+    """
 
     def new_file(self, *args, **kwargs):
         super().new_file(*args, **kwargs)

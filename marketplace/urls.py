@@ -3,15 +3,17 @@
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 
 from marketplace import views
 from opportunities import urls as opportunities
-from proposals import dashboard
+from proposals import dashboard, deciding
 from proposals import public as occasion_pages
 from proposals import urls as proposals
 
-admin.site.site_header = "Développe avec nous : administration"
-admin.site.site_title = "Administration"
+admin.site.site_header = _("Développe avec nous : administration")
+admin.site.site_title = _("Administration")
+admin.site.index_title = _("Pilotage")
 
 pages = [
     path("comment-ca-marche/", views.page("how"), name="how"),
@@ -25,8 +27,13 @@ pages = [
     path("conditions/", views.terms, name="terms"),
 ]
 
-# An occasion's page shows what became of it: it belongs to the higher app, under the lower one's name.
-occasions = [*opportunities.urlpatterns, path("<code:number>/", occasion_pages.detail, name="detail")]
+# An occasion's page shows what became of it, and an addendum is told to those who answer: both belong to the higher
+# app, under the lower one's name.
+occasions = [
+    *opportunities.urlpatterns,
+    path("<code:number>/addenda/", deciding.add_addendum, name="add_addendum"),
+    path("<code:number>/", occasion_pages.detail, name="detail"),
+]
 
 urlpatterns = [
     path("sante", views.health, name="health"),

@@ -10,13 +10,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from marketplace import clock, keys, ledger, lifecycle, markup
+from marketplace import clock, keys, ledger, ledger_labels, lifecycle, markup
 from marketplace.cache import public_page
 from marketplace.models import Terms, User
+from marketplace.texts import PlainTexts
 
 LEDGER_PAGE = 50
 
@@ -56,19 +56,13 @@ def terms(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/terms.html", {"texts": shown})
 
 
-class ProfileForm(forms.ModelForm):
+class ProfileForm(PlainTexts, forms.ModelForm):
     """What a person may change alone."""
 
     class Meta:
         model = User
         fields = ["name", "language"]
         widgets = {"language": forms.RadioSelect}
-
-    def clean_name(self):
-        name = self.cleaned_data["name"].strip()
-        if not name:
-            raise forms.ValidationError(gettext_lazy("Ce champ est obligatoire."))
-        return name
 
 
 def profile(request: HttpRequest) -> HttpResponse:
@@ -97,6 +91,8 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
         entries = entries.filter(seq__lte=ledger.LedgerEntry.objects.filter(hash=before).values("seq")[:1])
     rows = list(entries[: LEDGER_PAGE + 1])
     older = rows[LEDGER_PAGE].hash if len(rows) > LEDGER_PAGE else None
+    for entry in rows:
+        entry.label = ledger_labels.label(entry.action)
     return render(request, "ledger.html", {"entries": rows[:LEDGER_PAGE], "older": older, "key_id": keys.key_id()})
 
 

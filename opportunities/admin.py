@@ -1,45 +1,45 @@
 """What administrators do for bodies. Occasions are only looked at: every act on them goes through the lifecycle."""
 
+from django import forms
 from django.contrib import admin
+from django.utils.translation import gettext as _
 
 from marketplace import clock, ledger
+from marketplace.pilotage import Administered, ReadOnly
 from opportunities.bodies import BodyMembership, PublicBody
 from opportunities.models import Opportunity
 from opportunities.parts import Skill
 
 
-class ForAdministrators(admin.ModelAdmin):
-    """Only for people who are both staff and superuser; nothing is deleted unless a class says so."""
+class MembershipForm(forms.ModelForm):
+    """An administrator gives rights to others, never to one who administers: oneself first of all."""
 
-    def _is_administrator(self, request) -> bool:
-        user = request.user
-        return user.is_active and user.is_staff and user.is_superuser
+    class Meta:
+        model = BodyMembership
+        fields = ["user", "body", "role"]
 
-    def has_module_permission(self, request):
-        return self._is_administrator(request)
-
-    def has_view_permission(self, request, obj=None):
-        return self._is_administrator(request)
-
-    def has_add_permission(self, request, obj=None):
-        return self._is_administrator(request)
-
-    def has_change_permission(self, request, obj=None):
-        return self._is_administrator(request)
-
-    def has_delete_permission(self, request, obj=None):
-        return False
+    def clean_user(self):
+        user = self.cleaned_data["user"]
+        if user.is_staff:
+            raise forms.ValidationError(_("Une personne qui administre la plateforme n’agit pour aucun organisme."))
+        return user
 
 
 @admin.register(PublicBody)
-class PublicBodyAdmin(ForAdministrators):
+class PublicBodyAdmin(Administered):
     list_display = ["name", "acronym", "regime", "region", "active"]
     list_filter = ["active", "regime", "region"]
     search_fields = ["name", "acronym"]
 
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        changed = {name: str(getattr(obj, name)) for name in form.changed_data}
+        action = "body.changed" if change else "body.added"
+        ledger.record(action, f"organisme:{obj.pk}", by=request.user, at=clock.now(), **changed)
+
 
 @admin.register(BodyMembership)
-class BodyMembershipAdmin(ForAdministrators):
+class BodyMembershipAdmin(Administered):
     """Who acts for a body: given and taken away here, and written in the ledger, because every right comes from it."""
 
     list_display = ["user", "body", "role"]
@@ -48,7 +48,7 @@ class BodyMembershipAdmin(ForAdministrators):
     autocomplete_fields = ["body"]
     raw_id_fields = ["user"]
     list_select_related = ["user", "body"]
-    actions = None  # one at a time: each removal is its own entry in the ledger
+    form = MembershipForm
 
     def has_change_permission(self, request, obj=None):
         return False
@@ -71,7 +71,7 @@ class BodyMembershipAdmin(ForAdministrators):
 
 
 @admin.register(Skill)
-class SkillAdmin(ForAdministrators):
+class SkillAdmin(Administered):
     list_display = ["name", "folded"]
     search_fields = ["name", "folded"]
     readonly_fields = ["folded"]
@@ -81,16 +81,9 @@ class SkillAdmin(ForAdministrators):
 
 
 @admin.register(Opportunity)
-class OpportunityAdmin(ForAdministrators):
+class OpportunityAdmin(ReadOnly):
     list_display = ["number", "title", "body", "state", "closes_at"]
     list_filter = ["state", "body"]
     search_fields = ["number", "title"]
     list_select_related = ["body"]
     date_hierarchy = "created_at"
-    actions = None
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False

@@ -35,8 +35,12 @@ class PublicBody(models.Model):
 class BodyMembership(models.Model):
     """A person's role in a body; one person may hold both roles, and still never does twice what needs two people."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="body_memberships")
-    body = models.ForeignKey(PublicBody, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("personne"), on_delete=models.PROTECT, related_name="body_memberships"
+    )
+    body = models.ForeignKey(
+        PublicBody, verbose_name=_("organisme public"), on_delete=models.PROTECT, related_name="memberships"
+    )
     role = models.CharField(_("rôle"), max_length=10, choices=BodyRole)
 
     class Meta:

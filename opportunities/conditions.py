@@ -3,15 +3,16 @@
 The docstring's first line is published in /api/workflow.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from marketplace.calendar import is_business_day
 from marketplace.lifecycle import complain
-from marketplace.localtime import local
+from marketplace.localtime import local, to_utc
 from marketplace.money import format_cents
 from opportunities.enums import AwardMode, UnsuccessfulReason
 
@@ -65,9 +66,10 @@ def _grid(opportunity, say) -> None:
         return
     least = 3 if opportunity.award_mode == AwardMode.ADJUSTED_PRICE else 1
     if len(criteria) < least:
-        say("criteria", _("Ce mode demande au moins %d critère(s).") % least)
+        message = ngettext("Ce mode demande au moins %d critère.", "Ce mode demande au moins %d critères.", least)
+        say("criteria", message % least)
     elif total != 100:
-        say("criteria", _("Le total des poids est de %d %% ; il doit être de 100 %%.") % total)
+        say("criteria", _("Le total des poids est de %d %%; il doit être de 100 %%.") % total)
     if opportunity.award_mode == AwardMode.ADJUSTED_PRICE and opportunity.k_percent is None:
         say("k_percent", _("Annoncez la valeur de K, de 15 à 30 %."))
 
@@ -89,6 +91,8 @@ def _dates(opportunity, at, say) -> None:
 
 def long_enough(opportunity, at) -> None:
     """The publication period is long enough, or its shortness has a recorded reason."""
+    if opportunity.closes_at is None:  # said by `complete`
+        return
     shortest = local(at).date() + timedelta(days=settings.MINIMUM_PUBLICATION_DAYS)
     if local(opportunity.closes_at).date() < shortest and not opportunity.short_period_reason.strip():
         complain(
@@ -119,6 +123,11 @@ def resumed_closing(opportunity, closes_at, at) -> None:
         complain("closes_at", _("Une reprise ne peut pas devancer la date limite annoncée."))
     if not is_business_day(local(closes_at).date()):
         complain("closes_at", _("La date limite doit être un jour ouvrable."))
+    keep_order(opportunity, closes_at)
+
+
+def keep_order(opportunity, closes_at) -> None:
+    """Push the dates that a later closing instant would overtake."""
     if opportunity.assignment_date and opportunity.assignment_date < local(closes_at).date():
         opportunity.assignment_date = local(closes_at).date()
         opportunity.start_date = max(opportunity.start_date, opportunity.assignment_date)
@@ -126,11 +135,30 @@ def resumed_closing(opportunity, closes_at, at) -> None:
             opportunity.completion_date = max(opportunity.completion_date, opportunity.start_date)
 
 
+def closing_after_addendum(opportunity, at) -> datetime | None:
+    """The closing instant that an addendum published at `at` brings; None when it is early enough to change nothing.
+
+    Near the closing it moves by three days at least, to a business day whose eve is one too, at the same local hour.
+    Days are counted on the clock people read: the change of hour adds or takes nothing.
+    """
+    near = timedelta(days=settings.ADDENDUM_NEAR_CLOSING_DAYS)
+    closing = local(opportunity.closes_at).replace(tzinfo=None)
+    if closing - local(at).replace(tzinfo=None) > near:
+        return None
+    day = closing.date() + near
+    while not (is_business_day(day) and is_business_day(day - timedelta(days=1))):
+        day += timedelta(days=1)
+    return to_utc(datetime.combine(day, closing.time()), fold=0)
+
+
 def all_scored(opportunity, at) -> None:
     """Every proposal was admitted or rejected, and every admissible one is scored."""
     waiting = opportunity.proposals.filter(state__in=["opened", "admissible"]).count()
     if waiting:
-        complain(None, _("Il reste %d proposition(s) à examiner ou à noter.") % waiting)
+        message = ngettext(
+            "Il reste %d proposition à examiner ou à noter.", "Il reste %d propositions à examiner ou à noter.", waiting
+        )
+        complain(None, message % waiting)
     if not opportunity.proposals.filter(state="scored").exists():
         complain(None, _("Aucune proposition notée : concluez plutôt sans attribution."))
 

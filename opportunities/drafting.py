@@ -38,8 +38,10 @@ def _locked_draft(opportunity: Opportunity, by) -> Opportunity:
     try:
         check_editable(row, by)
     except (PermissionDenied, IllegalMove) as refusal:
-        refusal.act = ("opportunity.edit", row.ledger_subject())
+        if row.concerns(by):
+            refusal.act = ("opportunity.edit", row.ledger_subject())
         raise
+    row.editor_ids = sorted({*row.editor_ids, by.pk})  # whoever wrote any of it will not review it
     return row
 
 
@@ -113,4 +115,5 @@ def detach(attachment: Attachment, *, by) -> None:
         )
         storage, stored = attachment.file.storage, attachment.file.name
         attachment.delete()
+        row.save(update_fields=["editor_ids"])
         transaction.on_commit(lambda: storage.delete(stored))

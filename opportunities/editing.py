@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from marketplace.calendar import add_business_days, next_business_day
 from marketplace.keep import keeps_typed, typed_before
 from marketplace.localtime import local, to_utc
 from marketplace.models import User
-from opportunities import conditions, drafting
+from opportunities import conditions, drafting, rules
 from opportunities.enums import AwardMode
 from opportunities.forms import NewOpportunityForm, OpportunityForm, grid
 from opportunities.models import Opportunity, PublicBody, Skill
@@ -56,15 +56,22 @@ def create(request: HttpRequest) -> HttpResponse:
     return _show(request, at, form, rows, status=422)
 
 
+def _of_my_body(request: HttpRequest, number: str, *, at) -> Opportunity:
+    """The occasion for the people of its body; Http404 for anyone else, published or not."""
+    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author")
+    opportunity = get_object_or_404(rows, number=number)
+    if not rules.works_there(opportunity, request.user):
+        raise Http404
+    return opportunity
+
+
 @keeps_typed
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, number: str) -> HttpResponse:
     """A draft of one's body. Saved whole, unless somebody saved it since it was shown."""
     at = clock.now()
-    opportunity = get_object_or_404(
-        Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author"), number=number
-    )
+    opportunity = _of_my_body(request, number, at=at)
     if request.method != "POST":
         drafting.check_editable(opportunity, request.user)
         forms = _first_forms(request, at, instance=opportunity)
@@ -111,7 +118,7 @@ def attachment(request: HttpRequest, number: str, file_id) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove_attachment(request: HttpRequest, number: str, file_id) -> HttpResponse:
     """Ask, then remove a file from a draft."""
-    opportunity = get_object_or_404(Opportunity.objects.visible_to(request.user, at=clock.now()), number=number)
+    opportunity = _of_my_body(request, number, at=clock.now())
     found = get_object_or_404(opportunity.attachments.select_related("opportunity"), public_id=file_id)
     if request.method == "POST":
         drafting.detach(found, by=request.user)
@@ -180,6 +187,7 @@ def _saved(request, opportunity: Opportunity) -> HttpResponse:
 
 # --- The page ---------------------------------------------------------------------------------------------------------
 def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, status=200) -> HttpResponse:
+    lines = missing(opportunity, at) if opportunity else []
     context = {
         "form": form,
         "grid": rows,
@@ -187,7 +195,9 @@ def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, sta
         "opportunity": opportunity,
         "seen": seen,
         "stale": stale,
-        "missing": missing(opportunity, at) if opportunity else [],
+        "missing": lines,
+        # What is typed has its own errors; what is stored has these.
+        "warnings": _warnings(opportunity, lines) if opportunity and not form.is_bound else {},
         "total_weight": _total_weight(rows),
         "known_skills": Skill.objects.values_list("name", flat=True)[:SUGGESTED_SKILLS],
         "attachments": list(opportunity.attachments.all()) if opportunity else [],
@@ -207,18 +217,32 @@ def _total_weight(rows) -> int:
 _PLACES = {"criteria": "grille"}
 
 
-def missing(opportunity: Opportunity, at, checks=(conditions.complete,)) -> list[dict]:
-    """[{label, message, url}] of what the conditions complain about; url leads to the field of the form."""
+def missing(opportunity: Opportunity, at) -> list[dict]:
+    """[{name, label, message, url}] of what keeps the notice from going further; url leads to the form's field."""
     address = reverse("opportunities:edit", args=[opportunity.number])
     lines = []
-    for check in checks:
+    for check in (conditions.complete, conditions.long_enough):
         try:
             check(opportunity, at)
         except ValidationError as error:
             for name, problems in error.message_dict.items():
                 url = f"{address}#{_PLACES.get(name, f'id_{name}')}" if name != NON_FIELD_ERRORS else address
-                lines += [{"label": field_label(name), "message": message, "url": url} for message in problems]
+                label = field_label(name)
+                lines += [{"name": name, "label": label, "message": text, "url": url} for text in problems]
     return lines
+
+
+_WARNED = ("closes_at", "questions_close_at", "assignment_date")
+
+
+def _warnings(opportunity: Opportunity, lines: list[dict]) -> dict[str, list[str]]:
+    """What is wrong with a date that was saved all the same, by field: said beside it before anybody sends it."""
+    told: dict[str, list[str]] = {}
+    for line in lines:
+        name = line["name"]
+        if name == "short_period_reason" or (name in _WARNED and getattr(opportunity, name) is not None):
+            told.setdefault(name, []).append(line["message"])
+    return told
 
 
 def field_label(name: str) -> str:

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+ACCEPTABLE = 70  # the acceptable performance level, out of 100 (Secrétariat du Conseil du trésor)
+
 
 class State(models.TextChoices):
     """« Fermée » is not here: it is computed from the closing instant, never stored."""
@@ -25,6 +27,11 @@ class AwardMode(models.TextChoices):
     QUALITY_MIN_PRICE = "quality_min_price", _("Qualité minimale et prix le plus bas")
     ADJUSTED_PRICE = "adjusted_price", _("Prix ajusté le plus bas (rapport qualité-prix)")
     QUALITY_FIXED = "quality_fixed", _("Qualité, à montant forfaitaire")
+
+    @property
+    def default_minimum(self) -> int | None:
+        """The least score of each criterion that announces none: 70 in « qualité minimale », nothing elsewhere."""
+        return ACCEPTABLE if self == AwardMode.QUALITY_MIN_PRICE else None
 
 
 class CodeLicence(models.TextChoices):

@@ -1,6 +1,7 @@
 """The buyer's form. Limits are always enforced; what is missing is allowed until the draft is sent for review."""
 
 import re
+from datetime import date, datetime
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,6 +14,7 @@ from marketplace.localtime import LocalDateTimeField, local
 from marketplace.money import MoneyField, format_cents
 from marketplace.regions import Region
 from marketplace.search import fold
+from marketplace.texts import PlainTexts
 from opportunities.conditions import REASON_MAX, ceiling_cents
 from opportunities.models import Opportunity, PublicBody
 from opportunities.verbs import ADDENDUM_MAX
@@ -39,12 +41,24 @@ class DayInput(forms.DateInput):
         super().__init__(attrs, format="%Y-%m-%d")
 
 
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
+def plausible_year(value: date | datetime) -> None:
+    """ValidationError outside 2000–2100: a slip of the finger, not a plan."""
+    year = local(value).year if isinstance(value, datetime) else value.year
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise ValidationError(_("Entrez une date entre %(first)d et %(last)d.") % years)
+
+
 def day_field(label, help_text="") -> forms.DateField:
     return forms.DateField(
         label=label,
         required=False,
         help_text=help_text,
         widget=DayInput,
+        validators=[plausible_year],
         input_formats=["%Y-%m-%d"],
         error_messages={"invalid": gettext_lazy("Entrez une date valide, par exemple 2026-11-24.")},
     )
@@ -72,8 +86,10 @@ class FilesField(forms.FileField):
         return checked
 
 
-class OpportunityForm(Quiet, forms.ModelForm):
+class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
     """Every field of a draft but its body. `at` is the request's instant: the ceiling is a dated rule."""
+
+    keeps_lines = ("skills",)
 
     budget_cents = MoneyField(label=gettext_lazy("Montant maximal, avant taxes"), required=False)
     skills = forms.CharField(
@@ -92,11 +108,13 @@ class OpportunityForm(Quiet, forms.ModelForm):
     )
     questions_close_at = LocalDateTimeField(
         label=gettext_lazy("Date limite des questions"),
+        validators=[plausible_year],
         required=False,
         help_text=gettext_lazy("D’ordinaire trois jours ouvrables avant la date limite de dépôt."),
     )
     closes_at = LocalDateTimeField(
         label=gettext_lazy("Date et heure limites de dépôt"),
+        validators=[plausible_year],
         required=False,
         help_text=gettext_lazy(
             "Un jour ouvrable, heure de l’Est. Quinze jours de publication sont recommandés, dix exigés."
@@ -211,7 +229,7 @@ class NewOpportunityForm(OpportunityForm):
         self.fields["body"].queryset = bodies
 
 
-class CriterionForm(Quiet, forms.Form):
+class CriterionForm(Quiet, PlainTexts, forms.Form):
     """One row of the grid; a blank row is no row."""
 
     # Needed in a row where something is typed; not marked as required, because a blank row is fine.
@@ -224,7 +242,11 @@ class CriterionForm(Quiet, forms.Form):
     )
     weight = forms.IntegerField(label=gettext_lazy("Poids (%)"), min_value=1, max_value=100, required=False)
     minimum = forms.IntegerField(
-        label=gettext_lazy("Note minimale sur 100"), min_value=0, max_value=100, required=False
+        label=gettext_lazy("Note minimale sur 100"),
+        min_value=0,
+        max_value=100,
+        required=False,
+        help_text=gettext_lazy("Vide : 70 en mode « qualité minimale »."),
     )
 
     def __init__(self, *args, quiet=False, **kwargs):
@@ -246,6 +268,8 @@ class BaseGrid(forms.BaseFormSet):
     def add_fields(self, form, index):
         super().add_fields(form, index)
         form.fields["DELETE"].label = _("Retirer ce critère")
+        if index is not None:  # which row an error is about
+            form.called = form.fields["label"].label = _("Critère %d") % (index + 1)
 
     def rows(self) -> list[dict]:
         """The criteria to keep, in order."""
@@ -268,7 +292,7 @@ def grid(data=None, *, criteria=(), quiet=False, more=0) -> BaseGrid:
     return made(data, prefix="grille", initial=None if data is not None else initial, form_kwargs={"quiet": quiet})
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(PlainTexts, forms.Form):
     """A reason that will be read by others."""
 
     reason = forms.CharField(
@@ -276,7 +300,7 @@ class ReasonForm(forms.Form):
     )
 
 
-class AddendumForm(forms.Form):
+class AddendumForm(PlainTexts, forms.Form):
     """What is added to a published notice."""
 
     text = forms.CharField(

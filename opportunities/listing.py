@@ -161,6 +161,14 @@ def _group(group, filters: Filters, counts) -> dict:
 
 def _result(filters: Filters, total: int) -> str:
     """« 23 occasions ouvertes »: the state is said when there is only one."""
+    if not total:  # French says « aucune », and gettext would write a zero in the plural
+        return {
+            OPEN: _("Aucune occasion ouverte"),
+            "suspendue": _("Aucune occasion suspendue"),
+            "evaluation": _("Aucune occasion en évaluation"),
+            "attribuee": _("Aucune occasion attribuée"),
+            "sans-suite": _("Aucune occasion sans suite"),
+        }.get("".join(filters.chosen["etat"]), _("Aucune occasion"))
     number = f"{total:,}".replace(",", "," if language() == "en" else "\u00a0")
     if len(filters.chosen["etat"]) > 1:
         return ngettext("%(n)s occasion", "%(n)s occasions", total) % {"n": number}

@@ -51,9 +51,16 @@ class Opportunity(lifecycle.Stateful, models.Model):
     """An occasion d'affaires: BC's Code With Us fields and limits; amounts in cents before taxes, instants in UTC."""
 
     number = models.CharField(_("numéro"), max_length=20, unique=True, editable=False)
-    body = models.ForeignKey(PublicBody, on_delete=models.PROTECT, related_name="opportunities")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="opportunities")
-    state = django_fsm.FSMField(default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+    body = models.ForeignKey(
+        PublicBody, verbose_name=_("organisme public"), on_delete=models.PROTECT, related_name="opportunities"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("autrice ou auteur"),
+        on_delete=models.PROTECT,
+        related_name="opportunities",
+    )
+    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
 
     title = models.CharField(_("titre"), max_length=200)
     teaser = models.TextField(_("résumé"), max_length=500, blank=True)
@@ -84,9 +91,9 @@ class Opportunity(lifecycle.Stateful, models.Model):
     completion_date = models.DateField(_("fin du travail"), null=True, blank=True)
     short_period_reason = models.TextField(_("motif du délai de dépôt abrégé"), max_length=500, blank=True)
 
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
-    published_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(_("créée le"))
+    updated_at = models.DateTimeField(_("modifiée le"))
+    published_at = models.DateTimeField(_("publiée le"), null=True, editable=False)
     submitted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
@@ -106,6 +113,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
     # SHA-256 of a secret kept until a tie must be drawn: proves that the draw was not chosen after the fact.
     draw_commitment = models.CharField(max_length=64, blank=True, editable=False)
     search_text = models.TextField(blank=True, editable=False)
+    # Who wrote any of it: none of them reviews it.
+    editor_ids = models.JSONField(default=list, editable=False)
 
     objects = OpportunityQuerySet.as_manager()
 
@@ -181,6 +190,11 @@ class Opportunity(lifecycle.Stateful, models.Model):
         return self.award_mode != AwardMode.QUALITY_FIXED
 
     @property
+    def default_minimum(self) -> int | None:
+        """The least score of a criterion that announces none."""
+        return AwardMode(self.award_mode).default_minimum
+
+    @property
     def scores_quality(self) -> bool:
         return self.award_mode != AwardMode.PRICE
 
@@ -196,13 +210,16 @@ class Opportunity(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"occasion:{self.number}"
 
+    def concerns(self, user) -> bool:
+        return rules.works_there(self, user) or (user.is_authenticated and user.is_auditor)
+
     @moves(
         State.DRAFT,
         to=State.IN_REVIEW,
         allowed=rules.is_buyer,
         roles=["buyer"],
         label=_("Envoyer en révision"),
-        conditions=[conditions.complete],
+        conditions=[conditions.complete, conditions.long_enough],
     )
     def submit_for_review(self, *, by, at):
         self.submitted_by = by
@@ -240,7 +257,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
     @moves(
         State.PUBLISHED,
         to=State.SUSPENDED,
-        allowed=rules.is_officer,
+        allowed=rules.can_oversee,
         roles=["officer"],
         label=_("Suspendre"),
         conditions=[conditions.not_closed_yet],
@@ -252,7 +269,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
     @moves(
         State.SUSPENDED,
         to=State.PUBLISHED,
-        allowed=rules.is_officer,
+        allowed=rules.can_oversee,
         roles=["officer"],
         label=_("Reprendre"),
         ledger_details=["closes_at"],
@@ -311,7 +328,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
     @moves(
         State.EVALUATION,
         to=State.UNSUCCESSFUL,
-        allowed=rules.can_conclude,
+        allowed=rules.can_oversee,
         roles=["officer"],
         label=_("Conclure sans attribution"),
         ledger_details=["code", "reason"],
@@ -342,7 +359,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
     @moves(
         [State.IN_REVIEW, State.PUBLISHED, State.SUSPENDED, State.EVALUATION, State.RECOMMENDED],
         to=State.CANCELLED,
-        allowed=rules.is_officer,
+        allowed=rules.can_oversee,
         roles=["officer"],
         label=_("Annuler l’occasion"),
         ledger_details=["reason"],

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 class Skill(models.Model):
     """A skill, known by its folded name: « Accessibilité » and « accessibilite » are one."""
 
-    name = models.CharField(max_length=100)
-    folded = models.CharField(max_length=100, unique=True)
+    name = models.CharField(_("nom de la compétence"), max_length=100)
+    folded = models.CharField(_("forme cherchée, sans accents"), max_length=100, unique=True)
 
     class Meta:
         verbose_name = _("compétence")

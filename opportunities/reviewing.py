@@ -1,8 +1,8 @@
-"""Two persons see every notice before the public does: sending, returning, publishing; then adding to it."""
+"""Two persons see every notice before the public does: sending, returning, publishing."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -12,9 +12,9 @@ from marketplace import clock
 from marketplace.calendar import business_days_between
 from marketplace.lifecycle import IllegalMove
 from marketplace.localtime import local
-from opportunities import conditions, rules, verbs
+from opportunities import rules, verbs
 from opportunities.editing import missing
-from opportunities.forms import AddendumForm, ReasonForm
+from opportunities.forms import ReasonForm
 from opportunities.models import Opportunity
 
 _methods = require_http_methods(["GET", "HEAD", "POST"])
@@ -22,7 +22,10 @@ _methods = require_http_methods(["GET", "HEAD", "POST"])
 
 def _found(request: HttpRequest, number: str, at) -> Opportunity:
     rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author", "submitted_by")
-    return get_object_or_404(rows.prefetch_related("skills", "criteria", "attachments"), number=number)
+    opportunity = get_object_or_404(rows.prefetch_related("skills", "criteria", "attachments"), number=number)
+    if not rules.works_there(opportunity, request.user):
+        raise Http404  # a stranger learns nothing from the address of an act, and leaves no trace
+    return opportunity
 
 
 def _may(opportunity: Opportunity, action: str, user) -> None:
@@ -68,8 +71,7 @@ def submit_for_review(request: HttpRequest, number: str) -> HttpResponse:
     else:
         _may(opportunity, "submit_for_review", request.user)
     problems = missing(opportunity, at)
-    warnings = [] if problems else missing(opportunity, at, [conditions.long_enough])
-    context = preview(opportunity, at) | {"problems": problems, "warnings": warnings}
+    context = preview(opportunity, at) | {"problems": problems}
     return render(request, "opportunities/submit_for_review.html", context, status=status)
 
 
@@ -116,30 +118,5 @@ def publish(request: HttpRequest, number: str) -> HttpResponse:
     else:
         _may(opportunity, "publish", request.user)
     problems = missing(opportunity, at)
-    if opportunity.closes_at is not None:
-        problems += missing(opportunity, at, [conditions.long_enough])
     context = preview(opportunity, at) | {"problems": problems}
     return render(request, "opportunities/publish.html", context, status=status)
-
-
-@never_cache
-@_methods
-def add_addendum(request: HttpRequest, number: str) -> HttpResponse:
-    """Add to a published notice, before its closing instant; what is added stays."""
-    at = clock.now()
-    opportunity = _found(request, number, at)
-    form = AddendumForm(request.POST if request.method == "POST" else None)
-    if not rules.works_there(opportunity, request.user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if not opportunity.accepts_proposals(at=at):
-        raise IllegalMove(_("Un addenda ne peut plus être ajouté."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            addendum = verbs.add_addendum(opportunity, by=request.user, text=form.cleaned_data["text"])
-        except ValidationError as error:
-            _put(error, form)
-        else:
-            messages.success(request, _("L’addenda %d est publié.") % addendum.number)
-            return redirect(opportunity)
-    context = {"opportunity": opportunity, "form": form, "next_number": opportunity.addenda.count() + 1}
-    return render(request, "opportunities/add_addendum.html", context, status=422 if form.is_bound else 200)

@@ -31,12 +31,13 @@ def can_edit(opportunity, user) -> bool:
 
 
 def can_review(opportunity, user) -> bool:
-    """An officer who neither wrote it nor sent it: two persons see every notice before the public does."""
-    return is_officer(opportunity, user) and user.pk not in {opportunity.author_id, opportunity.submitted_by_id}
+    """An officer who wrote none of it and did not send it: two persons see every notice before the public does."""
+    hands = {opportunity.author_id, opportunity.submitted_by_id, *opportunity.editor_ids}
+    return is_officer(opportunity, user) and user.pk not in hands
 
 
 def has_tie(opportunity, user) -> bool:
-    """The person belongs to a vendor that answers this occasion: a conflict, whatever the person's other roles."""
+    """The person belongs to a vendor that deposited an answer here: a conflict, whatever the person's other roles."""
     if not hasattr(user, "_vendor_ids"):
         user._vendor_ids = set(user.vendor_memberships.values_list("vendor_id", flat=True))
     answers = opportunity.proposals.exclude(state__in=["draft", "withdrawn"])
@@ -48,18 +49,18 @@ def can_recommend(opportunity, user) -> bool:
     return is_buyer(opportunity, user) and not has_tie(opportunity, user)
 
 
-def can_conclude(opportunity, user) -> bool:
+def can_oversee(opportunity, user) -> bool:
     """An officer without a tie."""
     return is_officer(opportunity, user) and not has_tie(opportunity, user)
 
 
 def can_confirm_award(opportunity, user) -> bool:
     """An officer without a tie, who is not the one who recommended."""
-    return can_conclude(opportunity, user) and user.pk != opportunity.recommended_by_id
+    return can_oversee(opportunity, user) and user.pk != opportunity.recommended_by_id
 
 
 def can_request_reversal(opportunity, user) -> bool:
-    return opportunity.state == "awarded" and is_officer(opportunity, user)
+    return opportunity.state == "awarded" and can_oversee(opportunity, user)
 
 
 def can_reverse_award(opportunity, user) -> bool:

@@ -1,4 +1,4 @@
-"""Routes under /occasions/. An occasion's public page is wired in marketplace/urls.py: it belongs to the higher app."""
+"""Routes under /occasions/. Its public page and its addenda belong to the higher app: see marketplace/urls.py."""
 
 from django.urls import path
 
@@ -14,5 +14,4 @@ urlpatterns = [
     path("<code:number>/envoyer/", reviewing.submit_for_review, name="submit_for_review"),
     path("<code:number>/retourner/", reviewing.return_to_author, name="return_to_author"),
     path("<code:number>/publier/", reviewing.publish, name="publish"),
-    path("<code:number>/addenda/", reviewing.add_addendum, name="add_addendum"),
 ]

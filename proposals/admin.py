@@ -5,22 +5,8 @@ Submissions, envelopes, keys and opened contents are deliberately not registered
 
 from django.contrib import admin
 
+from marketplace.pilotage import ReadOnly
 from proposals.models import AFTER_OPENING, Award, Opening, Proposal, Recommendation
-
-
-class ReadOnly(admin.ModelAdmin):
-    """Looked at, never touched: states and awards move through their own verbs only."""
-
-    actions = None
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 @admin.register(Proposal)
@@ -30,7 +16,6 @@ class ProposalAdmin(ReadOnly):
     list_select_related = ["opportunity", "vendor"]
     search_fields = ["opportunity__number", "vendor__legal_name"]
     fields = ["public_id", "opportunity", "vendor", "state", "rejection_code"]
-    show_full_result_count = False
 
     def get_queryset(self, request):
         return super().get_queryset(request).filter(state__in=AFTER_OPENING)

@@ -226,7 +226,7 @@ def request_reversal(opportunity: Opportunity, *, by, reason: str) -> None:
     """First of the two people: an officer asks, with a public reason, that a confirmed award be undone."""
     with transaction.atomic():
         row = locked(opportunity)
-        if not occasion_rules.is_officer(row, by):
+        if not occasion_rules.can_oversee(row, by):
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
         if row.state != "awarded":
             raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
@@ -235,6 +235,20 @@ def request_reversal(opportunity: Opportunity, *, by, reason: str) -> None:
         row.save(update_fields=["reversal_reason", "reversal_requested_by"])
         ledger.record("opportunity.request_reversal", row.ledger_subject(), by=by, at=at, reason=row.reversal_reason)
         notifications.reversal_requested(row, by=by, at=at)
+    opportunity.__dict__.update(row.__dict__)
+
+
+def withdraw_reversal(opportunity: Opportunity, *, by) -> None:
+    """Whoever asked for the reversal thinks better of it, before the second person confirms."""
+    with transaction.atomic():
+        row = locked(opportunity)
+        if row.reversal_requested_by_id is None:
+            raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+        if row.reversal_requested_by_id != by.pk:
+            raise PermissionDenied(_("Seule la personne qui a demandé l’annulation peut retirer sa demande."))
+        row.reversal_reason, row.reversal_requested_by = "", None
+        row.save(update_fields=["reversal_reason", "reversal_requested_by"])
+        ledger.record("opportunity.withdraw_reversal", row.ledger_subject(), by=by, at=clock.now())
     opportunity.__dict__.update(row.__dict__)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from opportunities.enums import AwardMode
 from opportunities.models import Opportunity
-from proposals import award, ranking
+from proposals import award
 from proposals.models import Proposal, Recommendation, State
 
 MANY_CRITERIA, LONG_LABEL = 5, 24  # beyond, the table's headers are C1, C2… with a legend
@@ -113,7 +113,7 @@ def board(opportunity: Opportunity, user, *, at) -> Board:
 
 def criteria_of(opportunity: Opportunity) -> list:
     """The grid, each line with its `code` (C1…) and `floor`: under that score `ranking.eligible` says no; or None."""
-    default = ranking.ACCEPTABLE if opportunity.award_mode == AwardMode.QUALITY_MIN_PRICE else None
+    default = opportunity.default_minimum
     criteria = list(opportunity.criteria.all())
     for position, criterion in enumerate(criteria, 1):
         criterion.code = f"C{position}"
@@ -157,7 +157,7 @@ def _status(proposal, ranked, recommended: bool) -> tuple[str, str]:
     if proposal.state == State.OPENED and not proposal.opened.readable:
         return _("Intégrité non constatée"), "bad"
     if proposal.state == State.REJECTED:
-        return _("Rejetée : %s") % proposal.rejection_code, "bad"
+        return _("Rejetée"), "bad"
     if ranked is not None and ranked.rank is None:
         return _("Sous le minimum"), "warn"
     return {

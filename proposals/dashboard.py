@@ -15,6 +15,7 @@ from marketplace import clock
 from opportunities.models import Opportunity
 from opportunities.models import State as Occasion
 from proposals.models import Award, Proposal, Recommendation, State
+from vendors.models import Invitation
 
 SHOWN = 20  # rows of each table, newest first
 MOST_TODO = 50
@@ -56,10 +57,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         context["awards"] = Award.objects.standing().for_list()[:10]
     if vendors:
         proposals = list(_own_proposals(user, vendors, at=now))
-        todo += _vendor_todo(proposals, at=now)
+        urgent = [p for p in proposals if _undeposited(p, at=now) and p.opportunity.closes_at - now < URGENT]
+        todo += _vendor_todo([p for p in proposals if p not in urgent], at=now)  # said once: the notice says it
+        context["urgent"] = urgent
         context["proposals"] = [_shown(proposal, at=now) for proposal in proposals[:SHOWN]]
-        context["urgent"] = [p for p in proposals if _undeposited(p, at=now) and p.opportunity.closes_at - now < URGENT]
-    context["newcomer"] = not (roles or vendors or user.is_auditor or user.is_staff)
+    todo += _invitations(user)
+    context["waiting"] = len(todo) + len(context.get("urgent", ()))
+    context["newcomer"] = not (roles or vendors or todo or user.is_auditor or user.is_staff)
     return render(request, "dashboard.html", context)
 
 
@@ -212,6 +216,20 @@ def _shown(proposal: Proposal, *, at) -> dict:
     if proposal.state in {State.DRAFT, State.WITHDRAWN} and not _undeposited(proposal, at=at):
         tone = "neutral"  # too late, or not now: nothing to do
     return {"proposal": proposal, "label": label, "tone": tone}
+
+
+def _invitations(user) -> list[dict]:
+    """Vendors that invite the person to act for them."""
+    found = Invitation.objects.addressed_to(user).select_related("vendor").order_by("pk")[:MOST_TODO]
+    return [
+        _item(
+            row.vendor.legal_name,
+            _("Vous êtes invité à agir pour ce prestataire"),
+            reverse("vendors:invitation", args=[row.public_id]),
+            _("Répondre"),
+        )
+        for row in found
+    ]
 
 
 # --- Auditors --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from django import forms, urls
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -19,16 +19,17 @@ from django.views.decorators.http import require_http_methods
 from marketplace import clock
 from marketplace.keep import keeps_typed, typed_before
 from marketplace.lifecycle import IllegalMove, locked
-from marketplace.localtime import local
+from marketplace.localtime import deadline, local
 from marketplace.money import taxes
+from opportunities import conditions
 from opportunities import rules as occasion_rules
+from opportunities.forms import AddendumForm
 from opportunities.models import Opportunity
-from proposals import award
+from proposals import award, notices
 from proposals.board import board
 from proposals.decision_forms import (
     AwardForm,
     ConcludeForm,
-    ConfirmForm,
     ReasonForm,
     RecommendForm,
     ResumeForm,
@@ -61,12 +62,12 @@ def gate(opportunity: Opportunity, action: str, user) -> None:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
-def _data(request: HttpRequest):
+def data_of(request: HttpRequest):
     """What was posted, or typed before the session ended; None for a new form."""
     return request.POST if request.method == "POST" else typed_before(request)
 
 
-def _evaluation(opportunity: Opportunity) -> str:
+def evaluation_of(opportunity: Opportunity) -> str:
     return urls.reverse("proposals:evaluation", args=[opportunity.number])
 
 
@@ -82,7 +83,7 @@ def _decide(
 ) -> HttpResponse:
     """One act with a small form whose cleaned fields are the verb's arguments."""
     opportunity = occasion_for_staff(request, number, at=clock.now())
-    form = make(_data(request), opportunity)
+    form = make(data_of(request), opportunity)
     if request.method == "POST" and form.is_valid():
         try:
             verb(opportunity, by=request.user, **form.cleaned_data)
@@ -93,11 +94,11 @@ def _decide(
             messages.success(request, page.done)
             return redirect(then(opportunity))
     gate(opportunity, action, request.user)
-    return _render(request, opportunity, page, form)
+    return show(request, opportunity, page, form)
 
 
-def _render(request: HttpRequest, opportunity: Opportunity, page: Page, form, **extra) -> HttpResponse:
-    context = {"opportunity": opportunity, "page": page, "form": form, "back": _evaluation(opportunity)} | extra
+def show(request: HttpRequest, opportunity: Opportunity, page: Page, form, **extra) -> HttpResponse:
+    context = {"opportunity": opportunity, "page": page, "form": form, "back": evaluation_of(opportunity)} | extra
     if not Opening.objects.filter(opportunity=opportunity).exists():
         context["back"] = opportunity.get_absolute_url()
     status = 422 if request.method == "POST" else 200
@@ -114,7 +115,7 @@ def recommend(request: HttpRequest, number: str) -> HttpResponse:
     opportunity = occasion_for_staff(request, number, at=now)
     refuse_if_tied(opportunity, request.user)
     shown = board(opportunity, request.user, at=now)
-    form = RecommendForm(_data(request), lines=shown.eligible)
+    form = RecommendForm(data_of(request), lines=shown.eligible)
     if request.method == "POST" and form.is_valid():
         chosen = next(
             p for p in (line.proposal for line in shown.eligible) if str(p.public_id) == form.cleaned_data["proposal"]
@@ -127,7 +128,7 @@ def recommend(request: HttpRequest, number: str) -> HttpResponse:
             shown = board(opportunity, request.user, at=now)
         else:
             messages.success(request, _("Recommandation envoyée : une autre personne doit la confirmer."))
-            return redirect(_evaluation(opportunity))
+            return redirect(evaluation_of(opportunity))
     gate(opportunity, "recommend", request.user)
     context = {"opportunity": opportunity, "board": shown, "form": form, "left": len(shown.to_examine + shown.to_score)}
     return render(request, "proposals/recommend.html", context, status=422 if request.method == "POST" else 200)
@@ -149,7 +150,7 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
             opportunity = occasion_for_staff(request, number, at=now)
         else:
             messages.success(request, _("Attribution confirmée. Tous les prestataires sont prévenus."))
-            return redirect(_evaluation(opportunity))
+            return redirect(evaluation_of(opportunity))
     gate(opportunity, "confirm_award", request.user)
     shown = board(opportunity, request.user, at=now)
     recommendation = shown.pending
@@ -192,7 +193,7 @@ def send_back(request: HttpRequest, number: str) -> HttpResponse:
     )
     help_text = _("La personne qui a recommandé le lira.")
     make = _reason_form(help_text)
-    return _decide(request, number, "reject_recommendation", page, make, award.send_back, then=_evaluation)
+    return _decide(request, number, "reject_recommendation", page, make, award.send_back, then=evaluation_of)
 
 
 def _reason_form(help_text: str) -> Callable[..., ReasonForm]:
@@ -275,67 +276,34 @@ def conclude(request: HttpRequest, number: str) -> HttpResponse:
     return _decide(request, number, "conclude_without_award", page, make, award.conclude)
 
 
-# --- Undoing an award, by two people ---------------------------------------------------------------------------------
 @never_cache
 @keeps_typed
-@require_http_methods(["GET", "POST"])
-def reverse(request: HttpRequest, number: str) -> HttpResponse:
-    """First an officer asks, with a public reason; then another officer, or an auditor, confirms."""
-    opportunity = occasion_for_staff(request, number, at=clock.now())
-    user = request.user
-    asked = opportunity.reversal_requested_by_id is not None
-    if request.method == "POST":
-        confirming = request.POST.get("step") == "confirm"
-        if not confirming and asked:
-            raise IllegalMove(_("L’annulation est déjà demandée."))
-    else:
-        confirming = asked
-    form = ConfirmForm(_data(request)) if confirming else ReasonForm(_data(request), help_text=_("Il sera public."))
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_addendum(request: HttpRequest, number: str) -> HttpResponse:
+    """Add to a published notice, before its closing instant; what is added stays. Says beforehand what it moves."""
+    at = clock.now()
+    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body")
+    opportunity = get_object_or_404(rows, number=number)
+    if not occasion_rules.works_there(opportunity, request.user):
+        raise Http404
+    if not opportunity.accepts_proposals(at=at):
+        raise IllegalMove(_("Un addenda ne peut plus être ajouté."))
+    form = AddendumForm(data_of(request))
     if request.method == "POST" and form.is_valid():
         try:
-            if confirming:
-                award.reverse(opportunity, by=user)
-                done = _(
-                    "Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu."
-                )
-            else:
-                award.request_reversal(opportunity, by=user, reason=form.cleaned_data["reason"])
-                done = _("Annulation demandée : une autre personne doit la confirmer.")
+            added = notices.add_addendum(opportunity, by=request.user, text=form.cleaned_data["text"])
         except ValidationError as error:
             show_at(form, error)
-            opportunity = occasion_for_staff(request, number, at=clock.now())
         else:
+            done = _("L’addenda %d est publié. Les personnes qui préparent une réponse sont prévenues.") % added.number
+            if added.moved_closing:
+                done += " " + _("La nouvelle date limite est : %s.") % deadline(opportunity.closes_at)
             messages.success(request, done)
-            return redirect(_evaluation(opportunity))
-    return _reversal_page(request, opportunity, form, confirming)
-
-
-def _reversal_page(request: HttpRequest, opportunity: Opportunity, form, confirming: bool) -> HttpResponse:
-    user = request.user
-    if not (occasion_rules.is_officer(opportunity, user) or user.is_auditor):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if opportunity.state != "awarded":
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-    if not confirming and not occasion_rules.can_request_reversal(opportunity, user):
-        raise PermissionDenied(_("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
-    page = Page(
-        title=_("Annuler l’attribution") if confirming else _("Demander l’annulation de l’attribution"),
-        lead=_(
-            "L’attribution tombe, toutes les propositions reviennent à l’examen; les deux versions restent publiques."
-        ),
-        submit=_("Confirmer l’annulation") if confirming else _("Demander l’annulation"),
-        done="",
-        tone="bad",
-        danger=True,
-    )
-    standing = opportunity.awards.standing().select_related("proposal__vendor").first()
-    return _render(
-        request,
-        opportunity,
-        page,
-        form,
-        standing=standing,
-        confirming=confirming,
-        # Who asked cannot confirm: the page says so instead of showing a button.
-        own_request=confirming and opportunity.reversal_requested_by_id == user.pk,
-    )
+            return redirect(opportunity)
+    context = {
+        "opportunity": opportunity,
+        "form": form,
+        "next_number": opportunity.addenda.count() + 1,
+        "moves_to": conditions.closing_after_addendum(opportunity, at),
+    }
+    return render(request, "opportunities/add_addendum.html", context, status=422 if request.method == "POST" else 200)

@@ -10,8 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from marketplace.localtime import LocalDateTimeField
 from marketplace.templatetags.marketplace import decimal_fr
+from marketplace.texts import PlainTexts, limit_texts
 from opportunities.conditions import REASON_MAX
 from opportunities.enums import UnsuccessfulReason
+from opportunities.forms import plausible_year
 from proposals.enums import RejectionCode
 
 TEXT_MAX = 2_000
@@ -57,10 +59,10 @@ class ConfirmForm(forms.Form):
 class AwardForm(forms.Form):
     """Which recommendation was on the screen: another one is never confirmed by surprise."""
 
-    recommendation = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    recommendation = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class RejectForm(forms.Form):
+class RejectForm(PlainTexts, forms.Form):
     code = forms.ChoiceField(label=gettext_lazy("Motif de rejet"), choices=[])
     text = forms.CharField(
         label=gettext_lazy("Explication"),
@@ -99,6 +101,7 @@ class ScoreForm(forms.Form):
                 widget=forms.Textarea({"rows": 3}),
                 initial=score.comment if score else "",
             )
+        limit_texts(self)
 
     def lines(self) -> list[dict]:
         """For the page: [{criterion, score, comment}], the last two being bound fields."""
@@ -112,7 +115,7 @@ class ScoreForm(forms.Form):
         return {c.pk: (typed[f"score_{c.pk}"], typed[f"comment_{c.pk}"]) for c in self.criteria}
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(PlainTexts, forms.Form):
     """A reason that others will read; each page says who."""
 
     reason = forms.CharField(label=gettext_lazy("Motif"), max_length=REASON_MAX, widget=forms.Textarea({"rows": 5}))
@@ -123,7 +126,7 @@ class ReasonForm(forms.Form):
             self.fields["reason"].help_text = help_text
 
 
-class ConcludeForm(forms.Form):
+class ConcludeForm(PlainTexts, forms.Form):
     code = forms.ChoiceField(
         label=gettext_lazy("Pourquoi n’y a-t-il pas d’attribution?"),
         choices=UnsuccessfulReason.choices,
@@ -139,16 +142,18 @@ class ConcludeForm(forms.Form):
 
 
 class ResumeForm(forms.Form):
-    closes_at = LocalDateTimeField(label=gettext_lazy("Nouvelle date et heure limites de dépôt"))
+    closes_at = LocalDateTimeField(
+        label=gettext_lazy("Nouvelle date et heure limites de dépôt"), validators=[plausible_year]
+    )
 
 
-class RecommendForm(forms.Form):
+class RecommendForm(PlainTexts, forms.Form):
     """`lines`: the eligible lines of the ranking (proposals.award.Line), best first; the first is chosen beforehand."""
 
     proposal = forms.ChoiceField(label=gettext_lazy("Proposition recommandée"), widget=forms.RadioSelect, choices=[])
     justification = forms.CharField(
         label=gettext_lazy("Justification"),
-        help_text=gettext_lazy("Obligatoire si la proposition n’est pas au premier rang."),
+        help_text=gettext_lazy("Obligatoire si la proposition n’est pas au premier rang; elle sera alors publique."),
         max_length=TEXT_MAX,
         required=False,
         widget=forms.Textarea({"rows": 5}),

@@ -17,7 +17,7 @@ from opportunities.models import Opportunity
 from proposals import examination
 from proposals.board import Board, board, criteria_of
 from proposals.decision_forms import ConfirmForm, ReasonForm, RejectForm, ScoreForm, show_at
-from proposals.models import AFTER_OPENING, Opening, Proposal, State
+from proposals.models import Opening, Proposal, State
 
 
 def occasion_for_staff(request: HttpRequest, number: str, *, at) -> Opportunity:
@@ -31,8 +31,7 @@ def occasion_for_staff(request: HttpRequest, number: str, *, at) -> Opportunity:
 
 def refuse_if_tied(opportunity: Opportunity, user) -> None:
     """PermissionDenied for a person of the body who belongs to one of the proponents."""
-    opened = Proposal.objects.filter(opportunity=opportunity, state__in=AFTER_OPENING)
-    if opened.filter(vendor__memberships__user=user).exists():
+    if occasion_rules.has_tie(opportunity, user):
         raise PermissionDenied(
             _("Vous êtes membre d’un prestataire qui a déposé une proposition : l’évaluation ne vous est pas montrée.")
         )
@@ -70,10 +69,10 @@ def _todo(shown: Board, user) -> list[dict]:
     if opportunity.state == "evaluation" and occasion_rules.is_buyer(opportunity, user):
         for proposal in shown.to_examine:
             url = reverse("proposals:examine", args=[opportunity.number, proposal.public_id])
-            add(_("Examiner : %s") % proposal.vendor, _("Admettre ou rejeter"), url, _("Examiner"))
+            add(str(proposal.vendor), _("Proposition à admettre ou à rejeter"), url, _("Examiner"))
         for proposal in shown.to_score:
             url = reverse("proposals:examine", args=[opportunity.number, proposal.public_id]) + "#noter"
-            add(_("Noter : %s") % proposal.vendor, _("Une note par critère"), url, _("Noter"))
+            add(str(proposal.vendor), _("À noter, une note par critère"), url, _("Noter"))
     if opportunity.can("recommend", user) and shown.eligible:
         why = _("Une autre personne confirmera")
         if shown.sent_back:

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.money import MoneyField
+from marketplace.texts import PlainTexts
 from marketplace.uploads import ACCEPT
 from proposals.deposit import TEXT_MAX
 
@@ -28,8 +29,10 @@ class SeveralFilesField(forms.Field):
         return None  # a browser cannot be given a file back
 
 
-class DraftForm(forms.Form):
+class DraftForm(PlainTexts, forms.Form):
     """A draft may be incomplete: only limits are checked. `price` cleans to cents and leaves when it is not asked."""
+
+    as_typed = True
 
     text = forms.CharField(
         label=_("Votre proposition"),

@@ -51,9 +51,18 @@ def _opened(opportunity, body: dict):
     return _("Fermeture et ouverture publique"), detail, reverse("proposals:minutes", args=[opportunity.number])
 
 
+def _new_closing(body: dict) -> str:
+    if not body.get("closes_at"):
+        return ""
+    return _("Nouvelle date limite : %s") % localtime.deadline(datetime.fromisoformat(body["closes_at"]))
+
+
+def _added(opportunity, body: dict):
+    return _("Addenda n° %s") % body["number"], _new_closing(body), f"#addenda-{body['number']}"
+
+
 def _resumed(opportunity, body: dict):
-    until = localtime.deadline(datetime.fromisoformat(body["closes_at"])) if body.get("closes_at") else ""
-    return _("Reprise"), _("Nouvelle date limite : %s") % until if until else "", ""
+    return _("Reprise"), _new_closing(body), ""
 
 
 def _concluded(opportunity, body: dict):
@@ -70,7 +79,7 @@ def _award(opportunity) -> str:
 
 _TOLD = {
     "opportunity.publish": lambda o, body: (_("Publiée"), "", ""),
-    "opportunity.addendum": lambda o, body: (_("Addenda n° %s") % body["number"], "", f"#addenda-{body['number']}"),
+    "opportunity.addendum": _added,
     "opportunity.suspend": lambda o, body: (_("Suspendue"), body.get("reason", ""), ""),
     "opportunity.resume": _resumed,
     MINUTES: _opened,

@@ -21,5 +21,6 @@ class OpenDueOccasions:
             return
         try:
             opening.open_if_due(view_kwargs["number"])
-        except sealing.KeyUnavailable:  # the page still shows the occasion, closed; operators must act
-            logger.critical("%s cannot be opened: SEAL_KEY_FILE is not the right one.", view_kwargs["number"])
+        except (sealing.KeyUnavailable, opening.FilesUnavailable) as error:
+            # The page still shows the occasion, closed; operators must act, then it opens by itself.
+            logger.critical("%s cannot be opened yet: %s.", view_kwargs["number"], type(error).__name__)

@@ -53,7 +53,8 @@ class ProposalQuerySet(models.QuerySet):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         own = Q(vendor__in=user.vendor_memberships.values("vendor"))
-        opened = Q(state__in=AFTER_OPENING) & ~Q(opportunity__proposals__vendor__memberships__user=user)
+        mine = Proposal.objects.filter(opportunity=models.OuterRef("opportunity"), vendor__memberships__user=user)
+        opened = Q(state__in=AFTER_OPENING) & ~models.Exists(mine.exclude(state__in=[State.DRAFT, State.WITHDRAWN]))
         if not user.is_auditor:
             opened &= Q(opportunity__body__in=user.body_memberships.values("body"))
         return self.filter(own | opened)
@@ -69,11 +70,15 @@ class ProposalQuerySet(models.QuerySet):
 class Proposal(lifecycle.Stateful, models.Model):
     """One vendor's answer to one occasion. Its content is never here: encrypted in `draft`, then in envelopes."""
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    opportunity = models.ForeignKey(Opportunity, on_delete=models.PROTECT, related_name="proposals")
-    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="proposals")
+    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
+    opportunity = models.ForeignKey(
+        Opportunity, verbose_name=_("occasion"), on_delete=models.PROTECT, related_name="proposals"
+    )
+    vendor = models.ForeignKey(
+        Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="proposals"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    state = django_fsm.FSMField(default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
     draft = models.BinaryField(default=b"")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -107,6 +112,9 @@ class Proposal(lifecycle.Stateful, models.Model):
         return reverse("proposals:detail", args=[self.public_id])
 
     # --- What the ledger and the locks need ------------------------------------------------------------------------
+    def concerns(self, user) -> bool:
+        return self.opportunity.concerns(user)
+
     @property
     def ledger_sealed(self) -> bool:
         """Before the opening its acts are « sealed » in the ledger: not even who or which occasion."""

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 
 from opportunities import conditions
 from opportunities.enums import AwardMode
-from proposals.ranking import ACCEPTABLE
 
 # One sentence each, after the Secrétariat du Conseil du trésor (« modes d'adjudication »).
 MODES = {
@@ -107,11 +106,6 @@ def parts(opportunity) -> Parts:
     for group in (result.criteria, result.addenda, result.attachments):
         group.sort(key=lambda part: part.rank)
     return result
-
-
-def default_minimum(opportunity) -> int | None:
-    """The least score of each criterion that announces none: 70 in « qualité minimale », nothing elsewhere."""
-    return ACCEPTABLE if opportunity.award_mode == AwardMode.QUALITY_MIN_PRICE else None
 
 
 def missing(opportunity, *, at) -> list[str]:

@@ -8,13 +8,17 @@ from opportunities.notifications import people
 
 
 def _vendor_people(proposal):
-    """Those who commit the vendor, and whoever wrote the proposal."""
-    found = {m.user for m in proposal.vendor.memberships.select_related("user") if m.role in {"owner", "admin"}}
-    return sorted(found | {proposal.created_by}, key=lambda person: person.pk)
+    """Those who commit the vendor, and whoever began the proposal while still one of its people."""
+    found = {
+        m.user
+        for m in proposal.vendor.memberships.select_related("user")
+        if m.role in {"owner", "admin"} or m.user_id == proposal.created_by_id
+    }
+    return sorted(found, key=lambda person: person.pk)
 
 
 def _tell_vendors(opportunity, template: str, *, at, confidential=False, **context) -> None:
-    proposals = opportunity.proposals.exclude(state__in=["draft", "withdrawn"]).select_related("vendor", "created_by")
+    proposals = opportunity.proposals.exclude(state__in=["draft", "withdrawn"]).select_related("vendor")
     for proposal in proposals.order_by("pk"):
         for person in _vendor_people(proposal):
             mail.queue(
@@ -61,6 +65,21 @@ def resumed(opportunity, *, at):
     _tell_body(opportunity, "emails/opportunity_resumed.txt", at=at)
 
 
+def addendum(opportunity, added, *, at):
+    """To the people of every draft and dépôt, each once, and to the author of the notice. Who answers stays hidden."""
+    template = "emails/opportunity_addendum.txt"
+    told = set()
+    for proposal in opportunity.proposals.select_related("vendor").order_by("pk"):
+        for person in _vendor_people(proposal):
+            if person not in told:
+                told.add(person)
+                mail.queue(
+                    template, to=person, at=at, confidential=True,
+                    opportunity=opportunity, addendum=added, proposal=proposal,
+                )  # fmt: skip
+    mail.queue(template, to=opportunity.author, at=at, opportunity=opportunity, addendum=added)
+
+
 def cancelled(opportunity, *, was_public, at):
     if was_public:
         _tell_vendors(opportunity, "emails/opportunity_cancelled.txt", at=at, confidential=True)
@@ -97,19 +116,14 @@ def sent_back(opportunity, recommendation, *, at):
 
 
 def awarded(opportunity, award, *, at):
-    for proposal in opportunity.proposals.opened().select_related("vendor", "created_by").order_by("pk"):
+    for proposal in opportunity.proposals.opened().select_related("vendor").order_by("pk"):
         won = proposal.pk == award.proposal_id
         template = "emails/proposal_awarded.txt" if won else "emails/proposal_not_awarded.txt"
-        context = {"opportunity": opportunity, "proposal": proposal, "award": award, "line": _line(award, proposal)}
+        context = {"opportunity": opportunity, "proposal": proposal, "award": award}
+        context |= {"line": award.recommendation.line(proposal), "justification": award.recommendation.why_not_first}
         for person in _vendor_people(proposal):
             mail.queue(template, to=person, at=at, **context)
     _tell_body(opportunity, "emails/award_confirmed.txt", at=at, award=award)
-
-
-def _line(award, proposal) -> dict | None:
-    """The proposal's own line of the ranking that was confirmed; None when it was rejected."""
-    rows = award.recommendation.ranking
-    return next((row for row in rows if row["proposal"] == str(proposal.public_id)), None)
 
 
 def unsuccessful(opportunity, *, at):

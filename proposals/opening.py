@@ -17,10 +17,16 @@ from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, 
 logger = logging.getLogger(__name__)
 
 
-def open_if_due(number: str) -> bool:
+class FilesUnavailable(Exception):
+    """A sealed file is not in the storage: an outage, or a loss. Nothing is opened until somebody knows which."""
+
+
+def open_if_due(number: str, *, missing_files: bool = False) -> bool:
     """Open one occasion if its closing instant has passed; True when this call opened it.
 
-    Raises sealing.KeyUnavailable, then nothing has changed: it can be opened once the right SEAL_KEY_FILE is back.
+    Raises sealing.KeyUnavailable or FilesUnavailable; then nothing has changed: it can be opened once the right
+    SEAL_KEY_FILE, or the storage, is back. missing_files: an operator says that they are lost (`manage.py
+    open_occasion`); the proposals concerned are then « intégrité non constatée ».
     """
     if not Opportunity.objects.due(at=clock.Now()).filter(number=number).exists():
         return False
@@ -40,7 +46,7 @@ def open_if_due(number: str) -> bool:
                 raise sealing.KeyUnavailable(number)
             sealing.private_key(bytes(key.wrapped_private_key), number)
         for proposal in proposals:
-            _open(proposal, opening, key, opportunity)
+            _open(proposal, opening, key, opportunity, missing_files)
         opened = opening.proposals.select_related("submission")
         ledger.record(
             "opening.minutes",
@@ -67,7 +73,7 @@ def open_due() -> int:
     return opened
 
 
-def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity) -> None:
+def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity, missing_files: bool) -> None:
     """Open the last complete submission; an altered one is reported, and keeps none of the others from opening."""
     submission = proposal.submissions.latest("version")
     content, data_key, readable = {}, b"", False
@@ -82,7 +88,11 @@ def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity) -> No
         for item in content.get("files", []):
             _file(submission, data_key, item)
         readable = True
-    except (sealing.CannotOpen, SealedEnvelope.DoesNotExist, FileNotFoundError):
+    except FileNotFoundError as error:
+        if not missing_files:
+            raise FilesUnavailable(opportunity.number) from error
+        content, data_key = {}, b""
+    except (sealing.CannotOpen, SealedEnvelope.DoesNotExist):
         content, data_key = {}, b""
     OpenedProposal.objects.create(
         proposal=proposal,

@@ -10,16 +10,23 @@ class Recommendation(models.Model):
     """What a buyer recommended, with the ranking as it stood, and what an officer decided."""
 
     opportunity = models.ForeignKey(
-        "opportunities.Opportunity", on_delete=models.PROTECT, related_name="recommendations"
+        "opportunities.Opportunity",
+        verbose_name=_("occasion"),
+        on_delete=models.PROTECT,
+        related_name="recommendations",
     )
     proposal = models.ForeignKey("Proposal", on_delete=models.PROTECT, related_name="recommendations")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("recommandée par"), on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(_("recommandée le"))
     justification = models.TextField(_("justification"), max_length=2_000, blank=True)
     ranking = models.JSONField()
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    decided_at = models.DateTimeField(null=True)
-    accepted = models.BooleanField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("décidée par"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(_("décidée le"), null=True)
+    accepted = models.BooleanField(_("acceptée"), null=True)
     decision_reason = models.TextField(blank=True)
 
     class Meta:
@@ -35,6 +42,16 @@ class Recommendation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.opportunity_id}"
+
+    def line(self, proposal) -> dict | None:
+        """A proposal's line of the ranking as it stood; None when it was not ranked."""
+        return next((row for row in self.ranking if row["proposal"] == str(proposal.public_id)), None)
+
+    @property
+    def why_not_first(self) -> str:
+        """The justification that those who came before the recommended proposal are owed; empty when it is first."""
+        line = self.line(self.proposal)
+        return self.justification if line and line["rank"] != 1 else ""
 
 
 class Draw(models.Model):
@@ -68,15 +85,23 @@ class AwardQuerySet(models.QuerySet):
 class Award(models.Model):
     """The confirmed award: one standing per occasion, amount in cents before taxes, two different people."""
 
-    opportunity = models.ForeignKey("opportunities.Opportunity", on_delete=models.PROTECT, related_name="awards")
-    proposal = models.ForeignKey("Proposal", on_delete=models.PROTECT, related_name="awards")
+    opportunity = models.ForeignKey(
+        "opportunities.Opportunity", verbose_name=_("occasion"), on_delete=models.PROTECT, related_name="awards"
+    )
+    proposal = models.ForeignKey(
+        "Proposal", verbose_name=_("proposition retenue"), on_delete=models.PROTECT, related_name="awards"
+    )
     recommendation = models.OneToOneField(Recommendation, on_delete=models.PROTECT, related_name="award")
-    amount_cents = models.PositiveBigIntegerField()
-    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-    reversed_at = models.DateTimeField(null=True)
-    reversed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    reversal_reason = models.TextField(blank=True)
+    amount_cents = models.PositiveBigIntegerField(_("montant avant taxes, en cents"))
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("confirmée par"), on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(_("confirmée le"))
+    reversed_at = models.DateTimeField(_("annulée le"), null=True)
+    reversed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("annulée par"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reversal_reason = models.TextField(_("motif de l’annulation"), blank=True)
 
     objects = AwardQuerySet.as_manager()
 

@@ -117,7 +117,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "now": at,
         "parts": parts,
         "mode_sentence": notice.MODES[opportunity.award_mode],
-        "default_minimum": notice.default_minimum(opportunity),
+        "default_minimum": opportunity.default_minimum,
         "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
         "events": history.events(opportunity, history.acts(opportunity), at=at),
         "opened": opened,
@@ -237,7 +237,7 @@ def _cursor(text: str) -> tuple[datetime, int] | None:
     instant, _dash, pk = text.partition("-")
     if not (instant.isascii() and instant.isdigit() and pk.isascii() and pk.isdigit()):
         return None
-    if len(instant) > 17 or int(pk) >= 2**63:
+    if len(instant) > 17 or len(pk) > 18:  # before int(), which refuses thousands of digits
         return None
     return _EPOCH + timedelta(microseconds=int(instant)), int(pk)
 
@@ -248,7 +248,7 @@ def _cursor(text: str) -> tuple[datetime, int] | None:
 def award(request: HttpRequest, number: str) -> HttpResponse:
     """Who won, for how much, by which rank, decided how; reversed awards stay, with their reason."""
     opportunity, at = _occasion(request, number, published=True)
-    rows = opportunity.awards.select_related("recommendation", "proposal").annotate(winner=_WINNER)
+    rows = opportunity.awards.select_related("recommendation__proposal", "proposal").annotate(winner=_WINNER)
     made = [_told(row, opportunity) for row in rows.order_by("-at", "-pk")] if hasattr(opportunity, "opening") else []
     standing = next((row for row in made if row.reversed_at is None), None)
     received = opportunity.opening.proposals.count() if made else 0
@@ -270,7 +270,7 @@ def _told(award: Award, opportunity: Opportunity) -> Award:
     """The award with what is public of the ranking that led to it: the winner's line, how many were ranked."""
     ranking = award.recommendation.ranking
     award.admissible = len(ranking)
-    award.line = next((row for row in ranking if row["proposal"] == str(award.proposal.public_id)), None)
+    award.line = award.recommendation.line(award.proposal)
     award.drawn = any(row["drawn"] for row in ranking)
     award.final = Fraction(award.line["final"]) if award.line and award.line["final"] else None
     award.taxes = money.taxes(award.amount_cents, on=local(award.at).date())

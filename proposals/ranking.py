@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-ACCEPTABLE = 70
+from opportunities.enums import ACCEPTABLE, AwardMode
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def adjusted_price(price_cents: int, final: Fraction, k_percent: int) -> Fractio
 
 def eligible(grid: Grid, entry: Entry, final: Fraction | None) -> bool:
     """Every minimum is met; « qualité minimale » asks 70 of each criterion, « prix ajusté » 70 overall."""
-    default = ACCEPTABLE if grid.mode == "quality_min_price" else 0
+    default = AwardMode(grid.mode).default_minimum or 0
     for key in grid.weights:
         minimum = grid.minima.get(key)
         if entry.scores[key] < (default if minimum is None else minimum):

@@ -68,10 +68,14 @@ class Opening(models.Model):
     """The ouverture of an occasion: once, by constraint. Its minutes are public."""
 
     opportunity = models.OneToOneField(
-        "opportunities.Opportunity", primary_key=True, on_delete=models.PROTECT, related_name="opening"
+        "opportunities.Opportunity",
+        verbose_name=_("occasion"),
+        primary_key=True,
+        on_delete=models.PROTECT,
+        related_name="opening",
     )
-    opened_at = models.DateTimeField()
-    closes_at = models.DateTimeField()
+    opened_at = models.DateTimeField(_("ouverte le"))
+    closes_at = models.DateTimeField(_("date et heure limites de dépôt"))
 
     class Meta:
         verbose_name = _("ouverture")

@@ -125,16 +125,19 @@ def debrief(proposal: Proposal) -> dict | None:
     standing = (
         award.Award.objects.standing()
         .filter(opportunity=proposal.opportunity)
-        .select_related("proposal__vendor", "recommendation")
+        .select_related("proposal__vendor", "recommendation__proposal")
         .first()
     )
     if standing is None:
         return None
-    row = next((row for row in standing.recommendation.ranking if row["proposal"] == str(proposal.public_id)), None)
+    made = standing.recommendation
+    row = made.line(proposal)
     found = {"award": standing, "won": standing.proposal_id == proposal.pk, "row": row, "scores": []}
+    if not found["won"]:
+        found["justification"] = made.why_not_first
     if row is not None:
         found["final"] = None if row["final"] is None else _decimal(Fraction(row["final"]))
-        found["ranked"] = sum(line["rank"] is not None for line in standing.recommendation.ranking)
+        found["ranked"] = sum(line["rank"] is not None for line in made.ranking)
         found["scores"] = [
             {"criterion": criterion, "value": Decimal(row["scores"][str(criterion.pk)])}
             for criterion in proposal.opportunity.criteria.all()

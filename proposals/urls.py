@@ -3,7 +3,7 @@
 from django.urls import path
 
 import marketplace.converters  # noqa: F401 - registers `code`
-from proposals import deciding, evaluating, own, public, receipts, writing
+from proposals import deciding, evaluating, own, public, receipts, reversing, writing
 
 urlpatterns = [
     # the public's
@@ -38,5 +38,6 @@ urlpatterns = [
     path("occasions/<code:number>/reprendre/", deciding.resume, name="resume"),
     path("occasions/<code:number>/annuler/", deciding.cancel, name="cancel"),
     path("occasions/<code:number>/conclure/", deciding.conclude, name="conclude"),
-    path("occasions/<code:number>/annuler-attribution/", deciding.reverse, name="reverse"),
+    path("occasions/<code:number>/annuler-attribution/", reversing.reverse, name="reverse"),
+    path("occasions/<code:number>/annuler-attribution/retirer/", reversing.withdraw, name="withdraw_reversal"),
 ]

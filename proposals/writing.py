@@ -155,7 +155,9 @@ def _change_files(proposal: Proposal, form: DraftForm, request: HttpRequest, *, 
         try:
             drafts.add_file(proposal, upload, at=at)
         except ValidationError as error:
-            form.add_error("files", [*error.message_dict["files"], _("Votre texte est enregistré.")])
+            form.add_error("files", error.message_dict["files"])
+    if form.errors:
+        messages.info(request, _("Votre texte est enregistré."))
     return not form.errors
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from marketplace import clock
 from marketplace.localtime import to_utc
 from marketplace.models import User
+from marketplace.search import fold
 from opportunities import verbs
 from opportunities.models import BodyMembership, Criterion, Opportunity, PublicBody, Skill
 from proposals import award, deposit, drafts, examination, opening
@@ -19,7 +20,8 @@ CLOSES_AT = datetime.fromisoformat("2026-11-24T19:00:00+00:00")  # mardi 24 nove
 
 
 def person(name: str, **fields) -> User:
-    email = f"{name.lower().replace(' ', '.')}@exemple.invalid"
+    """« Béatrice Acheteuse » → beatrice.acheteuse@exemple.invalid: browsers refuse accents before the @."""
+    email = f"{fold(name).replace(' ', '.')}@exemple.invalid"
     return User.objects.create_user(email, PASSWORD, name=name, **fields)
 
 

@@ -84,9 +84,9 @@ def test_nothing_is_left_in_french():
     same = {french for french, english in EVERY_PAIR if french == english}
     assert same - {
         "Administration", "Admissible", "Code %(code)s", "Conditions", "Date", "Description", "Développe avec nous",
-        "Incident", "Instant", "Justification", "K = %(k)s", "Menu", "Minimum", "Mode", "NEQ", "Pagination", "Sections",
-        "Taxes", "Version %(version)s", "accent", "addenda", "justification", "min. %(floor)s", "minimum %(floor)s",
-        "minimum %(minimum)s", "%(name)s, %(number)s",
+        "Incident", "Instant", "Invitation", "Justification", "K = %(k)s", "Menu", "Minimum", "Mode", "NEQ",
+        "Pagination", "Sections", "Taxes", "Version %(version)s", "accent", "addenda", "invitation", "justification",
+        "min. %(floor)s", "minimum %(floor)s", "minimum %(minimum)s", "version", "%(name)s, %(number)s",
     } == set()  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from marketplace import clock
 from marketplace.models import OutgoingEmail, User
 from opportunities import verbs
 from opportunities.models import Opportunity
-from proposals import award, deposit, examination, opening
+from proposals import award, deposit, examination, notices, opening
 from proposals.models import Proposal, SealedEnvelope
 from tests.cast import CLOSES_AT, PUBLISHED_AT
+from vendors import members
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
 EVERY = {
@@ -51,6 +52,8 @@ def whole_story(cast) -> None:
         deposit.withdraw(first, by=cast.vendor_owner)
         cast.deposit(first)
         second = cast.submitted(opportunity, vendor=cast.rival, text=SECRET, price_cents=PRICE + 1)
+        notices.add_addendum(opportunity, by=cast.buyer, text=REASON)
+        members.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
         award.suspend(opportunity, by=cast.officer, reason=REASON)
         award.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT)
         cancelled = cast.published(title=TITLE)
@@ -85,7 +88,7 @@ def test_every_message_is_whole(cast, language, django_capture_on_commit_callbac
             person.language = language
     with django_capture_on_commit_callbacks(execute=True):
         whole_story(cast)
-    assert {row.template for row in mails()} == EVERY and len(EVERY) == 20
+    assert {row.template for row in mails()} == EVERY and len(EVERY) == 22
     for row in mails():
         text = f"{row.subject}\n{row.body}"
         assert 10 < len(row.subject) <= 120 and "\n" not in row.subject, row.template
@@ -130,12 +133,12 @@ def _language(code: str):
 def test_deadlines_are_written_with_their_zone(cast):
     whole_story(cast)
     for template in ("opportunity_to_review", "opportunity_published", "opportunity_resumed", "proposal_submitted"):
-        assert "mardi 24 novembre 2026, 14\u00a0h\u00a000 (HNE)" in mails(template)[0].body
+        assert "mardi 24 novembre 2026, 14\u00a0h\u00a000\u00a0(HNE)" in mails(template)[0].body
     User.objects.filter(pk=cast.vendor_owner.pk).update(language="en")
     with clock.set_to(PUBLISHED_AT):
         cast.submitted(cast.published(), by=User.objects.get(pk=cast.vendor_owner.pk))
     body = last("proposal_submitted", cast.vendor_owner).body
-    assert "Tuesday, November 24, 2026, 2:00\u00a0p.m. (EST)" in body
+    assert "Tuesday, November 24, 2026, 2:00\u00a0p.m.\u00a0(EST)" in body
 
 
 def test_the_receipt_message(cast, now):
@@ -145,8 +148,9 @@ def test_the_receipt_message(cast, now):
     row = last("proposal_submitted", cast.vendor_owner)
     for part in (
         submission.receipt_number, submission.envelope_sha256, "Dépôt n° 1", "Atelier Boréal inc.",
-        "3 novembre 2026, 9\u00a0h\u00a000\u00a0min\u00a000,000\u00a0s (HNE)", f"/accuses/{submission.receipt_number}/",
-        "remplacer ou retirer votre proposition jusqu’au mardi 24 novembre 2026, 14\u00a0h\u00a000 (HNE)",
+        "3 novembre 2026, 9\u00a0h\u00a000\u00a0min\u00a000,000\u00a0s\u00a0(HNE)",
+        f"/accuses/{submission.receipt_number}/",
+        "remplacer ou retirer votre proposition jusqu’au mardi 24 novembre 2026, 14\u00a0h\u00a000\u00a0(HNE)",
     ):  # fmt: skip
         assert part in row.body, part
     assert row.confidential and len(mails("proposal_submitted")) == 1

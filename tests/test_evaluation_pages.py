@@ -425,6 +425,7 @@ def test_scores_typed_after_the_session_ended_come_back(cast, client, after):
     cast.admit(first)
     url = page("score", opportunity, first)
     data = score_data(opportunity, "71,5", "82", comment="Mon avis détaillé")
+    client.cookies["csrftoken"] = "x" * 32  # the browser that showed the form still has its cookie
     assert client.post(url, data).status_code == 302  # to the sign-in page
     client.force_login(cast.buyer)
     body = main_of(client.get(url))
@@ -483,7 +484,7 @@ def test_a_recommender_cannot_confirm_and_the_ledger_knows(cast, client, after):
     url = page("confirm", opportunity)
     refused = client.get(url)
     assert refused.status_code == 403 and "une autre personne doit en décider" in text_of(refused)
-    assert client.post(url).status_code == 403
+    assert client.post(url, {"recommendation": award.pending(opportunity).pk}).status_code == 403
     assert client.post(page("send_back", opportunity), {"reason": "Non"}).status_code == 403
     refusals = LedgerPayload.objects.filter(subject=opportunity.ledger_subject(), action__endswith=".refused")
     assert [row.action for row in refusals.order_by("pk")] == [

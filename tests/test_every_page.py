@@ -33,6 +33,8 @@ FILLED = {
     "object_id": "1",
     "app_label": "proposals",
     "url": "nulle-part/",
+    "invitation_id": uuid.UUID(int=1),
+    "person_id": uuid.UUID(int=2),
 }
 
 

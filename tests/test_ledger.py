@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from marketplace import clock, keys, ledger
 from marketplace.management import ledger_export
 from marketplace.models import LedgerEntry, LedgerPayload
+from opportunities.models import Opportunity
 from proposals import deposit, opening
 from proposals.models import Submission
 from tests.cast import CLOSES_AT, PUBLISHED_AT
@@ -35,10 +36,10 @@ def exported(**options) -> list[bytes]:
     return list(ledger_export.lines(**options))
 
 
-def first_bad_line(lines: list[bytes], key: str | None = None) -> int | None:
+def first_bad_line(lines: list[bytes], key: str | None = None, **options) -> int | None:
     """The line that the verifier names, None when all is well."""
     try:
-        verify.verify_ledger(BytesIO(b"".join(lines)), key)
+        verify.verify_ledger(BytesIO(b"".join(lines)), key, **options)
     except verify.Bad as bad:
         return bad.values["line"]
     return None
@@ -90,7 +91,11 @@ def test_an_act_that_fails_leaves_no_entry(cast):
 def test_a_payload_can_be_erased_and_the_chain_still_holds(cast):
     cast.awarded()
     LedgerPayload.objects.filter(entry_id=3).delete()
-    assert first_bad_line(exported(with_payloads=True)) is None
+    lines = exported(with_payloads=True)
+    assert first_bad_line(lines) is None
+    assert json.loads(lines[-1])["without"] == [[3, 3]]
+    whole = exported(first=3, last=3)[1:-1]
+    assert lines[3:4] == whole  # the entry itself is what it was
 
 
 # --- Chain and export ------------------------------------------------------------------------------------------------
@@ -100,7 +105,7 @@ def test_the_chain_of_a_whole_procurement_is_verified(cast):
     report = dict(verify.verify_ledger(BytesIO(b"".join(lines)), keys.key_id()))
     assert report["ledger_ok"] == {"first": 1, "last": LedgerEntry.objects.count()}
     assert report["payloads"]["count"] == LedgerEntry.objects.count()
-    assert report["head_ok"]["hash"] == ledger.head().hash
+    assert report["head_ok"]["hash"] == LedgerEntry.objects.latest("seq").hash
 
 
 def test_an_empty_ledger_is_exported_and_verified(db):
@@ -109,9 +114,37 @@ def test_an_empty_ledger_is_exported_and_verified(db):
 
 def test_an_excerpt_says_what_it_does_not_prove(cast):
     cast.awarded()
-    report = dict(verify.verify_ledger(BytesIO(b"".join(exported(first=4, last=9))), None))
+    lines = exported(first=4, last=9)
+    report = dict(verify.verify_ledger(BytesIO(b"".join(lines)), None, first=4))
     assert report["ledger_ok"] == {"first": 4, "last": 9}
-    assert report["excerpt"] == {"before": 3}
+    assert report["excerpt"] == {"before": 3, "previous": LedgerEntry.objects.get(seq=3).hash}
+    for asked in (1, 3, 5):  # an excerpt is never taken for the whole, nor for another one
+        assert first_bad_line(lines, first=asked) == 1
+
+
+def test_the_head_states_all_that_the_file_claims(cast):
+    cast.published()
+    proposal = cast.submitted(Opportunity.objects.get())
+    count = LedgerEntry.objects.count()
+    head = json.loads(exported(with_payloads=True)[-1])
+    assert (head["first"], head["count"], head["seq"], head["previous"]) == (1, count, count, ledger.GENESIS)
+    assert (head["payloads"], head["without"]) == (count - 1, [[count, count]])  # the deposit is sealed
+    head = json.loads(exported(first=3, last=4)[-1])
+    assert (head["first"], head["count"], head["seq"]) == (3, 2, 4)
+    assert (head["payloads"], head["without"]) == (0, [[3, 4]])
+    assert head["previous"] == LedgerEntry.objects.get(seq=2).hash
+    assert proposal.state == "submitted"
+
+
+def test_a_genuine_older_export_is_found_by_a_hash_that_somebody_kept(cast):
+    """It is well signed: only whoever knew more can tell that it is short."""
+    cast.awarded()
+    older, kept = exported(last=9), json.loads(exported()[-1])["hash"]
+    assert first_bad_line(older, keys.key_id()) is None
+    assert first_bad_line(older, keys.key_id(), expect=kept) == len(older)
+    assert first_bad_line(exported(), keys.key_id(), expect=kept) is None
+    assert first_bad_line(exported(), keys.key_id(), expect=json.loads(older[-1])["hash"]) is None
+    assert first_bad_line(exported(), keys.key_id(), expect="f" * 64) == len(exported())
 
 
 def test_the_export_reads_the_ledger_by_chunks(cast, monkeypatch):
@@ -303,9 +336,68 @@ def _windows_lines(lines, at, dice):
     return at
 
 
+def _edit_header(lines, at, dice):
+    header = json.loads(lines[0])
+    change = dice.choice(
+        [{"first": at + 1}, {"first": 0}, {"first": True}, {"key": "A" * 43 + "="}, {"type": "dan-ledger/2"}, {"zz": 1}]
+    )
+    lines[0] = verify.canonical(header | change) + b"\n"
+    return 0
+
+
+def _delete_the_beginning(lines, at, dice):
+    """The header says that it was always an excerpt."""
+    del lines[1 : at + 1]
+    lines[0] = verify.canonical(json.loads(lines[0]) | {"first": at + 1}) + b"\n"
+    return 0
+
+
+def _strip(lines, at, dice):
+    row = json.loads(lines[at])
+    del row["salt"], row["body"]
+    lines[at] = verify.canonical(row) + b"\n"
+    return at
+
+
+def _strip_all_from_there(lines, at, dice):
+    for number in range(at, len(lines) - 1):
+        _strip(lines, number, dice)
+    return at
+
+
+def _older_head(lines, at, dice):
+    """Genuine, but of the export that ended there."""
+    if at == len(lines) - 2:
+        at -= 1
+    lines[-1] = exported(last=at, with_payloads=True)[-1]
+    return len(lines) - 1
+
+
+def _head_without_payloads(lines, at, dice):
+    """Genuine, but of an export that told no payload: the first one is then too many."""
+    lines[-1] = exported()[-1]
+    return 1
+
+
+def _edit_head(lines, at, dice):
+    head = json.loads(lines[-1])
+    name = dice.choice(["first", "previous", "count", "seq", "hash", "payloads", "at"])
+    lines[-1] = verify.canonical(head | {name: _changed(head[name], dice)}) + b"\n"
+    return len(lines) - 1
+
+
 ALTERATIONS = [
     *(_edit, _edit_payload, _forge, _one_byte, _space, _delete, _insert, _duplicate, _swap, _truncate),
     *(_cut_mid_line, _lose_the_middle, _not_json, _extra_field, _missing_field, _wrong_type, _windows_lines),
+    *(
+        _edit_header,
+        _delete_the_beginning,
+        _strip,
+        _strip_all_from_there,
+        _older_head,
+        _head_without_payloads,
+        _edit_head,
+    ),
 ]
 ROUNDS = 20
 
@@ -313,7 +405,7 @@ ROUNDS = 20
 def test_every_alteration_is_found_and_its_first_bad_row_named(cast):
     cast.awarded()
     clean = exported(with_payloads=True)
-    assert first_bad_line(clean) is None
+    assert first_bad_line(clean, keys.key_id()) is None
     dice = random.Random(20261121)
     seen = 0
     for alter in ALTERATIONS:
@@ -323,9 +415,39 @@ def test_every_alteration_is_found_and_its_first_bad_row_named(cast):
             expected = alter(lines, at, dice) + 1
             if lines == clean:
                 continue
-            assert first_bad_line(lines) == expected, (alter.__name__, at + 1)
+            assert first_bad_line(lines, keys.key_id()) == expected, (alter.__name__, at + 1)
             seen += 1
-    assert seen >= 300
+    assert seen >= 450
+
+
+def test_a_cut_ledger_is_not_a_small_one(cast):
+    """The head is genuine, the header was edited to match what is left."""
+    cast.awarded()
+    lines = exported(with_payloads=True)
+    count = len(lines) - 2
+    assert first_bad_line([lines[0], lines[-1]]) == 2  # no entry is left: neither empty, nor verified
+    for first in (2, count, count + 1):
+        cut = [verify.canonical(json.loads(lines[0]) | {"first": first}) + b"\n", *lines[first:]]
+        assert first_bad_line(cut) == 1
+        assert first_bad_line(cut, first=first) == 1  # asking for that excerpt does not help: the head says 1
+
+
+def test_a_payload_lost_or_added_is_named_whatever_was_sealed_around_it(cast):
+    """Every pattern of entries with and without a payload, against what was signed."""
+    for signed, found, bad in (
+        ([], [[4, 4]], ("stripped", 4)),
+        ([[1, 1]], [[1, 2]], ("stripped", 2)),
+        ([[2, 5]], [[1, 5]], ("stripped", 1)),
+        ([[1, 1], [3, 3]], [[1, 3]], ("stripped", 2)),
+        ([[1, 1], [5, 5]], [[1, 1], [3, 3], [5, 5]], ("stripped", 3)),
+        ([[1, 3]], [[1, 2]], ("added", 3)),
+        ([[1, 3]], [[2, 3]], ("added", 1)),
+        ([[1, 3], [5, 5]], [[1, 1], [3, 3], [5, 5]], ("added", 2)),
+        ([[1, 1], [4, 4]], [[1, 1]], ("added", 4)),
+    ):
+        with pytest.raises(verify.Bad) as caught:
+            verify._payloads_of_the_head({"without": signed}, {"without": found})
+        assert (caught.value.name, caught.value.values["seq"]) == bad
 
 
 @pytest.mark.parametrize(
@@ -336,6 +458,10 @@ def test_every_alteration_is_found_and_its_first_bad_row_named(cast):
         lambda head: head | {"at": "2027-01-01T00:00:00.000000Z"},
         lambda head: head | {"signature": head["signature"][::-1]},
         lambda head: head | {"note": ""},
+        lambda head: head | {"without": []},
+        lambda head: head | {"without": [[1]]},
+        lambda head: head | {"without": None},
+        lambda head: {name: value for name, value in head.items() if name != "previous"},
         lambda head: head | {"signature": keys.sign(b"something else")},
     ],
 )

@@ -95,7 +95,7 @@ def test_a_title_is_enough_and_the_rest_is_listed(buyer, cast):
     urls = {line["url"].partition("#")[2] for line in page.context["missing"]}
     assert urls >= {"id_description", "id_budget_cents", "id_closes_at", "id_skills", "grille", "id_contact_email"}
     text = page.content.decode()
-    assert "Il manque pour envoyer en révision" in text
+    assert "À corriger ou à compléter avant l’envoi" in text
     for anchor in urls:
         assert f'id="{anchor}"' in text, anchor
 
@@ -287,7 +287,7 @@ def test_forged_fields_change_nothing(buyer, cast):
 @pytest.mark.parametrize(
     ("who", "status"),
     [
-        ("buyer", 200), ("other_buyer", 200), ("officer", 403), ("administrator", 403),
+        ("buyer", 200), ("other_buyer", 200), ("officer", 403), ("administrator", 404),
         ("vendor_owner", 404), ("outside_buyer", 404), ("outside_officer", 404), ("auditor", 404), ("outsider", 404),
     ],
 )  # fmt: skip
@@ -302,6 +302,7 @@ def test_who_may_edit_a_draft(client, cast, now, who, status):
 
 
 def test_a_visitor_signs_in_first_and_keeps_what_was_typed(client, cast, now):
+    client.cookies["csrftoken"] = "x" * 32  # the browser that showed the form still has its cookie
     answer = client.post(NEW, typed(body=cast.body.pk, title="Écrit avant"))
     assert answer.status_code == 302 and "/compte/" in answer.url
     # The sign-in page would rotate the session's key and keep its content.
@@ -324,7 +325,7 @@ def test_only_a_draft_is_edited(client, cast, now, stage):
     assert save(client, opportunity, title="Changé").status_code == 409
     assert Opportunity.objects.get().title != "Changé"
     client.force_login(cast.vendor_owner)
-    assert client.get(edit_url(opportunity)).status_code == (403 if stage == "published" else 404)
+    assert client.get(edit_url(opportunity)).status_code == 404
 
 
 # --- Two at once ---
@@ -463,3 +464,79 @@ def test_a_draft_can_be_edited_after_its_dates_have_passed(client, cast):
 def buyer_misses(client, draft, anchor) -> bool:
     lines = client.get(edit_url(draft)).context["missing"]
     return any(line["url"].endswith(f"#{anchor}") for line in lines)
+
+
+# --- Slips of the finger ---
+@pytest.mark.parametrize(
+    ("field", "value", "status"),
+    [
+        ("assignment_date", "1999-12-31", 422), ("start_date", "2101-01-01", 422),
+        ("completion_date", "0026-11-24", 422), ("closes_at_date", "2101-01-01", 422),
+        ("questions_close_at_date", "1999-12-31", 422),
+        ("completion_date", "2100-12-31", 302), ("closes_at_date", "9999-12-31", 422),
+    ],
+)  # fmt: skip
+def test_dates_are_of_this_century(buyer, cast, field, value, status):
+    answer = create(buyer, cast, **{field: value})
+    assert answer.status_code == status
+    if status == 422:
+        assert "entre 2000 et 2100" in " ".join(
+            errors(answer)[field.removesuffix("_date") if "_at_" in field else field]
+        )
+
+
+def test_an_error_says_which_criterion(buyer, cast):
+    answer = create(buyer, cast, **{"grille-1-label": " ", "grille-0-weight": "101"})
+    page = answer.content.decode().replace("\u00a0", " ")
+    assert answer.status_code == 422
+    assert 'href="#id_grille-1-label">Critère 2 : Ce champ est obligatoire.' in page
+    assert 'href="#id_grille-0-weight">Critère 1, Poids (%) : ' in page
+
+
+@pytest.mark.parametrize("day", ["2026-10-30", "2026-11-22"])  # past, then a Sunday
+def test_a_doubtful_closing_is_saved_and_said_beside_it(buyer, cast, day):
+    draft = cast.draft()
+    answer = save(buyer, draft, closes_at_date=day, questions_close_at_date="2026-10-28")
+    assert answer.status_code == 302
+    assert local(Opportunity.objects.get().closes_at).date().isoformat() == day
+    page = buyer.get(edit_url(draft))
+    (warning,) = page.context["warnings"]["closes_at"]
+    told = page.content.decode().partition('name="closes_at_time"')[2]
+    assert 0 < told.index(warning) < told.index('name="questions_close_at_date"')
+
+
+def test_what_is_merely_missing_is_no_warning(buyer, cast):
+    draft = cast.draft()
+    Opportunity.objects.filter(pk=draft.pk).update(closes_at=None, questions_close_at=None)
+    assert buyer.get(edit_url(draft)).context["warnings"] == {}
+
+
+def test_a_return_reason_keeps_its_lines(buyer, cast):
+    review = cast.in_review()
+    verbs.return_to_author(review, by=cast.officer, reason="Un point.\nUn autre <b>.")
+    assert "Un point.<br>Un autre &lt;b&gt;." in buyer.get(edit_url(review)).content.decode()
+
+
+def test_the_default_minimum_is_shown(buyer, cast):
+    draft = cast.draft(mode="quality_min_price")
+    page = buyer.get(reverse("opportunities:submit_for_review", args=[draft.number])).content.decode()
+    assert 'data-l="Note minimale">70</td>' in page
+    other = cast.draft(mode="quality_fixed")
+    page = buyer.get(reverse("opportunities:submit_for_review", args=[other.number])).content.decode()
+    assert 'data-l="Note minimale">–</td>' in page
+
+
+def test_a_title_is_plain(buyer, cast):
+    assert create(buyer, cast, title="\u200b\u202e").status_code == 422
+    assert (
+        create(buyer, cast, title="Carte\u202e des\u200b ponts", **{"grille-0-label": "Appro\u2060che"}).status_code
+        == 302
+    )
+    made = Opportunity.objects.get()
+    assert made.title == "Carte des ponts" and made.criteria.first().label == "Approche"
+
+
+def test_too_long_is_said_with_both_numbers(buyer, cast):
+    answer = create(buyer, cast, description="x" * 20_001)
+    said = "Ce texte compte 20 001 caractères; le maximum est de 10 000."
+    assert errors(answer)["description"] == [said.replace("0 0", "0\u00a00")]

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from marketplace import clock
 from opportunities import verbs
@@ -403,3 +404,19 @@ def test_minutes_and_award_cost_the_same_for_one_and_two(cast):
     with clock.set_to(AFTER):
         for page in PAGES:
             assert cost(address(one, page)) == cost(address(two, page)) <= 8, page
+
+
+# --- Language of parts -----------------------------------------------------------------------------------------------
+def test_what_a_body_wrote_is_said_french_on_pages_in_english(cast, now):
+    opportunity = cast.published()
+    french, english = (text_of(Client().get(root + address(opportunity))) for root in ("", "/en"))
+    assert 'lang="fr-CA"' not in french.split("<body")[1]
+    for part in ("<h1{}>Tableau de bord", "<div{}><p>Chaque printemps", "<li{}>Python", '<th scope="row"{}>Critère 1'):
+        assert part.format(' lang="fr-CA"') in english and part.format("") in french
+    card = text_of(Client().get("/en/occasions/"))
+    assert f'{address(opportunity)}" lang="fr-CA">Tableau' in card and '<p lang="fr-CA">Rendre lisibles' in card
+
+
+def test_the_sign_in_page_speaks_our_french(db):
+    html = text_of(Client().get(reverse("account_login")))
+    assert ">Mot de passe oublié?</a>" in html and not re.search(r"\w [?!;]", html.split("<main")[1])

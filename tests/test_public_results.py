@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.utils.html import escape
 
-from marketplace import clock
+from marketplace import clock, ledger, ledger_labels
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Opportunity
 from proposals import award, draw, examination
@@ -81,6 +82,15 @@ def test_an_award_tells_the_winner_and_hides_the_others_scores(cast):
     assert "25 novembre 2026, 14 h 00 (HNE)" in shown and "26 novembre 2026, 14 h 00 (HNE)" in shown
     assert "personne acheteuse" in shown and "responsable des règles contractuelles" in shown
     assert "83,75" not in shown and cast.buyer.name not in shown and cast.officer.name not in shown
+
+
+def test_an_award_is_among_the_awards_in_the_navigation(cast):
+    opportunity, _proposals = cast.awarded()
+    with clock.set_to(AFTER):
+        for page, current in [("attribution/", "Attributions"), ("", "Occasions"), ("ouverture/", "Occasions")]:
+            html = text_of(Client().get(address(opportunity, page)))
+            nav = re.search(r'<ul id="nav-list">.*?</ul>', html, re.DOTALL)[0]
+            assert re.findall(r'aria-current="page">([^<]+)<', nav) == [current]
 
 
 def test_rejected_proposals_are_counted(cast):
@@ -170,11 +180,38 @@ def test_a_deposit_changes_nothing_of_what_the_public_sees(cast, now):
     assert LedgerEntry.objects.filter(action="sealed").count() == 1
 
 
+def test_acts_are_told_in_words_beside_their_code(cast, now):
+    cast.published()
+    with transaction.atomic():
+        ledger.record("brand.new", "occasion:x", by=None, at=PUBLISHED_AT)
+    french, english = (text_of(Client().get(page)) for page in ("/registre/", "/en/registre/"))
+    assert "Publier<br>" in french and "Publish<br>" in english
+    assert ">opportunity.publish</code>" in french and "<code>brand.new</code></td>" in french
+
+
+def test_every_act_of_the_code_has_words(settings):
+    """Whoever adds `ledger.record("thing.done", …)` adds its words, too."""
+    found = set()
+    for app in ("marketplace", "vendors", "opportunities", "proposals"):
+        for path in (settings.BASE_DIR / app).rglob("*.py"):
+            found |= set(re.findall(r'(?:ledger\.|_)record\(\s*"([a-z_.]+)"', path.read_text(encoding="utf-8")))
+    assert len(found) >= 12 and not [action for action in found if not ledger_labels.label(action)]
+
+
 def test_the_ledger_goes_on(cast, now):
-    for _n in range(18):
-        cast.published()
+    with transaction.atomic():
+        for number in range(60):
+            ledger.record("body.changed", f"organisme:{number}", by=None, at=PUBLISHED_AT)
     first = text_of(Client().get("/registre/"))
     older = re.search(r'href="\?avant=([0-9a-f]{64})"', first)[1]
     second = text_of(Client().get("/registre/", {"avant": older}))
     shown = [digest for page in (first, second) for digest in re.findall(r'<code title="([0-9a-f]{64})"', page)]
     assert shown == list(LedgerEntry.objects.order_by("-seq").values_list("hash", flat=True))
+
+
+@pytest.mark.parametrize(
+    "cursor", ["1-" + "9" * 5_000, "9" * 5_000 + "-1", "1-" + "9" * 19, "1-" + "9" * 18, "9" * 18 + "-1"]
+)
+def test_an_enormous_cursor_is_the_first_page(db, client, cursor):
+    for path in ("/attributions/", "/occasions/"):
+        assert client.get(path, {"apres": cursor}).status_code == 200

@@ -4,12 +4,16 @@ import base64
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.core.exceptions import ImproperlyConfigured
 
-from marketplace import env
+from marketplace import env, keys, production
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "k" * 25 + "Z9" * 15
@@ -20,24 +24,32 @@ def good(tmp_path) -> dict:
     """A complete production environment."""
     seal, signing = tmp_path / "seal.key", tmp_path / "signing.pem"
     seal.write_bytes(base64.b64encode(b"s" * 32))
-    signing.write_bytes(b"-")
+    signing.write_bytes(keys.new_signing_key())
     return {
         "PRODUCTION": "true",
         "SECRET_KEY": SECRET,
         "ALLOWED_HOSTS": "exemple.invalid",
         "BASE_URL": "https://exemple.invalid",
         "OCDS_PREFIX": "ocds-a1b2c3",
+        "DATABASE_URL": "postgres://u:p@h/n",
+        "EMAIL_URL": "smtp+tls://u:p@courriel.exemple.test:587",
+        "DEFAULT_FROM_EMAIL": "Plateforme <envoi@exemple.test>",
+        "CONTACT_EMAIL": "aide@exemple.test",
         "SEAL_KEY_FILE": str(seal),
         "SIGNING_KEY_FILE": str(signing),
         "VAR_DIR": str(tmp_path / "var"),
     }
 
 
-def start(values: dict) -> tuple[int, str]:
-    """Import the settings in a process of their own: (exit code, what it said)."""
-    code = (
-        "import marketplace.settings as s; print(s.PRODUCTION, s.DEBUG, s.SESSION_COOKIE_SECURE, s.SECURE_SSL_REDIRECT)"
-    )
+SETTINGS = (
+    "import marketplace.settings as s; print(s.PRODUCTION, s.DEBUG, s.SESSION_COOKIE_SECURE, s.SECURE_SSL_REDIRECT)"
+)
+WEB = "import marketplace.wsgi; print('ready')"
+WORKER = "import marketplace.celery as c, django; c.app.loader.import_default_modules(); django.setup(); print('ready')"
+
+
+def start(values: dict, code: str = SETTINGS) -> tuple[int, str]:
+    """Run `code` in a process of its own, the settings' import by default: (exit code, what it said)."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
@@ -59,18 +71,15 @@ def test_production_starts_when_everything_is_set(good):
     [
         ({"DEBUG": "true"}, "DEBUG"),
         ({"SECRET_KEY": None}, "SECRET_KEY"),
-        ({"SECRET_KEY": "embedded-default-not-for-production"}, "SECRET_KEY"),
-        ({"SECRET_KEY": "k" * 49}, "SECRET_KEY"),
         ({"ALLOWED_HOSTS": None}, "ALLOWED_HOSTS"),
         ({"BASE_URL": None}, "BASE_URL"),
         ({"OCDS_PREFIX": None}, "OCDS_PREFIX"),
-        ({"OCDS_PREFIX": "ocds-xxxxxx"}, "OCDS_PREFIX"),
         ({"SEAL_KEY_FILE": None}, "SEAL_KEY_FILE"),
-        ({"SEAL_KEY_FILE": "/nulle/part"}, "SEAL_KEY_FILE"),
-        ({"SIGNING_KEY_FILE": "/nulle/part"}, "SIGNING_KEY_FILE"),
         ({"PRODUCTION": "oui"}, "PRODUCTION"),
-        ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL"),
-        ({"EMAIL_URL": "http://x"}, "EMAIL_URL"),
+        ({"DATABASE_URL": None}, "DATABASE_URL"),
+        ({"EMAIL_URL": None}, "EMAIL_URL"),
+        ({"CONTACT_EMAIL": None}, "CONTACT_EMAIL"),
+        ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
 )
@@ -82,8 +91,96 @@ def test_production_refuses(good, change, named):
     assert SECRET not in said
 
 
+@pytest.mark.parametrize("entry", [WEB, WORKER], ids=["web", "worker"])
+def test_web_and_worker_stop_on_a_file_that_is_not_a_key(good, entry):
+    Path(good["SEAL_KEY_FILE"]).write_text("[project]\nname = 'x'\n", encoding="utf-8")
+    code, said = start(good, entry)
+    assert code == 1 and "ImproperlyConfigured: SEAL_KEY_FILE must hold" in said.strip().splitlines()[-1]
+
+
+def test_the_web_starts_on_good_keys(good):
+    assert start(good, WEB) == (0, "ready\n")
+
+
+@pytest.fixture
+def complete(tmp_path) -> dict:
+    """What settings.py would hand over in a good production."""
+    (tmp_path / "key").write_text("x")
+    return {
+        "DEBUG": False,
+        "SECRET_KEY": SECRET,
+        "ALLOWED_HOSTS": ["exemple.test"],
+        "BASE_URL": "https://exemple.test",
+        "OCDS_PREFIX": "ocds-a1b2c3",
+        "SEAL_KEY_FILE": tmp_path / "key",
+        "SIGNING_KEY_FILE": tmp_path / "key",
+        "DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql"}},
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "DEFAULT_FROM_EMAIL": "Développe avec nous <envoi@exemple.test>",
+        "CONTACT_EMAIL": "aide@exemple.test",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("DEBUG", True, "DEBUG"),
+        ("SECRET_KEY", "embedded-default-not-for-production", "SECRET_KEY"),
+        ("SECRET_KEY", "k" * 49, "SECRET_KEY"),
+        ("ALLOWED_HOSTS", [], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["exemple.test", "*"], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["*.exemple.test"], "ALLOWED_HOSTS"),
+        ("BASE_URL", "http://exemple.test", "BASE_URL"),
+        ("BASE_URL", "exemple.test", "BASE_URL"),
+        ("BASE_URL", "https://", "BASE_URL"),
+        ("BASE_URL", "https://localhost", "BASE_URL"),
+        ("BASE_URL", "https://LOCALHOST:8000", "BASE_URL"),
+        ("BASE_URL", "https://a.localhost", "BASE_URL"),
+        ("BASE_URL", "https://127.0.0.1", "BASE_URL"),
+        ("BASE_URL", "https://[::1]:8000", "BASE_URL"),
+        ("BASE_URL", "https://0.0.0.0", "BASE_URL"),
+        ("BASE_URL", "https://exemple.test:port", "BASE_URL"),
+        ("BASE_URL", "https://exemple.test/marche", "BASE_URL"),
+        ("BASE_URL", "https://u@exemple.test", "BASE_URL"),
+        ("OCDS_PREFIX", "ocds-xxxxxx", "OCDS_PREFIX"),
+        ("SEAL_KEY_FILE", Path("/nulle/part"), "SEAL_KEY_FILE"),
+        ("SIGNING_KEY_FILE", Path("/nulle/part"), "SIGNING_KEY_FILE"),
+        ("DATABASES", {"default": {"ENGINE": "django.db.backends.sqlite3"}}, "DATABASE_URL"),
+        ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend", "EMAIL_URL"),
+        ("DEFAULT_FROM_EMAIL", "Développe avec nous <ne-pas-repondre@exemple.invalid>", "DEFAULT_FROM_EMAIL"),
+        ("DEFAULT_FROM_EMAIL", "Développe avec nous", "DEFAULT_FROM_EMAIL"),
+        ("CONTACT_EMAIL", "aide@exemple.invalid", "CONTACT_EMAIL"),
+        ("CONTACT_EMAIL", "aide@", "CONTACT_EMAIL"),
+    ],
+)
+def test_production_refuses_each_placeholder(complete, name, value, named):
+    production.refuse_placeholders(complete)
+    with pytest.raises(ImproperlyConfigured, match=rf"^{named}\b.*\.$") as caught:
+        production.refuse_placeholders(complete | {name: value})
+    assert "\n" not in str(caught.value) and SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://exemple.test", "https://exemple.test:8443", "https://192.0.2.7"])
+def test_public_addresses_are_accepted(complete, url):
+    production.refuse_placeholders(complete | {"BASE_URL": url})
+
+
+def test_what_a_key_file_may_hold():
+    assert keys.seal_key(base64.b64encode(b"s" * 32) + b"\n") == b"s" * 32
+    for content in (b"", b"-", b"s" * 32, base64.b64encode(b"s" * 31), base64.b64encode(b"s" * 33), b"\xff" * 44):
+        with pytest.raises(ImproperlyConfigured, match="^SEAL_KEY_FILE"):
+            keys.seal_key(content)
+    keys.signing_key(keys.new_signing_key())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    other = X25519PrivateKey.generate().private_bytes(pem, pkcs8, serialization.NoEncryption())
+    locked = Ed25519PrivateKey.generate().private_bytes(pem, pkcs8, serialization.BestAvailableEncryption(b"mot"))
+    for content in (b"", b"-", base64.b64encode(b"s" * 32), other, locked):
+        with pytest.raises(ImproperlyConfigured, match="^SIGNING_KEY_FILE"):
+            keys.signing_key(content)
+
+
 def test_the_embedded_default_needs_nothing(tmp_path):
-    assert start({"VAR_DIR": str(tmp_path)}) == (0, "False True False False\n")
+    assert start({"VAR_DIR": str(tmp_path)}) == (0, "False False False False\n")
 
 
 # --- Each reader, with its one sentence ------------------------------------------------------------------------------
@@ -120,6 +217,39 @@ def test_lists_and_numbers(monkeypatch):
     monkeypatch.setenv("X", "12.5")
     with pytest.raises(ImproperlyConfigured, match="whole number"):
         env.integer("X", 1)
+    monkeypatch.setenv("X", "-1")
+    assert env.integer("X", 1) == -1
+    with pytest.raises(ImproperlyConfigured, match="^X='-1' must be at least 0"):
+        env.integer("X", 1, minimum=0)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("console://", {"HOST": "", "USER": "", "PASSWORD": ""}),
+        ("smtp://h", {"HOST": "h", "PORT": 25, "USE_SSL": False, "USE_TLS": False}),
+        ("smtps://u%40d:p%2Fss%23%3A@h:465", {"USER": "u@d", "PASSWORD": "p/ss#:", "PORT": 465, "USE_SSL": True}),
+        ("smtp+tls://u:p@h:587", {"USE_TLS": True, "USE_SSL": False, "PORT": 587}),
+    ],
+)
+def test_mail_urls(monkeypatch, url, expected):
+    monkeypatch.setenv("X", url)
+    made = env.email("X", "console://")
+    assert {name: made[name] for name in expected} == expected
+    assert made["BACKEND"].split(".")[-2] == url.partition(":")[0].partition("+")[0].replace("smtps", "smtp")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://h", "h", "smtp://", "smtp://h:port", "smtp://h:99999", "smtp://u:secret/x@h", "smtp://u:secret#x@h",
+     "smtp://u@h/secret", "smtp://[h"],
+)  # fmt: skip
+def test_mail_urls_refused(monkeypatch, url):
+    monkeypatch.setenv("X", url)
+    with pytest.raises(ImproperlyConfigured, match="^X") as caught:
+        env.email("X", "console://")
+    told = traceback.format_exception(caught.value, limit=0)  # what an operator reads, causes included
+    assert "secret" not in "".join(told)
 
 
 def test_a_secret_may_come_from_a_file(monkeypatch, tmp_path):

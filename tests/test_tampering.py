@@ -4,15 +4,18 @@ import hashlib
 import uuid
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace import clock, keys
 from marketplace.boxes import CannotOpen
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
+from opportunities.models import Opportunity
 from proposals import deposit, drafts, opening, sealing
-from proposals.models import OpenedProposal, Proposal, SealedEnvelope, SealKey
+from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey
 from tests import leaks
 from tests.cast import CLOSES_AT
 from tests.test_sealing import Secrets
@@ -66,11 +69,6 @@ def alter_file(pair, media):
     return {pair[0]}
 
 
-def lose_file(pair, media):
-    _sealed_file(pair[0], media).unlink()
-    return {pair[0]}
-
-
 def swap_files(pair, media):
     _sealed_file(pair[0], media).write_bytes(_sealed_file(pair[1], media).read_bytes())
     return {pair[0]}
@@ -78,7 +76,7 @@ def swap_files(pair, media):
 
 @pytest.mark.parametrize(
     "tamper",
-    [alter_byte, swap, copy_the_rival, lose_envelope, empty_envelope, alter_file, lose_file, swap_files],
+    [alter_byte, swap, copy_the_rival, lose_envelope, empty_envelope, alter_file, swap_files],
     ids=lambda f: f.__name__,
 )
 def test_an_altered_proposal_is_reported_and_the_others_open(cast, settings, tamper):
@@ -106,6 +104,37 @@ def test_an_altered_proposal_is_reported_and_the_others_open(cast, settings, tam
         for proposal in altered:  # it can only be rejected
             with pytest.raises(ValidationError, match="intégrité"):
                 Proposal.objects.get(pk=proposal.pk).admit(by=cast.buyer)
+
+
+def test_an_outage_of_the_storage_holds_the_opening_back(cast, settings, client, caplog):
+    """A file that is not there may come back: nothing is declared altered until an operator says that it is lost."""
+    occasion = cast.published(mode="price")
+    secret = Secrets()
+    made = cast.proposal(occasion, **secret.content)
+    secret.attach(made)
+    cast.deposit(made)
+    (settings.MEDIA_ROOT / "sealed").rename(settings.MEDIA_ROOT / "away")
+    with clock.set_to(CLOSES_AT):
+        assert client.get(occasion.get_absolute_url()).status_code == 200
+        assert "FilesUnavailable" in caplog.text
+        assert Opportunity.objects.get().state == "published" and not Opening.objects.exists()
+        with pytest.raises(CommandError, match="fichiers-perdus"):
+            call_command("open_occasion", occasion.number)
+        (settings.MEDIA_ROOT / "away").rename(settings.MEDIA_ROOT / "sealed")
+        cache.clear()
+        client.get(occasion.get_absolute_url())
+    assert OpenedProposal.objects.get().readable
+
+
+def test_a_file_lost_for_good_is_declared(cast, settings):
+    occasion = cast.published(mode="price")
+    made = cast.proposal(occasion)
+    Secrets().attach(made)
+    cast.deposit(made)
+    _sealed_file(made, settings.MEDIA_ROOT).unlink()
+    with clock.set_to(CLOSES_AT):
+        call_command("open_occasion", occasion.number, "--fichiers-perdus")
+    assert not OpenedProposal.objects.get().readable
 
 
 def test_a_failed_replacement_leaves_the_previous_one(cast, settings, monkeypatch):

@@ -7,11 +7,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 
 from marketplace import clock
-from opportunities import verbs
+from opportunities import drafting, verbs
 from opportunities.models import BodyMembership, Opportunity
 from proposals import award, examination, opening
 from proposals.models import Award, Proposal
-from tests.cast import CLOSES_AT, PUBLISHED_AT
+from tests.cast import CLOSES_AT, PUBLISHED_AT, vendor
 from tests.test_lifecycle import REASON, act_on_opportunity, act_on_proposal
 from vendors.models import VendorMembership
 
@@ -112,3 +112,51 @@ def test_an_inactive_person_may_do_nothing(cast):
     gone = type(cast.officer).objects.get(pk=cast.officer.pk)
     with clock.set_to(PUBLISHED_AT), pytest.raises(PermissionDenied):
         verbs.publish(opportunity, by=gone)
+
+
+def test_an_officer_who_wrote_part_of_a_notice_does_not_review_it(cast):
+    """Buyer and officer at once: rewrites a colleague's draft, and leaves the sending to the colleague."""
+    opportunity = cast.draft()
+    both = both_roles(cast, cast.officer, "buyer")
+    values = {"title": "Réécrit par la responsable"}
+    with clock.set_to(PUBLISHED_AT):
+        seen = drafting.version(opportunity)
+        drafting.save(
+            opportunity, by=both, seen=seen, values=values, skills=[("python", "Python")],
+            criteria=[{"label": "A", "weight": 100}], files=[],
+        )  # fmt: skip
+        opportunity = Opportunity.objects.get(pk=opportunity.pk)
+        verbs.submit_for_review(opportunity, by=cast.buyer)
+        with pytest.raises(PermissionDenied):
+            verbs.publish(opportunity, by=both)
+        verbs.publish(opportunity, by=cast.second_officer)
+
+
+@pytest.mark.parametrize("act", ["recommend", "confirm", "cancel", "request_reversal"])
+def test_whoever_belongs_to_a_proponent_decides_nothing(cast, act):
+    opportunity, proposals = {"recommend": cast.scored, "confirm": cast.recommended}.get(act, cast.awarded)()
+    tied = cast.other_buyer if act == "recommend" else cast.second_officer
+    VendorMembership.objects.create(user=tied, vendor=cast.rival, role="member")
+    opportunity = Opportunity.objects.get(pk=opportunity.pk)
+    tied = type(tied).objects.get(pk=tied.pk)
+    does = {
+        "recommend": lambda: award.recommend(opportunity, proposals[0], by=tied),
+        "confirm": lambda: award.confirm(opportunity, by=tied),
+        "cancel": lambda: award.cancel(opportunity, by=tied, reason="x"),
+        "request_reversal": lambda: award.request_reversal(opportunity, by=tied, reason="x"),
+    }[act]
+    with clock.set_to(CLOSES_AT + timedelta(days=3)), pytest.raises(PermissionDenied):
+        does()
+
+
+def test_a_mere_draft_ties_nobody(cast):
+    """A vendor that never deposited is no proponent: its member decides, and sees what is opened."""
+    opportunity, proposals = cast.recommended()
+    third = vendor("Tiers inc.", cast.outsider)
+    VendorMembership.objects.create(user=cast.second_officer, vendor=third, role="member")
+    Proposal.objects.create(
+        opportunity=opportunity, vendor=third, created_by=cast.outsider, created_at=CLOSES_AT, updated_at=CLOSES_AT
+    )
+    assert Proposal.objects.visible_to(cast.second_officer).filter(opportunity=opportunity).count() == 3
+    with clock.set_to(CLOSES_AT + timedelta(days=3)):
+        award.confirm(Opportunity.objects.get(pk=opportunity.pk), by=cast.second_officer)

@@ -65,8 +65,8 @@ def test_required_fields(owner, client, field, value):
 
 @pytest.mark.parametrize("field", ["legal_name", "street", "street2", "city", "province", "postal_code", "country"])
 def test_limits(owner, client, field):
-    assert client.post(reverse("vendors:create"), FIELDS | {field: "x" * 101}).status_code == 422
-    assert client.post(reverse("vendors:create"), FIELDS | {field: "x" * 100}).status_code == 302
+    assert client.post(reverse("vendors:create"), FIELDS | {"country": "France", field: "x" * 101}).status_code == 422
+    assert client.post(reverse("vendors:create"), FIELDS | {"country": "France", field: "x" * 100}).status_code == 302
     assert Vendor.objects.filter(**{field: "x" * 100}).exists()
 
 
@@ -175,5 +175,37 @@ def test_the_list_costs_the_same(cast, client, django_assert_num_queries, rows):
         vendor(f"Firme {number}", owner)
     client.force_login(owner)
     client.get(reverse("vendors:mine"))
-    with django_assert_num_queries(3):  # session, person, memberships
+    with django_assert_num_queries(4):  # session, person, memberships, invitations
         assert client.get(reverse("vendors:mine")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "kept"),
+    [
+        ("Canada", "g8b1a1", "G8B 1A1"),
+        ("CANADA ", "G8B-1A1", "G8B 1A1"),
+        ("Canada", "G8B 1A1", "G8B 1A1"),
+        ("France", "75001", "75001"),
+        ("Canada", "75001", None),
+        ("Canada", "D8B 1A1", None),
+        ("Canada", "G8B 1A", None),
+        ("Canada", "G8B  1A1", None),
+    ],
+)
+def test_a_canadian_postal_code(owner, client, country, typed, kept):
+    answer = client.post(reverse("vendors:create"), FIELDS | {"country": country, "postal_code": typed})
+    if kept:
+        assert Vendor.objects.get(legal_name="Atelier Neuf inc.").postal_code == kept
+    else:
+        assert answer.status_code == 422 and "G8B 1A1" in text_of(answer)
+        assert answer.context["form"].errors["postal_code"]
+
+
+def test_the_regions_begin_with_a_choice_to_make(owner, client):
+    assert client.get(reverse("vendors:create")).context["form"].fields["region"].choices[0] == ("", "Choisissez")
+
+
+def test_a_name_is_plain(owner, client):
+    assert client.post(reverse("vendors:create"), FIELDS | {"legal_name": "\u200b\u202e"}).status_code == 422
+    client.post(reverse("vendors:create"), FIELDS | {"legal_name": "Atelier\u202e\nNeuf\u200b"})
+    assert Vendor.objects.filter(legal_name="Atelier Neuf").exists()

@@ -60,7 +60,8 @@ def test_it_also_speaks_english(receipt):
     done = run("receipt", receipt[0], "--lang", "en")
     assert done.returncode == 0
     assert "Receipt verified: AD-" in done.stdout.decode()
-    assert "compare with the published key" in done.stdout.decode()
+    assert "WARNING: the key comes from the file itself" in done.stdout.decode()
+    assert b"WARNING" not in run("receipt", receipt[0], "--lang", "en", "--key", keys.key_id()).stdout
 
 
 def test_one_changed_byte_of_the_envelope_fails(receipt):
@@ -159,12 +160,36 @@ def test_a_ledger_export_verifies_alone(cast, tmp_path):
     done = run("ledger", path, "--key", keys.key_id())
     assert done.returncode == 0, done
     assert "dans l’ordre, sans trou ni changement" in done.stdout.decode()
+    assert "ATTENTION" not in done.stdout.decode()
+    done = run("ledger", path, "--expect", json.loads(lines[-2])["hash"].upper())
+    assert done.returncode == 0 and "L’empreinte attendue y est" in done.stdout.decode()
+    assert "la clé vient du fichier lui-même" in done.stdout.decode()
+    done = run("ledger", path, "--expect", "0" * 63 + "1")
+    assert done.returncode == 1 and "n’est pas dans ce registre" in done.stdout.decode()
+    done = run("ledger", path, "--from", "2")
+    assert done.returncode == 1 and "Ligne 1" in done.stdout.decode()
     path.write_bytes(b"".join(lines[:7] + lines[8:]))
     done = run("ledger", path)
     assert done.returncode == 1
     assert "Ligne 8 (inscription 7)\u00a0: l’inscription 7 était attendue" in done.stdout.decode()
     done = run("ledger", path, "--lang", "en")
     assert "Line 8 (entry 7): entry 7 was expected" in done.stdout.decode()
+    row = {name: value for name, value in json.loads(lines[7]).items() if name not in verify.PAYLOAD}
+    path.write_bytes(b"".join([*lines[:7], verify.canonical(row) + b"\n", *lines[8:]]))
+    done = run("ledger", path, "--key", keys.key_id())
+    assert done.returncode == 1
+    assert "Ligne 8 (inscription 7)\u00a0: son détail a été retiré" in done.stdout.decode()
+
+
+def test_an_excerpt_must_be_asked_for(cast, tmp_path):
+    cast.published()
+    path = tmp_path / "l.jsonl"
+    path.write_bytes(b"".join(ledger_export.lines(first=2)))
+    done = run("ledger", path)
+    assert done.returncode == 1
+    assert "Ligne 1\u00a0: le fichier commence à l’inscription 2, pas à 1" in done.stdout.decode()
+    done = run("ledger", path, "--from", "2")
+    assert done.returncode == 0 and "C’est un extrait" in done.stdout.decode()
 
 
 @pytest.mark.parametrize(
@@ -174,6 +199,9 @@ def test_a_ledger_export_verifies_alone(cast, tmp_path):
         ["receipt", "/nowhere/r.json"],
         ["draw", "/nowhere/d.json"],
         ["ledger", str(VERIFY), "--key", "court"],
+        ["ledger", str(VERIFY), "--from", "0"],
+        ["ledger", str(VERIFY), "--from", "x"],
+        ["ledger", str(VERIFY), "--expect", "abc"],
         ["nothing", str(VERIFY)],
         [],
     ],

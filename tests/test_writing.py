@@ -182,19 +182,30 @@ def test_an_expired_session_gives_the_text_back(owner, cast, client, proposal):
     from allauth.account.models import EmailAddress
 
     EmailAddress.objects.create(user=cast.vendor_owner, email=cast.vendor_owner.email, verified=True, primary=True)
-    client.logout()
+    Session.objects.all().delete()  # the browser still has its cookies
     marker = "phrase-que-personne-ne-doit-lire"
     response = save(client, proposal, text=marker)
     assert response.url.startswith(reverse("account_login"))
     for session in Session.objects.all():
         assert marker not in session.session_data
         assert marker not in str(session.get_decoded())
+    assert "Votre texte est gardé" in text_of(client.get(response.url))
     client.post(response.url, {"login": cast.vendor_owner.email, "password": PASSWORD})
     page = client.get(url("edit", proposal))
     assert marker in text_of(page)
     assert "Votre session avait pris fin" in text_of(page)
     assert draft_of(proposal)["text"] == "Nous ferons le travail."
     assert save(client, proposal, text=marker, stamp=page.context["stamp"]).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://ailleurs.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_another_site_plants_no_text(owner, client, proposal, headers):
+    Session.objects.all().delete()
+    data = {"text": "planté", "comments": "", "price": "", "stamp": ""}
+    assert client.post(url("edit", proposal), data, headers=headers).status_code == 302
+    assert not Session.objects.exists()
 
 
 def test_posted_states_and_vendors_change_nothing(owner, cast, client, proposal):
@@ -243,6 +254,8 @@ def test_files_refused_keep_the_text(owner, client, proposal, name, blob, messag
     assert draft_of(proposal).get("files", []) == []
     assert draft_of(proposal)["text"] == "Le texte reste."
     assert "Le texte reste." in text_of(response)
+    assert "Votre texte est enregistré." in text_of(response)  # good news: not among the errors
+    assert "enregistré" not in " ".join(response.context["form"].errors["files"])
 
 
 def test_the_largest_file_and_the_fifth_are_accepted_not_the_sixth(owner, client, proposal):

@@ -1,25 +1,30 @@
 #!/usr/bin/env python3
 """Verify what the platform published, without the platform: Python 3.9 or newer and `cryptography`, nothing else.
 
-    verify.py ledger  FILE [--key BASE64] [--lang en]      an export of the ledger (JSON Lines)
-    verify.py receipt FILE [--envelope FILE] [--key BASE64] an accusé de dépôt, and the sealed envelope it names
-    verify.py draw    FILE                                  a tirage au sort: {commitment, secret, digests, order}
+    verify.py ledger  FILE [--key BASE64] [--lang en] [--from N] [--expect HASH]   an export of the ledger (JSON Lines)
+    verify.py receipt FILE [--envelope FILE] [--key BASE64]  an accusé de dépôt, and the sealed envelope it names
+    verify.py draw    FILE                                   a tirage au sort: {commitment, secret, digests, order}
 
 Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
-Without --key, a signature is checked against the key written in the file itself: compare that key with the one that
-the platform publishes (/.well-known/dan-cles.json), or with the one you kept.
+Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
+signature is checked against the key written in the file itself, which proves nothing about who signed.
+A ledger is whole, from entry 1, unless --from N asks for an excerpt. A genuine older export is genuine: whoever kept a
+hash (a former head, a public page) asks with --expect HASH whether the ledger still contains it.
 """
 
 import argparse
 import base64
 import hashlib
 import json
+import re
 import sys
+from itertools import zip_longest
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 GENESIS = "0" * 64
+HEAD = {"type", "first", "previous", "count", "seq", "hash", "payloads", "without", "at", "signature"}
 CHAINED = ("seq", "at", "recorded_at", "action", "actor", "subject", "digest", "previous")
 PAYLOAD = ("salt", "body")
 LINE_MAX = 4 * 1024 * 1024
@@ -40,6 +45,12 @@ MESSAGES = {
     "header": ("l’en-tête « dan-ledger/1 » manque ou a été changé.",
                "the “dan-ledger/1” header is missing or was changed."),
     "header_key": ("la clé de l’en-tête n’est pas la clé attendue.", "the header’s key is not the expected key."),
+    "first": ("le fichier commence à l’inscription {first}, pas à {asked} : des lignes manquent au début, ou c’est un "
+              "extrait (--from {first}).",
+              "the file starts at entry {first}, not at {asked}: lines are missing at the beginning, or it is an "
+              "excerpt (--from {first})."),
+    "header_head": ("l’en-tête dit {said}, la tête signée dit {signed} : l’en-tête a été changé, des lignes manquent.",
+                    "the header says {said}, the signed head {signed}: the header was changed, lines are missing."),
     "no_head": ("la tête signée manque : fichier tronqué.", "the signed head is missing: truncated file."),
     "after_head": ("rien ne doit suivre la tête signée.", "nothing may follow the signed head."),
     "fields": ("des champs manquent, sont en trop ou n’ont pas le bon type.",
@@ -52,6 +63,13 @@ MESSAGES = {
                  "it does not follow the entry before it: one of the two was changed."),
     "payload": ("le détail ne correspond pas à l’empreinte inscrite.",
                 "the payload does not match the recorded digest."),
+    "stripped": ("son détail a été retiré : la tête signée en compte un.",
+                 "its payload was removed: the signed head counts one."),
+    "added": ("elle a un détail que la tête signée ne compte pas.",
+              "it has a payload that the signed head does not count."),
+    "expect": ("l’empreinte attendue {hash} n’est pas dans ce registre : il est plus ancien que celui que vous avez "
+               "connu, ou différent.",
+               "the expected hash {hash} is not in this ledger: it is older than the one you knew, or another one."),
     "head_link": ("la tête ne correspond pas à la dernière inscription : des lignes manquent ou ont été changées.",
                   "the head does not match the last entry: lines are missing or were changed."),
     "head_signature": ("la signature de la tête n’est pas valable.", "the head’s signature is not valid."),
@@ -59,11 +77,16 @@ MESSAGES = {
                   "Ledger verified: entries {first} to {last}, in order, with no gap and no change."),
     "ledger_empty": ("Registre vérifié : il est vide.", "Ledger verified: it is empty."),
     "payloads": ("{count} détail(s) correspondent à leur empreinte.", "{count} payload(s) match their digest."),
-    "excerpt": ("C’est un extrait : le lien avec l’inscription {before} n’est pas vérifiable ici.",
-                "This is an excerpt: the link with entry {before} cannot be verified here."),
+    "excerpt": ("C’est un extrait : il suit l’inscription {before}, d’empreinte {previous}, non vérifiée ici.",
+                "This is an excerpt: it follows entry {before}, of hash {previous}, which is not verified here."),
+    "expect_ok": ("L’empreinte attendue y est : {hash}", "The expected hash is in it: {hash}"),
     "head_ok": ("Tête signée le {at} : empreinte {hash}", "Head signed at {at}: hash {hash}"),
-    "own_key": ("Clé lue dans le fichier, à comparer avec la clé publiée : {key}",
-                "Key read from the file, to compare with the published key: {key}"),
+    "own_key": ("ATTENTION : la clé vient du fichier lui-même; n’importe qui peut l’y avoir mise. Refaites avec --key "
+                "et la clé publiée à /.well-known/dan-cles.json.\nClé du fichier : {key}",
+                "WARNING: the key comes from the file itself; anybody may have put one there. Run again with --key and "
+                "the key published at /.well-known/dan-cles.json.\nThe file’s key: {key}"),
+    "bad_option": ("--from veut un nombre d’au moins 1, --expect une empreinte de 64 caractères.",
+                   "--from takes a number of at least 1, --expect a hash of 64 characters."),
     "given_key": ("Clé attendue : {key}", "Expected key: {key}"),
     "receipt_fields": ("Ce n’est pas un accusé de dépôt « dan-receipt/1 » complet.",
                        "This is not a complete “dan-receipt/1” receipt."),
@@ -165,8 +188,11 @@ def parse(blob):
 
 
 # --- Ledger --------------------------------------------------------------------------------------------------------
-def verify_ledger(file, key):
-    """Read an export line by line, memory flat; the list of what was verified, or Bad at the first bad row."""
+def verify_ledger(file, key, first=1, expect=None):
+    """Read an export line by line, memory flat; the list of what was verified, or Bad at the first bad row.
+
+    The export must start at entry `first`, and contain the hash `expect` when there is one.
+    """
     number, state = 0, None
     while True:
         blob = file.readline(LINE_MAX + 1)
@@ -176,23 +202,29 @@ def verify_ledger(file, key):
         try:
             row = _row(blob)
             if state is None:
-                state = _header(row, key)
+                state = _header(row, key, first)
             elif state["head"] is not None:
                 raise Bad("after_head")
             elif row.get("type") == "head":
-                _head(row, state)
+                _head(row, state, expect)
             else:
                 _entry(row, state)
+                state["expected"] |= row["hash"] == expect
         except Bad as bad:
             raise _at(number, state, bad) from None
     if state is None or state["head"] is None:
         raise _at(number + 1, state, Bad("no_head"))
-    return _ledger_report(state, key)
+    return _ledger_report(state, key, expect)
 
 
 def _at(number, state, bad):
-    """Where it is: the line, and which entry should be there."""
-    if state is None or bad.name in {"after_head", "no_head"}:
+    """Where it is: the line, and which entry should be there. The head may denounce a line before it."""
+    if bad.name == "header_head":
+        return Bad("row", line=1, why=(bad.name, bad.values))
+    if bad.name in {"stripped", "added"}:
+        seq = bad.values["seq"]
+        return Bad("row_seq", line=seq - state["first"] + 2, seq=seq, why=(bad.name, {}))
+    if state is None or bad.name in {"after_head", "no_head", "expect"}:
         return Bad("row", line=number, why=(bad.name, bad.values))
     return Bad("row_seq", line=number, seq=state["next"], why=(bad.name, bad.values))
 
@@ -212,21 +244,18 @@ def _row(blob):
     return row
 
 
-def _header(row, key):
+def _header(row, key, first):
     if set(row) != {"type", "key", "first"} or row["type"] != "dan-ledger/1":
         raise Bad("header")
     if type(row["first"]) is not int or row["first"] < 1 or not isinstance(row["key"], str):
         raise Bad("header")
     if key is not None and row["key"] != key:
         raise Bad("header_key")
-    return {
-        "key": row["key"],
-        "first": row["first"],
-        "next": row["first"],
-        "hash": GENESIS if row["first"] == 1 else None,
-        "head": None,
-        "payloads": 0,
-    }
+    if row["first"] != first:
+        raise Bad("first", first=row["first"], asked=first)
+    previous = GENESIS if first == 1 else None
+    state = {"key": row["key"], "first": first, "next": first, "previous": previous, "hash": previous, "head": None}
+    return state | {"payloads": 0, "without": [], "expected": False}
 
 
 def _entry(row, state):
@@ -256,28 +285,63 @@ def _entry(row, state):
         if row["action"] != "sealed" and told != shown:
             raise Bad("payload")
         state["payloads"] += 1
+    elif state["without"] and state["without"][-1][1] == row["seq"] - 1:
+        state["without"][-1][1] = row["seq"]
+    else:
+        state["without"].append([row["seq"], row["seq"]])
+    state["previous"] = state["previous"] or row["previous"]
     state["hash"], state["next"] = row["hash"], row["seq"] + 1
 
 
-def _head(row, state):
-    if set(row) != {"type", "seq", "hash", "at", "signature"} or type(row["seq"]) is not int:
-        raise Bad("fields")
-    if row["seq"] != state["next"] - 1 or row["hash"] != (state["hash"] or row["hash"]):
-        raise Bad("head_link")
+def _head(row, state, expect):
+    """The signature comes first: what an unsigned head claims denounces nobody."""
     bare = {name: value for name, value in row.items() if name != "signature"}
+    ranges = row.get("without")
+    if set(row) != HEAD or not isinstance(ranges, list) or not all(map(_is_range, ranges)):
+        raise Bad("fields")
     if not signed(canonical(bare), row["signature"], state["key"]):
         raise Bad("head_signature")
+    if row["first"] != state["first"]:
+        raise Bad("header_head", said=state["first"], signed=row["first"])
+    count = state["next"] - state["first"]
+    ends = (state["next"] - 1, state["hash"], state["previous"]) if count else (0, GENESIS, GENESIS)
+    if row["count"] != count or (row["seq"], row["hash"], row["previous"]) != ends:
+        raise Bad("head_link")
+    _payloads_of_the_head(row, state)
+    if expect is not None and not state["expected"]:
+        raise Bad("expect", hash=expect)
     state["head"] = row
 
 
-def _ledger_report(state, key):
+def _is_range(value):
+    return isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value)
+
+
+def _payloads_of_the_head(row, state):
+    """Name the first entry whose payload was removed, or added, since the head was signed."""
+    for said, found in zip_longest(row["without"], state["without"], fillvalue=[None, None]):
+        if said == found:
+            continue
+        # Two sorted lists of ranges: they part where one range starts, or ends, before the other.
+        if said[0] == found[0]:
+            longer = found[1] > said[1]
+            raise Bad("stripped" if longer else "added", seq=min(said[1], found[1]) + 1)
+        stripped = said[0] is None or (found[0] is not None and found[0] < said[0])
+        raise Bad("stripped" if stripped else "added", seq=found[0] if stripped else said[0])
+    if row["payloads"] != state["payloads"]:
+        raise Bad("head_link")
+
+
+def _ledger_report(state, key, expect):
     count = state["next"] - state["first"]
     last = state["next"] - 1
     report = [("ledger_ok", {"first": state["first"], "last": last}) if count else ("ledger_empty", {})]
     if state["payloads"]:
         report.append(("payloads", {"count": state["payloads"]}))
     if state["first"] > 1:
-        report.append(("excerpt", {"before": state["first"] - 1}))
+        report.append(("excerpt", {"before": state["first"] - 1, "previous": state["previous"]}))
+    if expect:
+        report.append(("expect_ok", {"hash": expect}))
     report.append(("head_ok", {"at": state["head"]["at"], "hash": state["head"]["hash"]}))
     return [*report, ("given_key" if key else "own_key", {"key": state["key"]})]
 
@@ -344,7 +408,9 @@ def _arguments(arguments):
         description=__doc__.partition("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    commands.add_parser("ledger", parents=[common, keyed])
+    ledger = commands.add_parser("ledger", parents=[common, keyed])
+    ledger.add_argument("--from", dest="first", metavar="N", type=int, default=1)
+    ledger.add_argument("--expect", metavar="HASH", type=str.lower)
     commands.add_parser("receipt", parents=[common, keyed]).add_argument("--envelope", metavar="FILE")
     commands.add_parser("draw", parents=[common])
     return parser.parse_args(arguments)
@@ -362,10 +428,12 @@ def _verify(options):
             from_base64(key, 32)
         except ValueError as error:
             raise Unusable("bad_key") from error
+    if options.what == "ledger" and (options.first < 1 or not re.fullmatch("[0-9a-f]{64}", options.expect or GENESIS)):
+        raise Unusable("bad_option")
     try:
         if options.what == "ledger":
             with open(options.file, "rb") as file:
-                return verify_ledger(file, key)
+                return verify_ledger(file, key, options.first, options.expect)
         if options.what == "receipt":
             return verify_receipt(_read(options.file), key, options.envelope and _read(options.envelope))
         return verify_draw(_read(options.file))

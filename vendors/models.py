@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.regions import Region
@@ -28,7 +29,7 @@ class Vendor(models.Model):
         COMPANY = "company", _("Entreprise")
         INDIVIDUAL = "individual", _("Travailleuse ou travailleur autonome")
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("nature"), max_length=10, choices=Kind, default=Kind.COMPANY)
     legal_name = models.CharField(_("nom légal"), max_length=100)
     neq = models.CharField(
@@ -51,7 +52,7 @@ class Vendor(models.Model):
         blank=True,
         validators=[RegexValidator(r"^\+?[\d\s().-]{7,25}(\s*(poste|ext\.?)\s*\d{1,6})?$", _("Numéro non reconnu."))],
     )
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("date d’inscription du prestataire"))
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="VendorMembership", related_name="vendors")
     objects = VendorQuerySet.as_manager()
 
@@ -79,8 +80,15 @@ class VendorMembership(models.Model):
         ADMIN = "admin", _("Gestionnaire")
         MEMBER = "member", _("Membre")
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="vendor_memberships")
-    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("personne"),
+        on_delete=models.PROTECT,
+        related_name="vendor_memberships",
+    )
+    vendor = models.ForeignKey(
+        Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="memberships"
+    )
     role = models.CharField(_("rôle"), max_length=6, choices=Role)
 
     class Meta:
@@ -92,3 +100,59 @@ class VendorMembership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.vendor}"
+
+
+class InvitationQuerySet(models.QuerySet):
+    def pending(self):
+        return self.filter(answered_at=None)
+
+    def addressed_to(self, user):
+        """Those that this person may answer: sent to one of the addresses that the person has confirmed."""
+        confirmed = user.emailaddress_set.filter(verified=True)
+        return self.pending().filter(email__in=confirmed.values(folded=Lower("email")))
+
+
+class Invitation(models.Model):
+    """An offer to act for a vendor. Nobody becomes a member without accepting: a membership ties one's hands.
+
+    It waits for its address to be confirmed by somebody, now or at a later sign-up. Answered with `accepted` None: it
+    was withdrawn by the vendor.
+    """
+
+    class Role(models.TextChoices):
+        ADMIN = "admin", _("Gestionnaire")
+        MEMBER = "member", _("Membre")
+
+    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
+    vendor = models.ForeignKey(
+        Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="invitations"
+    )
+    email = models.EmailField(_("adresse courriel"))  # in lower case
+    role = models.CharField(_("rôle"), max_length=6, choices=Role, default=Role.MEMBER)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("invitée par"), on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(_("envoyée le"))
+    answered_at = models.DateTimeField(_("répondue le"), null=True)
+    accepted = models.BooleanField(_("acceptée"), null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["vendor", "email"],
+                condition=Q(answered_at=None),
+                name="vendor_invitation_once",
+                violation_error_message=_("Cette personne est déjà invitée."),
+            ),
+            models.CheckConstraint(condition=Q(role__in=["admin", "member"]), name="vendor_invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(accepted=None) | Q(answered_at__isnull=False), name="vendor_invitation_answered_has_instant"
+            ),
+        ]
+        indexes = [models.Index(fields=["email"], condition=Q(answered_at=None), name="vendor_invitation_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.email}, {self.vendor}"

@@ -19,5 +19,9 @@ def may_bind(vendor, user) -> bool:
     return bool(roles_in(user, vendor.pk) & {"owner", "admin"})
 
 
+def is_owner(vendor, user) -> bool:
+    return "owner" in roles_in(user, vendor.pk)
+
+
 def can_edit(vendor, user) -> bool:
     return may_bind(vendor, user)

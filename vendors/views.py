@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace import clock, ledger
 from vendors import rules
-from vendors.forms import VendorForm
-from vendors.models import Vendor, VendorMembership
+from vendors.forms import InviteForm, VendorForm
+from vendors.models import Invitation, Vendor, VendorMembership
 
 
 @never_cache
@@ -23,7 +23,8 @@ from vendors.models import Vendor, VendorMembership
 def mine(request: HttpRequest) -> HttpResponse:
     """The vendors one acts for, with one's role in each."""
     memberships = request.user.vendor_memberships.select_related("vendor").order_by("vendor__legal_name", "pk")
-    return render(request, "vendors/mine.html", {"memberships": memberships})
+    invitations = Invitation.objects.addressed_to(request.user).select_related("vendor", "invited_by").order_by("pk")
+    return render(request, "vendors/mine.html", {"memberships": memberships, "invitations": invitations})
 
 
 @never_cache
@@ -47,33 +48,52 @@ def create(request: HttpRequest) -> HttpResponse:
     return render(request, "vendors/form.html", {"form": form, "suite": then}, status=422 if form.is_bound else 200)
 
 
+def with_people(user):
+    """The vendors this person may see, each with `people`, its memberships."""
+    everybody = VendorMembership.objects.select_related("user").order_by("pk")
+    return Vendor.objects.visible_to(user).prefetch_related(
+        Prefetch("memberships", queryset=everybody, to_attr="people")
+    )
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, public_id) -> HttpResponse:
     """A vendor's page: its fields to change for those who commit it, to read for the others."""
     now = clock.now()
-    everybody = VendorMembership.objects.select_related("user").order_by("pk")
-    vendors = Vendor.objects.visible_to(request.user, at=now).prefetch_related(
-        Prefetch("memberships", queryset=everybody, to_attr="people")
-    )
-    vendor = get_object_or_404(vendors, public_id=public_id)
-    may_edit = rules.can_edit(vendor, request.user)
-    if request.method == "POST" and not may_edit:
+    vendor = get_object_or_404(with_people(request.user), public_id=public_id)
+    if request.method != "POST":
+        return page(request, vendor)
+    if not rules.can_edit(vendor, request.user):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire modifient sa fiche."))
-    name = vendor.legal_name
-    form = VendorForm(request.POST or None, instance=vendor)
-    if request.method == "POST" and form.is_valid():
-        if form.changed_data:
-            with transaction.atomic():
-                form.save()
-                changed = sorted(form.changed_data)  # names of fields, never their content
-                subject = f"vendor:{vendor.public_id}"
-                ledger.record("vendor.edit", subject, by=request.user, at=now, fields=changed)
-        messages.success(request, _("La fiche est à jour. Les dépôts déjà faits gardent celle qu’ils portent."))
-        _notice_neq(request, form)
-        return redirect("vendors:edit", public_id=public_id)
-    context = {"form": form, "vendor": vendor, "name": name, "may_edit": may_edit, "facts": _facts(vendor)}
-    return render(request, "vendors/edit.html", context, status=422 if form.is_bound else 200)
+    vendor.name = vendor.legal_name
+    form = VendorForm(request.POST, instance=vendor)
+    if not form.is_valid():
+        return page(request, vendor, form=form)
+    if form.changed_data:
+        with transaction.atomic():
+            form.save()
+            changed = sorted(form.changed_data)  # names of fields, never their content
+            ledger.record("vendor.edit", f"vendor:{vendor.public_id}", by=request.user, at=now, fields=changed)
+    messages.success(request, _("La fiche est à jour. Les dépôts déjà faits gardent celle qu’ils portent."))
+    _notice_neq(request, form)
+    return redirect("vendors:edit", public_id=public_id)
+
+
+def page(request: HttpRequest, vendor: Vendor, *, form=None, invite_form=None) -> HttpResponse:
+    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`."""
+    may_edit = rules.can_edit(vendor, request.user)
+    context = {
+        "vendor": vendor,
+        "name": getattr(vendor, "name", vendor.legal_name),  # as saved, whatever is being typed
+        "form": form or VendorForm(instance=vendor),
+        "invite_form": invite_form or InviteForm(auto_id="invite_%s"),
+        "invitations": vendor.invitations.pending().order_by("pk") if may_edit else [],
+        "may_edit": may_edit,
+        "owns": rules.is_owner(vendor, request.user),
+        "facts": _facts(vendor),
+    }
+    return render(request, "vendors/edit.html", context, status=422 if form or invite_form else 200)
 
 
 def _safe_return(request: HttpRequest) -> str:

@@ -1,5 +1,8 @@
 """The ledger as JSON Lines that tools/verify.py checks alone: a header, one line per entry, a signed head.
 
+The head signs everything that the file claims: where it starts (`first`, and `previous`: the hash before it, 64 zeros
+at the very start), how many entries (`count`), where it ends (`seq`, `hash`), how many payloads (`payloads`) and which
+entries came without one (`without`: ranges of numbers), so that nothing can be cut off, at either end or from a row.
 Payloads of acts on a proposal stay out until that proposal is opened, whoever asks: before, they would tell who bids.
 """
 
@@ -22,19 +25,29 @@ def lines(*, first: int = 1, last: int | None = None, with_payloads: bool = Fals
     """The export of entries first..last (the whole by default), one line each, memory flat. NothingThere when none."""
     entries = LedgerEntry.objects.filter(seq__gte=first)
     # What is appended while this runs is left for the next export.
-    end = entries.order_by("-seq").values_list("seq", flat=True).first()
-    if end is None and first > 1:
+    end = entries.order_by("-seq").values_list("seq", flat=True).first() or 0
+    end = min(end, last or end)
+    if first > 1 and end < first:
         raise NothingThere
-    end = min(end or 0, last or end or 0)
     yield _line({"type": FORMAT, "key": keys.key_id(), "first": first})
-    found, head_hash = 0, GENESIS
+    head = {"type": "head", "first": first, "previous": GENESIS, "count": 0, "seq": 0, "hash": GENESIS, "payloads": 0}
+    without: list[list[int]] = []
     rows = entries.filter(seq__lte=end).order_by("seq").iterator(chunk_size=CHUNK)
     while chunk := list(islice(rows, CHUNK)):
         payloads = _payloads(chunk) if with_payloads else {}
         for entry in chunk:
-            yield _line(entry.chained() | {"hash": entry.hash} | payloads.get(entry.seq, {}))
-            found, head_hash = entry.seq, entry.hash
-    head = {"type": "head", "seq": found, "hash": head_hash, "at": instant(clock.database_now())}
+            payload = payloads.get(entry.seq, {})
+            yield _line(entry.chained() | {"hash": entry.hash} | payload)
+            if not head["count"]:
+                head["previous"] = entry.previous
+            head |= {"count": head["count"] + 1, "seq": entry.seq, "hash": entry.hash}
+            if payload:
+                head["payloads"] += 1
+            elif without and without[-1][1] == entry.seq - 1:
+                without[-1][1] = entry.seq
+            else:
+                without.append([entry.seq, entry.seq])
+    head |= {"without": without, "at": instant(clock.database_now())}
     yield _line(head | {"signature": keys.sign(canonical(head))})
 
 

@@ -19,7 +19,7 @@ from marketplace.management import people as cast
 from marketplace.search import fold
 from opportunities import verbs
 from opportunities.models import Criterion, Opportunity, Skill
-from proposals import award, deposit, drafts, examination, opening
+from proposals import award, deposit, drafts, examination, notices, opening
 from proposals.models import Proposal
 
 STORIES = Path(__file__).with_name("stories.toml")
@@ -108,7 +108,7 @@ class Story:
             self._schedule_proposal(proposal, index)
         if text := self.data.get("addendum"):
             moment = instant(self.timeline.day(-7), time(11, self.minute))
-            at(moment, lambda: verbs.add_addendum(self.opportunity, by=self.staff.buyer, text=text))
+            at(moment, lambda: notices.add_addendum(self.opportunity, by=self.staff.buyer, text=text))
         ending = {
             "suspended": self._schedule_suspension,
             "cancelled": self._schedule_cancellation,

@@ -64,7 +64,7 @@ PROPOSAL_EN = """\
 
 def add(apps, editor):
     terms = apps.get_model("marketplace", "Terms")
-    since = datetime(2000, 1, 1, tzinfo=UTC)
+    since = datetime(2000, 1, 1, 5, tzinfo=UTC)  # midnight in Montréal
     terms.objects.create(kind="use", version=1, in_force_at=since, text_fr=USE_FR, text_en=USE_EN)
     terms.objects.create(kind="proposal", version=1, in_force_at=since, text_fr=PROPOSAL_FR, text_en=PROPOSAL_EN)
 

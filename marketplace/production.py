@@ -1,0 +1,69 @@
+"""What production refuses to start with: one sentence each, naming the variable. Called by settings.py, at its end."""
+
+import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+PLACEHOLDER_SECRET = "embedded-default-not-for-production"
+PLACEHOLDER_PREFIX = "ocds-xxxxxx"
+SECRET_MINIMUM = 50
+
+
+def refuse_placeholders(settings: Mapping) -> None:
+    """Raise ImproperlyConfigured at the first setting that has no place in production.
+
+    `settings`: the module's names and values. What the key files hold is checked by marketplace.keys, at start-up.
+    """
+    for fault in _faults(settings):
+        raise ImproperlyConfigured(fault)
+
+
+def _faults(settings: Mapping):
+    if settings["DEBUG"]:
+        yield "DEBUG must be false when PRODUCTION is true."
+    if settings["SECRET_KEY"] == PLACEHOLDER_SECRET or len(settings["SECRET_KEY"]) < SECRET_MINIMUM:
+        yield f"SECRET_KEY must be a random text of at least {SECRET_MINIMUM} characters in production."
+    if not settings["ALLOWED_HOSTS"]:
+        yield "ALLOWED_HOSTS is required in production."
+    if any("*" in host for host in settings["ALLOWED_HOSTS"]):
+        yield "ALLOWED_HOSTS must name the hosts in production: * accepts any."
+    if not _is_public_origin(settings["BASE_URL"]):
+        yield "BASE_URL must be https:// and a public host name in production, with nothing after it."
+    if settings["OCDS_PREFIX"] == PLACEHOLDER_PREFIX:
+        yield "OCDS_PREFIX is still the placeholder: ask for a prefix and set it."
+    for name in ("SEAL_KEY_FILE", "SIGNING_KEY_FILE"):
+        if not settings[name].is_file():
+            yield f"{name}={settings[name]} does not exist: run `manage.py create_keys` once, offline."
+    if settings["DATABASES"]["default"]["ENGINE"].endswith("sqlite3"):
+        yield "DATABASE_URL must be a PostgreSQL database in production: SQLite has one writer and no roles."
+    if settings["EMAIL_BACKEND"].endswith("console.EmailBackend"):
+        yield "EMAIL_URL must be a mail server in production: console:// sends nothing."
+    for name in ("DEFAULT_FROM_EMAIL", "CONTACT_EMAIL"):
+        if not _is_address(settings[name]):
+            yield f"{name} must be a real address in production: it is empty, malformed or still the placeholder."
+
+
+def _is_public_origin(url: str) -> bool:
+    """https://host or https://host:port; neither a local name nor a local address."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    bare = parts.scheme == "https" and not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    if not bare or not host.strip(".") or any(character.isspace() for character in url):
+        return False
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        return not (address.is_loopback or address.is_unspecified)
+    return host != "localhost" and not host.endswith(".localhost")
+
+
+def _is_address(value: str) -> bool:
+    """One address, alone or after a name. RFC 2606: nothing under .invalid can ever be delivered."""
+    user, _at, domain = parseaddr(value)[1].rpartition("@")
+    return bool(user and domain) and not domain.lower().rstrip(".").endswith("invalid")
