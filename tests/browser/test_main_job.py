@@ -111,7 +111,7 @@ def draft_occasion(buyer) -> str:
     buyer.attach("files", "plan des salles.pdf", PDF, "application/pdf")
     buyer.press("Enregistrer et relire")
     # 90 %: the tool says so, leads to the field, and loses nothing.
-    buyer.sees("Le total des poids est de 90 % ; il doit être de 100 %.")
+    buyer.sees("Le total des poids est de 90 %; il doit être de 100 %.")
     buyer.look()
     number = re.search(r"/occasions/([^/]+)/", buyer.page.url)[1]
     buyer.link("Grille d’évaluation")
