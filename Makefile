@@ -20,11 +20,7 @@ setup: $(VENV)/.installed $(VENV)/.messages  ## create .venv, install the locked
 	@echo "setup: ready"
 
 run: setup  ## migrate, add demo data to an empty database, serve on 127.0.0.1:$PORT (8000)
-	@echo "run: migrating the database"
-	@$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py seed --if-empty
-	@echo "run: http://127.0.0.1:$(PORT)/ (demo accounts: README.md, « Demo accounts »; stop with Ctrl-C)"
-	@BASE_URL=$${BASE_URL:-http://127.0.0.1:$(PORT)} $(PY) manage.py runserver 127.0.0.1:$(PORT)
+	@PORT=$(PORT) $(PY) tools/run.py
 
 seed: setup  ## add the demo data
 	@$(PY) manage.py migrate --verbosity 0
@@ -61,7 +57,7 @@ lock: setup  ## compile requirements.lock from pyproject.toml
 clean:  ## remove .venv and caches (never var/, where the local database and keys live)
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis staticfiles *.egg-info
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock requirements.nodeps.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found; install Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "setup: $$($(PYTHON) -V) is too old; Python 3.11 or newer is needed (make setup PYTHON=python3.12)" >&2; exit 1; }
@@ -74,6 +70,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	  && $(PY) -m uv --quiet pip install --python $(PY) --require-hashes -r requirements.lock; then :; else \
 	  echo "setup: uv is not usable here; installing with pip (slower)"; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; fi
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.nodeps.lock
 	@echo "setup: installing the project (editable)"
 	@{ $(PY) -m uv --quiet pip install --python $(PY) --no-deps -e . 2>/dev/null; } \
 	  || $(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .

@@ -1,9 +1,11 @@
-"""Sign-in and sign-up through django-allauth: our form, our outbox."""
+"""Sign-in and sign-up through django-allauth: our form, our outbox, our words; second factors kept encrypted."""
 
+import base64
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django import forms
 from django.conf import settings
 from django.urls import reverse, reverse_lazy, translate_url
@@ -12,7 +14,7 @@ from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from marketplace import clock, mail
+from marketplace import boxes, clock, mail
 from marketplace.models import Terms, TermsAcceptance
 from marketplace.texts import PlainTexts
 
@@ -52,6 +54,12 @@ class SignupForm(PlainTexts, forms.Form):
         TermsAcceptance.objects.get_or_create(user=user, terms=terms, defaults={"at": at})
 
 
+_REAUTHENTICATION = {
+    "reauthenticate": _("Écrire mon mot de passe"),
+    "mfa_reauthenticate": _("Écrire un code"),
+}
+
+
 class AccountAdapter(DefaultAccountAdapter):
     """Account messages leave through the outbox; their secret links are erased once sent."""
 
@@ -79,6 +87,13 @@ class AccountAdapter(DefaultAccountAdapter):
         language = "en" if translation.get_language() == "en" else request.user.language
         return translate_url(reverse("dashboard"), language)
 
+    def get_reauthentication_methods(self, user) -> list[dict]:
+        """The ways to confirm who is there, in our words."""
+        return [
+            method | {"description": _REAUTHENTICATION[method["id"]]}
+            for method in super().get_reauthentication_methods(user)
+        ]
+
     def get_email_confirmation_url(self, request, emailconfirmation) -> str:
         """The link keeps where the person was going: it is often opened in another browser, without the session."""
         url = super().get_email_confirmation_url(request, emailconfirmation)
@@ -94,6 +109,10 @@ class AccountAdapter(DefaultAccountAdapter):
         known = user if user is not None and user.pk else None
         mail.enqueue(f"{template_prefix}.txt", email, message.subject, message.body, to=known, at=at, secret=True)
 
+    def send_notification_mail(self, template_prefix, user, context=None, email=None) -> None:
+        """With the person it is for, whom the library leaves out: their name, and their language."""
+        super().send_notification_mail(template_prefix, user, {"user": user} | (context or {}), email)
+
     def render_mail(self, template_prefix, email, context, headers=None):
         message = super().render_mail(template_prefix, email, context, headers)
         if getattr(message, "alternatives", None):  # one plain text body: what the outbox keeps is what is sent
@@ -106,3 +125,23 @@ class AccountAdapter(DefaultAccountAdapter):
         if commit:
             user.save()
         return user
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """The second factor: our words, and secrets that the database alone does not give."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "add_email_blocked": _("Désactivez d’abord la vérification en deux étapes, puis ajoutez cette adresse."),
+        "cannot_delete_authenticator": _("La vérification en deux étapes ne peut pas être désactivée."),
+        "cannot_generate_recovery_codes": _("Activez d’abord la vérification en deux étapes."),
+        "incorrect_code": _("Ce code est incorrect, ou il a déjà servi. Attendez le suivant."),
+        "unverified_email": _("Confirmez d’abord vos adresses courriel."),
+    }
+
+    def encrypt(self, text: str) -> str:
+        """AES-256-GCM, with a key derived from the one that is not in the database; in base64."""
+        return base64.b64encode(boxes.seal(text.encode(), about="mfa")).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """CannotOpen when it was altered, or written under another key."""
+        return boxes.open(base64.b64decode(encrypted_text), about="mfa").decode()

@@ -9,6 +9,8 @@ from datetime import UTC
 from allauth.account import admin as allauth_admin  # noqa: F401 - imported first: it registers what is taken away below
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as mfa_admin  # noqa: F401 - same reason
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin  # noqa: F401 - same reason
@@ -21,8 +23,8 @@ from marketplace import clock, ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
 from marketplace.pilotage import Administered, ListOnly
 
-# Rights come from memberships, not from groups; addresses belong to their owners, who confirm them.
-admin.site.unregister([Group, EmailAddress])
+# Rights come from memberships, not from groups; addresses and second factors belong to their owners.
+admin.site.unregister([Group, EmailAddress, Authenticator])
 admin.site.login = secure_admin_login(admin.site.login)
 
 RIGHTS = ("is_active", "is_auditor", "is_staff")

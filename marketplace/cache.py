@@ -11,6 +11,7 @@ from functools import wraps
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
+from django.utils.cache import patch_cache_control
 
 from marketplace import ledger
 
@@ -24,6 +25,8 @@ def public_page(view):
     def marked(request, *args, **kwargs):
         response = view(request, *args, **kwargs)
         response.public_page = True
+        if request.user.is_authenticated:  # it may show what only this person sees
+            patch_cache_control(response, private=True, no_store=True)
         return response
 
     return marked

@@ -14,6 +14,8 @@ def _nav(request) -> list[dict]:
     entries = [
         (reverse("opportunities:list"), _("Occasions")),
         (reverse("proposals:awards"), _("Attributions")),
+        (reverse("contracts:list"), _("Contrats")),
+        (reverse("contracts:code_list"), _("Code à réutiliser")),
         (reverse("pages:how"), _("Comment ça marche")),
         (reverse("proposals:verify"), _("Vérifier un accusé")),
     ]

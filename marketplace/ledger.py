@@ -22,6 +22,15 @@ GENESIS = "0" * 64
 BEFORE_PUBLICATION = [
     f"opportunity.{act}" for act in ("create", "edit", "attach", "detach", "submit_for_review", "return_to_author")
 ]
+# Between the parties: a contract before it is concluded, an amendment before it is in force, who refuses what, how work
+# was judged, how a payment goes before money moves. Nor how people sign in.
+BETWEEN_PARTIES = [
+    *(f"amendment.{act}" for act in ("propose", "approve", "refuse", "withdraw")),
+    *(f"contract.{act}" for act in ("create", "edit", "offer", "refuse_terms", "withdraw_offer")),
+    *("performance.evaluate", "performance.reply", "vendor.payout_account"),
+    *("person.second_factor_on", "person.second_factor_off"),
+]
+MONEY_MOVED = ["payment.transfer", "payment.confirm", "payment.refund"]
 _LOCK = 0x1ED6E2  # one advisory lock for the whole chain: entries are ordered by taking it
 
 
@@ -38,9 +47,11 @@ def instant(value: datetime) -> str:
 class LedgerEntryQuerySet(models.QuerySet):
     def public(self):
         """What anyone may read one by one: no sealed act, which nobody may count; nothing of an evaluation under way;
-        nothing of a notice that is not published; no refusal.
+        nothing of a notice that is not published; not what stays between
+        parties, nor how people sign in; no refusal.
         """
         hidden = Q(action__startswith="proposal.") | Q(action__endswith=".refused") | Q(action__in=BEFORE_PUBLICATION)
+        hidden |= Q(action__in=BETWEEN_PARTIES) | Q(action__startswith="payment.") & ~Q(action__in=MONEY_MOVED)
         return self.exclude(action="sealed").exclude(hidden)
 
 

@@ -42,6 +42,10 @@ def _faults(settings: Mapping):
         yield "DATABASE_URL must be a PostgreSQL database in production: SQLite has one writer and no roles."
     if settings["EMAIL_BACKEND"].endswith("console.EmailBackend"):
         yield "EMAIL_URL must be a mail server in production: console:// sends nothing."
+    if settings["STRIPE_API_BASE"]:
+        yield "STRIPE_API_BASE must be empty in production: it names a stand-in, whose payments are not payments."
+    if bool(settings["STRIPE_SECRET_KEY"]) != bool(settings["STRIPE_WEBHOOK_SECRET"]):
+        yield "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET go together: without the second no payment is ever seen."
     for name in ("DEFAULT_FROM_EMAIL", "CONTACT_EMAIL"):
         if not _is_address(settings[name]):
             yield f"{name} must be a real address in production: it is empty, malformed or still the placeholder."

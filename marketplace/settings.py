@@ -26,12 +26,30 @@ OCDS_PREFIX = env.text("OCDS_PREFIX", production.PLACEHOLDER_PREFIX)
 # --- Rules with a date: (in force from, value) ---------------------------------------------------------------------
 # Ceiling before taxes, excluded: Open Government Plan, Engagement 4 (« moins de 90 000 $ »).
 CEILING_CENTS = [(date(2000, 1, 1), 90_000_00)]
+# From this amount before taxes, a valid attestation de Revenu Québec is required (RCTI).
+ATTESTATION_FROM_CENTS = [(date(2000, 1, 1), 25_000_00)]
 MINIMUM_PUBLICATION_DAYS = 10  # under this, a recorded and public reason is required
 ADDENDUM_NEAR_CLOSING_DAYS = 3  # an addendum this near the closing moves it by as much (RCTI s. 9, by its sister text)
 RESUME_MINIMUM_DAYS = 3  # a resumed occasion stays open at least this long (RCTI s. 9, by its sister text)
+PAYMENT_DAYS = 30  # c. C-65.1, r. 8, s. 2
+# Interest on late payment, in basis points a year: the rate of s. 28 of the Tax Administration Act (c. C-65.1, r. 8,
+# s. 3). Up to 2023 as published; later ones computed by its regulation's rule (28R2): the operator confirms them.
+LATE_INTEREST_RATES = [
+    (date(2023, 10, 1), 1_000),
+    (date(2025, 1, 1), 900),
+    (date(2025, 4, 1), 800),
+    (date(2026, 4, 1), 700),
+]
+LATE_INTEREST_MINIMUM_CENTS = 5_00
+HOLDBACK_MAX_PERCENT = 10
+CURE_DAYS = 10  # proposed to the buyer who returns a delivery
+REPLY_DAYS = 30  # the vendor's time to answer a performance evaluation
+# Publications at the SEAO after a public call, in days (by the RCTI's sister texts, docs/decisions.md).
+SEAO_DAYS = {"initial": 15, "extra": 60, "final": 90}
+EXTRA_SPENDING_PERCENT = 10  # past this, additional spending is published
 FILE_MAX_BYTES = 10 * 1024 * 1024
 FILES_PER_PROPOSAL = 5
-REQUEST_MAX_BYTES = 60 * 1024 * 1024  # five files and their form
+REQUEST_MAX_BYTES = 72 * 1024 * 1024  # a delivery: five files, an archive and their form
 VISITOR_REQUEST_MAX_BYTES = 1024 * 1024
 
 # --- Applications --------------------------------------------------------------------------------------------------
@@ -40,6 +58,8 @@ INSTALLED_APPS = [
     "vendors.apps.VendorsConfig",
     "opportunities.apps.OpportunitiesConfig",
     "proposals.apps.ProposalsConfig",
+    "contracts.apps.ContractsConfig",
+    "opendata.apps.OpendataConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -51,6 +71,7 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
 ]
 
 MIDDLEWARE = [
@@ -163,8 +184,23 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 # Short per account: a rival who fails on purpose must not keep a vendor out at a closing (docs/security.md).
-ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,10/5m/key", "signup": "20/m/ip", "confirm_email": "1/3m/key"}
+# `second_look` is ours: wrong passwords and codes at the act itself, which must not close anybody's sign-in either.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "30/m/ip,10/5m/key",
+    "signup": "20/m/ip",
+    "confirm_email": "1/3m/key",
+    "second_look": "5/5m/user",
+}
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
+# An application that shows codes. Not passkeys: their pages need data in inline script elements, which ours never have.
+MFA_ADAPTER = "marketplace.accounts.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Développe avec nous"
+MFA_FORMS = {
+    "authenticate": "marketplace.account_forms.AuthenticateForm",
+    "reauthenticate": "marketplace.account_forms.CodeForm",
+    "activate_totp": "marketplace.account_forms.ActivateTOTPForm",
+}
 # Behind n proxies, the caller's address for the rate limits is the n-th from the right in X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0, minimum=0)
 SESSION_COOKIE_AGE = 8 * 3600
@@ -186,6 +222,13 @@ CELERY_TASK_ALWAYS_EAGER = not REDIS_URL  # the embedded default: the outbox del
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TIMEZONE = "America/Toronto"
+
+# --- Payments: Stripe Connect, separate charges and transfers --------------------------------------------------------
+# Without a key, bodies record payments made by their own system. `make run` gives those of the stand-in.
+STRIPE_SECRET_KEY = env.secret("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET = env.secret("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", "").rstrip("/")  # empty: Stripe's own
+STRIPE_FEE_BASIS_POINTS = env.integer("STRIPE_FEE_BASIS_POINTS", 0, minimum=0)
 
 # --- Language and time ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "fr-ca"

@@ -30,7 +30,17 @@ TYPES = {
     "md": ("text/plain; charset=utf-8", None),
     "csv": ("text/plain; charset=utf-8", None),
 }
+# Source code, which contracts/code/archive.py reads: it judges what the first bytes do not tell (b"": anything).
+ARCHIVES = {
+    "zip": ("application/zip", _ZIP),
+    "tar": ("application/x-tar", b""),
+    "gz": ("application/gzip", b"\x1f\x8b"),
+    "tgz": ("application/gzip", b"\x1f\x8b"),
+    "xz": ("application/x-xz", b"\xfd7zXZ\x00"),
+    "bundle": ("application/octet-stream", b"# v"),
+}
 ACCEPT = ",".join(f".{extension}" for extension in TYPES)
+ACCEPT_ARCHIVES = ",".join(f".{extension}" for extension in ARCHIVES)
 
 
 class SizedMemoryUploadHandler(FileUploadHandler):
@@ -65,8 +75,11 @@ def clean_name(name: str) -> str:
     return f"{stem[:200] or 'fichier'}{dot}{extension[:10]}"
 
 
-def checked(upload, *, field: str) -> tuple[bytes, dict]:
-    """(bytes, {name, size, content_type, sha256, scanned}); ValidationError at `field` with what is wrong."""
+def checked(upload, *, field: str, types: dict = TYPES) -> tuple[bytes, dict]:
+    """(bytes, {name, size, content_type, sha256, scanned}); ValidationError at `field` with what is wrong.
+
+    types: those accepted, TYPES or ARCHIVES.
+    """
     name = clean_name(upload.name)
     if upload.size > settings.FILE_MAX_BYTES:
         complain(field, _("« %s » dépasse 10 Mo.") % name)
@@ -74,10 +87,10 @@ def checked(upload, *, field: str) -> tuple[bytes, dict]:
     if not blob:
         complain(field, _("« %s » est vide.") % name)
     stem, _dot, extension = name.rpartition(".")
-    media_type, start = TYPES.get(extension.lower() if stem else "", (None, None))
+    media_type, start = types.get(extension.lower() if stem else "", (None, None))
     if media_type is None:
         complain(field, _("« %(name)s » : type non accepté. Types acceptés : %(types)s.") % {
-            "name": name, "types": ", ".join(TYPES)})  # fmt: skip
+            "name": name, "types": ", ".join(types)})  # fmt: skip
     if not (_is_text(blob) if start is None else blob.startswith(start)):
         complain(field, _("« %s » n’est pas ce que son extension annonce.") % name)
     scanned = _scan(blob, name, field)

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 
+from contracts import payment_urls, todo
 from marketplace import views
 from opportunities import urls as opportunities
 from proposals import dashboard, deciding
@@ -39,14 +40,18 @@ urlpatterns = [
     path("sante", views.health, name="health"),
     path("api/workflow", views.workflow, name="workflow"),
     path(".well-known/dan-cles.json", views.public_keys, name="public_keys"),
+    *payment_urls.public_patterns,
+    path("donnees-ouvertes/", include("opendata.urls")),
 ]
 urlpatterns += i18n_patterns(
     path("", occasion_pages.home, name="home"),
     path("occasions/", include((occasions, "opportunities"))),
     path("", include((proposals.urlpatterns, "proposals"))),
     path("prestataires/", include("vendors.urls")),
+    path("", include("contracts.urls")),
     path("compte/", include("allauth.account.urls")),
-    path("a-faire/", dashboard.dashboard, name="dashboard"),
+    path("compte/deux-etapes/", include("marketplace.reauthentication")),
+    path("a-faire/", dashboard.dashboard, {"more": [todo.items]}, name="dashboard"),
     path("mon-profil/", views.profile, name="profile"),
     path("registre/", views.ledger_page, name="ledger"),
     path("guide-de-style/", views.styleguide, name="styleguide"),

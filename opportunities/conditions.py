@@ -184,6 +184,12 @@ def reversal_requested(opportunity, at) -> None:
         complain(None, _("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
 
 
+def no_contract_signed(opportunity, at) -> None:
+    """No contract was concluded with the winner."""
+    if opportunity.awards.filter(contract__signed_at__isnull=False).exists():
+        complain(None, _("Le contrat est conclu : l’attribution ne peut plus être annulée. Il peut être résilié."))
+
+
 def reason_given(reason: str) -> str:
     """The stripped reason, 1 to 2 000 characters; ValidationError at `reason` otherwise."""
     reason = (reason or "").strip()

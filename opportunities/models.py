@@ -344,7 +344,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         allowed=rules.can_reverse_award,
         roles=["officer", "auditor"],
         label=_("Annuler l’attribution"),
-        conditions=[conditions.reversal_requested],
+        conditions=[conditions.reversal_requested, conditions.no_contract_signed],
     )
     def reverse_award(self, *, by, at):
         self._ledger_extra = {

@@ -9,12 +9,14 @@ from django.utils.translation import gettext as _
 
 from marketplace import clock, ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.localtime import local
 from opportunities import rules as occasion_rules
-from opportunities.conditions import reason_given
+from opportunities.conditions import no_contract_signed, reason_given
 from opportunities.models import Opportunity
 from proposals import draw as drawing
 from proposals import notifications, ranking
 from proposals.models import Award, Draw, Proposal, Recommendation, State
+from vendors import eligibility
 
 RANKED_STATES = [State.SCORED, State.AWARDED, State.NOT_AWARDED]
 
@@ -74,6 +76,20 @@ def _grid(opportunity: Opportunity) -> ranking.Grid:
     )
 
 
+def case(proposal: Proposal) -> eligibility.Case:
+    """What is asked of a vendor before its opened proposal wins: for its price, and the declaration that it sealed."""
+    declared = bool(proposal.opened.content.get("integrity_declaration"))
+    return eligibility.Case(proposal.vendor, proposal.opened.price_cents, declared)
+
+
+def _check_eligible(proposal: Proposal, *, at, field: str | None = None) -> None:
+    """ValidationError with every reason why this proposal's vendor cannot be retained."""
+    asked = case(proposal)
+    eligibility.check(
+        asked.vendor, amount_cents=asked.amount_cents, on=local(at).date(), integrity=asked.integrity, field=field
+    )
+
+
 def recommend(opportunity: Opportunity, proposal: Proposal, *, by, justification: str = "") -> Recommendation:
     """A buyer proposes the award; a justification is required when the proposal is not first."""
     row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
@@ -84,6 +100,7 @@ def recommend(opportunity: Opportunity, proposal: Proposal, *, by, justification
         line = next((line for line in table if line.proposal.pk == proposal.pk), None)
         if line is None or line.ranked.rank is None:
             complain("proposal", _("Cette proposition n’est pas admissible à l’attribution."))
+        _check_eligible(line.proposal, at=at, field="proposal")
         justification = justification.strip()
         if line.ranked.rank != 1 and not justification:
             complain("justification", _("Cette proposition n’est pas au premier rang : justifiez la recommandation."))
@@ -148,28 +165,50 @@ def pending(opportunity: Opportunity) -> Recommendation | None:
 
 
 def confirm(opportunity: Opportunity, *, by) -> Award:
-    """A second person confirms: one award, one winner, everyone told. Raises as the moves do."""
+    """A second person confirms: one award, one winner, everyone told.
+
+    Raises as the moves do, and ValidationError when the winner is not, or no more, eligible.
+    """
+    row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
     with transaction.atomic():
-        opportunity.confirm_award(by=by)
+        row.confirm_award(by=by)
         at = clock.now()
-        recommendation = Recommendation.objects.select_for_update().get(opportunity=opportunity, accepted=None)
-        _decide(recommendation, by=by, at=at, accepted=True)
+        recommendation = Recommendation.objects.select_for_update().get(opportunity=row, accepted=None)
         winner = recommendation.proposal
+        _check_eligible(winner, at=at)
+        _decide(recommendation, by=by, at=at, accepted=True)
         award = Award.objects.create(
-            opportunity=opportunity,
+            opportunity=row,
             proposal=winner,
             recommendation=recommendation,
             amount_cents=winner.opened.price_cents,
             confirmed_by=by,
             at=at,
         )
-        for proposal in Proposal.objects.filter(opportunity=opportunity, state=State.SCORED).order_by("pk"):
+        for proposal in Proposal.objects.filter(opportunity=row, state=State.SCORED).order_by("pk"):
             if proposal.pk == winner.pk:
                 proposal.award(by=by)
             else:
                 proposal.decline(by=by)
-        notifications.awarded(opportunity, award, at=at)
-        return award
+        notifications.awarded(row, award, at=at)
+    opportunity.__dict__.update(row.__dict__)
+    return award
+
+
+def verify_attestation(opportunity: Opportunity, *, by, shown: str) -> None:
+    """Whoever may confirm says that Revenu Québec knows the attestation that was on the screen (its public identifier).
+
+    Raises PermissionDenied or IllegalMove.
+    """
+    with transaction.atomic():
+        row = locked(opportunity)
+        if not occasion_rules.can_confirm_award(row, by):
+            raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+        if row.state != "recommended":
+            raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+        proposal = pending(row).proposal
+        # About the proposal: the public reads nothing of it, an auditor does.
+        eligibility.verify(proposal.vendor, shown=shown, by=by, at=clock.now(), subject=proposal.ledger_subject())
 
 
 def send_back(opportunity: Opportunity, *, by, reason: str) -> None:
@@ -231,6 +270,7 @@ def request_reversal(opportunity: Opportunity, *, by, reason: str) -> None:
         if row.state != "awarded":
             raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
         at = clock.now()
+        no_contract_signed(row, at)
         row.reversal_reason, row.reversal_requested_by = reason_given(reason), by
         row.save(update_fields=["reversal_reason", "reversal_requested_by"])
         ledger.record("opportunity.request_reversal", row.ledger_subject(), by=by, at=at, reason=row.reversal_reason)

@@ -1,5 +1,9 @@
-"""`/a-faire/`: what awaits the person who asks, then what is theirs. Never a count of unopened proposals."""
+"""`/a-faire/`: what awaits the person who asks, then what is theirs. Never a count of unopened proposals.
 
+What awaits in a higher app (contracts) comes through `more`, wired in marketplace/urls.py.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.db.models import Count, Max, OuterRef, Q, Subquery
@@ -41,7 +45,8 @@ _PROPOSAL_TONES = {
 
 @never_cache
 @require_safe
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: HttpRequest, more: Sequence[Callable[..., list[dict]]] = ()) -> HttpResponse:
+    """`more`: functions (user, buys, rules, vendors, at=) -> items; the first three are sets of bodies and vendors."""
     now, user = clock.now(), request.user
     roles = list(user.body_memberships.values_list("role", "body_id"))
     buys = {body for role, body in roles if role == "buyer"}
@@ -61,13 +66,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         todo += _vendor_todo([p for p in proposals if p not in urgent], at=now)  # said once: the notice says it
         context["urgent"] = urgent
         context["proposals"] = [_shown(proposal, at=now) for proposal in proposals[:SHOWN]]
+    for items in more:
+        todo += items(user, buys, rules, set(vendors), at=now)
     todo += _invitations(user)
     context["waiting"] = len(todo) + len(context.get("urgent", ()))
     context["newcomer"] = not (roles or vendors or todo or user.is_auditor or user.is_staff)
     return render(request, "dashboard.html", context)
 
 
-def _item(title: str, why: str, url: str, action: str, due=None) -> dict:
+def item(title: str, why: str, url: str, action: str, due=None) -> dict:
     return {"title": title, "why": why, "due": due, "url": url, "action": action}
 
 
@@ -104,17 +111,17 @@ def _officer(occasion: Opportunity, user) -> list[dict]:
     title = occasion.title
     if occasion.state == Occasion.IN_REVIEW and occasion.can("publish", user):
         why = _("En révision : publier ou retourner")
-        return [_item(title, why, page("opportunities:publish"), _("Réviser"))]
+        return [item(title, why, page("opportunities:publish"), _("Réviser"))]
     if occasion.state == Occasion.SUSPENDED:
-        return [_item(title, _("Suspendue : reprendre ou annuler"), page("proposals:resume"), _("Reprendre"))]
+        return [item(title, _("Suspendue : reprendre ou annuler"), page("proposals:resume"), _("Reprendre"))]
     if occasion.state == Occasion.EVALUATION and not (occasion.left or occasion.scored):
         why = _("Aucune proposition ne peut être retenue")
-        return [_item(title, why, page("proposals:conclude"), _("Conclure"))]
+        return [item(title, why, page("proposals:conclude"), _("Conclure"))]
     if occasion.can("confirm_award", user):
         why = _("Une attribution est recommandée : une autre personne doit la confirmer")
-        return [_item(title, why, page("proposals:confirm"), _("Examiner"))]
+        return [item(title, why, page("proposals:confirm"), _("Examiner"))]
     if occasion.reversal_requested_by_id and occasion.can("reverse_award", user):
-        return [_item(title, _("Annulation de l’attribution demandée"), page("proposals:reverse"), _("Examiner"))]
+        return [item(title, _("Annulation de l’attribution demandée"), page("proposals:reverse"), _("Examiner"))]
     return []
 
 
@@ -124,21 +131,21 @@ def _buyer(occasion: Opportunity, user) -> list[dict]:
     if occasion.state == Occasion.DRAFT and user.pk in {occasion.author_id, occasion.submitted_by_id}:
         url = reverse("opportunities:edit", args=[occasion.number])
         if occasion.state_reason:
-            return [_item(title, _("Retournée : %s") % occasion.state_reason, url, _("Corriger"))]
-        return [_item(title, _("Brouillon à terminer"), url, _("Continuer"))]
+            return [item(title, _("Retournée : %s") % occasion.state_reason, url, _("Corriger"))]
+        return [item(title, _("Brouillon à terminer"), url, _("Continuer"))]
     if occasion.state != Occasion.EVALUATION:
         return []
     if occasion.left:
         why = ngettext(
             "%d proposition à examiner ou à noter", "%d propositions à examiner ou à noter", occasion.left
         ) % occasion.left  # fmt: skip
-        return [_item(title, why, evaluation, _("Évaluer"))]
+        return [item(title, why, evaluation, _("Évaluer"))]
     if occasion.scored and occasion.sent_back is False:
         why = _("Recommandation renvoyée : %s") % occasion.sent_back_reason
-        return [_item(title, why, evaluation, _("Revoir"))]
+        return [item(title, why, evaluation, _("Revoir"))]
     if occasion.scored:
         url = reverse("proposals:recommend", args=[occasion.number])
-        return [_item(title, _("Toutes les notes sont données : recommander une attribution"), url, _("Recommander"))]
+        return [item(title, _("Toutes les notes sont données : recommander une attribution"), url, _("Recommander"))]
     return []
 
 
@@ -196,16 +203,16 @@ def _vendor_todo(proposals: list[Proposal], *, at) -> list[dict]:
         due, edit = proposal.opportunity.closes_at, reverse("proposals:edit", args=[proposal.public_id])
         if _undeposited(proposal, at=at):
             why = _("Retirée : rien n’est déposé") if proposal.deposited_at else _("Brouillon : rien n’est déposé")
-            items.append(_item(title, why, edit, _("Continuer"), due))
+            items.append(item(title, why, edit, _("Continuer"), due))
         elif _changed(proposal, at=at):
             why = _("Vos dernières modifications ne sont pas déposées; le dépôt précédent reste valide")
-            items.append(_item(title, why, edit, _("Revoir"), due))
+            items.append(item(title, why, edit, _("Revoir"), due))
         elif proposal.state == State.REJECTED and proposal.opportunity.state in {"evaluation", "recommended"}:
-            items.append(_item(title, _("Proposition rejetée : le motif est à lire"), url, _("Lire")))
+            items.append(item(title, _("Proposition rejetée : le motif est à lire"), url, _("Lire")))
         elif proposal.state == State.AWARDED and proposal.decided_at and at - proposal.decided_at < RECENT:
-            items.append(_item(title, _("Votre proposition est retenue"), url, _("Voir le résultat")))
+            items.append(item(title, _("Votre proposition est retenue"), url, _("Voir le résultat")))
         elif proposal.state == State.NOT_AWARDED and proposal.decided_at and at - proposal.decided_at < RECENT:
-            items.append(_item(title, _("Le résultat est connu"), url, _("Voir le résultat")))
+            items.append(item(title, _("Le résultat est connu"), url, _("Voir le résultat")))
     return items
 
 
@@ -222,7 +229,7 @@ def _invitations(user) -> list[dict]:
     """Vendors that invite the person to act for them."""
     found = Invitation.objects.addressed_to(user).select_related("vendor").order_by("pk")[:MOST_TODO]
     return [
-        _item(
+        item(
             row.vendor.legal_name,
             _("Vous êtes invité à agir pour ce prestataire"),
             reverse("vendors:invitation", args=[row.public_id]),
@@ -238,7 +245,7 @@ def _auditor_todo(user, rules: set, *, at) -> list[dict]:
         state=Occasion.AWARDED, reversal_requested_by__isnull=False
     )
     return [
-        _item(
+        item(
             occasion.title,
             _("Annulation de l’attribution demandée : %s") % occasion.reversal_reason,
             reverse("proposals:reverse", args=[occasion.number]),

@@ -37,6 +37,7 @@ from proposals.decision_forms import (
 )
 from proposals.evaluating import occasion_for_staff, refuse_if_tied
 from proposals.models import Opening, Proposal, State
+from vendors import eligibility
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,13 @@ def recommend(request: HttpRequest, number: str) -> HttpResponse:
             messages.success(request, _("Recommandation envoyée : une autre personne doit la confirmer."))
             return redirect(evaluation_of(opportunity))
     gate(opportunity, "recommend", request.user)
-    context = {"opportunity": opportunity, "board": shown, "form": form, "left": len(shown.to_examine + shown.to_score)}
+    context = {
+        "opportunity": opportunity,
+        "board": shown,
+        "form": form,
+        "left": len(shown.to_examine + shown.to_score),
+        "checks": _checks([line.proposal for line in shown.eligible], at=now),
+    }
     return render(request, "proposals/recommend.html", context, status=422 if request.method == "POST" else 200)
 
 
@@ -141,6 +148,10 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
     now = clock.now()
     opportunity = occasion_for_staff(request, number, at=now)
     refuse_if_tied(opportunity, request.user)
+    if "verify" in request.POST:
+        award.verify_attestation(opportunity, by=request.user, shown=request.POST["verify"])
+        messages.success(request, _("L’attestation est notée comme vérifiée."))
+        return redirect("proposals:confirm", number=number)
     form = AwardForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -160,12 +171,18 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
         "board": shown,
         "recommendation": recommendation,
         "row": row,
+        "checks": _checks([row.proposal], at=now),
         "amount": taxes(row.proposal.opened.price_cents, on=local(now).date()),
         "form": AwardForm(initial={"recommendation": recommendation.pk}),
         "failed": form if request.method == "POST" else None,
         "can_send_back": opportunity.can("reject_recommendation", request.user),
     }
     return render(request, "proposals/confirm.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _checks(proposals: list[Proposal], *, at) -> list[eligibility.Standing]:
+    """Whether each proposal's vendor could be retained today, said before anybody presses."""
+    return eligibility.standings([award.case(proposal) for proposal in proposals], on=local(at).date())
 
 
 def _confirm(opportunity: Opportunity, *, by, seen: int | None) -> None:

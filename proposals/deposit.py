@@ -16,10 +16,12 @@ from django.utils.translation import gettext as _
 from marketplace import keys
 from marketplace.ledger import canonical, instant
 from marketplace.lifecycle import complain, locked
+from marketplace.localtime import local
 from marketplace.models import Terms, TermsAcceptance
 from marketplace.money import format_cents
 from proposals import drafts, notifications, sealing
 from proposals.models import Proposal, SealedEnvelope, SealKey, Submission
+from vendors import eligibility
 
 TEXT_MAX = 10_000
 RECEIPT_TYPE = "dan-receipt/1"
@@ -46,6 +48,11 @@ def complete(proposal, content: dict) -> None:
             problems["price"] = _("Le prix dépasse le montant maximal de %s.") % format_cents(opportunity.budget_cents)
     if problems:
         raise ValidationError(problems)
+
+
+def amount_cents(opportunity, content: dict) -> int | None:
+    """What the proposal is for, before taxes: its price, or the budget where the occasion fixes it. None: not typed."""
+    return content.get("price_cents") if opportunity.asks_price else opportunity.budget_cents
 
 
 class _Already(Exception):
@@ -94,6 +101,8 @@ def _seal(row, by, at, idempotency_key, integrity, accept_terms, written) -> Sub
         complain("accept_terms", _("Acceptez les conditions de dépôt."))
     content = drafts.read(row)
     complete(row, content)
+    amount = amount_cents(row.opportunity, content)
+    eligibility.check(row.vendor, amount_cents=amount, on=local(at).date(), integrity=integrity)
     TermsAcceptance.objects.get_or_create(user=by, terms=terms, defaults={"at": at})
 
     version = row.submissions.count() + 1
@@ -101,7 +110,7 @@ def _seal(row, by, at, idempotency_key, integrity, accept_terms, written) -> Sub
     about = f"{row.opportunity.number}/{row.public_id}/{version}"
     content = {
         **content,
-        "price_cents": content.get("price_cents") if row.opportunity.asks_price else row.opportunity.budget_cents,
+        "price_cents": amount,
         "proponent": proponent(row.vendor),
         "integrity_declaration": {"by": by.name, "at": instant(at)},
         "terms_version": terms.version,

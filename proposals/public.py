@@ -261,6 +261,7 @@ def award(request: HttpRequest, number: str) -> HttpResponse:
         "rejected": received - standing.admissible if standing else 0,
         "draw": _draw(opportunity) if standing and standing.drawn else None,
         "mode_sentence": notice.MODES[opportunity.award_mode],
+        "can_contract": request.user.is_authenticated and standing and _can_contract(opportunity, request.user),
         "can_reverse": request.user.is_authenticated and standing and _can_reverse(opportunity, request.user),
     }
     return _hold(render(request, "public/award.html", context), [opportunity.closes_at], at)
@@ -288,7 +289,14 @@ def _draw(opportunity: Opportunity) -> Draw | None:
     return drawn
 
 
+def _can_contract(opportunity: Opportunity, user) -> bool:
+    """Whether this person prepares the contract."""
+    return occasion_rules.can_recommend(opportunity, user) or occasion_rules.can_oversee(opportunity, user)
+
+
 def _can_reverse(opportunity: Opportunity, user) -> bool:
+    if opportunity.awards.filter(contract__signed_at__isnull=False).exists():
+        return False  # the contract is concluded: it may be terminated, by its own page
     asked = opportunity.reversal_requested_by_id is not None
     return opportunity.can("reverse_award", user) if asked else occasion_rules.can_request_reversal(opportunity, user)
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from marketplace import clock, keep
 from marketplace.lifecycle import locked
+from marketplace.localtime import local
 from marketplace.models import Terms
 from marketplace.money import format_cents, taxes
 from opportunities import rules as occasion_rules
@@ -26,6 +27,7 @@ from proposals import drafts, opening, rules, story
 from proposals.forms import DepositForm, DraftForm, VendorChoiceForm
 from proposals.models import AFTER_OPENING, Proposal
 from proposals.own import own, own_vendors
+from vendors import eligibility
 
 
 def _stamp(proposal: Proposal) -> str:
@@ -302,8 +304,11 @@ def _answers(proposal: Proposal, *, at) -> dict:
             {"label": labels.get(name, name), "url": f"{edit_url}#id_{name}", "message": " ".join(lines)}
             for name, lines in error.message_dict.items()
         ]
-    price = content.get("price_cents") if opportunity.asks_price else opportunity.budget_cents
+    price = depositing.amount_cents(opportunity, content)
+    today = local(at).date()
+    barred = eligibility.reasons(proposal.vendor, amount_cents=price, on=today, integrity=True) if price else []
     return {
+        "ineligible": barred,
         "proposal": proposal,
         "opportunity": opportunity,
         "content": content,

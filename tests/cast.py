@@ -12,7 +12,7 @@ from opportunities import verbs
 from opportunities.models import BodyMembership, Criterion, Opportunity, PublicBody, Skill
 from proposals import award, deposit, drafts, examination, opening
 from proposals.models import Proposal
-from vendors.models import Vendor, VendorMembership
+from vendors.models import TaxAttestation, Vendor, VendorMembership
 
 PASSWORD = "Érable-rouge-4821"
 PUBLISHED_AT = datetime.fromisoformat("2026-11-03T14:00:00+00:00")
@@ -26,11 +26,15 @@ def person(name: str, **fields) -> User:
 
 
 def vendor(name: str, owner: User, *, kind: str = "company") -> Vendor:
+    """A firm with its owner and an attestation valid from 15 October 2026 to 31 January 2027."""
     made = Vendor.objects.create(
         kind=kind, legal_name=name, street="1, rue de l’Essai", city="Rimouski", region="01", postal_code="G5L 1A1",
         email=owner.email, created_at=PUBLISHED_AT,
     )  # fmt: skip
     VendorMembership.objects.create(user=owner, vendor=made, role="owner")
+    TaxAttestation.objects.create(
+        vendor=made, number="RQ-2026-000001", issued_on=date(2026, 10, 15), added_by=owner, at=PUBLISHED_AT
+    )
     return made
 
 

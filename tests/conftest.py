@@ -9,7 +9,12 @@ from django.utils import translation
 
 from marketplace import clock, ledger_triggers
 
-APPEND_ONLY = ["marketplace_ledgerentry", "proposals_submission"]
+APPEND_ONLY = [
+    "marketplace_ledgerentry",
+    "proposals_submission",
+    "contracts_document",
+    "contracts_criterioncheck",
+]
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
 NOW = datetime(2026, 11, 3, 14, 0, tzinfo=UTC)
 
@@ -57,20 +62,21 @@ def _append_only_tables_can_be_emptied():
         finally:
             for table in APPEND_ONLY:
                 ledger_triggers.install(ops.connection, table)
-        _first_terms()
+        _first_rows()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_without_triggers)
         yield
 
 
-def _first_terms():
-    """The migration's rows, which emptying took away."""
+def _first_rows():
+    """The migrations' rows, which emptying took away."""
     from importlib import import_module
 
     from django.apps import apps
 
-    import_module("marketplace.migrations.0003_first_terms").add(apps, None)
+    for migration in ("marketplace.migrations.0003_first_terms", "contracts.migrations.0003_first_clauses"):
+        import_module(migration).add(apps, None)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The administrator's tables: what they must not show, and what they must not let happen."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import reverse
@@ -47,7 +48,7 @@ def test_only_administrators_come_in(client, cast, now):
 
 
 def test_no_right_outside_memberships():
-    for model in (Group, LedgerPayload):
+    for model in (Group, LedgerPayload, Authenticator):
         assert not admin.site.is_registered(model)
 
 

@@ -72,14 +72,18 @@ def test_rules_know_no_model():
             assert not [m for m, _line in imports_of(path) if ".models" in m or m.startswith("django.db")], app
 
 
+STATEFUL = tuple(f"contracts/{name}.py" for name in ("models", "agreed", "paid", "changes"))
+STATEFUL += ("opportunities/models.py", "proposals/models.py")
+
+
 @pytest.mark.parametrize(
     ("package", "only_in"),
     [
-        ("stripe", ("contracts/payments.py",)),
+        ("stripe", ("contracts/gateway.py",)),
         ("cryptography.hazmat.primitives.ciphers", ("marketplace/boxes.py", "proposals/sealing.py")),
         ("cryptography.hazmat.primitives.hpke", ("proposals/sealing.py",)),
         ("bleach", ("marketplace/markup.py",)),
-        ("django_fsm", ("marketplace/lifecycle.py", "opportunities/models.py", "proposals/models.py")),
+        ("django_fsm", ("marketplace/lifecycle.py", *STATEFUL)),
         ("django.dispatch", ()),
         ("django.db.models.signals", ()),
         ("django.core.mail", ("marketplace/mail.py",)),
@@ -100,7 +104,7 @@ def test_names_that_hide_what_they_hold():
 def test_files_stay_readable():
     tools = [*(ROOT / "tools").rglob("*.py")]
     # tools/verify.py is one file on purpose: whoever checks us copies it alone.
-    limits = {"tools/verify.py": 500}
+    limits = {"tools/verify.py": 680}
     files = {name_of(p): len(p.read_bytes().splitlines()) for p in [*code(), *tools, *TEMPLATES]}
     assert not {name: lines for name, lines in files.items() if lines > limits.get(name, 400)}
     tests = {name_of(p): n for p in (ROOT / "tests").rglob("*.py") if (n := len(p.read_bytes().splitlines())) > 700}
@@ -129,7 +133,7 @@ def test_a_template_is_strict(path):
 
 
 # Templates that packages look for by these names; error pages are named in marketplace/views.py and by Django.
-BY_PACKAGES = ("account/", "allauth/", "admin/", "django/")
+BY_PACKAGES = ("429.html", "account/", "allauth/", "admin/", "django/", "mfa/")
 
 
 def test_every_template_is_used():
@@ -198,7 +202,9 @@ def test_the_database_knows_the_states_of_the_code(model):
     ((field, known),) = constraint.condition.children
     declared = {value for value, _label in model._meta.get_field("state").choices}
     moved = {str(s) for move in lifecycle.WORKFLOW[name] for s in [*move.sources, move.target]}
-    assert field == "state__in" and set(known) == declared == moved | {"draft"}
+    # States that no move reaches are where a row begins.
+    begins = {"milestone": {"planned"}, "payment": {"started", "declared"}, "amendment": {"proposed"}}
+    assert field == "state__in" and set(known) == declared == moved | begins.get(name, {"draft"})
     assert model._meta.get_field("state").protected
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
-from datetime import timedelta
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,16 +21,20 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import translation
 
+from contracts import amending, delivery, ending, invoicing, notices, notices_payments, payments, signing
+from contracts.models import Contract, Milestone, Payment, Reconciliation, Signatory
 from marketplace import clock
+from marketplace.localtime import local
 from marketplace.models import OutgoingEmail, User
 from marketplace.regions import Region
 from opportunities import verbs
 from opportunities.models import Criterion, PublicBody
 from proposals import award, deposit, examination
 from proposals.models import Proposal
-from tests import test_emails
+from tests import contract_cast, test_emails
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast
 from tests.test_every_page import PUBLIC, ROUTES, address
+from tests.test_passports import FILES, PUBLICCODE, tar_gz
 from vendors.models import Vendor
 
 ROOT = Path(configured.BASE_DIR)
@@ -54,6 +58,13 @@ def pairs(entry) -> list[tuple[str, str]]:
 
 
 EVERY_PAIR = [pair for entry in ENTRIES for pair in pairs(entry)]
+
+
+MESSAGES = {f"emails/{path.name}" for path in test_emails.FOLDER.glob("[!_]*.txt") if path.name != "base.txt"}
+CONTRACT_MESSAGES = {
+    name for name in MESSAGES
+    if name.split("/")[1].split("_")[0] in {"amendment", "contract", "invoice", "milestone", "payment", "performance"}
+}  # fmt: skip
 
 
 # --- The catalogue itself ---------------------------------------------------------------------------------------------
@@ -83,10 +94,12 @@ def test_english_is_punctuated_as_english():
 def test_nothing_is_left_in_french():
     same = {french for french, english in EVERY_PAIR if french == english}
     assert same - {
-        "Administration", "Admissible", "Code %(code)s", "Conditions", "Date", "Description", "Développe avec nous",
-        "Incident", "Instant", "Invitation", "Justification", "K = %(k)s", "Menu", "Minimum", "Mode", "NEQ",
-        "Pagination", "Sections", "Taxes", "Version %(version)s", "accent", "addenda", "invitation", "justification",
-        "min. %(floor)s", "minimum %(floor)s", "minimum %(minimum)s", "version", "%(name)s, %(number)s",
+        "Administration", "Admissible", "Clauses", "Clauses, %(name)s", "Code %(code)s", "Commit", "Communication",
+        "Conditions", "Date", "Description", "Développe avec nous", "Incident", "Instant", "Invitation",
+        "Justification", "K = %(k)s", "Licence", "Menu", "Minimum", "Mode", "NEQ", "PDF", "Pagination", "Publication",
+        "Sections", "Stripe", "Taxes", "Total", "Version %(version)s", "accent", "addenda", "clause", "communication",
+        "invitation", "justification", "licence (SPDX)", "min. %(floor)s", "minimum %(floor)s", "minimum %(minimum)s",
+        "publication", "signature", "source", "version", "%(n)s clause", "%(n)s clauses", "%(name)s, %(number)s",
     } == set()  # fmt: skip
 
 
@@ -388,10 +401,177 @@ def test_messages_are_read_in_english(db, english, monkeypatch):
         cast = EnglishCast()
     test_emails.whole_story(cast)
     rows = OutgoingEmail.objects.all()
-    assert {row.template for row in rows} == test_emails.EVERY and {row.language for row in rows} == {"en"}
+    assert {row.template for row in rows} == MESSAGES - CONTRACT_MESSAGES and {row.language for row in rows} == {"en"}
     found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
     about = {"user": cast.buyer, "email": "v@example.invalid"}
     for path in (ROOT / "templates" / "account" / "email").glob("*.txt"):
         if words := left_in_french(render_to_string(f"account/email/{path.name}", about)):
             found[path.name] = words
+    assert found == {}
+
+
+# --- What follows the award -------------------------------------------------------------------------------------------
+def english_plan(*amounts: int) -> list[dict]:
+    """tests.contract_cast.plan, with nothing written in French."""
+    return [
+        {
+            "title": f"Step {rank}", "description": "Working code.", "criteria": ["The tests pass."],
+            "amount_cents": amount, "due_date": date(2026, 12, 15) + timedelta(days=7 * rank),
+        }
+        for rank, amount in enumerate(amounts, 1)
+    ]  # fmt: skip
+
+
+def returned(cast, made) -> Milestone:
+    """Delivered, and returned to be corrected."""
+    row = contract_cast.milestone(made)
+    with clock.set_to(contract_cast.DELIVERED_AT):
+        delivery.deliver(row, by=cast.vendor_owner, notes="First version.", reference="v1.0")
+        week = local(clock.now()).date() + timedelta(days=7)
+        delivery.send_back(row, by=cast.buyer, checks={}, reason="A test fails.", cure_by=week)
+    return row
+
+
+def delivered(cast, made) -> Milestone:
+    row = returned(cast, made)
+    with clock.set_to(contract_cast.DELIVERED_AT + timedelta(hours=1)):
+        described = PUBLICCODE.replace("Carte des ponts", "Bridge map").replace(
+            "Carte des limites de charge des ponts, pour les camionneurs.", "Bridge load limits, mapped for truckers."
+        )
+        archive = tar_gz(FILES | {"publiccode.yml": described.encode()})
+        delivery.deliver(row, by=cast.vendor_owner, notes="Second version.", reference="v1.1", archive=archive)
+    return row
+
+
+def accepted(cast, made) -> Milestone:
+    row = delivered(cast, made)
+    with clock.set_to(contract_cast.ACCEPTED_AT):
+        delivery.accept(row, by=cast.buyer, checks=contract_cast.all_met(row))
+    return row
+
+
+def declared(cast, made) -> Payment:
+    row = accepted(cast, made)
+    with clock.set_to(contract_cast.INVOICED_AT):
+        invoice = invoicing.issue(row, by=cast.vendor_owner)
+        return payments.declare_outside(
+            invoice, by=cast.officer, reference="TR-1", paid_on=local(contract_cast.INVOICED_AT).date()
+        )
+
+
+def amended(cast, made):
+    with clock.set_to(contract_cast.DELIVERED_AT):
+        plan = amending.plan_of(made)
+        plan[-1]["amount_cents"] += 5_000_00
+        row = amending.propose(made, by=cast.buyer, reason="One more screen.", delta_cents=5_000_00, plan=plan)
+        amending.approve(row, by=cast.officer)
+    return row
+
+
+def evaluated(cast, made):
+    accepted(cast, made)
+    with clock.set_to(contract_cast.INVOICED_AT):
+        ending.terminate(made, by=cast.officer, reason="The need is gone.")
+        grades = {"quality": 4, "deadlines": 3, "communication": 5, "satisfactory": True}
+        return ending.evaluate(made, by=cast.buyer, comment="The code is clear.", **grades)
+
+
+@pytest.fixture
+def english_cast(db, english, monkeypatch):
+    monkeypatch.setattr(contract_cast, "plan", english_plan)
+    with clock.set_to(PUBLISHED_AT):
+        cast = EnglishCast()
+    for person in (cast.officer, cast.second_officer):
+        about = {"title": "Contracts Lead", "limit_cents": 90_000_00, "named_at": CLOSES_AT}
+        Signatory.objects.create(body=cast.body, user=person, **about)
+    return cast
+
+
+def concluded(cast) -> Contract:
+    made = contract_cast.offered(cast)
+    signature = {"text_sha256": made.text_sha256, "method": "password"}
+    with clock.set_to(contract_cast.SIGNED_AT):
+        signing.sign_as_vendor(made, by=cast.vendor_owner, title="President", integrity=True, **signature)
+        signing.sign(made, by=cast.officer, **signature)
+    contract_cast.register(made)
+    return made
+
+
+AFTER_AWARD = {
+    "draft": contract_cast.draft,
+    "offered": contract_cast.offered,
+    **{
+        act.__name__: lambda cast, act=act: (made := concluded(cast), act(cast, made))[0]
+        for act in (returned, delivered, declared, amended, evaluated)
+    },
+}
+
+
+@pytest.mark.parametrize("stage", AFTER_AWARD)
+def test_pages_of_contracts_are_read_in_english(english_cast, stage):
+    """Every page of a contract that answers, for a visitor and for each party, at each stage."""
+    cast = english_cast
+    made = AFTER_AWARD[stage](cast)
+    names = [{"number": row.number} for row in (made, made.opportunity, *made.invoices.all())]
+    names += [{"public_id": row.public_id} for row in (*Payment.objects.all(), *made.passports.all())]
+    names += [{"duty_id": row.pk, "pk": row.pk} for row in made.duties.all()]
+    given = {"number": made.number, "public_id": cast.vendor.public_id, "body_id": cast.body.pk}
+    routes = [route for name, route, _pattern in ROUTES if name.startswith("contracts:") or name == "dashboard"]
+    paths = sorted({address(route, **{**given, **values}) for route in routes for values in ({}, *names)})
+    found, seen = set(), set()
+    with clock.set_to(contract_cast.INVOICED_AT + timedelta(days=1)):
+        for person in (None, cast.buyer, cast.officer, cast.second_officer, cast.vendor_owner):
+            client = Client()
+            if person:
+                client.force_login(person)
+            for path in paths:
+                answer = client.get(f"/en{path}")
+                answer.close()  # downloads are files
+                if answer.status_code == 200 and answer.get("Content-Type", "").startswith("text/html"):
+                    page = answer.content.decode()
+                    assert '<html lang="en-CA">' in page, path
+                    seen.add(path)
+                    found |= {f"{path} {word}" for said in Reading(page).said for word in left_in_french(said)}
+    assert len(seen) > 8
+    assert sorted(found) == []
+
+
+def test_messages_of_contracts_are_read_in_english(english_cast):
+    """Each message's words; tests of each act say to whom and when it goes."""
+    cast, made = english_cast, concluded(english_cast)
+    payment = declared(cast, made)
+    amendment = amended(cast, made)
+    with clock.set_to(contract_cast.INVOICED_AT):
+        payments.contest(payment, by=cast.vendor_owner, reason="Nothing came.")
+    at = contract_cast.INVOICED_AT + timedelta(days=1)
+    payment.reversal_requested_by, payment.reversal_reason = cast.officer, "Paid twice."
+    payment.failure, payment.dispute_status, payment.dispute_due_at = "Card refused", "needs_response", at
+    run = Reconciliation.objects.create(started_at=at, since=at, compared=3)
+    for method in ("outside", "stripe"):
+        payment.method = method
+        for tell in ("paid", "failed", "retracted", "reversal_requested", "reversed_payment", "disputed"):
+            getattr(notices_payments, tell)(payment, at=at)
+        for step in ("transfer", "refund"):
+            notices_payments.blocked(payment, step, at=at)
+    notices_payments.mismatches(run, 2, at=at)
+    made.offer_reason = made.reason = "Too late."
+    for tell in (notices.terms_refused, notices.offer_withdrawn, notices.ended, notices.terminated):
+        tell(made, at=at)
+    notices.amendment_proposed(amendment, at=at)
+    notices.amendment_in_force(amendment, at=at)
+    notices.amendment_refused(amendment, by=cast.buyer, at=at)
+    about = {"delivery": payment.invoice.milestone.deliveries.last(), "milestone": contract_cast.milestone(made)}
+    about |= {"invoice": payment.invoice, "day": local(at).date()}
+    reminders = {f"milestone_{kind}" for kind in ("waiting", "due", "late", "cure")} | {"invoice_due", "invoice_late"}
+    for name in sorted(reminders):
+        notices.tell([cast.buyer], f"emails/{name}.txt", made, at=at, **about)
+    with clock.set_to(at):
+        amending.withdraw(amendment, by=cast.buyer)
+        ending.terminate(made, by=cast.officer, reason="The need is gone.")
+        grades = {"quality": 4, "deadlines": 3, "communication": 5, "satisfactory": True}
+        performance = ending.evaluate(made, by=cast.buyer, comment="The code is clear.", **grades)
+        ending.reply(performance, by=cast.vendor_owner, text="Thank you.")
+    rows = OutgoingEmail.objects.filter(template__in=CONTRACT_MESSAGES)
+    assert {row.template for row in rows} == CONTRACT_MESSAGES and {row.language for row in rows} == {"en"}
+    found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
     assert found == {}

@@ -20,6 +20,7 @@ from opportunities.models import State as OpportunityState
 from proposals import award, deposit, examination
 from proposals.models import Award, Proposal
 from proposals.models import State as ProposalState
+from tests import contract_moves
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 # product.md, « Lifecycles ». `reexamine` is ours: a mistake is corrected in the open (docs/decisions.md).
@@ -49,6 +50,7 @@ PRODUCT = {
         ("decline", {"scored"}, "not_awarded", {"officer"}),
         ("reexamine", {"admissible", "scored", "rejected", "awarded", "not_awarded"}, "opened", {"buyer", "system"}),
     ],
+    **contract_moves.PRODUCT,
 }
 
 # Who each person is, as /api/workflow names roles, for the cast's body and its vendor's proposal.
@@ -67,7 +69,7 @@ PEOPLE = {
     "system": {"system"},
 }
 # The officer asked for the reversal: the second person is somebody else.
-NOT_TWICE = {("opportunity", "reverse_award", "officer")}
+NOT_TWICE = {("opportunity", "reverse_award", "officer"), *contract_moves.NOT_TWICE}
 REASON = "Motif public"
 
 
@@ -198,14 +200,24 @@ def act_on_proposal(proposal, action, by):
 MODELS = {
     "opportunity": (Opportunity, OpportunityState, build_opportunity, act_on_opportunity),
     "proposal": (Proposal, ProposalState, build_proposal, act_on_proposal),
+    **contract_moves.MODELS,
 }
+PREPARE = {"proposal": prepare_proposal, **contract_moves.PREPARE}
 
 
 def instant(model, action, state):
-    """Before closing for what must be before it; at the closing instant for the rest."""
+    """Before closing for what must be before it; at the closing instant for the rest; then what follows the award."""
+    if model in contract_moves.MODELS:
+        return contract_moves.LATER
     early = {"draft", "in_review", "published", "suspended", "submitted", "withdrawn", "cancelled"}
     opens = action == "open" or (model, action) == ("proposal", "reexamine")
     return PUBLISHED_AT if state in early and not opens else CLOSES_AT
+
+
+def may(model, action, state, person, held, roles) -> bool:
+    """Whether the table lets this person, who holds these roles, do it: each in turn, and never twice alone."""
+    roles = contract_moves.TURNS.get((model, action, state), set(roles))
+    return bool(held & roles) and (model, action, person) not in NOT_TWICE
 
 
 def traces():
@@ -240,12 +252,12 @@ def test_every_action_by_everybody(cast, workflow, model, state):
     for move in workflow[model]:
         action = move["action"]
         for person, roles in PEOPLE.items():
-            legal = state in move["from"] and roles & set(move["roles"]) and (model, action, person) not in NOT_TWICE
+            legal = may(model, action, state, person, roles, move["roles"]) and state in move["from"]
             by = somebody(cast, person)
             with cell(), clock.set_to(instant(model, action, state)):
                 target = manager.objects.get(pk=built.pk)
-                if model == "proposal":
-                    prepare_proposal(cast, target, action)
+                if model in PREPARE:
+                    PREPARE[model](cast, target, action)
                     target = manager.objects.get(pk=built.pk)
                 before, counts = row(manager, built.pk), traces()
                 entries = LedgerPayload.objects.filter(action=f"{model}.{action}", subject=target.ledger_subject())
@@ -274,7 +286,10 @@ def test_every_action_by_everybody(cast, workflow, model, state):
 
 def test_the_table_has_the_cells_we_think():
     cells = {model: len(PRODUCT[model]) * len(MODELS[model][1].values) * len(PEOPLE) for model in PRODUCT}
-    assert cells == {"opportunity": 12 * 9 * 12, "proposal": 9 * 9 * 12}
+    assert cells == {
+        "opportunity": 12 * 9 * 12, "proposal": 9 * 9 * 12,
+        "contract": 7 * 6 * 12, "milestone": 6 * 5 * 12, "payment": 9 * 9 * 12, "amendment": 4 * 5 * 12,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("model", sorted(PRODUCT))
@@ -294,7 +309,7 @@ def test_the_button_shows_for_whoever_may(cast, model):
                 (name, person)
                 for name, sources, _to, roles in PRODUCT[model]
                 for person, held in PEOPLE.items()
-                if state in sources and held & roles and (model, name, person) not in NOT_TWICE
+                if state in sources and may(model, name, state, person, held, roles)
             }
             assert shown == expected, state
 
@@ -302,7 +317,7 @@ def test_the_button_shows_for_whoever_may(cast, model):
 @pytest.mark.parametrize("model", sorted(PRODUCT))
 def test_the_database_refuses_a_state_it_does_not_know(cast, model):
     manager, _states, build, _act = MODELS[model]
-    built = build(cast, "draft")
+    built = build(cast, MODELS[model][1].values[0])
     table = connection.ops.quote_name(manager._meta.db_table)
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET state = 'closed' WHERE id = %s", [built.pk])
@@ -311,7 +326,7 @@ def test_the_database_refuses_a_state_it_does_not_know(cast, model):
 @pytest.mark.parametrize("model", sorted(PRODUCT))
 def test_nothing_writes_a_state_by_hand(cast, model):
     manager, _states, build, _act = MODELS[model]
-    built = manager.objects.get(pk=build(cast, "draft").pk)
+    built = manager.objects.get(pk=build(cast, MODELS[model][1].values[0]).pk)
     with pytest.raises(AttributeError):
         built.state = "published"
 

@@ -10,6 +10,17 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from contracts.models import (
+    Contract,
+    Delivery,
+    Duty,
+    Invoice,
+    Milestone,
+    Passport,
+    Payment,
+    Reuse,
+    Signature,
+)
 from marketplace import clock
 from marketplace.calendar import is_business_day
 from marketplace.localtime import local
@@ -26,6 +37,7 @@ pytestmark = pytest.mark.django_db
 
 DAYS = [
     datetime(2026, 12, 29, 15, 0, tzinfo=UTC),  # among the holidays
+    datetime(2027, 1, 13, 16, 30, tzinfo=UTC),  # an occasion that closed before the holidays was awarded after them
     datetime(2027, 3, 14, 6, 59, tzinfo=UTC),  # the night the hour changes, a Sunday
     datetime(2027, 7, 2, 17, 59, tzinfo=UTC),  # a business day, one minute before 14 h
 ]
@@ -45,7 +57,7 @@ def test_every_stage_is_there_whatever_the_day(day):
     states = Counter(Opportunity.objects.values_list("state", flat=True))
     assert states == {
         "draft": 1, "in_review": 1, "published": 7, "suspended": 1, "cancelled": 1,
-        "evaluation": 1, "recommended": 1, "awarded": 3, "unsuccessful": 1,
+        "evaluation": 1, "recommended": 1, "awarded": 5, "unsuccessful": 1,
     }  # fmt: skip
     due = Opportunity.objects.due(at=day)
     assert due.count() == 1
@@ -66,6 +78,46 @@ def test_every_stage_is_there_whatever_the_day(day):
     # The evaluation is half-way: one scored, one admitted, one to examine, one rejected.
     evaluated = Proposal.objects.filter(opportunity__state="evaluation")
     assert sorted(evaluated.values_list("state", flat=True)) == ["admissible", "opened", "rejected", "scored"]
+    check_contracts(day)
+
+
+def check_contracts(day):
+    """What follows an award, at each stage; the dates hold together even where holidays moved them."""
+    assert Counter(Contract.objects.values_list("state", flat=True)) == {"offered": 1, "active": 2, "completed": 1}
+    states = Counter(Milestone.objects.values_list("state", flat=True))
+    assert states == {"planned": 4, "delivered": 1, "invoiced": 1, "paid": 3}
+    returned = Delivery.objects.get(accepted=False)
+    assert returned.milestone.state == "planned"
+    assert is_business_day(returned.cure_by)
+    assert local(returned.at).date() <= local(returned.decided_at).date() < returned.cure_by
+    assert local(day).date() < returned.cure_by  # there is still time to correct
+    for contract in Contract.objects.all():
+        assert re.fullmatch(r"CT-\d{4}-\d{4}", contract.number), contract.number
+        assert sum(contract.milestones.values_list("amount_cents", flat=True)) == contract.value_cents
+        for milestone in contract.milestones.all():
+            assert contract.start_date <= milestone.due_date <= contract.end_date
+            assert is_business_day(milestone.due_date)
+    for signature in Signature.objects.filter(void_at=None, party="body"):
+        vendor = signature.contract.signatures.get(void_at=None, party="vendor")
+        assert signature.contract.created_at < vendor.at < signature.at
+    assert Invoice.objects.count() == 4
+    owed = Invoice.objects.get(paid_at=None)
+    assert local(day).date() <= owed.due_on  # to pay, not late
+    for payment in Payment.objects.all():
+        assert (payment.method, payment.state) == ("outside", "paid")
+        assert local(payment.invoice.issued_at).date() <= payment.paid_on <= local(payment.created_at).date()
+        assert payment.by_id != payment.invoice.accepted_by_id
+        assert payment.settled_at > payment.created_at
+    catalogued = Passport.objects.catalogued()
+    assert sorted(catalogued.values_list("name", flat=True)) == ["Panneau de refuges", "Salles ouvertes"]
+    assert all(passport.publiccode and passport.sbom_format for passport in catalogued)
+    assert not any(passport.publiccode_problems for passport in catalogued)
+    reuse = Reuse.objects.get()
+    assert reuse.ended_at is None
+    assert reuse.body != reuse.contract.body
+    assert Counter(Duty.objects.values_list("kind", flat=True)) == {"initial": 3, "final": 1}
+    done = Contract.objects.get(state="completed")
+    assert done.ended_at < done.performance.at < reuse.at
 
 
 def test_the_demo(client, mailoutbox, django_capture_on_commit_callbacks):
@@ -90,7 +142,7 @@ def check_variety():
     assert len(set(public.values_list("code_licence", flat=True))) >= 5
     assert len(set(public.values_list("region", flat=True))) >= 5
     assert len(set(public.values_list("body", flat=True))) >= 8
-    assert Award.objects.standing().count() == 3
+    assert Award.objects.standing().count() == 5
     draw = Draw.objects.get()
     assert Award.objects.filter(proposal__opened__submission__envelope_sha256=draw.order[0][0]).exists()
     assert {"withdrawn", "rejected", "draft"} <= set(Proposal.objects.values_list("state", flat=True))
@@ -137,6 +189,12 @@ def check_something_to_do():
     assert Proposal.objects.get(opportunity__state="evaluation", state="opened").can("admit", by["buyer"])
     for vendor in ("nordet", "lea"):
         assert Proposal.objects.visible_to(by[vendor]).count() >= 3
+    offered = Contract.objects.get(state="offered")
+    assert offered.can("sign_as_vendor", by["lea"])
+    assert not offered.is_public()
+    returned, delivered = Delivery.objects.get(accepted=False), Delivery.objects.get(accepted=None)
+    assert returned.milestone.can("deliver", by["nordet"])
+    assert delivered.contract.vendor == returned.contract.vendor
     assert by["auditor"].is_auditor
     assert by["administrator"].is_staff
     assert not Proposal.objects.visible_to(by["administrator"]).exists()

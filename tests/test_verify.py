@@ -8,12 +8,14 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts import signing
 from marketplace import keys
 from marketplace.ledger import canonical
 from marketplace.management import ledger_export
 from proposals import award
 from proposals import draw as drawing
 from proposals.models import Draw
+from tests import contract_cast
 from tests.test_ledger import VERIFY, verify
 
 
@@ -297,3 +299,94 @@ def test_two_separate_ties_are_given_as_two_lists(drawn):
 def test_the_award_follows_the_draw(cast, drawn):
     winner = award.Award.objects.get().proposal
     assert winner.opened.submission.envelope_sha256 == drawn["order"][0][0]
+
+
+# --- Contracts -----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def signed(cast, tmp_path):
+    """(attestation file, {kind: PDF file}, its content) of a concluded contract."""
+    contract = contract_cast.active(cast)
+    told = signing.attestation(contract)
+    (tmp_path / "s.json").write_bytes(canonical(told) + b"\n")
+    for document in contract.documents.all():
+        with document.file.open() as file:
+            (tmp_path / f"{document.kind}.pdf").write_bytes(file.read())
+    return tmp_path / "s.json", {kind: tmp_path / f"{kind}.pdf" for kind in ("offered", "signed")}, told
+
+
+def signed_again(told: dict, **changes) -> bytes:
+    """What somebody else's key signs: right in everything but who signed."""
+    bare = {name: value for name, value in (told | changes).items() if name != "signature"}
+    return canonical(bare | {"signature": keys.sign(canonical(bare))})
+
+
+def test_a_contract_and_its_pdf_verify_alone(signed):
+    path, papers, told = signed
+    done = run("contract", path, "--pdf", papers["offered"], "--key", keys.key_id())
+    said = done.stdout.decode().replace("\u00a0", " ")
+    assert done.returncode == 0, done
+    assert f"Contrat vérifié : {told['contract']}, 64000,00 $ avant taxes" in said
+    assert "Signé pour le prestataire par Victor Proposant, Présidente" in said
+    assert "Signé pour l’organisme public par Odile Responsable, Directrice des contrats" in said
+    assert "le texte que les deux parties ont signé, octet pour octet" in said
+    done = run("contract", path, "--pdf", papers["signed"], "--lang", "en")
+    assert done.returncode == 0 and b"with its signatures, byte for byte" in done.stdout
+    assert b"WARNING" in done.stdout
+
+
+def test_another_pdf_than_the_signed_one_fails(signed):
+    path, papers, _told = signed
+    blob = bytearray(papers["offered"].read_bytes())
+    blob[len(blob) // 2] ^= 1
+    papers["offered"].write_bytes(blob)
+    done = run("contract", path, "--pdf", papers["offered"])
+    assert done.returncode == 1 and "Ce PDF n’est ni" in done.stdout.decode()
+
+
+def test_any_changed_bit_of_an_attestation_fails(signed):
+    blob = signed[0].read_bytes().strip()
+    dice = random.Random(4821)
+    assert verify.verify_contract(blob, keys.key_id())
+    for position in range(len(blob)):
+        changed = bytearray(blob)
+        changed[position] ^= 1 << dice.randrange(8)
+        with pytest.raises(verify.Bad):
+            verify.verify_contract(bytes(changed), keys.key_id())
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda told: {"type": "dan-contract/2"}, "contract_fields"),
+        (lambda told: {"note": "ajout"}, "contract_fields"),
+        (lambda told: {"value_cents": "6400000"}, "contract_fields"),
+        (lambda told: {"value_cents": True}, "contract_fields"),
+        (lambda told: {"signatures": {}}, "contract_fields"),
+        (lambda told: {"signatures": [{}, {}]}, "contract_fields"),
+        (lambda told: {"signatures": [None]}, "contract_fields"),
+        (lambda told: {"signatures": [told["signatures"][0] | {"name": 1}]}, "contract_fields"),
+        (lambda told: {"signatures": told["signatures"][:1]}, "contract_parties"),
+        (lambda told: {"signatures": []}, "contract_parties"),
+        (lambda told: {"signatures": told["signatures"][::-1]}, "contract_parties"),
+        (lambda told: {"signatures": [told["signatures"][1], told["signatures"][1]]}, "contract_parties"),
+    ],
+)
+def test_a_strange_attestation_fails_even_signed(signed, change, why):
+    with pytest.raises(verify.Bad) as caught:
+        verify.verify_contract(signed_again(signed[2], **change(signed[2])), None)
+    assert caught.value.name == why
+
+
+@pytest.mark.parametrize("change", [{"value_cents": 1}, {"text_sha256": "0" * 64}, {"contract": "CT-2026-0009"}])
+def test_an_altered_attestation_is_not_signed(signed, change):
+    with pytest.raises(verify.Bad) as caught:
+        verify.verify_contract(canonical(signed[2] | change), None)
+    assert caught.value.name == "contract_signature"
+
+
+def test_a_contract_of_another_key_fails(signed):
+    path, _papers, _told = signed
+    done = run("contract", path, "--key", "A" * 43 + "=")
+    assert done.returncode == 1 and "pas signée par la clé attendue" in done.stdout.decode()
+    assert run("contract", path, "--key", "court").returncode == 2
+    assert run("contract", path.parent / "absent.json").returncode == 2

@@ -32,7 +32,7 @@ from marketplace.models import NumberSeries, Terms, TermsAcceptance, User
 from marketplace.regions import Region
 from opportunities.models import Addendum, BodyMembership, Criterion, Opportunity, PublicBody, Skill
 from proposals.models import Proposal
-from vendors.models import Vendor, VendorMembership
+from vendors.models import TaxAttestation, Vendor, VendorMembership
 
 PEOPLE, FIRMS, MEMBERSHIPS, SELF_EMPLOYED, BODIES, SKILLS = 2_000, 500, 2_000, 300, 40, 60
 CHUNK = 500  # occasions built at a time: memory stays flat whatever n is, the ledger's acts excepted
@@ -124,6 +124,14 @@ def _people(world: World) -> None:
         roles.append(VendorMembership(user=people[1_500 + i], vendor=alone, role="owner"))
     world.save(VendorMembership, roles)
     world.owners = {role.vendor_id: role.user for role in roles if role.role == "owner"}
+    issued_on = local(world.at).date() - timedelta(days=10)
+    world.save(
+        TaxAttestation,
+        [
+            TaxAttestation(vendor_id=pk, number=f"BANC-{pk:06d}", issued_on=issued_on, added_by=owner, at=world.at)
+            for pk, owner in world.owners.items()
+        ],
+    )
     terms = Terms.objects.filter(kind=Terms.Kind.PROPOSAL).latest("version")
     owners = {user.pk: user for user in world.owners.values()}
     world.save(TermsAcceptance, [TermsAcceptance(user=user, terms=terms, at=since) for user in owners.values()])

@@ -23,16 +23,22 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.stripe_standin.client import KEY, SECRET, Standin  # noqa: E402
 
 WIDTHS = {1280: 900, 360: 740}
 LANGUAGES = ("fr", "en")
+FRENCH = ("fr",)
 TALLEST = 2400  # pixels: a longer page is cut
 COLOURS = 128
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--hide-scrollbars"]
 STARTS_WITHIN = 60  # seconds
 CARD = "article.card h3 a"
-BUYER, OFFICER, VENDOR = (f"{name}@exemple.invalid" for name in ("acheteuse", "responsable", "prestataire"))
+BUYER, OFFICER, VENDOR, ALONE, ADMINISTRATOR = (
+    f"{name}@exemple.invalid" for name in ("acheteuse", "responsable", "prestataire", "autonome", "pilote")
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Shot:
     account: str | None
     path: str
     links: tuple[str, ...] = ()
+    languages: tuple[str, ...] = LANGUAGES
 
 
 SHOTS = {
@@ -62,7 +69,21 @@ SHOTS = {
     "a-faire-prestataire": Shot(VENDOR, "/a-faire/"),
     "proposition": Shot(VENDOR, "/propositions/", ('main a[href$="/modifier/"]',)),
     "accuse": Shot(VENDOR, "/propositions/", (f"{CARD}:text('limites de charge')", 'main a[href*="/accuses/"]')),
+    "contrat": Shot(None, "/contrats/?q=salles+communautaires", ("main table a",)),
+    "contrat-organisme": Shot(BUYER, "/contrats/?q=salles+communautaires", ("main table a",), FRENCH),
+    "contrat-preparer": Shot(BUYER, "/a-faire/", ('main a[href$="/preparer/"]',), FRENCH),
+    "contrat-signer": Shot(ALONE, "/a-faire/", ('main a[href$="/signer/"]',), FRENCH),
+    "jalon": Shot(BUYER, "/a-faire/", ('main a[href*="/jalons/"]',), FRENCH),
+    "facture": Shot(OFFICER, "/factures/", ('main table a[href*="/factures/"]',), FRENCH),
+    "payer": Shot(OFFICER, "/a-faire/", ('main a[href$="/payer/"]',), FRENCH),
+    "versements": Shot(VENDOR, "/prestataires/", ("main table a", 'main a[href$="/versements/"]'), FRENCH),
+    "code": Shot(None, "/code/"),
+    "passeport": Shot(None, "/code/", (CARD,), FRENCH),
+    "projets": Shot(OFFICER, "/projets/", (), FRENCH),
+    "publications-seao": Shot(OFFICER, "/publications-seao/", (), FRENCH),
+    "rapprochements": Shot(ADMINISTRATOR, "/paiements/rapprochements/", (), FRENCH),
 }
+TO_PREPARE = "/occasions/?etat=attribuee&q=inventaire+citoyen"  # awarded, and its contract not begun: see begin()
 
 
 @contextlib.contextmanager
@@ -76,17 +97,27 @@ def server() -> Iterator[tuple[str, dict[str, str]]]:
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         environment = kept | {"VAR_DIR": folder, "LOG_LEVEL": "ERROR", "BASE_URL": address, "PYTHONUNBUFFERED": "1"}
         manage = [sys.executable, str(ROOT / "manage.py")]
-        subprocess.run([*manage, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
-        told = subprocess.run([*manage, "seed"], env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-        passwords = dict(re.findall(r"(\S+@\S+)\s+(\S+)$", told, re.MULTILINE))
-        command = [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            _wait(address, process)
-            yield address, passwords
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
+        with Standin(webhook=f"{address}/stripe/evenements") as standin:
+            environment |= {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": standin.url}
+
+            def run(command: str) -> str:
+                asked = [*manage, command]
+                return subprocess.run(asked, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+            run("migrate")
+            passwords = dict(re.findall(r"(\S+@\S+)\s+(\S+)$", run("seed"), re.MULTILINE))
+            for account in standin.state().get("account", []):
+                standin.control("complete_account", account=account["id"])
+            run("reconcile")
+            command = [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"]
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+            try:
+                _wait(address, process)
+                standin.deliver()
+                yield address, passwords
+            finally:
+                process.terminate()
+                process.wait(timeout=10)
 
 
 def _wait(address: str, process: subprocess.Popen) -> None:
@@ -106,12 +137,26 @@ def sign_in(page: Page, account: str, password: str) -> None:
     page.wait_for_url("**/a-faire/")
 
 
+def begin(browser: Browser, address: str, passwords: dict) -> None:
+    """What the demo leaves to its visitors, and pictures need: a contract in preparation."""
+    context = browser.new_context(base_url=address)
+    page = context.new_page()
+    sign_in(page, BUYER, passwords[BUYER])
+    page.goto(TO_PREPARE)
+    page.goto(page.locator(CARD).first.get_attribute("href"))
+    page.click('main form[action$="/contrat/"] button')
+    page.wait_for_url("**/preparer/")
+    context.close()
+
+
 def take(page: Page, shot: Shot, language: str, height: int) -> bytes:
     """The PNG of the page, from its top, at most `TALLEST` pixels high."""
     page.goto(shot.path if language == "fr" else f"/{language}{shot.path}")
     for link in shot.links:
         page.goto(page.locator(link).first.get_attribute("href"))
     page.wait_for_load_state("networkidle")
+    # What follows the scroll would lie across the whole page.
+    page.evaluate("document.querySelectorAll('.sticky').forEach(node => node.classList.remove('sticky'))")
     tall = page.evaluate("() => document.documentElement.scrollHeight")
     clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": max(height, min(tall, TALLEST))}
     return page.screenshot(full_page=True, clip=clip, animations="disabled")
@@ -142,7 +187,7 @@ def all_of(browser: Browser, address: str, passwords: dict, names: list[str], fo
             if account:
                 sign_in(page, account, passwords[account])
             for name in (name for name in names if SHOTS[name].account == account):
-                for language in LANGUAGES:
+                for language in SHOTS[name].languages:
                     path = folder / f"{name}-{width}-{language}.png"
                     size = save(take(page, SHOTS[name], language, height), path)
                     total += size
@@ -163,6 +208,7 @@ def main() -> None:
     chromium = os.environ.get("TEST_CHROMIUM", "/usr/bin/chromium")
     with server() as (address, passwords), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        begin(browser, address, passwords)
         total = all_of(browser, address, passwords, args.names or list(SHOTS), args.into, dark=args.dark)
         browser.close()
     print(f"{total / 1_000_000:.2f} MB")

@@ -3,6 +3,8 @@
 
     verify.py ledger  FILE [--key BASE64] [--lang en] [--from N] [--expect HASH]   an export of the ledger (JSON Lines)
     verify.py receipt FILE [--envelope FILE] [--key BASE64]  an accusé de dépôt, and the sealed envelope it names
+    verify.py passport FILE [--archive FILE] [--key BASE64]  a passeport de livrable, and the code that it recognises
+    verify.py contract FILE [--pdf FILE] [--key BASE64]      an attestation of signatures, and the PDF that was signed
     verify.py draw    FILE                                   a tirage au sort: {commitment, secret, digests, order}
 
 Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
@@ -15,9 +17,16 @@ hash (a former head, a public page) asks with --expect HASH whether the ledger s
 import argparse
 import base64
 import hashlib
+import io
 import json
+import lzma
 import re
+import stat
 import sys
+import tarfile
+import zipfile
+import zlib
+from contextlib import suppress
 from itertools import zip_longest
 
 from cryptography.exceptions import InvalidSignature
@@ -32,6 +41,19 @@ RECEIPT = {
     "type": str, "number": str, "occasion": str, "proposal": str, "proponent": str, "version": int,
     "received_at": str, "closes_at": str, "envelope_sha256": str, "previous_sha256": str, "key": str, "signature": str,
 }  # fmt: skip
+MAYBE = (bool, type(None))
+PASSPORT = {
+    "type": str, "id": str, "contract": str, "occasion": str, "milestone": int, "delivery": int, "body": str,
+    "vendor": str, "name": str, "summary": str, "repository": str, "reference": str, "commit": str,
+    "commit_agrees": MAYBE, "swhid": str, "archive_sha256": str, "licence": str, "licence_agrees": MAYBE,
+    "open_licence": bool, "publiccode_sha256": str, "sbom_format": str, "sbom_sha256": str, "accepted_at": str,
+    "supersedes": str, "key": str, "signature": str,
+}  # fmt: skip
+CONTRACT = {
+    "type": str, "contract": str, "text_sha256": str, "signed_sha256": str, "signatures": list, "value_cents": int,
+    "key": str, "signature": str,
+}  # fmt: skip
+SIGNED = {"party", "name", "title", "at", "method"}
 
 FR, EN = 0, 1
 MESSAGES = {
@@ -102,6 +124,44 @@ MESSAGES = {
                    "dépôt n° {version} reçu le {received_at} (fermeture : {closes_at}).",
                    "Receipt verified: {number}, opportunity {occasion}, {proponent},\n"
                    "submission no. {version} received at {received_at} (closing: {closes_at})."),
+    "passport_fields": ("Ce n’est pas un passeport « dan-passport/1 » complet, ou il a été changé.",
+                        "This is not a complete “dan-passport/1” passport, or it was changed."),
+    "passport_key": ("Le passeport n’est pas signé par la clé attendue.",
+                     "The passport is not signed by the expected key."),
+    "passport_signature": ("La signature n’est pas valable : le passeport a été changé.",
+                           "The signature is not valid: the passport was changed."),
+    "passport_ok": ("Passeport vérifié : {name}, contrat {contract}, jalon {milestone}, accepté le {accepted_at},\n"
+                    "licence {licence}, {swhid}",
+                    "Passport verified: {name}, contract {contract}, milestone {milestone}, accepted at {accepted_at},"
+                    "\nlicence {licence}, {swhid}"),
+    "archive_unreadable": ("L’archive n’est ni un .zip ni un .tar lisible : {why}",
+                           "The archive is neither a readable .zip nor a .tar: {why}"),
+    "archive_code": ("Ce code n’est pas celui du passeport : son identifiant est {swhid}",
+                     "This code is not the passport’s: its identifier is {swhid}"),
+    "archive_same": ("L’archive est celle qui a été livrée, octet pour octet.",
+                     "The archive is the one that was delivered, byte for byte."),
+    "archive_code_ok": ("L’identifiant recalculé est celui du passeport : c’est le même contenu.",
+                        "The recomputed identifier is the passport’s: it is the same content."),
+    "contract_fields": ("Ce n’est pas une attestation « dan-contract/1 » complète.",
+                        "This is not a complete “dan-contract/1” attestation."),
+    "contract_key": ("L’attestation n’est pas signée par la clé attendue.",
+                     "The attestation is not signed by the expected key."),
+    "contract_signature": ("La signature n’est pas valable : l’attestation a été changée.",
+                           "The signature is not valid: the attestation was changed."),
+    "contract_parties": ("L’attestation ne nomme pas les deux parties, le prestataire d’abord.",
+                         "The attestation does not name both parties, the vendor first."),
+    "contract_pdf": ("Ce PDF n’est ni le texte que les parties ont signé, ni le contrat signé que nomme l’attestation.",
+                     "This PDF is neither the text that the parties signed nor the attestation’s signed contract."),
+    "contract_ok": ("Contrat vérifié : {contract}, {dollars},{cents} $ avant taxes, texte {text_sha256}",
+                    "Contract verified: {contract}, ${dollars}.{cents} before taxes, text {text_sha256}"),
+    "by_vendor": ("Signé pour le prestataire par {name}, {title}, le {at} ({method}).",
+                  "Signed for the vendor by {name}, {title}, at {at} ({method})."),
+    "by_body": ("Signé pour l’organisme public par {name}, {title}, le {at} ({method}).",
+                "Signed for the public body by {name}, {title}, at {at} ({method})."),
+    "pdf_text": ("Le PDF est le texte que les deux parties ont signé, octet pour octet.",
+                 "The PDF is the text that both parties signed, byte for byte."),
+    "pdf_signed": ("Le PDF est le contrat avec ses signatures, octet pour octet.",
+                   "The PDF is the contract with its signatures, byte for byte."),
     "draw_fields": ("Ce n’est pas un tirage : commitment, secret, digests et order sont attendus.",
                     "This is not a draw: commitment, secret, digests and order are expected."),
     "draw_secret": ("Le secret n’est pas celui qui était promis dans l’avis.",
@@ -131,8 +191,8 @@ class Unusable(Exception):
         self.name, self.values = name, values
 
 
-def say(lang, name, **values):
-    return MESSAGES[name][lang].format(**values)
+def say(lang, message, /, **values):
+    return MESSAGES[message][lang].format(**values)
 
 
 # --- The recipes: the same as the platform's -----------------------------------------------------------------------
@@ -346,24 +406,31 @@ def _ledger_report(state, key, expect):
     return [*report, ("given_key" if key else "own_key", {"key": state["key"]})]
 
 
-# --- Receipt and draw ------------------------------------------------------------------------------------------------
-def verify_receipt(blob, key, envelope=None):
+# --- Receipt, passport and draw --------------------------------------------------------------------------------------
+def _paper(blob, kind, fields, key):
+    """The object of a signed file: its fields and their types, its key, its signature; Bad otherwise.
+
+    `kind`: "receipt" stands for the type dan-receipt/1 and the messages receipt_fields, receipt_key, receipt_signature.
+    """
     try:
         row = parse(blob)
-    except ValueError as error:
-        raise Bad("receipt_fields") from error
-    right = set(row) == set(RECEIPT) and all(type(row[name]) is kind for name, kind in RECEIPT.items())
-    if not right or row["type"] != "dan-receipt/1":
-        raise Bad("receipt_fields")
+        right = set(row) == set(fields) and all(
+            type(row[name]) in (types if isinstance(types, tuple) else (types,)) for name, types in fields.items()
+        )
+        if not right or row["type"] != f"dan-{kind}/1":
+            raise ValueError("fields")
+        message = canonical({name: value for name, value in row.items() if name != "signature"})
+    except ValueError as error:  # half of a surrogate pair is not text either
+        raise Bad(f"{kind}_fields") from error
     if key is not None and row["key"] != key:
-        raise Bad("receipt_key")
-    bare = {name: value for name, value in row.items() if name != "signature"}
-    try:
-        message = canonical(bare)
-    except ValueError as error:  # half of a surrogate pair: not text
-        raise Bad("receipt_fields") from error
+        raise Bad(f"{kind}_key")
     if not signed(message, row["signature"], row["key"]):
-        raise Bad("receipt_signature")
+        raise Bad(f"{kind}_signature")
+    return row
+
+
+def verify_receipt(blob, key, envelope=None):
+    row = _paper(blob, "receipt", RECEIPT, key)
     if row["received_at"] >= row["closes_at"]:
         raise Bad("receipt_late")
     report = [("receipt_ok", row)]
@@ -372,6 +439,109 @@ def verify_receipt(blob, key, envelope=None):
             raise Bad("envelope")
         report.append(("envelope_ok", {}))
     return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+
+
+def verify_contract(blob, key, pdf=None):
+    """With a PDF: the text that was offered and signed, or the contract with its signatures."""
+    row = _paper(blob, "contract", CONTRACT, key)
+    rows = row["signatures"]
+    if not all(isinstance(one, dict) and set(one) == SIGNED and {*map(type, one.values())} == {str} for one in rows):
+        raise Bad("contract_fields")
+    if [one["party"] for one in rows] != ["vendor", "body"] or rows[0]["at"] > rows[1]["at"]:
+        raise Bad("contract_parties")
+    dollars, cents = divmod(row["value_cents"], 100)
+    report = [("contract_ok", row | {"dollars": dollars, "cents": f"{cents:02}"})]
+    report += [(f"by_{one['party']}", one) for one in rows]
+    if pdf is not None:
+        named = {row["text_sha256"]: "pdf_text", row["signed_sha256"]: "pdf_signed"}
+        if sha256(pdf) not in named:
+            raise Bad("contract_pdf")
+        report.append((named[sha256(pdf)], {}))
+    return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+
+
+def verify_passport(blob, key, packed=None):
+    """With the archive: the very one, or another one of the same content."""
+    row = _paper(blob, "passport", PASSPORT, key)
+    report = [("passport_ok", row)]
+    if packed is not None:
+        same = sha256(packed) == row["archive_sha256"]
+        try:
+            found = "swh:1:dir:" + _folder(tree_of(packed)).hex()
+        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, KeyError,
+                ValueError, RuntimeError, AttributeError, TypeError) as error:  # fmt: skip
+            if not same:  # a git bundle, for one: its digest alone is checked
+                raise Unusable("archive_unreadable", why=error) from error
+            found = None
+        if found not in (None, row["swhid"]):
+            raise Bad("archive_code", swhid=found)
+        report += [("archive_same", {})] if same else []
+        report += [("archive_code_ok", {})] if found else []
+    return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+
+
+def tree_of(blob):
+    """{name: (git mode, bytes) or a folder} of a .zip, .tar, .tar.gz or .tar.xz.
+
+    As git keeps it: no empty folder, no date, no owner; without the single folder that forges put everything in.
+    """
+    entries = [(_parts(path), entry) for path, entry in (_zip(blob) if blob[:2] == b"PK" else _tar(blob))]
+    entries = [(parts, entry) for parts, entry in entries if parts]
+    one = len({parts[0] for parts, _entry in entries}) == 1
+    forged = one and all(len(parts) > 1 for parts, entry in entries if entry is not None)
+    root = {}
+    for parts, entry in entries:
+        here, names = root, parts[1:] if forged else parts
+        if entry is not None:
+            for name in names[:-1]:
+                here = here.setdefault(name, {})
+            here[names[-1]] = entry
+    return root
+
+
+def _parts(path):
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _zip(blob):
+    with zipfile.ZipFile(io.BytesIO(blob)) as packed:
+        for info in packed.infolist():
+            name, kind = info.filename, info.external_attr >> 16
+            if not info.flag_bits & 0x800:  # not said to be UTF-8; most often it is
+                with suppress(ValueError):
+                    name = name.encode("cp437").decode()
+            mode = 0o120000 if stat.S_ISLNK(kind) else 0o100755 if kind & stat.S_IXUSR else 0o100644
+            yield name, None if name.endswith("/") else (mode, packed.read(info))
+
+
+def _tar(blob):
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(blob)) as packed:
+        for info in packed:
+            if info.issym():
+                files[info.name] = 0o120000, info.linkname.encode("utf-8", "surrogateescape")
+            elif info.islnk():
+                files[info.name] = files[info.linkname]
+            elif info.isreg():
+                mode = 0o100755 if info.mode & stat.S_IXUSR else 0o100644
+                files[info.name] = mode, packed.extractfile(info).read()
+            elif not info.isdir():
+                raise ValueError(info.name)
+            yield info.name, files.get(info.name)
+
+
+def _git(kind, data):
+    return hashlib.sha1(b"%s %d\0" % (kind, len(data)) + data).digest()
+
+
+def _folder(here):
+    """The 20 bytes that git, and SWHIDs after it, name a folder by."""
+    lines = []
+    for name, entry in here.items():
+        folder, raw = isinstance(entry, dict), name.encode("utf-8", "surrogateescape")
+        mode, digest = (0o40000, _folder(entry)) if folder else (entry[0], _git(b"blob", entry[1]))
+        lines.append((raw + b"/" * folder, b"%o %s\0" % (mode, raw) + digest))
+    return _git(b"tree", b"".join(line for _name, line in sorted(lines)))
 
 
 def verify_draw(blob):
@@ -412,6 +582,8 @@ def _arguments(arguments):
     ledger.add_argument("--from", dest="first", metavar="N", type=int, default=1)
     ledger.add_argument("--expect", metavar="HASH", type=str.lower)
     commands.add_parser("receipt", parents=[common, keyed]).add_argument("--envelope", metavar="FILE")
+    commands.add_parser("passport", parents=[common, keyed]).add_argument("--archive", metavar="FILE")
+    commands.add_parser("contract", parents=[common, keyed]).add_argument("--pdf", metavar="FILE")
     commands.add_parser("draw", parents=[common])
     return parser.parse_args(arguments)
 
@@ -436,6 +608,10 @@ def _verify(options):
                 return verify_ledger(file, key, options.first, options.expect)
         if options.what == "receipt":
             return verify_receipt(_read(options.file), key, options.envelope and _read(options.envelope))
+        if options.what == "passport":
+            return verify_passport(_read(options.file), key, options.archive and _read(options.archive))
+        if options.what == "contract":
+            return verify_contract(_read(options.file), key, options.pdf and _read(options.pdf))
         return verify_draw(_read(options.file))
     except OSError as error:
         raise Unusable("unreadable", why=error.strerror or error) from error

@@ -1,9 +1,14 @@
-"""Administrators read vendors; only a vendor's own people change it."""
+"""Administrators read vendors; only a vendor's own people change it. They record who may not get public contracts.
+
+Attestations are deliberately not registered: whoever sees one added may guess that its vendor prepares a dépôt.
+"""
 
 from django.contrib import admin
 
-from marketplace.pilotage import ReadOnly
-from vendors.models import Vendor, VendorMembership
+from marketplace import clock, ledger
+from marketplace.pilotage import Administered, ReadOnly
+from vendors.forms import IneligibilityForm, LiftForm
+from vendors.models import Ineligibility, Vendor, VendorMembership
 
 
 class People(admin.TabularInline):
@@ -39,3 +44,46 @@ class VendorMembershipAdmin(ReadOnly):
     list_select_related = ["user", "vendor"]
     search_fields = ["user__email", "vendor__legal_name"]
     ordering = ["pk"]
+
+
+@admin.register(Ineligibility)
+class IneligibilityAdmin(Administered):
+    """What public registers say of a vendor. A record is never edited: it is lifted, and another one is made."""
+
+    list_display = ["vendor", "source", "since", "until", "lifted_at"]
+    list_filter = ["source"]
+    list_select_related = ["vendor"]
+    search_fields = ["vendor__legal_name", "vendor__neq"]
+    autocomplete_fields = ["vendor"]
+    ordering = ["-since", "-pk"]
+
+    def get_fields(self, request, obj=None):
+        told = ["vendor", "source", "since", "until", "note"]
+        if obj is None:
+            return told
+        return [*told, "recorded_by", "at", *(["lifted_by", "lifted_at"] if obj.lifted_at else ["lift"])]
+
+    def get_readonly_fields(self, request, obj=None):
+        return [field for field in self.get_fields(request, obj) if field != "lift"] if obj else []
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        return super().get_form(request, obj, change, form=LiftForm if obj else IneligibilityForm, **kwargs)
+
+    def has_change_permission(self, request, obj=None):
+        """Once, and never for a vendor to which one belongs."""
+        if not self._is_administrator(request):
+            return False
+        return obj is None or not (obj.lifted_at or obj.vendor.memberships.filter(user=request.user).exists())
+
+    def save_model(self, request, obj, form, change):
+        at = clock.now()
+        subject = f"vendor:{obj.vendor.public_id}"
+        if change:
+            obj.lifted_by, obj.lifted_at = request.user, at
+            super().save_model(request, obj, form, change)
+            ledger.record("vendor.eligible_again", subject, by=request.user, at=at, source=obj.source)
+            return
+        obj.recorded_by, obj.at = request.user, at
+        super().save_model(request, obj, form, change)
+        days = {"since": obj.since.isoformat(), "until": obj.until.isoformat() if obj.until else ""}
+        ledger.record("vendor.ineligible", subject, by=request.user, at=at, source=obj.source, **days)

@@ -1,6 +1,7 @@
-"""The form of a vendor: BC's proponent fields, stripped and checked."""
+"""The forms of a vendor: BC's proponent fields, stripped and checked; its people; its papers."""
 
 import re
+from datetime import date
 
 from django import forms
 from django.utils.translation import gettext
@@ -9,12 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
-from vendors.models import Invitation, Vendor, VendorMembership
+from vendors.models import Ineligibility, Invitation, Vendor, VendorMembership
 
 # Postes Canada: no D, F, I, O, Q, U anywhere; no W, Z in first place.
 CANADIAN_CODE = re.compile(r"([ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z])[ -]?(\d[ABCEGHJ-NPRSTV-Z]\d)", re.ASCII)
 # What the Registraire des entreprises issues today, as far as is known: a notice when it differs, never a refusal.
 USUAL_NEQ = re.compile(r"^(11|22|33|88)[4-9]\d{7}$")
+ATTESTATION_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{4,28}[A-Z0-9]", re.ASCII)
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class InviteForm(PlainTexts, forms.Form):
@@ -98,3 +101,70 @@ class VendorForm(PlainTexts, forms.ModelForm):
         """Ten digits, but not of a known series: worth a second look, nothing more."""
         neq = self.cleaned_data.get("neq", "")
         return bool(neq) and not USUAL_NEQ.match(neq)
+
+
+def _plausible_year(value: date) -> None:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise forms.ValidationError(gettext("Entrez une date entre %(first)d et %(last)d.") % years)
+
+
+class AttestationForm(PlainTexts, forms.Form):
+    """An attestation de Revenu Québec. The number cleans to capitals without spaces; the copy is judged when kept."""
+
+    number = forms.CharField(
+        label=_("Numéro de l’attestation"),
+        max_length=40,
+        help_text=_("Tel qu’il figure sur l’attestation : les organismes le vérifient auprès de Revenu Québec."),
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+    issued_on = forms.DateField(
+        label=_("Date de délivrance"),
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        validators=[_plausible_year],
+    )
+    file = forms.FileField(
+        label=_("Copie de l’attestation"),
+        required=False,
+        allow_empty_file=True,
+        help_text=_("PDF, 10 Mo au plus. Lue par votre équipe et par les organismes qui retiennent votre proposition."),
+        widget=forms.FileInput({"accept": ".pdf"}),
+    )
+
+    def clean_number(self) -> str:
+        number = re.sub(r"\s", "", self.cleaned_data["number"]).upper()
+        if not ATTESTATION_NUMBER.fullmatch(number):
+            raise forms.ValidationError(_("Le numéro compte de 6 à 30 lettres, chiffres et traits d’union."))
+        return number
+
+
+class IneligibilityForm(PlainTexts, forms.ModelForm):
+    """A new record, by an administrator."""
+
+    class Meta:
+        model = Ineligibility
+        fields = ["vendor", "source", "since", "until", "note"]
+
+    def clean(self):
+        values = super().clean()
+        for name in ("since", "until"):
+            if values.get(name):
+                try:
+                    _plausible_year(values[name])
+                except forms.ValidationError as error:
+                    self.add_error(name, error)
+        return values
+
+
+class LiftForm(forms.ModelForm):
+    """What is recorded stays; one box to tick lifts it from now on."""
+
+    lift = forms.BooleanField(
+        label=_("Lever cette inadmissibilité"),
+        help_text=_("Le prestataire redevient admissible aussitôt. Le geste est inscrit au registre."),
+    )
+
+    class Meta:
+        model = Ineligibility
+        fields: list[str] = []

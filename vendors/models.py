@@ -1,6 +1,7 @@
-"""Who answers: a company, or one self-employed person, and the people who act for it."""
+"""Who answers: a company, or one self-employed person, the people who act for it, and whether it may."""
 
 import uuid
+from datetime import date, timedelta
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -156,3 +157,140 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email}, {self.vendor}"
+
+
+class TaxAttestationQuerySet(models.QuerySet):
+    def visible_to(self, user, *, at=None):
+        """The vendor's people, and those of a public body whose award names the vendor. Administrators see none.
+
+        What a vendor adds tells what it prepares. `proposals` is the relation of the app above, which is not imported.
+        """
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        bodies = user.body_memberships.values("body")
+        retained = Vendor.objects.filter(proposals__state="awarded", proposals__opportunity__body__in=bodies)
+        own = Vendor.objects.filter(memberships__user=user)
+        return self.filter(Q(vendor__in=own) | Q(vendor__in=retained))
+
+    def current(self):
+        return self.filter(withdrawn_at=None)
+
+
+class TaxAttestation(models.Model):
+    """An attestation de Revenu Québec as a vendor declares it; an officer who checked it says so. No occasion is named.
+
+    Valid until the end of the third month that follows the month of issue (E-3.3, r. 6.1; RCTI).
+    """
+
+    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
+    vendor = models.ForeignKey(
+        Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="attestations"
+    )
+    number = models.CharField(_("numéro"), max_length=30)
+    issued_on = models.DateField(_("date de délivrance"))  # a day in Québec
+    file = models.FileField(_("copie"), upload_to="attestations", blank=True)  # PDF; served by vendors/papers.py only
+    sha256 = models.CharField(max_length=64, blank=True)
+    scanned = models.BooleanField(default=False)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("ajoutée par"), on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(_("ajoutée le"))
+    verified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("vérifiée par"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    verified_at = models.DateTimeField(_("vérifiée le"), null=True)
+    withdrawn_at = models.DateTimeField(_("retirée le"), null=True)
+
+    objects = TaxAttestationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("attestation de Revenu Québec")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["vendor", "number"],
+                condition=Q(withdrawn_at=None),
+                name="attestation_once",
+                violation_error_message=_("Cette attestation est déjà dans la liste."),
+            ),
+            models.CheckConstraint(condition=~Q(number=""), name="attestation_has_number"),
+            models.CheckConstraint(
+                condition=Q(verified_by=None, verified_at=None)
+                | Q(verified_by__isnull=False, verified_at__isnull=False),
+                name="attestation_verified_by_someone",
+            ),
+            models.CheckConstraint(
+                condition=Q(verified_by=None) | ~Q(verified_by=models.F("added_by")),
+                name="attestation_two_people",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def valid_through(self) -> date:
+        """The last day on which it counts."""
+        return end_of_third_month(self.issued_on)
+
+    def valid_on(self, on: date) -> bool:
+        return self.withdrawn_at is None and self.issued_on <= on <= self.valid_through
+
+
+def end_of_third_month(issued_on: date) -> date:
+    """The last day of the third month after the month of `issued_on`: 2026-08-15 → 2026-11-30."""
+    year, month = divmod(issued_on.year * 12 + issued_on.month - 1 + 4, 12)
+    return date(year, month + 1, 1) - timedelta(days=1)
+
+
+class IneligibilityQuerySet(models.QuerySet):
+    def in_force(self, on: date):
+        """Those that bar a vendor on a day, the first and the last included."""
+        return self.filter(Q(until=None) | Q(until__gte=on), since__lte=on, lifted_at=None)
+
+
+class Ineligibility(models.Model):
+    """A vendor that may get no public contract, as a public register says; recorded and lifted by an administrator."""
+
+    class Source(models.TextChoices):
+        RENA = "rena", _("registre des entreprises non admissibles (RENA)")
+        OQLF = "oqlf", _("liste de l’OQLF des entreprises non conformes à la francisation")
+        OTHER = "other", _("autre motif prévu par la loi")
+
+    vendor = models.ForeignKey(
+        Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="ineligibilities"
+    )
+    source = models.CharField(_("source"), max_length=5, choices=Source)
+    since = models.DateField(_("premier jour"))  # days in Québec
+    until = models.DateField(_("dernier jour"), null=True, blank=True, help_text=_("Vide : sans fin prévue."))
+    note = models.TextField(_("note"), max_length=2_000, blank=True, help_text=_("Lue en administration seulement."))
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("inscrite par"), on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(_("inscrite le"))
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("levée par"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    lifted_at = models.DateTimeField(_("levée le"), null=True)
+
+    objects = IneligibilityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("inadmissibilité")
+        verbose_name_plural = _("inadmissibilités")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(source__in=["rena", "oqlf", "other"]), name="ineligibility_source_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(until=None) | Q(until__gte=models.F("since")),
+                name="ineligibility_days_in_order",
+                violation_error_message=_("Le dernier jour précède le premier."),
+            ),
+            models.CheckConstraint(
+                condition=Q(lifted_by=None, lifted_at=None) | Q(lifted_by__isnull=False, lifted_at__isnull=False),
+                name="ineligibility_lifted_by_someone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vendor}, {self.get_source_display()}"

@@ -25,3 +25,8 @@ def is_owner(vendor, user) -> bool:
 
 def can_edit(vendor, user) -> bool:
     return may_bind(vendor, user)
+
+
+def may_add_papers(vendor, user) -> bool:
+    """Its attestations commit the firm, as a dépôt does."""
+    return may_bind(vendor, user)

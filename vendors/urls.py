@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vendors import people, views
+from vendors import papers, people, views
 
 app_name = "vendors"
 urlpatterns = [
@@ -13,4 +13,7 @@ urlpatterns = [
     path("<uuid:public_id>/inviter/", people.invite, name="invite"),
     path("<uuid:public_id>/invitations/<uuid:invitation_id>/retirer/", people.withdraw, name="withdraw_invitation"),
     path("<uuid:public_id>/personnes/<uuid:person_id>/", people.member, name="member"),
+    path("<uuid:public_id>/documents/", papers.papers, name="papers"),
+    path("<uuid:public_id>/documents/<uuid:paper_id>/copie/", papers.file, name="paper_file"),
+    path("<uuid:public_id>/documents/<uuid:paper_id>/retirer/", papers.withdraw, name="withdraw_paper"),
 ]

@@ -15,13 +15,17 @@ from pathlib import Path
 from marketplace import clock
 from marketplace.calendar import is_business_day, next_business_day
 from marketplace.localtime import local, to_utc
+from marketplace.management import contract_story
 from marketplace.management import people as cast
+from marketplace.management.contract_story import ContractStory
 from marketplace.search import fold
 from opportunities import verbs
 from opportunities.models import Criterion, Opportunity, Skill
 from proposals import award, deposit, drafts, examination, notices, opening
 from proposals.models import Proposal
+from vendors import eligibility
 
+RENEWED = timedelta(days=85)  # an attestation lasts three months, and the rest of the one in which it was issued
 STORIES = Path(__file__).with_name("stories.toml")
 CLOSING = time(14, 0)
 
@@ -71,9 +75,26 @@ def tell(now: datetime) -> None:
     first = min(story["published"] for story in stories)
     start = instant(timeline.day(first - 30), time(9, 0))
     people = cast.create(at=start, story_bodies=[story["body"] for story in stories])
+    _papers(people, timeline, start)
+    contract_story.signatories(people, at=start)
     for number, data in enumerate(stories):
         Story(data, people, timeline, minute=number * 3 % 60).schedule()
     timeline.play()
+    contract_story.payout_accounts(people)
+
+
+def _papers(people: cast.People, timeline: Timeline, start: datetime) -> None:
+    """The attestation of each firm, renewed before it ends, up to now."""
+
+    def renew(vendor, number: str, moment: datetime) -> None:
+        owner = vendor.memberships.get(role="owner").user
+        eligibility.declare(vendor, by=owner, number=number, issued_on=local(moment).date())
+
+    while start < timeline.now:
+        for rank, vendor in enumerate(people.vendors.values(), 1):
+            number = f"DEMO-{local(start):%Y%m%d}-{rank:02d}"
+            timeline.at(start, partial(renew, vendor, number, start))
+        start += RENEWED
 
 
 class Story:
@@ -253,9 +274,15 @@ class Story:
             at(after(1, 10), partial(self._examine, proposal))
         if self.stage == "evaluation":
             return
-        at(after(7, 14), self._recommend)
+        recommended = after(7, 14)
+        at(recommended, self._recommend)
+        # The holidays may move both to the same day.
+        confirmed = max(after(9, 9), recommended + timedelta(hours=1))
         if self.stage == "awarded":
-            at(after(9, 9), lambda: award.confirm(self.opportunity, by=self.staff.second_officer))
+            at(confirmed, lambda: award.confirm(self.opportunity, by=self.staff.second_officer))
+        if contract := self.data.get("contract"):
+            details = {"minute": self.minute, "after": confirmed}
+            ContractStory(contract, self.staff, self.timeline, lambda: self.pk, **details).schedule()
 
     def _examine(self, data: dict) -> None:
         proposal, by = self._proposal(data), self.staff.buyer

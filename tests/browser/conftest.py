@@ -20,16 +20,19 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
+from contracts import gateway
 from marketplace import clock
 from tests.cast import PASSWORD
 from tests.conftest import NOW
+from tests.payment_cast import use
+from tools.stripe_standin.client import Standin
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 TIMEOUT_MS = 15_000
-# An answer that refuses (403, 409, 422) is written to the console by Chromium itself: the page did nothing wrong.
-REFUSAL = re.compile(r"^Failed to load resource: .* status of (403|404|409|422) ")
+# An answer that refuses (402, 403, 409, 422) is written to the console by Chromium itself: the page did nothing wrong.
+REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|422) ")
 # Everything that axe knows, in the page; only what is serious comes back.
 JUDGE = """() => axe.run({resultTypes: ["violations"]}).then(found => found.violations
   .filter(one => ["serious", "critical"].includes(one.impact))
@@ -169,6 +172,12 @@ class Person:
             else:
                 field.fill(value)
 
+    def download(self, name: str) -> bytes:
+        """What the link of that name in the page itself downloads."""
+        with self.page.expect_download() as download:
+            self.page.get_by_role("main").get_by_role("link", name=name).first.click()
+        return download.value.path().read_bytes()
+
     def attach(self, name: str, filename: str, content: bytes, kind: str = "text/plain") -> None:
         self.page.set_input_files(f'main [name="{name}"]', [{"name": filename, "mimeType": kind, "buffer": content}])
 
@@ -260,3 +269,16 @@ def people(chromium, live_server, settings, findings, site_clock):
 def mails():
     """mails() -> the messages sent so far; mails("address") -> those to that address."""
     return lambda to=None: [message for message in mail.outbox if to in (None, message.to[0])]
+
+
+@pytest.fixture
+def standin(live_server, settings, monkeypatch):
+    """The Stripe stand-in, its pages open to the browsers; its webhooks wait for `deliver`, so that who asks first
+    is the test's choice."""
+    for name in ("TIMEOUT", "RETRIES"):  # `use` sets them for the whole process
+        monkeypatch.setattr(gateway, name, getattr(gateway, name))
+    with Standin(validate=True, webhook=f"{live_server.url}/stripe/evenements") as running:
+        use(settings, running)
+        running.control("hold")
+        yield running
+        assert running.violations() == []

@@ -1,0 +1,400 @@
+"""What changes a contract or ends it: the section of its page, and a page for each act.
+
+The pages of acts are for the parties, auditors read; strangers get 404.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from contracts import amending, conditions, duties, ending, rules
+from contracts.changing_forms import (
+    AcceptForm,
+    AmendForm,
+    ApproveForm,
+    CompleteForm,
+    EvaluateForm,
+    ReplyForm,
+    planned_forms,
+)
+from contracts.delivering import contract_of, data_of, gate
+from contracts.models import Amendment, Contract, Performance, State
+from marketplace import clock
+from marketplace.keep import keeps_typed, typed_before
+from marketplace.lifecycle import IllegalMove
+from marketplace.localtime import local
+from opportunities.conditions import ceiling_cents
+from proposals.decision_forms import ConfirmForm, ReasonForm, show_at
+
+TONES = {"proposed": "warn", "approved": "warn", "in_force": "ok", "refused": "bad", "withdrawn": "neutral"}
+FIELDS = {"delta": "amount", "plan": None}  # where the form shows what the verbs name
+
+
+# --- On the contract's page ------------------------------------------------------------------------------------------
+def section(contract: Contract, user, at) -> dict:
+    """_changes.html: amendments, publications, evaluation, and what this person can do.
+
+    The public reads amendments in force and publications made; the parties and auditors read the rest.
+    """
+    entitled = rules.reads_all(contract, user)
+    inside = entitled and (rules.works_there(contract, user) or user.is_auditor)
+    amendments = [row for row in contract.amendments.all() if entitled or row.state == "in_force"]
+    found = list(contract.duties.all())
+    performance = Performance.objects.filter(contract=contract).select_related("by", "reply_by").first()
+    return {
+        "amendments": [_shown(row) for row in amendments],
+        "amended_percent": percent(contract.amended_cents, contract.amount_cents),
+        "over": duties.over_threshold(contract.amount_cents, contract.amended_cents),
+        "published": [row for row in found if row.done_on],
+        "to_publish": [row for row in found if not row.done_on] if inside else [],
+        "today": local(at).date(),
+        "performance": performance if entitled else None,
+        "can_reply": bool(performance) and ending.can_reply(performance, user, at=at),
+        "acts": _acts(contract, user, amendments, performance),
+        "entitled": entitled,
+    }
+
+
+def percent(part: int, whole: int) -> Decimal:
+    """One decimal, cut towards zero: « plus de 10 % » is never shown where the law does not see it."""
+    return Decimal(part * 1000 // whole if part >= 0 else -(-part * 1000 // whole)) / 10
+
+
+def _shown(amendment: Amendment) -> dict:
+    badge = {"label": amendment.get_state_display(), "tone": TONES[amendment.state]}
+    return {"row": amendment, "badge": badge, "url": page_of(amendment)}
+
+
+def page_of(amendment: Amendment) -> str:
+    return reverse("contracts:amendment", args=[amendment.contract.number, amendment.number])
+
+
+def _acts(contract: Contract, user, amendments: list, performance) -> list[dict]:
+    """The buttons, shown only to those who can."""
+    pending = any(row.state in amending.PENDING for row in amendments)
+    active = contract.state == State.ACTIVE and not pending
+    prepares = rules.can_prepare(contract, user)
+    evaluates = prepares and performance is None and contract.state in ending.ENDED
+    entries = [
+        ("amend", _("Proposer un avenant"), active and prepares, False),
+        ("complete", _("Terminer le contrat"), active and contract.can("complete", user), False),
+        ("terminate", _("Résilier le contrat"), active and contract.can("terminate", user), True),
+        ("evaluate", _("Évaluer le rendement"), evaluates, False),
+    ]
+    return [
+        {"url": reverse(f"contracts:{name}", args=[contract.number]), "label": label, "danger": danger}
+        for name, label, shown, danger in entries
+        if shown
+    ]
+
+
+# --- Amendments ------------------------------------------------------------------------------------------------------
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def amend(request: HttpRequest, number: str) -> HttpResponse:
+    """A buyer or an officer proposes an amendment: reason, amount, end, milestones."""
+    at = clock.now()
+    contract = contract_of(request, number, at=at)
+    data = data_of(request)
+    posted = request.method == "POST"
+    more = data is not None and "ajouter_jalon" in data
+    quiet = data is not None and (more or not posted)
+    form = AmendForm(data, quiet=quiet)
+    plan = planned_forms(data, contract=contract, quiet=quiet, more=more)
+    if posted and not more and form.is_valid() & plan.is_valid():
+        try:
+            made = amending.propose(
+                contract, by=request.user, reason=form.cleaned_data["reason"], delta_cents=form.delta_cents(),
+                end_date=form.cleaned_data["end_date"], plan=plan.plan(),
+            )  # fmt: skip
+        except ValidationError as error:
+            _show(form, error)
+            contract = contract_of(request, number, at=at)
+        else:
+            messages.success(request, _("Avenant proposé. Une autre personne responsable doit l’approuver."))
+            return redirect(page_of(made))
+    if not rules.can_prepare(contract, request.user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if contract.state != State.ACTIVE:
+        raise IllegalMove(_("Le contrat n’est pas en cours."))
+    if contract.amendments.filter(state__in=amending.PENDING).exists():
+        raise IllegalMove(_("Un avenant attend déjà une décision."))
+    kept = contract.milestones.exclude(state="planned")
+    ceiling = min(contract.ceiling_cents, ceiling_cents(local(at).date()))
+    context = {
+        "contract": contract,
+        "form": form,
+        "plan": plan,
+        "kept": list(kept),
+        "total": sum(row.amount_cents for row in kept) + plan.total_cents(),
+        "ceiling": ceiling,
+        "room": max(ceiling - 1 - contract.value_cents, 0),
+        "percent": percent(contract.amended_cents, contract.amount_cents),
+        "show_errors": posted and not more,
+    }
+    return render(request, "contracts/amend.html", context, status=422 if posted and not more else 200)
+
+
+def _show(form, error: ValidationError) -> None:
+    """What a verb refused, at the form's own field."""
+    found = error.error_dict if hasattr(error, "error_dict") else {None: error.error_list}
+    for name, errors in found.items():
+        form.add_error(FIELDS.get(name, name), errors)
+
+
+def amendment_of(request: HttpRequest, number: str, rank: int, *, at) -> Amendment:
+    contract = contract_of(request, number, at=at)
+    rows = contract.amendments.visible_to(request.user, at=at)
+    found = rows.select_related("proposed_by", "approved_by", "accepted_by")
+    amendment = get_object_or_404(found, number=rank)
+    amendment.contract = contract
+    return amendment
+
+
+@never_cache
+@require_safe
+def amendment(request: HttpRequest, number: str, rank: int) -> HttpResponse:
+    """One amendment: what it changes, where it stands, whose turn it is."""
+    return _page(request, amendment_of(request, number, rank, at=clock.now()))
+
+
+def _page(request: HttpRequest, row: Amendment, *, status=200, **bound) -> HttpResponse:
+    """`bound`: the form that was refused or brought back, under its name; the others are new."""
+    contract, user = row.contract, request.user
+    pending = row.state in amending.PENDING
+    counted = list(contract.amendments.filter(state="in_force", number__lte=row.number))
+    after = sum(other.delta_cents for other in counted) + (row.delta_cents if pending else 0)
+    context = {
+        "contract": contract,
+        "amendment": row,
+        "badge": _shown(row)["badge"],
+        "pending": pending,
+        "changes": amending.changes(row) if pending else [],
+        "plan": [line | {"due": date.fromisoformat(line["due_date"])} for line in row.plan],
+        "before_cents": contract.amount_cents + after - row.delta_cents,
+        "after_cents": contract.amount_cents + after,
+        "percent": percent(after, contract.amount_cents),
+        "over": row.delta_cents > 0 and duties.over_threshold(contract.amount_cents, after),
+        "documents": list(row.documents.all()),
+        "can": {name: row.can(name, user) for name in ("approve", "accept", "refuse", "withdraw")},
+        "own": row.state == "proposed" and row.proposed_by_id == user.pk,
+        "approve_form": ApproveForm(request=request),
+        "refuse_form": _refuse_form(),
+        "failed": next(iter(bound.values()), None) if status == 422 else None,
+    } | bound
+    if context["can"]["accept"]:
+        first = {"text_sha256": row.text_sha256}
+        context.setdefault("accept_form", AcceptForm(request=request, text_sha256=row.text_sha256, initial=first))
+    return render(request, "contracts/amendment.html", context, status=status)
+
+
+def _refuse_form(data=None) -> ReasonForm:
+    return ReasonForm(data, help_text=_("L’autre partie, ou la personne qui a proposé l’avenant, le lira."))
+
+
+@never_cache
+@keeps_typed
+@sensitive_post_parameters("password", "code")
+@require_http_methods(["GET", "POST"])
+def answer(request: HttpRequest, number: str, rank: int, act: str) -> HttpResponse:
+    """One turn: `approve`, `accept`, `refuse` or `withdraw`."""
+    row = amendment_of(request, number, rank, at=clock.now())
+    if request.method != "POST":
+        typed = typed_before(request) if act == "refuse" else None
+        if typed is None:
+            return redirect(page_of(row))
+        return _page(request, row, refuse_form=_refuse_form(typed))
+    gate(row, act, request.user)
+    form = _answer_form(request, row, act)
+    if form.is_valid():
+        try:
+            done = _do(row, act, form, by=request.user)
+        except ValidationError as error:
+            show_at(form, error)
+            row = amendment_of(request, number, rank, at=clock.now())
+        else:
+            messages.success(request, done)
+            return redirect(page_of(row))
+    return _page(request, row, status=422, **{f"{act}_form": form})
+
+
+def _answer_form(request: HttpRequest, row: Amendment, act: str):
+    if act == "approve":
+        return ApproveForm(request.POST, request=request)
+    if act == "accept":
+        return AcceptForm(request.POST, request=request, text_sha256=row.text_sha256)
+    return _refuse_form(request.POST) if act == "refuse" else ConfirmForm(request.POST)
+
+
+def _do(row: Amendment, act: str, form, *, by) -> str:
+    """Do it; what to say then."""
+    if act == "approve":
+        amending.approve(row, by=by)
+        return _("Avenant approuvé. Le prestataire doit maintenant l’accepter.")
+    if act == "accept":
+        amending.accept(row, by=by, method=form.confirmed_by)
+        return _("Avenant accepté : il est en vigueur.")
+    if act == "refuse":
+        amending.refuse(row, by=by, reason=form.cleaned_data["reason"])
+        return _("Avenant refusé. L’organisme est prévenu, avec le motif.")
+    amending.withdraw(row, by=by)
+    return _("Avenant retiré.")
+
+
+# --- The end ---------------------------------------------------------------------------------------------------------
+def _checks(contract: Contract, at) -> list[dict]:
+    """What must hold before the contract is completed: [{label, problem}]; the code is asked by the form."""
+
+    def problem(condition) -> str:
+        try:
+            condition(contract, at)
+        except ValidationError as error:
+            return " ".join(error.messages)
+        return ""
+
+    return [
+        {"label": _("Tout est accepté, facturé et payé"), "problem": problem(conditions.all_paid)},
+        {"label": _("Aucun avenant n’attend"), "problem": problem(conditions.no_pending_amendment)},
+    ]
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def complete(request: HttpRequest, number: str) -> HttpResponse:
+    """An officer closes a contract whose work is done and paid."""
+    at = clock.now()
+    contract = contract_of(request, number, at=at)
+    form = CompleteForm(data_of(request), asks=not contract.passports.catalogued().exists())
+    if request.method == "POST" and form.is_valid():
+        try:
+            ending.complete(contract, by=request.user, **form.cleaned_data)
+        except ValidationError as error:
+            show_at(form, error)
+            contract = contract_of(request, number, at=at)
+        else:
+            messages.success(request, _("Contrat terminé. Les deux parties sont prévenues."))
+            return redirect(contract)
+    gate(contract, "complete", request.user)
+    checks = _checks(contract, at)
+    context = {"contract": contract, "form": form, "checks": checks, "ready": not any(c["problem"] for c in checks)}
+    context["paid"] = contract.paid_before_taxes()
+    return render(request, "contracts/complete.html", context, status=422 if request.method == "POST" else 200)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def terminate(request: HttpRequest, number: str) -> HttpResponse:
+    """An officer ends the contract before its term, with a public reason."""
+    contract = contract_of(request, number, at=clock.now())
+    form = ReasonForm(data_of(request), help_text=_("Il sera public, et envoyé au prestataire."))
+    if request.method == "POST" and form.is_valid():
+        try:
+            ending.terminate(contract, by=request.user, reason=form.cleaned_data["reason"])
+        except ValidationError as error:
+            show_at(form, error)
+            contract = contract_of(request, number, at=clock.now())
+        else:
+            messages.success(request, _("Contrat résilié. Le prestataire est prévenu, avec le motif."))
+            return redirect(contract)
+    gate(contract, "terminate", request.user)
+    rows = list(contract.milestones.all())
+    owed = [row for row in rows if row.state in {"accepted", "invoiced"}]
+    context = {
+        "contract": contract,
+        "form": form,
+        "waiting": [row for row in rows if row.state == "delivered"],
+        "owed": sum(row.amount_cents for row in owed),
+        "lost": sum(row.amount_cents for row in rows if row.state == "planned"),
+    }
+    return render(request, "contracts/terminate.html", context, status=422 if request.method == "POST" else 200)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def evaluate(request: HttpRequest, number: str) -> HttpResponse:
+    """A buyer or an officer evaluates, once, after the end."""
+    contract = contract_of(request, number, at=clock.now())
+    form = EvaluateForm(data_of(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            ending.evaluate(contract, by=request.user, **form.cleaned_data)
+        except ValidationError as error:
+            show_at(form, error)
+        else:
+            messages.success(request, _("Évaluation envoyée au prestataire, qui peut y répliquer."))
+            return redirect(f"{contract.get_absolute_url()}#rendement")
+    if not rules.can_prepare(contract, request.user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if not ending.can_evaluate(contract, request.user):
+        raise IllegalMove(_("Le rendement s’évalue une fois, quand le contrat est terminé ou résilié."))
+    context = {"contract": contract, "form": form}
+    return render(request, "contracts/evaluate.html", context, status=422 if request.method == "POST" else 200)
+
+
+def performance_of(contract: Contract) -> Performance:
+    found = Performance.objects.filter(contract=contract).select_related("by", "reply_by").first()
+    if found is None:
+        raise Http404
+    found.contract = contract
+    return found
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "POST"])
+def reply(request: HttpRequest, number: str) -> HttpResponse:
+    """The vendor answers its evaluation, once, in time."""
+    at = clock.now()
+    contract = contract_of(request, number, at=at)
+    performance = performance_of(contract)
+    form = ReplyForm(data_of(request))
+    if request.method == "POST" and form.is_valid():
+        ending.reply(performance, by=request.user, text=form.cleaned_data["text"])
+        messages.success(request, _("Réplique enregistrée. L’organisme est prévenu."))
+        return redirect(f"{contract.get_absolute_url()}#rendement")
+    if not rules.binds_vendor(contract, request.user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if not ending.can_reply(performance, request.user, at=at):
+        raise IllegalMove(_("La réplique est déjà donnée, ou son délai est passé."))
+    context = {"contract": contract, "performance": performance, "form": form}
+    return render(request, "contracts/reply.html", context, status=422 if request.method == "POST" else 200)
+
+
+@never_cache
+@require_safe
+def letter(request: HttpRequest, number: str) -> HttpResponse:
+    """The evaluation as a letter, for the parties and auditors."""
+    contract = contract_of(request, number, at=clock.now())
+    response = HttpResponse(ending.performance_pdf(performance_of(contract)), content_type="application/pdf")
+    response["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-rendement.pdf")
+    return response
+
+
+_AMENDMENT = "contrats/<code:number>/avenants/<int:rank>/"
+urlpatterns = [
+    path("contrats/<code:number>/avenants/nouveau/", amend, name="amend"),
+    path(_AMENDMENT, amendment, name="amendment"),
+    path(f"{_AMENDMENT}approuver/", answer, {"act": "approve"}, name="approve_amendment"),
+    path(f"{_AMENDMENT}accepter/", answer, {"act": "accept"}, name="accept_amendment"),
+    path(f"{_AMENDMENT}refuser/", answer, {"act": "refuse"}, name="refuse_amendment"),
+    path(f"{_AMENDMENT}retirer/", answer, {"act": "withdraw"}, name="withdraw_amendment"),
+    path("contrats/<code:number>/terminer/", complete, name="complete"),
+    path("contrats/<code:number>/resilier/", terminate, name="terminate"),
+    path("contrats/<code:number>/rendement/evaluer/", evaluate, name="evaluate"),
+    path("contrats/<code:number>/rendement/repliquer/", reply, name="reply"),
+    path("contrats/<code:number>/rendement.pdf", letter, name="performance"),
+]

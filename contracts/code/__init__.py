@@ -1,0 +1,1 @@
+"""What a deliverable is, computed from its bytes alone: no model, no network, no file on disk."""

@@ -1,0 +1,80 @@
+"""A contract's history, told from the ledger: what happened, when, why; never who."""
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from contracts.models import Contract, State
+from marketplace import localtime
+from marketplace.ledger import LedgerPayload
+from marketplace.money import format_cents
+
+MOST_AMENDMENTS = 30  # far over what a contract under the ceiling can know
+
+
+def events(contract: Contract, milestones, *, party: bool) -> list[dict]:
+    """{label, at, detail, done} for components/timeline.html; `party`: what precedes the conclusion is told too.
+
+    One query. `milestones`: those of the contract, already read.
+    """
+    amended = [f"amendment:{contract.number}-A{rank}" for rank in range(1, MOST_AMENDMENTS + 1)]
+    mine = [contract.ledger_subject(), *(milestone.ledger_subject() for milestone in milestones)]
+    told = []
+    payloads = LedgerPayload.objects.filter(Q(subject__in=mine) | Q(subject__in=amended, action="amendment.accept"))
+    for payload in payloads.select_related("entry").order_by("entry__seq"):
+        tell = _PUBLIC.get(payload.action) or (_PARTIES.get(payload.action) if party else None)
+        if tell:
+            label, detail = tell(payload.body)
+            told.append({"label": label, "at": payload.entry.at, "detail": detail, "done": True})
+    return told + _to_come(contract, milestones)
+
+
+def _to_come(contract: Contract, milestones) -> list[dict]:
+    if contract.state != State.ACTIVE:
+        return []
+    waited = next((row for row in milestones if row.state == "planned"), None)
+    steps = []
+    if waited is not None:
+        label = _("Livraison prévue du jalon %d") % waited.position
+        steps.append({"label": label, "at": localtime.day(waited.due_date)})
+    steps.append({"label": _("Fin prévue"), "at": localtime.day(contract.end_date)})
+    return [step | {"done": False} for step in steps]
+
+
+def _milestone(label: str):
+    return lambda body: (label % body.get("milestone", ""), "")
+
+
+def _reason(label: str):
+    return lambda body: (label, body.get("reason", ""))
+
+
+def _completed(body: dict):
+    return _("Terminé"), _("Total payé, avant taxes : %s") % format_cents(body.get("final_cents") or 0)
+
+
+def _amended(body: dict):
+    delta = body.get("delta_cents") or 0
+    sign = "+" if delta > 0 else ""
+    return _("Avenant en vigueur : %s") % f"{sign}{format_cents(delta)}", body.get("reason", "")
+
+
+_PUBLIC = {
+    "contract.sign_as_vendor": lambda body: (_("Signé par le prestataire"), ""),
+    "contract.sign": lambda body: (_("Conclu : signé par l’organisme"), ""),
+    "contract.complete": _completed,
+    "contract.terminate": lambda body: (_("Résilié"), body.get("reason", "")),
+    "milestone.deliver": lambda body: _milestone(_("Jalon %s livré"))(body),
+    "milestone.accept": lambda body: _milestone(_("Jalon %s accepté"))(body),
+    "milestone.invoice": lambda body: _milestone(_("Jalon %s facturé"))(body),
+    "milestone.pay": lambda body: _milestone(_("Jalon %s payé"))(body),
+    "milestone.unpay": lambda body: _milestone(_("Paiement du jalon %s annulé"))(body),
+    "amendment.accept": _amended,
+}
+# What only the parties and auditors read.
+_PARTIES = {
+    "contract.create": lambda body: (_("Préparation commencée"), ""),
+    "contract.offer": lambda body: (_("Envoyé à la signature du prestataire"), ""),
+    "contract.refuse_terms": lambda body: _reason(_("Changements demandés par le prestataire"))(body),
+    "contract.withdraw_offer": lambda body: _reason(_("Repris par l’organisme"))(body),
+    "milestone.send_back": lambda body: (_("Jalon %s retourné") % body.get("milestone", ""), body.get("reason", "")),
+}

@@ -1,0 +1,173 @@
+"""From an awarded occasion to a contract ready to be offered: its terms, its milestones, its draft in PDF.
+
+A stranger gets 404; somebody of the body who may not gets 403; a contract that is not in preparation any more gets 409.
+"""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from contracts import conditions, drafting, papers, rules
+from contracts.forms import ContractForm, plan_forms, with_rows_changed
+from contracts.models import Contract, State
+from marketplace import clock, pdf
+from marketplace.keep import keeps_typed, typed_before
+from marketplace.lifecycle import IllegalMove
+from opportunities import rules as occasion_rules
+from opportunities.models import Opportunity
+from proposals.decision_forms import show_at
+
+READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete)
+
+
+def contract_for(request: HttpRequest, number: str, among: Callable) -> Contract:
+    """The contract, for people of whom `among(contract, user)` is true; Http404 for everybody else."""
+    contract = get_object_or_404(Contract.objects.visible_to(request.user).for_list(), number=number)
+    if not among(contract, request.user):
+        raise Http404
+    return contract
+
+
+def gate(contract: Contract, action: str, user) -> None:
+    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
+    method = getattr(Contract, action)
+    if not method.allowed(contract, user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if contract.is_void:
+        raise IllegalMove(_("L’attribution a été annulée : ce contrat est sans effet."))
+    if contract.state not in method.move.sources:
+        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+
+
+def missing(contract: Contract, at) -> list[str]:
+    """What keeps the contract from being offered, eligibility apart."""
+    found: list[str] = []
+    for check in READY:
+        try:
+            check(contract, at)
+        except ValidationError as error:
+            found += error.messages
+    return found
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def start(request: HttpRequest, number: str) -> HttpResponse:
+    """The draft of an awarded occasion, made by a POST; the one that exists when asked twice.
+
+    A link leads to it too: to the contract, or to the award's page, where the button is.
+    """
+    rows = Opportunity.objects.visible_to(request.user).select_related("body")
+    opportunity = get_object_or_404(rows, number=number)
+    if not occasion_rules.works_there(opportunity, request.user):
+        raise Http404
+    if request.method != "POST":
+        found = Contract.objects.of_body(request.user).filter(award__opportunity=opportunity, award__reversed_at=None)
+        return redirect(found.first() or reverse("proposals:award", args=[number]))
+    contract = drafting.start(opportunity, by=request.user)
+    if contract.state != State.DRAFT:
+        return redirect(contract)
+    return redirect("contracts:prepare", number=contract.number)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "HEAD", "POST"])
+def prepare(request: HttpRequest, number: str) -> HttpResponse:
+    """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
+    contract = contract_for(request, number, rules.works_there)
+    gate(contract, "offer", request.user)
+    if request.method != "POST":
+        return _first(request, contract)
+    seen = request.POST.get("seen", "")
+    if "recalculer" in request.POST:
+        _form, rows = _quiet(contract, request.POST)
+        if request.htmx:
+            return render(request, "contracts/_total.html", _sums(contract, rows))
+        return _show(request, contract, _form, rows, seen=seen)
+    if "ajouter" in request.POST or "retirer" in request.POST:
+        typed = with_rows_changed(request.POST, remove=_rank(request.POST.get("retirer")))
+        return _show(request, contract, *_quiet(contract, typed), seen=seen)
+    form, rows = ContractForm(request.POST, contract=contract), plan_forms(request.POST)
+    right = form.is_valid() & rows.is_valid()
+    if rows.within(form.cleaned_data.get("start_date"), form.cleaned_data.get("end_date")) and right:
+        try:
+            drafting.edit(contract, by=request.user, fields=form.cleaned_data, plan=rows.rows(), seen=seen)
+        except ValidationError as error:
+            show_at(form, error)
+            contract = contract_for(request, number, rules.works_there)
+            seen = drafting.version(contract)  # said in the page: saving again replaces what the other person wrote
+        else:
+            messages.success(request, _("Le contrat %s est enregistré.") % contract.number)
+            return redirect("contracts:offer" if "offrir" in request.POST else "contracts:prepare", number=number)
+    return _show(request, contract, form, rows, seen=seen, status=422)
+
+
+def _rank(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 4 else None
+
+
+def _quiet(contract: Contract, data) -> tuple:
+    return ContractForm(data, contract=contract, quiet=True), plan_forms(data, quiet=True)
+
+
+def _first(request: HttpRequest, contract: Contract) -> HttpResponse:
+    """What is stored, or what was typed before the session ended."""
+    typed = typed_before(request)
+    seen = drafting.version(contract)
+    if typed is not None:
+        return _show(request, contract, *_quiet(contract, typed), seen=typed.get("seen", seen))
+    return _show(request, contract, ContractForm(contract=contract), plan_forms(contract=contract), seen=seen)
+
+
+def _sums(contract: Contract, rows) -> dict:
+    total = rows.total_cents()
+    return {"total": total, "value": contract.value_cents, "left": contract.value_cents - total}
+
+
+def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, status: int = 200) -> HttpResponse:
+    shown = not form.quiet and form.is_bound
+    context = {
+        "contract": contract,
+        "form": form,
+        "plan": rows,
+        "failed": rows if shown else None,
+        "show_errors": shown,
+        "seen": seen,
+        "missing": [] if form.is_bound else missing(contract, clock.now()),
+        "may_add": len(rows.forms) < drafting.MOST_MILESTONES,
+    }
+    return render(request, "contracts/prepare.html", context | _sums(contract, rows), status=status)
+
+
+@never_cache
+@require_safe
+def preview(request: HttpRequest, number: str) -> HttpResponse:
+    """What the PDF to sign would be today, marked « projet » on every page; only while it is in preparation."""
+    contract = contract_for(request, number, rules.works_there)
+    if contract.state != State.DRAFT:
+        raise Http404
+    at = clock.now()
+    with override(papers.FRENCH):
+        data = papers.contract_data(contract, clauses=papers.clauses_for(contract))
+    data["number"] = f"{contract.number} (PROJET)"
+    answer = HttpResponse(pdf.render("contract", data, at=at), content_type="application/pdf")
+    answer["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-projet.pdf")
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+urlpatterns = [
+    path("occasions/<code:number>/contrat/", start, name="start"),
+    path("contrats/<code:number>/preparer/", prepare, name="prepare"),
+    path("contrats/<code:number>/projet.pdf", preview, name="preview"),
+]

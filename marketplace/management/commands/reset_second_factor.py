@@ -1,0 +1,27 @@
+"""`manage.py reset_second_factor EMAIL`: for somebody who lost both the phone and the recovery codes."""
+
+from allauth.mfa.models import Authenticator
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from marketplace import clock, ledger
+from marketplace.models import User
+
+
+class Command(BaseCommand):
+    help = "Retire la vérification en deux étapes d’une personne, après avoir vérifié son identité autrement."
+
+    def add_arguments(self, parser):
+        parser.add_argument("email")
+
+    def handle(self, *args, email: str, **options):
+        person = User.objects.filter(email__iexact=email).first()
+        if person is None:
+            raise CommandError("Personne n’a cette adresse.")
+        with transaction.atomic():
+            removed, _details = Authenticator.objects.filter(user=person).delete()
+            if not removed:
+                raise CommandError("Cette personne n’a pas de vérification en deux étapes.")
+            subject = f"person:{person.public_id}"
+            ledger.record("person.second_factor_off", subject, by=None, at=clock.now(), operator=True)
+        self.stdout.write(f"{email} : vérification en deux étapes retirée.")

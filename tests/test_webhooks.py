@@ -1,0 +1,259 @@
+"""What Stripe tells: signed or refused, kept once, handled in any order any number of times (peers.md, I1)."""
+
+import json
+import random
+import time
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from contracts import tasks, webhooks
+from contracts.models import StripeEvent
+from marketplace.models import LedgerEntry, OutgoingEmail
+from tests.payment_cast import Till, again, use
+from tools.stripe_standin import webhooks as stripe_side
+from tools.stripe_standin.client import SECRET, Standin
+
+pytestmark = [pytest.mark.serial, pytest.mark.django_db]
+DOOR = "/stripe/evenements"
+
+
+@pytest.fixture(scope="module")
+def process():
+    with Standin(validate=True) as running:
+        yield running
+
+
+@pytest.fixture
+def till(cast, process, client, settings, django_capture_on_commit_callbacks):
+    process.reset()
+    use(settings, process)
+    yield Till(cast, process, client, django_capture_on_commit_callbacks)
+    process.chaos()
+    assert process.violations() == []
+
+
+def signed(body: bytes, *, secret=SECRET, at=None) -> str:
+    return stripe_side.sign(body, secret, at or int(time.time()))
+
+
+def event(**fields) -> bytes:
+    value = {
+        "id": "evt_1", "object": "event", "type": "charge.succeeded", "created": 1_797_600_000,
+        "data": {"object": {"id": "ch_1", "object": "charge", "metadata": {}}},
+    }  # fmt: skip
+    return json.dumps(value | fields).encode()
+
+
+# --- At the door -----------------------------------------------------------------------------------------------------
+def test_the_door_is_public_without_csrf_and_only_a_post(till):
+    strict = Client(enforce_csrf_checks=True)
+    body = event()
+    answer = strict.post(
+        DOOR, body, content_type="application/json", headers={"Stripe-Signature": signed(body)}
+    )  # fmt: skip
+    assert answer.status_code == 200
+    assert strict.get(DOOR).status_code == 405
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "",
+        "n’importe quoi",
+        "t=1,v1=00",
+        signed(event(), secret="whsec_d_un_autre"),
+        signed(event(), at=int(time.time()) - 3600),
+        signed(event(id="evt_2")),
+        signed(event()).replace("v1=", "v0="),
+    ],
+)
+def test_a_forged_signature_leaves_nothing(till, signature):
+    assert till.post(event(), signature).status_code == 400
+    assert not StripeEvent.objects.exists()
+
+
+def test_an_empty_secret_signs_nothing(till, settings):
+    settings.STRIPE_WEBHOOK_SECRET = ""
+    assert till.post(event(), signed(event(), secret="")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"id": 1}',
+        event(data={}),
+        event(data={"object": None}),
+        event(id=None),
+    ],
+    ids=map(str, range(9)),
+)
+def test_a_signed_oddity_leaves_nothing(till, body):
+    assert till.post(body, signed(body)).status_code == 400
+    assert not StripeEvent.objects.exists()
+
+
+def test_what_is_too_large_is_not_read(till):
+    body = b"x" * (webhooks.MOST + 1)
+    assert till.post(body, signed(body)).status_code == 413
+
+
+def test_only_what_is_useful_is_kept(till):
+    thing = {
+        "id": "ch_9", "object": "charge", "payment_intent": "pi_9", "billing_details": {"email": "p@exemple.invalid"},
+        "metadata": {"payment": "x", "autre": "secret"},
+    }  # fmt: skip
+    body = event(data={"object": thing})
+    till.post(body, signed(body))
+    (row,) = StripeEvent.objects.all()
+    assert row.payload == {"id": "ch_9", "object": "charge", "payment_intent": "pi_9", "metadata": {"payment": "x"}}
+    assert row.handled_at is not None
+
+
+def test_an_unknown_type_is_kept_and_done_with(till):
+    till.standin.control("unknown_event")
+    assert till.deliver() == 1
+    (row,) = StripeEvent.objects.all()
+    assert row.type == "radar.something_new.created" and row.handled_at and row.attempts == 0
+
+
+# --- Repeats, order, losses ------------------------------------------------------------------------------------------
+def everything(till) -> tuple:
+    acts = list(LedgerEntry.objects.values_list("action", flat=True))
+    return acts, OutgoingEmail.objects.count(), [t["id"] for t in till.transfers()]
+
+
+def test_each_event_five_times_changes_nothing_more(till):
+    till.account()
+    payment = till.start(till.invoice())
+    till.pay(payment)
+    till.deliver()
+    before = everything(till)
+    till.standin.take_events()
+    told = till.standin.events()
+    for each in told:
+        till.standin.control("replay", event=each["id"], times=5)
+    assert till.deliver() == len(told) * 5 >= 30
+    assert everything(till) == before and StripeEvent.objects.count() == len(told)
+    till.assert_paid_once(payment)
+
+
+@pytest.mark.parametrize("how", ["card", "debit"])
+@pytest.mark.parametrize("seed", range(6))
+def test_any_order_ends_the_same(till, how, seed):
+    """All events of a whole story kept back, then delivered shuffled, some twice, one lost."""
+    till.account()
+    payment = till.start(till.invoice())
+    till.pay(payment, "declined")
+    till.pay(payment, how)
+    if how == "debit":
+        till.standin.control("settle", session=payment.session_id, ok=True)
+    events = till.standin.take_events()
+    dice = random.Random(seed)
+    events += dice.sample(events, 3)
+    dice.shuffle(events)
+    events.pop()
+    for payload, signature in events:
+        assert till.post(payload, signature).status_code == 200
+    till.assert_paid_once(payment)
+    assert not StripeEvent.objects.filter(handled_at=None).exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_refused_debit_in_any_order_never_pays(till, seed):
+    till.account()
+    payment = till.start(till.invoice())
+    till.pay(payment, "debit")
+    till.standin.control("settle", session=payment.session_id, ok=False)
+    events = till.standin.take_events() * 2
+    random.Random(seed).shuffle(events)
+    for payload, signature in events:
+        till.post(payload, signature)
+    till.assert_not_paid(payment)
+    assert again(payment).state == "failed"
+
+
+def test_a_success_told_by_a_lie_moves_nothing(till):
+    """Signed, and yet not what Stripe's books say: an event is a hint."""
+    till.account()
+    payment = till.start(till.invoice())
+    thing = {
+        "id": payment.session_id, "object": "checkout.session", "status": "complete", "payment_status": "paid",
+        "metadata": {"payment": str(payment.public_id)},
+    }  # fmt: skip
+    body = event(type="checkout.session.completed", data={"object": thing})
+    assert till.post(body, signed(body)).status_code == 200
+    till.assert_not_paid(payment)
+
+
+@pytest.mark.parametrize("mine", ["nobody", "00000000-0000-0000-0000-000000000000", "' or 1=1 --"])
+def test_an_event_about_nothing_of_ours(till, mine):
+    body = event(data={"object": {"id": "cs_1", "object": "checkout.session", "metadata": {"payment": mine}}})
+    assert till.post(body, signed(body)).status_code == 200
+    assert StripeEvent.objects.get().handled_at is not None
+
+
+# --- When Stripe does not answer -------------------------------------------------------------------------------------
+def test_an_event_waits_for_stripe(till):
+    till.account()
+    payment = till.start(till.invoice())
+    till.pay(payment)
+    till.standin.chaos(probability={"500_before": 1.0})
+    till.deliver()
+    rows = StripeEvent.objects.filter(handled_at=None)
+    assert rows and all(row.attempts == 1 and row.last_error.startswith("Unsure") for row in rows)
+    till.assert_not_paid(payment)
+    till.standin.chaos()
+    till.wait(timedelta(minutes=2))
+    till.sweep(everything=False)
+    assert not rows.all()
+    till.assert_paid_once(payment)
+
+
+def test_a_broken_event_does_not_stop_the_others(till, monkeypatch):
+    till.account()
+    payment = till.start(till.invoice())
+    till.pay(payment)
+    body = event(data={"object": {"id": "acct_1", "object": "account"}})
+
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(webhooks.PayoutAccount.objects, "filter", broken)
+    till.post(body, signed(body))
+    till.deliver()
+    till.assert_paid_once(payment)
+    (row,) = StripeEvent.objects.filter(handled_at=None)
+    assert (row.attempts, row.last_error) == (1, "RuntimeError")
+    StripeEvent.objects.filter(pk=row.pk).update(attempts=webhooks.MAX_ATTEMPTS)
+    till.sweep()
+    assert StripeEvent.objects.get(pk=row.pk).attempts == webhooks.MAX_ATTEMPTS
+
+
+def test_without_a_key_the_sweep_asks_nobody(till, settings):
+    till.account()
+    payment = till.start(till.invoice())
+    settings.STRIPE_SECRET_KEY = ""
+    with till.now():
+        tasks.sweep_payments()
+        tasks.reconcile()
+    assert again(payment).state == "started"
+
+
+def test_the_payers_bank_is_told_of_once_per_state(till):
+    """charge.dispute.* names a dispute: Stripe is asked for it, whatever the event's order."""
+    till.account()
+    payment = till.paid()
+    dispute = till.standin.control("open_dispute", charge=payment.charge_id)
+    first = till.standin.take_events()
+    till.standin.control("close_dispute", dispute=dispute["id"], won=False)
+    for payload, signature in till.standin.take_events() + first:
+        till.post(payload, signature)
+    assert again(payment).dispute_status == "lost"

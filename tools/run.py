@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""`make run`: migrate, add the demo data to an empty database, serve; with a simulated Stripe unless a key is set.
+
+The simulator (tools/stripe_standin) is a process of its own on the loopback address: no account, no money. It stops
+with the server.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools.stripe_standin.client import KEY, SECRET, Standin  # noqa: E402
+
+
+def manage(*arguments: str) -> None:
+    """Run a command of manage.py; stop here when it fails."""
+    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def main() -> None:
+    port = os.environ.get("PORT", "8000")
+    base = os.environ.setdefault("BASE_URL", f"http://127.0.0.1:{port}")
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit(0))
+    var = Path(os.environ.get("VAR_DIR") or ROOT / "var")
+    var.mkdir(parents=True, exist_ok=True)
+    simulated = not os.environ.get("STRIPE_SECRET_KEY")
+    standin = Standin(state=var / "stripe-standin.sqlite3", webhook=f"{base}/stripe/evenements")
+    with standin if simulated else nullcontext():
+        if simulated:
+            os.environ.update(STRIPE_SECRET_KEY=KEY, STRIPE_WEBHOOK_SECRET=SECRET, STRIPE_API_BASE=standin.url)
+            print(f"run: Stripe is simulated at {standin.url} (no account, no money)", flush=True)
+        print("run: migrating the database", flush=True)
+        manage("migrate", "--verbosity", "0")
+        before = _accounts(standin) if simulated else set()
+        manage("seed", "--if-empty")
+        for account in _accounts(standin) - before if simulated else ():
+            standin.control("complete_account", account=account)  # the demo's vendors have finished registering
+        print(f"run: {base}/ (demo accounts: README.md, « Demo accounts »; stop with Ctrl-C)", flush=True)
+        server = subprocess.Popen([sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"], cwd=ROOT)
+        try:
+            sys.exit(server.wait())
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _accounts(standin: Standin) -> set[str]:
+    return {account["id"] for account in standin.state().get("account", [])}
+
+
+if __name__ == "__main__":
+    main()
