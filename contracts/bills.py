@@ -18,7 +18,7 @@ class TaxRegistration(models.Model):
     vendor = models.OneToOneField(
         "vendors.Vendor", primary_key=True, on_delete=models.PROTECT, related_name="tax_registration"
     )
-    small_supplier = models.BooleanField(_("petit fournisseur : aucune taxe n’est facturée"), default=False)
+    small_supplier = models.BooleanField(_("petit fournisseur : aucune taxe n’est facturée"), default=False)
     tps_number = models.CharField(
         _("numéro de TPS"),
         max_length=20,

@@ -81,7 +81,7 @@ class DutyKind(models.TextChoices):
     """What must be published at the SEAO (quebec.md §1.8: sister text of the RCTI)."""
 
     INITIAL = "initial", _("Description initiale du contrat")
-    EXTRA = "extra", _("Dépense supplémentaire de plus de 10 %")
+    EXTRA = "extra", _("Dépense supplémentaire de plus de 10 %")
     FINAL = "final", _("Description finale du contrat")
 
 

@@ -1,8 +1,9 @@
 """What a contract's page says of its code: the passport in force, the former ones, who reuses it."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
-from contracts import passports, rules
+from contracts import papers, passports, rules
 from contracts.models import Contract, Passport
 
 
@@ -36,7 +37,12 @@ def why_not_shared(passport: Passport) -> str:
 
 
 def findings(passport: Passport) -> list[str]:
-    """What does not agree, or is missing, in the archive: one sentence each."""
+    """What does not agree, or is missing, in the archive: one sentence each, in French as the passport keeps them."""
+    with override(papers.FRENCH):
+        return _findings(passport)
+
+
+def _findings(passport: Passport) -> list[str]:
     said, found = passport.document, []
     if said["commit_agrees"] is False:
         text = _("L’archive déclare le commit %(commit)s; le prestataire avait nommé %(reference)s.")

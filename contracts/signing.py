@@ -41,7 +41,7 @@ def withdraw_offer(contract: Contract, *, by, reason: str) -> None:
 
 def _same_text(contract: Contract, text_sha256: str) -> None:
     if text_sha256 != contract.text_sha256:
-        complain(None, _("Le contrat a changé depuis que vous l’avez lu : relisez-le avant de signer."))
+        complain(None, _("Le contrat a changé depuis que vous l’avez lu : relisez-le avant de signer."))
 
 
 def sign_as_vendor(contract: Contract, *, by, text_sha256: str, title: str, method: str, integrity: bool) -> None:

@@ -43,7 +43,7 @@ def _awards(buys: set, rules: set) -> list[dict]:
     return [
         item(
             award.opportunity.title,
-            _("Attribuée : le contrat est à préparer"),
+            _("Attribuée : le contrat est à préparer"),
             reverse("contracts:start", args=[award.opportunity.number]),
             _("Préparer le contrat"),
         )
@@ -61,7 +61,7 @@ def _contracts(user, buys: set, rules: set) -> list[dict]:
     for contract in waiting.for_list()[:MOST]:
         prepare = reverse("contracts:prepare", args=[contract.number])
         if contract.state == State.DRAFT and contract.state_reason:
-            why = _("Des changements sont demandés : %s") % contract.state_reason
+            why = _("Des changements sont demandés : %s") % contract.state_reason
             found.append(item(contract.title, why, prepare, _("Revoir")))
         elif contract.state == State.DRAFT:
             why = _("Le contrat est en préparation")
@@ -69,7 +69,7 @@ def _contracts(user, buys: set, rules: set) -> list[dict]:
                 item(contract.title, why, reverse("contracts:prepare", args=[contract.number]), _("Continuer"))
             )
         elif contract.can("sign", user):
-            why = _("%s a signé : votre signature conclut le contrat") % contract.vendor
+            why = _("%s a signé : votre signature conclut le contrat") % contract.vendor
             found.append(item(contract.title, why, reverse("contracts:sign", args=[contract.number]), _("Signer")))
     return found
 
@@ -81,7 +81,7 @@ def _deliveries(user, buys: set) -> list[dict]:
     return [
         item(
             _("%(title)s, jalon %(rank)d") % {"title": milestone.contract.title, "rank": milestone.position},
-            _("%s a livré : vérifiez les critères d’acceptation") % milestone.contract.vendor,
+            _("%s a livré : vérifiez les critères d’acceptation") % milestone.contract.vendor,
             reverse("contracts:milestone", args=[milestone.contract.number, milestone.position]),
             _("Examiner"),
         )
@@ -117,7 +117,7 @@ def _amendments(user, rules: set) -> list[dict]:
     return [
         item(
             row.contract.title,
-            _("Un avenant attend l’approbation d’une autre personne : %s") % row.reason,
+            _("Un avenant attend l’approbation d’une autre personne : %s") % row.reason,
             reverse("contracts:amendment", args=[row.contract.number, row.number]),
             _("Examiner"),
         )
@@ -130,8 +130,8 @@ def _duties(rules: set, today) -> list[dict]:
     found = []
     for duty in waiting.select_related(*PARTIES).order_by("due_on", "pk")[:MOST]:
         late = today > duty.due_on
-        words = _("%(what)s : à publier au SEAO depuis le %(day)s") if late else _(
-            "%(what)s : à publier au SEAO au plus tard le %(day)s"
+        words = _("%(what)s : à publier au SEAO depuis le %(day)s") if late else _(
+            "%(what)s : à publier au SEAO au plus tard le %(day)s"
         )  # fmt: skip
         why = words % {"what": duty.get_kind_display(), "day": day(duty.due_on)}
         found.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier")))
@@ -151,7 +151,7 @@ def _reversals(user, rules: set) -> list[dict]:
     return [
         item(
             _("Facture %s") % payment.invoice.number,
-            _("Annulation du paiement demandée : %s") % payment.reversal_reason,
+            _("Annulation du paiement demandée : %s") % payment.reversal_reason,
             reverse("contracts:reverse_payment", args=[payment.public_id]),
             _("Examiner"),
         )
@@ -166,7 +166,7 @@ def _contested(rules: set) -> list[dict]:
     return [
         item(
             _("Facture %s") % payment.invoice.number,
-            _("Le prestataire dit ne pas avoir reçu le paiement : %s") % payment.failure,
+            _("Le prestataire dit ne pas avoir reçu le paiement : %s") % payment.failure,
             payment.invoice.get_absolute_url(),
             _("Examiner"),
         )
@@ -209,9 +209,9 @@ def _milestones(vendors: set, today) -> list[dict]:
         place = [contract.number, milestone.position]
         if milestone.state == MilestoneState.ACCEPTED:
             url = reverse("contracts:issue", args=place)
-            found.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
+            found.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
         elif milestone.cure_by:
-            why = _("Retourné : à livrer de nouveau d’ici le %s") % day(milestone.cure_by)
+            why = _("Retourné : à livrer de nouveau d’ici le %s") % day(milestone.cure_by)
             found.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger")))
         else:
             late = milestone.due_date < today
@@ -227,7 +227,7 @@ def _confirmations(vendors: set) -> list[dict]:
     return [
         item(
             _("Facture %s") % payment.invoice.number,
-            _("L’organisme dit avoir payé %s : l’avez-vous reçu?") % format_cents(payment.amount_cents, exact=True),
+            _("L’organisme dit avoir payé %s : l’avez-vous reçu?") % format_cents(payment.amount_cents, exact=True),
             reverse("contracts:answer_payment", args=[payment.public_id]),
             _("Répondre"),
         )
@@ -242,7 +242,7 @@ def _amendments_to_accept(vendors: set) -> list[dict]:
     return [
         item(
             row.contract.title,
-            _("Un avenant attend votre accord : %s") % row.reason,
+            _("Un avenant attend votre accord : %s") % row.reason,
             reverse("contracts:amendment", args=[row.contract.number, row.number]),
             _("Lire et répondre"),
         )
@@ -257,7 +257,7 @@ def _replies(vendors: set, today) -> list[dict]:
     return [
         item(
             row.contract.title,
-            _("Votre rendement est évalué : vous pouvez répliquer jusqu’au %s") % day(row.reply_until),
+            _("Votre rendement est évalué : vous pouvez répliquer jusqu’au %s") % day(row.reply_until),
             reverse("contracts:reply", args=[row.contract.number]),
             _("Lire"),
         )

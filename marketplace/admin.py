@@ -56,7 +56,7 @@ class UserForm(forms.ModelForm):
         if data.get("is_staff") and data.get("is_auditor"):
             self.add_error("is_auditor", _("Une même personne ne peut pas administrer et vérifier."))
         if data.get("is_staff") and self.instance.body_memberships.exists():
-            self.add_error("is_staff", _("Cette personne agit pour un organisme : elle ne peut pas administrer."))
+            self.add_error("is_staff", _("Cette personne agit pour un organisme : elle ne peut pas administrer."))
         return data
 
 

@@ -117,6 +117,9 @@ def complete(tmp_path) -> dict:
         "DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql"}},
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "DEFAULT_FROM_EMAIL": "Développe avec nous <envoi@exemple.test>",
+        "STRIPE_API_BASE": "",
+        "STRIPE_SECRET_KEY": "sk_live_essai",
+        "STRIPE_WEBHOOK_SECRET": "whsec_essai",
         "CONTACT_EMAIL": "aide@exemple.test",
     }
 
@@ -151,6 +154,9 @@ def complete(tmp_path) -> dict:
         ("DEFAULT_FROM_EMAIL", "Développe avec nous", "DEFAULT_FROM_EMAIL"),
         ("CONTACT_EMAIL", "aide@exemple.invalid", "CONTACT_EMAIL"),
         ("CONTACT_EMAIL", "aide@", "CONTACT_EMAIL"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:12111", "STRIPE_API_BASE"),
+        ("STRIPE_SECRET_KEY", "", "STRIPE_SECRET_KEY"),
+        ("STRIPE_WEBHOOK_SECRET", "", "STRIPE_SECRET_KEY"),
     ],
 )
 def test_production_refuses_each_placeholder(complete, name, value, named):
