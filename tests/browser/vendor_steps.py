@@ -60,10 +60,23 @@ def propose_as_company(company, number: str) -> None:
     company.press("Déposer la proposition")  # neither box is ticked
     company.sees("La déclaration d’intégrité est obligatoire.", "Acceptez les conditions de dépôt.")
     company.look()
+    add_attestation(company)
     company.fill(integrity=True, accept_terms=True)
     company.press("Déposer la proposition")
     company.sees("Accusé de dépôt n° 1", "Votre proposition est déposée et scellée")
     company.look()
+
+
+def add_attestation(vendor) -> None:
+    """What the page of the deposit asks for, from 25 000 $ on: then back to it."""
+    vendor.sees("Il manque une attestation de Revenu Québec")
+    deposit = vendor.page.url.removeprefix(vendor.address)
+    vendor.link("Documents d’admissibilité")
+    vendor.look()
+    vendor.fill(number="ARQ 2026 4821", issued_on="2026-11-02")
+    vendor.press("Ajouter", exact=True)
+    vendor.look()
+    vendor.go(deposit)
 
 
 def replace(company) -> str:
@@ -92,6 +105,7 @@ def propose_alone(alone, number: str) -> None:
     alone.fill(text="Je ferai tout **moi-même**.", price=ALONE_PRICE)
     alone.attach("files", "cv.pdf", PDF, "application/pdf")
     alone.press("Vérifier et déposer")
+    add_attestation(alone)
     alone.fill(integrity=True, accept_terms=True)
     alone.press("Déposer la proposition")
     alone.sees("Accusé de dépôt n° 1")
