@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
             name='Duty',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('initial', 'Description initiale du contrat'), ('extra', 'Dépense supplémentaire de plus de 10 %'), ('final', 'Description finale du contrat')], max_length=7, verbose_name='publication')),
+                ('kind', models.CharField(choices=[('initial', 'Description initiale du contrat'), ('extra', 'Dépense supplémentaire de plus de 10 %'), ('final', 'Description finale du contrat')], max_length=7, verbose_name='publication')),
                 ('due_on', models.DateField(verbose_name='à publier au plus tard le')),
                 ('amount_cents', models.PositiveBigIntegerField(verbose_name='montant à publier, avant taxes')),
                 ('done_on', models.DateField(blank=True, null=True, verbose_name='publiée le')),
@@ -474,7 +474,7 @@ class Migration(migrations.Migration):
             name='TaxRegistration',
             fields=[
                 ('vendor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='tax_registration', serialize=False, to='vendors.vendor')),
-                ('small_supplier', models.BooleanField(default=False, verbose_name='petit fournisseur : aucune taxe n’est facturée')),
+                ('small_supplier', models.BooleanField(default=False, verbose_name='petit fournisseur : aucune taxe n’est facturée')),
                 ('tps_number', models.CharField(blank=True, max_length=20, validators=[django.core.validators.RegexValidator('^\\d{9} RT\\d{4}$', 'Un numéro de TPS s’écrit 123456789 RT0001.')], verbose_name='numéro de TPS')),
                 ('tvq_number', models.CharField(blank=True, max_length=20, validators=[django.core.validators.RegexValidator('^\\d{10} TQ\\d{4}$', 'Un numéro de TVQ s’écrit 1234567890 TQ0001.')], verbose_name='numéro de TVQ')),
                 ('at', models.DateTimeField()),
