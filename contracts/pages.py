@@ -246,7 +246,7 @@ def contracts(request: HttpRequest) -> HttpResponse:
     years = [instant.year for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
     asked = _asked(request.GET, bodies, years)
     rows = _matching(public, asked)
-    after = public.filter(number=request.GET.get("apres", "")[:20]).values_list("signed_at", "pk").first()
+    after = public.filter(number=_last_seen(request)).values_list("signed_at", "pk").first()
     if after:
         rows = rows.filter(Q(signed_at__lt=after[0]) | Q(signed_at=after[0], pk__lt=after[1]))
     page = list(rows.for_list().order_by("-signed_at", "-pk")[: PAGE + 1])
@@ -263,6 +263,11 @@ def contracts(request: HttpRequest) -> HttpResponse:
         "first": f"{request.path}?{urlencode(pairs)}" if after else None,
     }
     return render(request, "contracts/list.html", context)
+
+
+def _last_seen(request: HttpRequest) -> str:
+    """The number after which the list goes on; PostgreSQL knows no text with a NUL."""
+    return request.GET.get("apres", "").replace("\x00", "")[:20]
 
 
 def _asked(data, bodies: list, years: list) -> dict[str, str]:
@@ -299,7 +304,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     """The contracts of one's bodies and of one's vendors, the last one first; `?apres=<number>` goes on."""
     user = request.user
     rows = Contract.objects.of_body(user) | Contract.objects.of_vendor(user)
-    after = rows.filter(number=request.GET.get("apres", "")[:20]).values_list("pk", flat=True).first()
+    after = rows.filter(number=_last_seen(request)).values_list("pk", flat=True).first()
     page = list((rows.filter(pk__lt=after) if after else rows).for_list()[: PAGE + 1])
     context = {
         "rows": [(row, badge(row)) for row in page[:PAGE]],
