@@ -21,12 +21,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from contracts import interest, invoicing, paying, rules
 from contracts.billing_forms import IssueForm, TaxForm
-from contracts.delivering import contract_of, data_of, gate, milestone_of
+from contracts.delivering import contract_of, milestone_of
 from contracts.enums import LIVE_PAYMENTS
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
 from marketplace import clock
-from marketplace.keep import keeps_typed
-from marketplace.lifecycle import IllegalMove
+from marketplace.keep import data_of, keeps_typed
+from marketplace.lifecycle import IllegalMove, gate
 from marketplace.localtime import local
 from proposals.decision_forms import ConfirmForm, show_at
 from vendors import rules as vendor_rules

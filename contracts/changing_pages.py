@@ -27,11 +27,11 @@ from contracts.changing_forms import (
     ReplyForm,
     planned_forms,
 )
-from contracts.delivering import contract_of, data_of, gate
+from contracts.delivering import contract_of
 from contracts.models import Amendment, Contract, Performance, State
 from marketplace import clock
-from marketplace.keep import keeps_typed, typed_before
-from marketplace.lifecycle import IllegalMove
+from marketplace.keep import data_of, keeps_typed, typed_before
+from marketplace.lifecycle import IllegalMove, gate
 from marketplace.localtime import local
 from opportunities.conditions import ceiling_cents
 from proposals.decision_forms import ConfirmForm, ReasonForm, show_at

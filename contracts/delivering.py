@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import prefetch_related_objects
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,8 +24,8 @@ from contracts.delivering_forms import DeliverForm, ExamineForm
 from contracts.models import Contract, DeliveryFile, Milestone, State
 from marketplace import clock
 from marketplace.calendar import business_days_between
-from marketplace.keep import keeps_typed, typed_before
-from marketplace.lifecycle import IllegalMove
+from marketplace.keep import data_of, keeps_typed, typed_before
+from marketplace.lifecycle import IllegalMove, gate
 from marketplace.localtime import local
 from proposals.decision_forms import show_at
 
@@ -42,20 +42,6 @@ def contract_of(request: HttpRequest, number: str, *, at) -> Contract:
     if not rules.reads_all(contract, request.user):
         raise Http404
     return contract
-
-
-def gate(thing, action: str, user) -> None:
-    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
-    method = getattr(type(thing), action)
-    if not method.allowed(thing, user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if thing.state not in method.move.sources:
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-
-
-def data_of(request: HttpRequest):
-    """What was posted, or typed before the session ended; None for a new form."""
-    return request.POST if request.method == "POST" else typed_before(request)
 
 
 def milestone_of(contract: Contract, position: int) -> Milestone:

@@ -11,10 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from contracts import duties, rules
 from contracts.changing_forms import PublishForm
-from contracts.delivering import data_of
 from contracts.models import Duty
 from marketplace import clock
-from marketplace.keep import keeps_typed
+from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import IllegalMove
 from marketplace.localtime import local
 from proposals.decision_forms import show_at

@@ -6,7 +6,7 @@ A stranger gets 404; somebody of the body who may not gets 403; a contract that 
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from contracts import conditions, drafting, papers, rules
 from contracts.forms import ContractForm, plan_forms, with_rows_changed
 from contracts.models import Contract, State
-from marketplace import clock, pdf
+from marketplace import clock, lifecycle, pdf
 from marketplace.keep import keeps_typed, typed_before
 from marketplace.lifecycle import IllegalMove
 from opportunities import rules as occasion_rules
@@ -38,14 +38,10 @@ def contract_for(request: HttpRequest, number: str, among: Callable) -> Contract
 
 
 def gate(contract: Contract, action: str, user) -> None:
-    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
-    method = getattr(Contract, action)
-    if not method.allowed(contract, user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if contract.is_void:
+    """`lifecycle.gate`; a contract whose award was reversed goes nowhere."""
+    if contract.is_void and getattr(Contract, action).allowed(contract, user):
         raise IllegalMove(_("L’attribution a été annulée : ce contrat est sans effet."))
-    if contract.state not in method.move.sources:
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+    lifecycle.gate(contract, action, user)
 
 
 def missing(contract: Contract, at) -> list[str]:

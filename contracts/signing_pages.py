@@ -15,13 +15,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from contracts import papers, rules, signing
-from contracts.delivering import data_of
 from contracts.enums import DocumentKind
 from contracts.forms import SignForm, VendorSignForm
 from contracts.models import Contract
 from contracts.preparing import contract_for, gate, missing
 from marketplace import clock
-from marketplace.keep import keeps_typed
+from marketplace.keep import data_of, keeps_typed
 from marketplace.localtime import local
 from marketplace.money import format_cents, taxes
 from opportunities import rules as occasion_rules

@@ -90,3 +90,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         "message": _("Rechargez-la, puis recommencez. Rien n’a été enregistré."),
     }
     return render(request, "error.html", context, status=403)
+
+
+def data_of(request: HttpRequest):
+    """What was posted, or typed before the session ended; None for a new form."""
+    return request.POST if request.method == "POST" else typed_before(request)

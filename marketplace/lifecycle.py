@@ -150,6 +150,15 @@ def register(model: type) -> type:
     return model
 
 
+def gate(row, action: str, user) -> None:
+    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
+    method = getattr(type(row), action)
+    if not method.allowed(row, user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if row.state not in method.move.sources:
+        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+
+
 def choices_constraint(model_name: str, states: Iterable[str]):
     """The `<model>_state_known` constraint: the database knows the same states as the code."""
     from django.db.models import CheckConstraint, Q

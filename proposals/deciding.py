@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from marketplace import clock
-from marketplace.keep import keeps_typed, typed_before
+from marketplace import clock, lifecycle
+from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import IllegalMove, locked
 from marketplace.localtime import deadline, local
 from marketplace.money import taxes
@@ -53,19 +53,10 @@ class Page:
 
 
 def gate(opportunity: Opportunity, action: str, user) -> None:
-    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
-    method = getattr(Opportunity, action)
-    if not method.allowed(opportunity, user):
-        if action in {"confirm_award", "reject_recommendation"} and opportunity.recommended_by_id == user.pk:
-            raise PermissionDenied(_("Vous avez fait cette recommandation : une autre personne doit en décider."))
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if opportunity.state not in method.move.sources:
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-
-
-def data_of(request: HttpRequest):
-    """What was posted, or typed before the session ended; None for a new form."""
-    return request.POST if request.method == "POST" else typed_before(request)
+    """`lifecycle.gate`, in words of its own for whoever would decide alone."""
+    if action in {"confirm_award", "reject_recommendation"} and opportunity.recommended_by_id == user.pk:
+        raise PermissionDenied(_("Vous avez fait cette recommandation : une autre personne doit en décider."))
+    lifecycle.gate(opportunity, action, user)
 
 
 def evaluation_of(opportunity: Opportunity) -> str:

@@ -9,12 +9,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace import clock
-from marketplace.keep import keeps_typed
+from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import IllegalMove
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals import award
-from proposals.deciding import Page, data_of, evaluation_of, show
+from proposals.deciding import Page, evaluation_of, show
 from proposals.decision_forms import ConfirmForm, ReasonForm, show_at
 from proposals.evaluating import occasion_for_staff
 
