@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from contracts import conditions, rules
-from contracts.enums import DocumentKind, MilestoneState, Party
+from contracts.enums import DocumentKind, MilestoneState, Party, State
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from opportunities.conditions import reason_given
@@ -165,6 +165,15 @@ class Milestone(lifecycle.Stateful, models.Model):
 
     def concerns(self, user) -> bool:
         return rules.reads_all(self, user)
+
+    @property
+    def is_lost(self) -> bool:
+        """It will never be delivered: the contract was terminated before."""
+        return self.state == MilestoneState.PLANNED and self.contract.state == State.TERMINATED
+
+    @property
+    def state_label(self) -> str:
+        return str(_("Non réalisé")) if self.is_lost else self.get_state_display()
 
     def lock_parents(self) -> dict:
         return {"contract": lifecycle.locked(self.contract)}

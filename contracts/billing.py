@@ -3,8 +3,7 @@
 An invoice's own page is for the parties and for auditors; everybody else gets 404.
 """
 
-import re
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 from django.conf import settings
 from django.contrib import messages
@@ -24,7 +23,7 @@ from contracts.billing_forms import IssueForm, TaxForm
 from contracts.delivering import contract_of, milestone_of
 from contracts.enums import LIVE_PAYMENTS
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
-from marketplace import clock
+from marketplace import clock, cursors
 from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.localtime import local
@@ -108,24 +107,14 @@ def _rows(seen, tab: str, late: Q, after: str) -> tuple[list[Invoice], str]:
     paid = tab == "payees"
     where = {"a-payer": Q(paid_at=None), "en-retard": late, "payees": Q(paid_at__isnull=False)}[tab]
     rows = seen.for_list().filter(where).order_by(*(("-due_on", "-pk") if paid else ("due_on", "pk")))
-    cursor = _cursor(after)
+    cursor = cursors.read(after)
     if cursor:
-        day, pk = cursor
+        day, pk = cursor[0].date(), cursor[1]
         beyond = "lt" if paid else "gt"
         rows = rows.filter(Q(**{f"due_on__{beyond}": day}) | Q(**{"due_on": day, f"pk__{beyond}": pk}))
     page = list(rows[: PAGE + 1])
     last = page[PAGE - 1] if len(page) > PAGE else None
-    return page[:PAGE], f"{last.due_on:%Y-%m-%d}_{last.pk}" if last else ""
-
-
-def _cursor(text: str) -> tuple[date, int] | None:
-    found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})_(\d{1,18})", text, re.ASCII)
-    if found is None:
-        return None
-    try:
-        return date.fromisoformat(found[1]), int(found[2])
-    except ValueError:  # a forged cursor shows the first page
-        return None
+    return page[:PAGE], cursors.written(datetime.combine(last.due_on, time.min, UTC), last.pk) if last else ""
 
 
 # --- One invoice -----------------------------------------------------------------------------------------------------
@@ -159,6 +148,7 @@ def invoice(request: HttpRequest, number: str) -> HttpResponse:
         "can_pay": waits and rules.can_pay(shown, user),
         "accepted_it": waits and officer and user.pk == shown.accepted_by_id,
         "payments": payments,
+        "terms": _(shown.details["terms"]),
     }
     return render(request, "contracts/invoice.html", context)
 

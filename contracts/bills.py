@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contracts.enums import InvoiceKind
+from marketplace.money import TaxBreakdown, taxes
 
 
 class TaxRegistration(models.Model):
@@ -47,6 +48,13 @@ class TaxRegistration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tps_number} {self.tvq_number}"
+
+
+def taxes_charged(vendor, before_cents: int, *, on=None) -> TaxBreakdown:
+    """The taxes that this vendor adds to an amount, at the rates of the local day `on`: none from a small supplier."""
+    if TaxRegistration.objects.filter(vendor=vendor, small_supplier=True).exists():
+        return TaxBreakdown(before=before_cents, tps=0, tvq=0, total=before_cents)
+    return taxes(before_cents, on=on)
 
 
 class InvoiceQuerySet(models.QuerySet):

@@ -5,7 +5,6 @@ Everything is public and the same for every visitor, except « nous réutilisons
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from django import forms
@@ -26,7 +25,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from contracts import passports
 from contracts.models import Passport, Reuse
 from contracts.passports_pages import findings, why_not_shared
-from marketplace import clock
+from marketplace import clock, cursors
 from marketplace.cache import public_page
 from marketplace.keep import keeps_typed, typed_before
 from marketplace.search import query_words
@@ -37,7 +36,6 @@ from opportunities.models import Opportunity, PublicBody, Skill
 PAGE = 20
 QUERY_MAX = 200
 SHOWN = 12  # values of a filter
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BODY, _LICENCE = "contract__award__opportunity__body", "licence"
 _OCCASION = "contract__award__opportunity"
 
@@ -125,14 +123,14 @@ def code_list(request: HttpRequest) -> HttpResponse:
     asked = Asked.read(request.GET)
     matching = asked.rows()
     total = matching.count()
-    cursor = _read_cursor(request.GET.get("apres", ""))
+    cursor = cursors.read(request.GET.get("apres", ""))
     rows = _with_reuses(matching.for_list())
     if cursor:
         at, pk = cursor
         rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
     page = list(rows[: PAGE + 1])
     skills, pairs, address = asked.known_skills(), asked.pairs(), reverse("contracts:code_list")
-    older = [*pairs, ("apres", _cursor(page[PAGE - 1]))] if len(page) > PAGE else None
+    older = [*pairs, ("apres", cursors.written(page[PAGE - 1].at, page[PAGE - 1].pk))] if len(page) > PAGE else None
     context = {
         "rows": page[:PAGE],
         "asked": asked,
@@ -158,20 +156,6 @@ def _result(total: int) -> str:
     if not total:  # French says « aucun », and gettext would write a zero in the plural
         return _("Aucun logiciel")
     return ngettext("%(n)d logiciel à réutiliser", "%(n)d logiciels à réutiliser", total) % {"n": total}
-
-
-def _cursor(passport: Passport) -> str:
-    return f"{(passport.at - _EPOCH) // timedelta(microseconds=1)}-{passport.pk}"
-
-
-def _read_cursor(text: str) -> tuple[datetime, int] | None:
-    """(instant, pk), or None for whatever is not a cursor: the first page answers."""
-    micros, dash, pk = text.partition("-")
-    if not (dash and micros.isascii() and micros.isdecimal() and pk.isascii() and pk.isdecimal()):
-        return None
-    if len(micros) > 17 or not 0 < len(pk) <= 18:
-        return None
-    return _EPOCH + timedelta(microseconds=int(micros)), int(pk)
 
 
 # --- One entry -------------------------------------------------------------------------------------------------------

@@ -168,6 +168,17 @@ class CompleteForm(PlainTexts, forms.Form):
             del self.fields["no_code_reason"]
 
 
+class TerminateForm(PlainTexts, SecondLook):
+    """Why, and who it is: ending a contract commits the body."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Motif"),
+        help_text=gettext_lazy("Il sera public, et envoyé au prestataire."),
+        max_length=REASON_MAX,
+        widget=forms.Textarea({"rows": 5}),
+    )
+
+
 MARKS = [
     ("1", gettext_lazy("1 : très insuffisant")),
     ("2", gettext_lazy("2 : insuffisant")),

@@ -1,6 +1,6 @@
-"""What changes a contract or ends it: the section of its page, and a page for each act.
+"""What changes a contract or ends it: the section of its page; a page for each turn of an amendment.
 
-The pages of acts are for the parties, auditors read; strangers get 404.
+The pages of acts are for the parties, auditors read; strangers get 404. Those of the end: contracts/ending_pages.py.
 """
 
 from datetime import date
@@ -8,25 +8,16 @@ from decimal import Decimal
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from contracts import amending, conditions, duties, ending, rules
-from contracts.changing_forms import (
-    AcceptForm,
-    AmendForm,
-    ApproveForm,
-    CompleteForm,
-    EvaluateForm,
-    ReplyForm,
-    planned_forms,
-)
+from contracts import amending, duties, ending, rules
+from contracts.changing_forms import AcceptForm, AmendForm, ApproveForm, planned_forms
 from contracts.delivering import contract_of
 from contracts.models import Amendment, Contract, Performance, State
 from marketplace import clock
@@ -252,138 +243,6 @@ def _do(row: Amendment, act: str, form, *, by) -> str:
     return _("Avenant retiré.")
 
 
-# --- The end ---------------------------------------------------------------------------------------------------------
-def _checks(contract: Contract, at) -> list[dict]:
-    """What must hold before the contract is completed: [{label, problem}]; the code is asked by the form."""
-
-    def problem(condition) -> str:
-        try:
-            condition(contract, at)
-        except ValidationError as error:
-            return " ".join(error.messages)
-        return ""
-
-    return [
-        {"label": _("Tout est accepté, facturé et payé"), "problem": problem(conditions.all_paid)},
-        {"label": _("Aucun avenant n’attend"), "problem": problem(conditions.no_pending_amendment)},
-    ]
-
-
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def complete(request: HttpRequest, number: str) -> HttpResponse:
-    """An officer closes a contract whose work is done and paid."""
-    at = clock.now()
-    contract = contract_of(request, number, at=at)
-    form = CompleteForm(data_of(request), asks=not contract.passports.catalogued().exists())
-    if request.method == "POST" and form.is_valid():
-        try:
-            ending.complete(contract, by=request.user, **form.cleaned_data)
-        except ValidationError as error:
-            show_at(form, error)
-            contract = contract_of(request, number, at=at)
-        else:
-            messages.success(request, _("Contrat terminé. Les deux parties sont prévenues."))
-            return redirect(contract)
-    gate(contract, "complete", request.user)
-    checks = _checks(contract, at)
-    context = {"contract": contract, "form": form, "checks": checks, "ready": not any(c["problem"] for c in checks)}
-    context["paid"] = contract.paid_before_taxes()
-    return render(request, "contracts/complete.html", context, status=422 if request.method == "POST" else 200)
-
-
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def terminate(request: HttpRequest, number: str) -> HttpResponse:
-    """An officer ends the contract before its term, with a public reason."""
-    contract = contract_of(request, number, at=clock.now())
-    form = ReasonForm(data_of(request), help_text=_("Il sera public, et envoyé au prestataire."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            ending.terminate(contract, by=request.user, reason=form.cleaned_data["reason"])
-        except ValidationError as error:
-            show_at(form, error)
-            contract = contract_of(request, number, at=clock.now())
-        else:
-            messages.success(request, _("Contrat résilié. Le prestataire est prévenu, avec le motif."))
-            return redirect(contract)
-    gate(contract, "terminate", request.user)
-    rows = list(contract.milestones.all())
-    owed = [row for row in rows if row.state in {"accepted", "invoiced"}]
-    context = {
-        "contract": contract,
-        "form": form,
-        "waiting": [row for row in rows if row.state == "delivered"],
-        "owed": sum(row.amount_cents for row in owed),
-        "lost": sum(row.amount_cents for row in rows if row.state == "planned"),
-    }
-    return render(request, "contracts/terminate.html", context, status=422 if request.method == "POST" else 200)
-
-
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def evaluate(request: HttpRequest, number: str) -> HttpResponse:
-    """A buyer or an officer evaluates, once, after the end."""
-    contract = contract_of(request, number, at=clock.now())
-    form = EvaluateForm(data_of(request))
-    if request.method == "POST" and form.is_valid():
-        try:
-            ending.evaluate(contract, by=request.user, **form.cleaned_data)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Évaluation envoyée au prestataire, qui peut y répliquer."))
-            return redirect(f"{contract.get_absolute_url()}#rendement")
-    if not rules.can_prepare(contract, request.user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if not ending.can_evaluate(contract, request.user):
-        raise IllegalMove(_("Le rendement s’évalue une fois, quand le contrat est terminé ou résilié."))
-    context = {"contract": contract, "form": form}
-    return render(request, "contracts/evaluate.html", context, status=422 if request.method == "POST" else 200)
-
-
-def performance_of(contract: Contract) -> Performance:
-    found = Performance.objects.filter(contract=contract).select_related("by", "reply_by").first()
-    if found is None:
-        raise Http404
-    found.contract = contract
-    return found
-
-
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def reply(request: HttpRequest, number: str) -> HttpResponse:
-    """The vendor answers its evaluation, once, in time."""
-    at = clock.now()
-    contract = contract_of(request, number, at=at)
-    performance = performance_of(contract)
-    form = ReplyForm(data_of(request))
-    if request.method == "POST" and form.is_valid():
-        ending.reply(performance, by=request.user, text=form.cleaned_data["text"])
-        messages.success(request, _("Réplique enregistrée. L’organisme est prévenu."))
-        return redirect(f"{contract.get_absolute_url()}#rendement")
-    if not rules.binds_vendor(contract, request.user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if not ending.can_reply(performance, request.user, at=at):
-        raise IllegalMove(_("La réplique est déjà donnée, ou son délai est passé."))
-    context = {"contract": contract, "performance": performance, "form": form}
-    return render(request, "contracts/reply.html", context, status=422 if request.method == "POST" else 200)
-
-
-@never_cache
-@require_safe
-def letter(request: HttpRequest, number: str) -> HttpResponse:
-    """The evaluation as a letter, for the parties and auditors."""
-    contract = contract_of(request, number, at=clock.now())
-    response = HttpResponse(ending.performance_pdf(performance_of(contract)), content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-rendement.pdf")
-    return response
-
-
 _AMENDMENT = "contrats/<code:number>/avenants/<int:rank>/"
 urlpatterns = [
     path("contrats/<code:number>/avenants/nouveau/", amend, name="amend"),
@@ -392,9 +251,4 @@ urlpatterns = [
     path(f"{_AMENDMENT}accepter/", answer, {"act": "accept"}, name="accept_amendment"),
     path(f"{_AMENDMENT}refuser/", answer, {"act": "refuse"}, name="refuse_amendment"),
     path(f"{_AMENDMENT}retirer/", answer, {"act": "withdraw"}, name="withdraw_amendment"),
-    path("contrats/<code:number>/terminer/", complete, name="complete"),
-    path("contrats/<code:number>/resilier/", terminate, name="terminate"),
-    path("contrats/<code:number>/rendement/evaluer/", evaluate, name="evaluate"),
-    path("contrats/<code:number>/rendement/repliquer/", reply, name="reply"),
-    path("contrats/<code:number>/rendement.pdf", letter, name="performance"),
 ]

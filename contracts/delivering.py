@@ -3,6 +3,7 @@
 The page of a milestone is for the parties and for auditors; everybody else gets 404.
 """
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -33,13 +34,13 @@ TONES = {"planned": "neutral", "delivered": "info", "accepted": "ok", "invoiced"
 
 
 # --- Shared by the pages of contracts --------------------------------------------------------------------------------
-def contract_of(request: HttpRequest, number: str, *, at) -> Contract:
-    """The contract, for its parties and for auditors; 404 for everybody else, administrators included."""
-    found = Contract.objects.visible_to(request.user, at=at).select_related(
-        "award__opportunity__body", "award__proposal__vendor"
-    )
-    contract = get_object_or_404(found, number=number)
-    if not rules.reads_all(contract, request.user):
+def contract_of(request: HttpRequest, number: str, *, at, among: Callable = rules.reads_all) -> Contract:
+    """The contract, for people of whom `among(contract, user)` is true: by default its parties and auditors.
+
+    404 for everybody else, administrators included.
+    """
+    contract = get_object_or_404(Contract.objects.visible_to(request.user, at=at).for_list(), number=number)
+    if not among(contract, request.user):
         raise Http404
     return contract
 
@@ -60,8 +61,8 @@ def standing(milestone: Milestone, today: date | None) -> dict:
 
     `today`: None where nobody is late any more, since the contract ended.
     """
-    label, tone, late = milestone.get_state_display(), TONES[milestone.state], ""
-    if milestone.state == "planned" and milestone.cure_by:
+    label, tone, late = milestone.state_label, TONES[milestone.state], ""
+    if milestone.state == "planned" and milestone.cure_by and not milestone.is_lost:
         label, tone = _("Retourné, à corriger"), "warn"
     if today is None:
         return {"label": label, "tone": tone, "late": late}
@@ -132,6 +133,7 @@ def deliver(request: HttpRequest, number: str, position: int) -> HttpResponse:
         "milestone": milestone,
         "criteria": milestone.criteria.all(),
         "last": last,
+        "unmet": last.checks.filter(met=False).select_related("criterion") if last else [],
         "form": form,
         "files_lost": bool(request.FILES),
     }

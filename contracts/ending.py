@@ -125,13 +125,18 @@ def performance_pdf(performance: Performance) -> bytes:
         marks,
         performance.comment,
     ]
+    vendor, reply = papers.vendor_data(contract.vendor), None
     if not performance.reply_at:
         until = day(performance.reply_until, "fr")
         paragraphs.append(f"Vous pouvez répliquer sur la plateforme jusqu’au {until} inclusivement.")
     else:
-        told = f"Réplique du prestataire, {moment_exact(performance.reply_at, 'fr')}, par {performance.reply_by.name} :"
-        paragraphs += [told, performance.reply]
-    vendor = papers.vendor_data(contract.vendor)
+        reply = {
+            "heading": "Réplique du prestataire",
+            "text": performance.reply,
+            "name": performance.reply_by.name,
+            "title": vendor["legal_name"],
+            "at": moment_exact(performance.reply_at, "fr"),
+        }
     data = {
         "from": {"name": contract.body.name},
         "to": {"name": vendor["legal_name"], "address": vendor["address"]},
@@ -141,5 +146,6 @@ def performance_pdf(performance: Performance) -> bytes:
         "subject": f"Évaluation du rendement, contrat {contract.number}",
         "paragraphs": paragraphs,
         "signature": {"name": performance.by.name, "title": contract.body.name},
+        "reply": reply,
     }
     return pdf.render("letter", data, at=performance.reply_at or performance.at)

@@ -61,6 +61,22 @@ LIVE_PAYMENTS = [
 ]
 
 
+class DisputeStatus(models.TextChoices):
+    """Where a dispute of the payer's bank stands (`status` of Stripe's Dispute); `warning_`: only an inquiry yet.
+
+    Stripe may add to them: a payment keeps whatever it said.
+    """
+
+    WARNING_NEEDS_RESPONSE = "warning_needs_response", _("question de la banque, en attente de réponse")
+    WARNING_UNDER_REVIEW = "warning_under_review", _("question de la banque, réponse à l’étude")
+    WARNING_CLOSED = "warning_closed", _("question de la banque, close")
+    NEEDS_RESPONSE = "needs_response", _("en attente de réponse")
+    UNDER_REVIEW = "under_review", _("réponse à l’étude")
+    WON = "won", _("gagnée, le paiement tient")
+    LOST = "lost", _("perdue, la banque a repris le montant")
+    PREVENTED = "prevented", _("évitée, le paiement tient")
+
+
 class PaymentMethod(models.TextChoices):
     STRIPE = "stripe", _("Stripe")
     OUTSIDE = "outside", _("Système financier de l’organisme")

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import stripe
 from django.conf import settings
-from django.utils.translation import gettext as _
 
+from contracts import refusals
 from contracts.stripe_objects import (
     Account,
     Charge,
@@ -59,26 +59,14 @@ class Unsure(Exception):
 
 
 class Refused(Exception):
-    """Stripe answered no, and did nothing. `code` is Stripe's; the text is a sentence for people."""
+    """Stripe answered no, and did nothing. `code` is Stripe's; the text, its sentence for people."""
 
     def __init__(self, code: str):
         super().__init__(code)
         self.code = code
 
     def __str__(self) -> str:
-        return _SENTENCES.get(self.code, lambda: _("Stripe a refusé la demande (%s).") % self.code)()
-
-
-_SENTENCES: dict[str, Callable[[], str]] = {
-    "insufficient_capabilities_for_transfer": lambda: _(
-        "Le compte de versement du prestataire ne peut pas recevoir d’argent : Stripe lui demande des renseignements."
-    ),
-    "balance_insufficient": lambda: _("Le solde disponible chez Stripe ne suffit pas."),
-    "amount_too_large": lambda: _("Le montant dépasse ce qui reste du paiement."),
-    "charge_already_refunded": lambda: _("Ce paiement est déjà remboursé chez Stripe."),
-    "charge_disputed": lambda: _("La banque du payeur conteste ce paiement : il ne peut pas être remboursé."),
-    "resource_missing": lambda: _("Stripe ne connaît pas cet objet."),
-}
+        return refusals.sentence(self.code)
 
 
 # --- The connection --------------------------------------------------------------------------------------------------

@@ -9,19 +9,20 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_noop, override
 
 from contracts import conditions, interest, notices, papers, rules
+from contracts.bills import taxes_charged
 from contracts.enums import CONCLUDED, InvoiceKind
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
 from marketplace import clock, ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
 from marketplace.localtime import local
-from marketplace.money import format_cents, taxes
+from marketplace.money import TaxBreakdown, format_cents
 from vendors import rules as vendor_rules
 
-# Printed on invoices, which are in French.
-TERMS = (
+# Printed on invoices, which are in French; a page says it in the reader's language.
+TERMS = gettext_noop(
     "Payable dans les 30 jours qui suivent la plus tardive de la réception de la facture et de l’acceptation du "
     "travail. Au-delà, des intérêts sont dus sur demande du prestataire (RLRQ, c. C-65.1, r. 8)."
 )
@@ -78,11 +79,12 @@ def _bill(
 ) -> Bill:
     """With the vendor's taxes, at today's rates; ValidationError while it has given no number."""
     today, before = local(at).date(), work_cents - held_cents
-    untaxed = registration(contract).small_supplier or kind == InvoiceKind.INTEREST
-    amount = taxes(before, on=today)
-    tps, tvq = (0, 0) if untaxed else (amount.tps, amount.tvq)
+    registration(contract)
+    amount = taxes_charged(contract.vendor, before, on=today)
+    if kind == InvoiceKind.INTEREST:
+        amount = TaxBreakdown(before=before, tps=0, tvq=0, total=before)
     due = interest.due_on(today, accepted_on)
-    return Bill(kind, work_cents, held_cents, before, tps, tvq, before + tps + tvq, accepted_on, due)
+    return Bill(kind, work_cents, held_cents, before, amount.tps, amount.tvq, amount.total, accepted_on, due)
 
 
 def bill_of_milestone(milestone: Milestone, *, at) -> Bill:

@@ -44,6 +44,11 @@ def reversal_requested(payment, *, at):
     _tell(others, "emails/payment_reversal_requested.txt", payment, at=at)
 
 
+def reversal_declined(payment, asker, officer, reason: str, *, at):
+    """To whoever asked for it."""
+    _tell([asker], "emails/payment_reversal_declined.txt", payment, at=at, officer=officer, reason=reason)
+
+
 def reversed_payment(payment, *, at):
     both = vendor_people(payment.contract) + body_people(payment.contract, "officer")
     _tell(both, "emails/payment_reversed.txt", payment, at=at)

@@ -13,6 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from contracts import billing, changing_pages, delivering, health, history, passports_pages, rules, signing
+from contracts.bills import taxes_charged
+from contracts.delivering import contract_of
 from contracts.enums import CONCLUDED
 from contracts.models import Contract, State
 from contracts.preparing import missing
@@ -20,8 +22,7 @@ from contracts.signing_pages import why_not
 from marketplace import clock
 from marketplace.cache import public_page
 from marketplace.ledger import canonical
-from marketplace.localtime import ZONE, day, to_utc
-from marketplace.money import taxes
+from marketplace.localtime import ZONE, day, local, to_utc
 from marketplace.search import query_words
 from opportunities.models import PublicBody
 
@@ -69,7 +70,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "contract": contract,
         "badge": badge(contract),
-        "amount": taxes(contract.value_cents),
+        "amount": taxes_charged(contract.vendor, contract.value_cents),
         "parts": [template for _name, template, _section, _early in shown],
         "paid": sum(row.state == "paid" for row in milestones),
         "accepted": sum(row.state in {"accepted", "invoiced", "paid"} for row in milestones),
@@ -115,7 +116,7 @@ def _next(contract: Contract, user, milestones: list, at) -> dict | None:
     if contract.state == State.VENDOR_SIGNED:
         return _next_signed(contract, user)
     if contract.state == State.ACTIVE:
-        return _next_active(contract, user, milestones)
+        return _next_active(contract, user, milestones, at)
     return None
 
 
@@ -165,7 +166,7 @@ def _next_signed(contract: Contract, user) -> dict:
     return _say(title, why_not(contract, user, "sign"), acts=_withdrawal(contract, user), filled=False)
 
 
-def _next_active(contract: Contract, user, milestones: list) -> dict | None:
+def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
     """The most pressing act of this person among the milestones, in their order."""
     number = contract.number
     states = ("planned", "delivered", "accepted")
@@ -176,7 +177,9 @@ def _next_active(contract: Contract, user, milestones: list) -> dict | None:
             return _say(title, acts=[(_("Facturer"), _to("issue", number, first["accepted"].position))])
         if first["planned"]:
             title = _("Prochain jalon à livrer : %s") % first["planned"].title
-            return _say(title, acts=[(_("Livrer"), _to("deliver", number, first["planned"].position))])
+            late = delivering.standing(first["planned"], local(at).date())["late"]
+            acts = [(_("Livrer"), _to("deliver", number, first["planned"].position))]
+            return _say(title, late, tone="warn" if late else "info", acts=acts)
     if rules.is_buyer(contract, user) and first["delivered"]:
         title = _("Le jalon %d est livré : examinez-le") % first["delivered"].position
         return _say(title, acts=[(_("Examiner"), _to("milestone", number, first["delivered"].position))])
@@ -200,19 +203,11 @@ def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------
-def _entitled(request: HttpRequest, number: str) -> Contract:
-    """The contract, for its parties and for auditors; Http404 for everybody else."""
-    contract = get_object_or_404(Contract.objects.visible_to(request.user).for_list(), number=number)
-    if not rules.reads_all(contract, request.user):
-        raise Http404
-    return contract
-
-
 @never_cache
 @require_safe
 def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
     """A PDF that was offered or signed, byte for byte, as a download."""
-    found = _entitled(request, number).documents.filter(sha256=sha256).first()
+    found = contract_of(request, number, at=clock.now()).documents.filter(sha256=sha256).first()
     if found is None:
         raise Http404
     name = f"{number}-{found.kind}-{found.sha256[:12]}.pdf"
@@ -225,7 +220,7 @@ def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
 @require_safe
 def signatures(request: HttpRequest, number: str) -> HttpResponse:
     """The signed attestation of a concluded contract, in canonical JSON."""
-    contract = _entitled(request, number)
+    contract = contract_of(request, number, at=clock.now())
     if not contract.is_public():
         raise Http404
     content = canonical(signing.attestation(contract)) + b"\n"

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from contracts import conditions, rules
+from contracts import conditions, refusals, rules
 from contracts.bills import Invoice
-from contracts.enums import LIVE_PAYMENTS, PaymentMethod, PaymentState
+from contracts.enums import LIVE_PAYMENTS, DisputeStatus, PaymentMethod, PaymentState
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from opportunities.conditions import reason_given
@@ -57,6 +57,7 @@ class Payment(lifecycle.Stateful, models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(_("commencé le"))
     settled_at = models.DateTimeField(_("payé le"), null=True, blank=True)
+    # By Stripe a code (contracts/refusals.py); outside, what somebody wrote. Pages show `why`.
     failure = models.CharField(_("motif de l’échec"), max_length=300, blank=True)
 
     # Stripe's names of the steps, empty until they are known.
@@ -122,6 +123,22 @@ class Payment(lifecycle.Stateful, models.Model):
     @property
     def contract(self):
         return self.invoice.contract
+
+    @property
+    def dispute_label(self) -> str:
+        """Where the bank's dispute stands, in words; Stripe's own word when it is one that we do not know."""
+        return str(dict(DisputeStatus.choices).get(self.dispute_status, self.dispute_status))
+
+    def get_state_display(self) -> str:
+        """Its state in words; outside the platform, a declaration does not fail: the body takes it back."""
+        if self.state == PaymentState.FAILED and self.method == PaymentMethod.OUTSIDE:
+            return str(_("Retirée"))
+        return str(PaymentState(self.state).label)
+
+    @property
+    def why(self) -> str:
+        """Why it failed, or waits: a sentence in the reader's language, or the words of whoever wrote them."""
+        return refusals.sentence(self.failure) if self.method == PaymentMethod.STRIPE else self.failure
 
     def ledger_subject(self) -> str:
         return f"payment:{self.public_id}"

@@ -6,11 +6,12 @@ import re
 from django.core.files.base import ContentFile
 from django.utils.translation import override
 
+from contracts.bills import taxes_charged
 from contracts.enums import Party
 from contracts.models import Clause, Contract, Document, Invoice
 from marketplace import pdf
 from marketplace.localtime import day, local, moment_exact
-from marketplace.money import TaxBreakdown, format_cents, taxes
+from marketplace.money import format_cents
 
 FRENCH = "fr-ca"
 METHODS = {"password": "mot de passe redemandé", "password+totp": "mot de passe et second facteur redemandés"}
@@ -52,10 +53,7 @@ def vendor_data(vendor) -> dict:
 def contract_data(contract: Contract, *, clauses: list[dict], signatures=()) -> dict:
     """templates/pdf/contract.typ's data. `signatures`: Signature rows, none while the text is only offered."""
     opportunity, body = contract.opportunity, contract.body
-    amount = taxes(contract.value_cents)
-    vendor = vendor_data(contract.vendor)
-    if vendor["small_supplier"]:
-        amount = TaxBreakdown(before=amount.before, tps=0, tvq=0, total=amount.before)
+    amount, vendor = taxes_charged(contract.vendor, contract.value_cents), vendor_data(contract.vendor)
     return {
         "number": contract.number,
         "title": opportunity.title,

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_noop, override
 
 from contracts import papers, rules
 from contracts.code import archive, contents, licences, publiccode, sbom, swhid
+from contracts.code.sentences import Sentence, kept_problems, plain
 from contracts.enums import CONCLUDED
 from contracts.models import Contract, Delivery, DeliveryFile, Passport, Reuse
 from marketplace import clock, keys, ledger, pdf
@@ -23,18 +24,18 @@ from marketplace.ledger import canonical, instant
 from marketplace.lifecycle import IllegalMove, complain, locked
 from marketplace.localtime import day, local
 from marketplace.search import index_text
-from marketplace.texts import one_line
 from opportunities.models import PublicBody
 
 DOCUMENT_TYPE = "dan-passport/1"
 UNSTATED = "NOASSERTION"  # SPDX's word: the contract assigns the rights, and states no licence for anybody else
+_NO_FILE = gettext_noop("L’archive n’a pas de fichier publiccode.yml à sa racine.")
+_OTHER_LICENCE = gettext_noop("Le fichier annonce la licence %(declared)s; le contrat demande %(licence)s.")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_KEY_MAX, _SENTENCE_MAX = 200, 500
 
 
 @dataclass(frozen=True)
 class Found:
-    """What an archive holds. Empty texts where there is nothing; problems: [[key, French sentence]].
+    """What an archive holds. Empty texts where there is nothing; problems: [[key, kept sentence]].
 
     agrees: the licence file against the contract's licence, None when the contract demands none. publiccode: the
     file's own text, None unless it is valid. described: its name and French summary, empty when it has none.
@@ -61,19 +62,18 @@ def examine(delivery: Delivery) -> Found | None:
         return None
     blob = _bytes(row)
     source = archive.read(row.name, blob, field="archive", commit=contents.commit_of(delivery.reference))
-    with override(papers.FRENCH):
-        licence = delivery.contract.licence
-        text, problems, described = _publiccode(source.tree, licence)
-        return Found(
-            file_id=row.pk,
-            swhid=swhid.directory(source.tree),
-            commit=source.declared_commit or "",
-            agrees=licences.check(source.tree, licence).agrees,
-            publiccode=text,
-            problems=problems,
-            described=described,
-            bill=_bill(source.tree),
-        )
+    licence = delivery.contract.licence
+    text, problems, described = _publiccode(source.tree, licence)
+    return Found(
+        file_id=row.pk,
+        swhid=swhid.directory(source.tree),
+        commit=source.declared_commit or "",
+        agrees=licences.check(source.tree, licence).agrees,
+        publiccode=text,
+        problems=kept_problems(problems),
+        described=described,
+        bill=_bill(source.tree),
+    )
 
 
 def _bytes(row: DeliveryFile) -> bytes:
@@ -88,31 +88,24 @@ def _publiccode(tree: archive.Tree, licence: str) -> tuple[str | None, list, tup
     """(text when valid, problems, (name, summary))."""
     path = next((name for name in publiccode.FILE_NAMES if name in tree and tree[name][0] != archive.SYMLINK), None)
     if path is None:
-        return None, [["", _("L’archive n’a pas de fichier publiccode.yml à sa racine.")]], ("", "")
+        return None, [("", Sentence(_NO_FILE))], ("", "")
     result = publiccode.validate(tree[path][1], files=tree)
-    problems = [[key, sentence] for key, sentence in result.errors[: contents.MOST_PROBLEMS]]
+    problems = result.errors[: contents.MOST_PROBLEMS]
     if not problems:
         declared = result.data["legal"]["license"]
         if not licences.agrees(declared, licence):
-            text = _("Le fichier annonce la licence %(declared)s; le contrat demande %(licence)s.")
-            problems.append(["legal.license", text % {"declared": declared, "licence": licence}])
-    problems = [[_line(key)[:_KEY_MAX], _line(text)[:_SENTENCE_MAX]] for key, text in problems]
+            problems.append(("legal.license", Sentence(_OTHER_LICENCE) % {"declared": declared, "licence": licence}))
     if result.errors:
         return None, problems, ("", "")
-    return tree[path][1].decode(), problems, (_line(result.data["name"]), _summary(result.data["description"]))
+    return tree[path][1].decode(), problems, (plain(result.data["name"]), _summary(result.data["description"]))
 
 
 def _summary(description: dict) -> str:
     """The short description in French, of here first; empty when the file speaks other languages only."""
     for language in sorted(description, key=lambda tag: (tag.lower() != "fr-ca", tag.lower() != "fr", tag)):
         if language.lower().partition("-")[0] == "fr":
-            return _line(description[language].get("shortDescription") or "")
+            return plain(description[language].get("shortDescription") or "")
     return ""
-
-
-def _line(text: str) -> str:
-    """Fit for a database and a page: one line, nothing invisible, no half of a surrogate pair."""
-    return one_line(text.encode("utf-8", "replace").decode())
 
 
 def _bill(tree: archive.Tree) -> sbom.Sbom | None:
@@ -120,7 +113,7 @@ def _bill(tree: archive.Tree) -> sbom.Sbom | None:
     for path in sbom.find(tree)[: contents.MOST_PROBLEMS]:
         try:
             return sbom.read(tree[path][1])
-        except ValueError:
+        except sbom.SbomError:
             continue
     return None
 
@@ -281,7 +274,7 @@ def declare_reuse(contract: Contract, *, body: PublicBody, by, note: str = "") -
         if row.reuses.filter(body=body, ended_at=None).exists():
             raise IllegalMove(_("Votre organisme a déjà déclaré cette réutilisation."))
         at = clock.now()
-        reuse = Reuse(contract=row, body=body, by=by, at=at, note=_line(note))
+        reuse = Reuse(contract=row, body=body, by=by, at=at, note=plain(note))
         reuse.clean_fields(exclude={"contract", "body", "by"})
         reuse.save(force_insert=True)
         ledger.record(

@@ -1,9 +1,9 @@
 """What a contract's page says of its code: the passport in force, the former ones, who reuses it."""
 
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
-from contracts import papers, passports, rules
+from contracts import passports, rules
+from contracts.code.sentences import told
 from contracts.models import Contract, Passport
 
 
@@ -37,20 +37,16 @@ def why_not_shared(passport: Passport) -> str:
 
 
 def findings(passport: Passport) -> list[str]:
-    """What does not agree, or is missing, in the archive: one sentence each, in French as the passport keeps them."""
-    with override(papers.FRENCH):
-        return _findings(passport)
-
-
-def _findings(passport: Passport) -> list[str]:
+    """What does not agree, or is missing, in the archive: one sentence each, in the active language."""
     said, found = passport.document, []
     if said["commit_agrees"] is False:
         text = _("L’archive déclare le commit %(commit)s; le prestataire avait nommé %(reference)s.")
         found.append(text % {"commit": passport.commit, "reference": said["reference"]})
     if said["licence_agrees"] is False:
         found.append(_("Le fichier de licence de l’archive n’est pas celui du contrat."))
-    for key, sentence in passport.publiccode_problems:
-        found.append(_("publiccode.yml, %(key)s : %(text)s") % {"key": key, "text": sentence} if key else sentence)
+    for key, kept in passport.publiccode_problems:
+        text = told(kept)
+        found.append(_("publiccode.yml, %(key)s : %(text)s") % {"key": key, "text": text} if key else text)
     if not passport.sbom_sha256:
         found.append(_("L’archive n’a pas de nomenclature logicielle (SBOM) lisible."))
     return found

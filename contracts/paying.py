@@ -24,8 +24,8 @@ from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payment_forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
 from marketplace import clock
-from marketplace.keep import keeps_typed, typed_before
-from marketplace.lifecycle import IllegalMove
+from marketplace.keep import data_of, keeps_typed
+from marketplace.lifecycle import IllegalMove, gate
 from marketplace.localtime import local
 from proposals.decision_forms import ReasonForm, show_at
 from vendors import eligibility
@@ -59,8 +59,11 @@ def _payment(request: HttpRequest, public_id) -> Payment:
     return get_object_or_404(rows, public_id=public_id)
 
 
-def _data(request: HttpRequest):
-    return request.POST if request.method == "POST" else typed_before(request)
+@never_cache
+@require_safe
+def payment(request: HttpRequest, public_id) -> HttpResponse:
+    """A payment is shown on the page of its invoice."""
+    return redirect(_payment(request, public_id).invoice)
 
 
 # --- Paying ----------------------------------------------------------------------------------------------------------
@@ -175,23 +178,14 @@ def _show(request: HttpRequest, payment: Payment, page: Page, form, **extra) -> 
     return render(request, "contracts/pay_act.html", context | extra, status=status)
 
 
-def _gate(payment: Payment, action: str, user) -> None:
-    """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
-    method = getattr(Payment, action)
-    if not method.allowed(payment, user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if payment.state not in method.move.sources:
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-
-
 @never_cache
 @keeps_typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, public_id) -> HttpResponse:
     """The vendor says whether it received what the body declared."""
     payment = _payment(request, public_id)
-    _gate(payment, "confirm", request.user)
-    form = AnswerForm(_data(request))
+    gate(payment, "confirm", request.user)
+    form = AnswerForm(data_of(request))
     if request.method == "POST" and form.is_valid():
         try:
             if form.cleaned_data["answer"] == "confirm":
@@ -218,8 +212,8 @@ def answer(request: HttpRequest, public_id) -> HttpResponse:
 def retract(request: HttpRequest, public_id) -> HttpResponse:
     """The body takes its declaration back: the invoice is to be paid again."""
     payment = _payment(request, public_id)
-    _gate(payment, "retract", request.user)
-    form = ReasonForm(_data(request), help_text=_("Le prestataire le lira."))
+    gate(payment, "retract", request.user)
+    form = ReasonForm(data_of(request), help_text=_("Le prestataire le lira."))
     if request.method == "POST" and form.is_valid():
         try:
             payments.retract(payment, by=request.user, reason=form.cleaned_data["reason"])
@@ -246,7 +240,7 @@ def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
     _gate_reversal(payment, request.user)
     if payment.reversal_requested_by_id is not None:
         raise IllegalMove(_("L’annulation est déjà demandée."))
-    form = ReasonForm(_data(request), help_text=_("L’autre responsable et le prestataire le liront."))
+    form = ReasonForm(data_of(request), help_text=_("L’autre responsable et le prestataire le liront."))
     if request.method == "POST" and form.is_valid():
         try:
             reversing.request_reversal(payment, by=request.user, reason=form.cleaned_data["reason"])
@@ -272,15 +266,21 @@ def _gate_reversal(payment: Payment, user) -> None:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
+def _requested(request: HttpRequest, public_id) -> Payment:
+    """The payment whose reversal awaits an answer, for officers."""
+    payment = _payment(request, public_id)
+    _gate_reversal(payment, request.user)
+    if payment.reversal_requested_by_id is None:
+        raise IllegalMove(_("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
+    return payment
+
+
 @never_cache
 @sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
     """Second of the two officers, recognised again: it moves money."""
-    payment = _payment(request, public_id)
-    _gate_reversal(payment, request.user)
-    if payment.reversal_requested_by_id is None:
-        raise IllegalMove(_("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
+    payment = _requested(request, public_id)
     own = payment.reversal_requested_by_id == request.user.pk
     form = ReverseForm(request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST":
@@ -297,7 +297,29 @@ def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
         title=_("Confirmer l’annulation du paiement"), lead=lead, submit=_("Confirmer l’annulation"), tone="bad",
         danger=True,
     )  # fmt: skip
-    return _show(request, payment, page, form, own_request=own)
+    decline = reverse("contracts:decline_payment_reversal", args=[payment.public_id])
+    return _show(request, payment, page, form, own_request=own, decline_url=decline)
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "HEAD", "POST"])
+def decline_reversal(request: HttpRequest, public_id) -> HttpResponse:
+    """Second of the two officers, who does not agree, with a reason."""
+    payment = _requested(request, public_id)
+    if not rules.can_reverse(payment, request.user):
+        raise PermissionDenied(_("Vous avez demandé cette annulation : vous pouvez la retirer, pas la refuser."))
+    form = ReasonForm(data_of(request), help_text=_("La personne qui a demandé l’annulation le lira."))
+    if request.method == "POST" and form.is_valid():
+        reversing.decline_reversal(payment, by=request.user, reason=form.cleaned_data["reason"])
+        messages.success(request, _("Annulation refusée : le paiement tient. L’autre personne est prévenue."))
+        return redirect(payment.invoice)
+    page = Page(
+        title=_("Refuser l’annulation du paiement"),
+        lead=_("Le paiement tient : rien ne bouge. Une autre demande pourra être faite."),
+        submit=_("Refuser l’annulation"),
+    )
+    return _show(request, payment, page, form)
 
 
 @never_cache

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from contracts import conditions, gateway, notices_payments, rules, settling, tasks
+from contracts import conditions, gateway, notices_payments, refusals, rules, settling, tasks
 from contracts.enums import LIVE_PAYMENTS, PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, PayoutAccount
 from contracts.settling import Disagreement
@@ -110,7 +110,7 @@ def _page(payment: Payment, *, success_url: str, cancel_url: str) -> str:
         try:
             session = _new_session(payment, success_url=success_url, cancel_url=cancel_url)
         except gateway.Refused as refusal:
-            _fail(payment, str(refusal))
+            _fail(payment, refusal.code)
             if refusal.code == "idempotency":  # asked before in other words: that page was never shown to anybody
                 return ""
             raise ValidationError(str(refusal)) from None
@@ -154,15 +154,10 @@ def abandon(payment: Payment, *, by) -> None:
     with transaction.atomic():
         row = settling.fresh(row)
         if row.state == PaymentState.STARTED:
-            row.fail(by=None, failure=_abandoned())
+            row.fail(by=None, failure=refusals.ABANDONED)
             ledger.record("payment.abandon", row.ledger_subject(), by=by, at=clock.now(), **row.about())
         elif row.state != PaymentState.FAILED:
             raise IllegalMove(_("Ce paiement ne peut plus être abandonné."))
-
-
-def _abandoned() -> str:
-    with override(settings.LANGUAGE_CODE):
-        return _("La page de paiement n’a pas servi.")
 
 
 def _fail(payment: Payment, failure: str) -> None:
@@ -201,10 +196,9 @@ def sync(payment: Payment) -> None:
                 row.receive(by=None, payment_intent=intent.id, charge=intent.charge.id)
                 tasks.settle_payment.delay_on_commit(row.pk)
             elif session.status == "expired":
-                row.fail(by=None, failure=_abandoned())
+                row.fail(by=None, failure=refusals.ABANDONED)
             elif session.status == "complete" and intent and intent.status in DEAD:
-                with override(settings.LANGUAGE_CODE):
-                    row.fail(by=None, failure=_("La banque a refusé le débit."))
+                row.fail(by=None, failure=refusals.DECLINED)
                 notices_payments.failed(row, at=clock.now())
             elif session.status == "complete" and intent and row.state == PaymentState.STARTED:
                 row.process(by=None, payment_intent=intent.id)  # at the bank, or the account's proof is awaited
@@ -225,7 +219,7 @@ def _agrees(payment: Payment, session: Session) -> None:
 
 def give_up_without_page(payment: Payment) -> None:
     """A process died before it kept the page's name: nobody was ever sent to that page."""
-    _fail(payment, _abandoned())
+    _fail(payment, refusals.ABANDONED)
 
 
 # --- By the body's own system ----------------------------------------------------------------------------------------

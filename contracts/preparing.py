@@ -3,8 +3,6 @@
 A stranger gets 404; somebody of the body who may not gets 403; a contract that is not in preparation any more gets 409.
 """
 
-from collections.abc import Callable
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from contracts import conditions, drafting, papers, rules
+from contracts.delivering import contract_of
 from contracts.forms import ContractForm, plan_forms, with_rows_changed
 from contracts.models import Contract, State
 from marketplace import clock, lifecycle, pdf
@@ -27,14 +26,6 @@ from opportunities.models import Opportunity
 from proposals.decision_forms import show_at
 
 READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete)
-
-
-def contract_for(request: HttpRequest, number: str, among: Callable) -> Contract:
-    """The contract, for people of whom `among(contract, user)` is true; Http404 for everybody else."""
-    contract = get_object_or_404(Contract.objects.visible_to(request.user).for_list(), number=number)
-    if not among(contract, request.user):
-        raise Http404
-    return contract
 
 
 def gate(contract: Contract, action: str, user) -> None:
@@ -80,7 +71,7 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def prepare(request: HttpRequest, number: str) -> HttpResponse:
     """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
-    contract = contract_for(request, number, rules.works_there)
+    contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
     gate(contract, "offer", request.user)
     if request.method != "POST":
         return _first(request, contract)
@@ -100,7 +91,7 @@ def prepare(request: HttpRequest, number: str) -> HttpResponse:
             drafting.edit(contract, by=request.user, fields=form.cleaned_data, plan=rows.rows(), seen=seen)
         except ValidationError as error:
             show_at(form, error)
-            contract = contract_for(request, number, rules.works_there)
+            contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
             seen = drafting.version(contract)  # said in the page: saving again replaces what the other person wrote
         else:
             messages.success(request, _("Le contrat %s est enregistré.") % contract.number)
@@ -149,10 +140,10 @@ def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, st
 @require_safe
 def preview(request: HttpRequest, number: str) -> HttpResponse:
     """What the PDF to sign would be today, marked « projet » on every page; only while it is in preparation."""
-    contract = contract_for(request, number, rules.works_there)
+    at = clock.now()
+    contract = contract_of(request, number, at=at, among=rules.works_there)
     if contract.state != State.DRAFT:
         raise Http404
-    at = clock.now()
     with override(papers.FRENCH):
         data = papers.contract_data(contract, clauses=papers.clauses_for(contract))
     data["number"] = f"{contract.number} (PROJET)"

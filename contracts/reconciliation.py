@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from contracts import gateway, notices_payments
+from contracts import gateway, notices_payments, refusals
 from contracts.enums import PaymentState
 from contracts.models import Mismatch, Payment, PayoutAccount, Reconciliation
 from contracts.stripe_objects import Account, Charge, Dispute, Refund, Transfer
@@ -51,8 +51,8 @@ def words(kind: str) -> str:
 
 
 def shown(text: str) -> str:
-    """One side of a difference, for people: digits alone are cents."""
-    return format_cents(int(text), exact=True) if text.isdecimal() else text
+    """One side of a difference, for people: digits alone are cents, a code of a refusal is its sentence."""
+    return format_cents(int(text), exact=True) if text.isdecimal() else str(refusals.SENTENCES.get(text, text))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def run(*, at, days: int = DAYS) -> Reconciliation:
             again = {finding.key for finding in compare(read(since), since=since, at=at)}
             found = [finding for finding in found if finding.key in again]
     except (gateway.Unsure, gateway.Refused) as error:
-        row.error, row.finished_at = str(error)[:300], clock.now()
+        row.error, row.finished_at = str(getattr(error, "code", error))[:300], clock.now()
         row.save(update_fields=["error", "finished_at"])
         return row
     Mismatch.objects.bulk_create(

@@ -9,9 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.utils.translation import override
 
 from contracts import gateway, notices_payments
 from contracts.models import Payment
@@ -68,13 +66,13 @@ def resting(payment: Payment, *, at) -> bool:
 
 def _note_refusal(payment: Payment, step: str, used: int, refusal: gateway.Refused) -> None:
     """Once for each key, whoever was told of it first; people are told at the first one of a payment."""
-    with transaction.atomic(), override(settings.LANGUAGE_CODE):
+    with transaction.atomic():
         row = locked(payment)
         if tries(row) != used:
             return
         at = clock.now()
         first = not _refusals(Payment.objects.filter(pk=row.pk)).exists()
-        row.failure = str(refusal)[:300]
+        row.failure = refusal.code[:300]
         row.save(update_fields=["failure"])
         ledger.record(REFUSED, row.ledger_subject(), by=None, at=at, step=step, code=refusal.code)
         if first:

@@ -49,7 +49,7 @@ class Passport(models.Model):
     open_licence = models.BooleanField(_("licence libre"))
     archive_sha256 = models.CharField(max_length=64)
     publiccode = models.JSONField(null=True, blank=True)  # the file's content, when it is valid
-    publiccode_problems = models.JSONField(default=list, blank=True)  # [[key, sentence]]
+    publiccode_problems = models.JSONField(default=list, blank=True)  # [[key, kept sentence]]: code/sentences.py
     sbom_format = models.CharField(max_length=20, blank=True)
     sbom_sha256 = models.CharField(max_length=64, blank=True)
     sbom_components = models.PositiveIntegerField(default=0)

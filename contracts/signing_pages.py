@@ -15,14 +15,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from contracts import papers, rules, signing
+from contracts.bills import taxes_charged
+from contracts.delivering import contract_of
 from contracts.enums import DocumentKind
 from contracts.forms import SignForm, VendorSignForm
 from contracts.models import Contract
-from contracts.preparing import contract_for, gate, missing
+from contracts.preparing import gate, missing
 from marketplace import clock
 from marketplace.keep import data_of, keeps_typed
 from marketplace.localtime import local
-from marketplace.money import format_cents, taxes
+from marketplace.money import format_cents
 from opportunities import rules as occasion_rules
 from proposals.decision_forms import ConfirmForm, ReasonForm, show_at
 from vendors import eligibility
@@ -42,8 +44,8 @@ def _standing(contract: Contract, at) -> list[eligibility.Standing]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def offer(request: HttpRequest, number: str) -> HttpResponse:
     """What will be frozen and sent to the vendor, what is missing, whether the vendor is eligible."""
-    contract = contract_for(request, number, rules.works_there)
     at = clock.now()
+    contract = contract_of(request, number, at=at, among=rules.works_there)
     form = ConfirmForm(data_of(request))
     if request.method == "POST":
         try:
@@ -58,7 +60,7 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "contract": contract,
         "form": form,
-        "amount": taxes(contract.value_cents),
+        "amount": taxes_charged(contract.vendor, contract.value_cents),
         "milestones": list(contract.milestones.prefetch_related("criteria")),
         "clauses": papers.clauses_for(contract),
         "missing": lacks,
@@ -74,7 +76,7 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdraw(request: HttpRequest, number: str) -> HttpResponse:
     """The body takes the contract up again; a signature already given falls."""
-    contract = contract_for(request, number, rules.works_there)
+    contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
     form = ReasonForm(data_of(request), help_text=_("Le prestataire le lira."))
     if request.method == "POST" and form.is_valid():
         signing.withdraw_offer(contract, by=request.user, reason=form.cleaned_data["reason"])
@@ -90,12 +92,12 @@ def withdraw(request: HttpRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def refuse(request: HttpRequest, number: str) -> HttpResponse:
     """The vendor asks for changes: the body takes the contract up again, and offers it anew."""
-    contract = contract_for(request, number, rules.is_vendor_person)
+    contract = contract_of(request, number, at=clock.now(), among=rules.is_vendor_person)
     form = ReasonForm(data_of(request), help_text=_("L’organisme le lira : dites quoi changer, et pourquoi."))
     if request.method == "POST" and form.is_valid():
         signing.refuse_terms(contract, by=request.user, reason=form.cleaned_data["reason"])
         messages.success(request, _("Votre demande est envoyée. L’organisme vous enverra le contrat de nouveau."))
-        return redirect("contracts:mine")  # in preparation, it is the body's alone
+        return redirect(contract.award.proposal)  # in preparation, the contract is the body's alone
     gate(contract, "refuse_terms", request.user)
     return render(request, "contracts/refuse.html", {"contract": contract, "form": form}, status=_status(request))
 
@@ -107,7 +109,7 @@ def refuse(request: HttpRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign(request: HttpRequest, number: str) -> HttpResponse:
     """Each party's turn on one address: the vendor first, then the body, whose signature concludes the contract."""
-    contract = contract_for(request, number, rules.is_party)
+    contract = contract_of(request, number, at=clock.now(), among=rules.is_party)
     user = request.user
     as_vendor = rules.is_vendor_person(contract, user) and not rules.works_there(contract, user)
     action, make = ("sign_as_vendor", VendorSignForm) if as_vendor else ("sign", SignForm)
@@ -132,7 +134,7 @@ def sign(request: HttpRequest, number: str) -> HttpResponse:
         "contract": contract,
         "form": form,
         "document": document,
-        "amount": taxes(contract.value_cents),
+        "amount": taxes_charged(contract.vendor, contract.value_cents),
         "as_vendor": as_vendor,
         "why_not": reason,
         "checks": _standing(contract, clock.now()),

@@ -13,13 +13,14 @@ from django.db.models import Q
 from contracts import notices
 from contracts.delivery import ANSWER_BUSINESS_DAYS
 from contracts.enums import CONCLUDED, PaymentState, State
-from contracts.models import Delivery, Invoice, Milestone, Reminder
+from contracts.models import Delivery, Invoice, Milestone, Payment, Reminder
 from marketplace import clock
 from marketplace.calendar import business_days_between
 from marketplace.localtime import local
 
 MILESTONE_DAYS = 3  # before its planned date
 INVOICE_DAYS = 5  # before the last day to pay
+CONFIRM_BUSINESS_DAYS = (15, 5)  # after a payment was declared: told once at 5, then once at 15
 # Somebody already paid: the money, or the vendor's answer, is on its way.
 UNDER_WAY = [PaymentState.PROCESSING, PaymentState.RECEIVED, PaymentState.DECLARED]
 
@@ -32,6 +33,7 @@ def remind(**kwargs) -> None:
     _deliveries(today, at=at)
     _milestones(today, at=at)
     _invoices(today, at=at)
+    _declared(today, at=at)
 
 
 def _once(event: str, persons, template: str, contract, *, at, **context) -> None:
@@ -90,3 +92,17 @@ def _invoices(today: date, *, at) -> None:
             kind, template = "invoice-late", "emails/invoice_late.txt"
         officers = notices.body_people(invoice.contract, "officer", but=[invoice.accepted_by])
         _once(f"{kind}:{invoice.pk}", officers, template, invoice.contract, at=at, invoice=invoice)
+
+
+def _declared(today: date, *, at) -> None:
+    """Payments declared by the body that wait for the vendor's answer: to those who commit the vendor."""
+    rows = Payment.objects.filter(state=PaymentState.DECLARED, invoice__contract__state__in=CONCLUDED).select_related(
+        "invoice__contract__award__opportunity__body", "invoice__contract__award__proposal__vendor"
+    )
+    for payment in rows.order_by("pk"):
+        waited = business_days_between(local(payment.created_at).date(), today)
+        passed = next((days for days in CONFIRM_BUSINESS_DAYS if waited >= days), None)
+        if passed:
+            contract, about = payment.contract, {"payment": payment, "invoice": payment.invoice}
+            event, persons = f"payment-declared-{passed}:{payment.pk}", notices.vendor_people(contract)
+            _once(event, persons, "emails/payment_unconfirmed.txt", contract, at=at, **about)

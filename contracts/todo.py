@@ -6,11 +6,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from contracts.delivering import standing
 from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, PaymentState, State
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
 from marketplace.localtime import day, local
 from marketplace.money import format_cents
-from proposals.dashboard import item
+from proposals.dashboard import RECENT, item
 from proposals.models import Award
 
 MOST = 30  # of each kind
@@ -25,12 +26,12 @@ def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
     if buys or rules:
         found += _contracts(user, buys, rules) + _awards(buys, rules)
     if buys:
-        found += _deliveries(user, buys)
+        found += _deliveries(buys, today)
     if rules:
         found += _invoices(user, rules, today) + _amendments(user, rules) + _duties(rules, today)
         found += _reversals(user, rules) + _contested(rules)
     if vendors:
-        found += _offers(vendors) + _milestones(vendors, today) + _confirmations(vendors)
+        found += _retained(vendors, at) + _offers(vendors) + _milestones(vendors, today) + _confirmations(vendors)
         found += _amendments_to_accept(vendors) + _replies(vendors, today)
     return found
 
@@ -74,7 +75,7 @@ def _contracts(user, buys: set, rules: set) -> list[dict]:
     return found
 
 
-def _deliveries(user, buys: set) -> list[dict]:
+def _deliveries(buys: set, today) -> list[dict]:
     waiting = Milestone.objects.filter(
         state=MilestoneState.DELIVERED, contract__state=State.ACTIVE, contract__award__opportunity__body__in=buys
     ).select_related(*PARTIES)
@@ -84,6 +85,7 @@ def _deliveries(user, buys: set) -> list[dict]:
             _("%s a livré : vérifiez les critères d’acceptation") % milestone.contract.vendor,
             reverse("contracts:milestone", args=[milestone.contract.number, milestone.position]),
             _("Examiner"),
+            late=standing(milestone, today)["late"],
         )
         for milestone in waiting.order_by("delivered_at", "pk")[:MOST]
     ]
@@ -175,6 +177,24 @@ def _contested(rules: set) -> list[dict]:
 
 
 # --- Vendors ---------------------------------------------------------------------------------------------------------
+def _retained(vendors: set, at) -> list[dict]:
+    """Recent awards, until the vendor is sent a contract."""
+    waiting = (
+        Award.objects.standing()
+        .filter(Q(contract=None) | Q(contract__state=State.DRAFT, contract__state_reason=""))
+        .filter(proposal__vendor__in=vendors, at__gt=at - RECENT)
+    )
+    return [
+        item(
+            award.opportunity.title,
+            _("Votre proposition est retenue"),
+            award.proposal.get_absolute_url(),
+            _("Voir le résultat"),
+        )
+        for award in waiting.for_list()[:MOST]
+    ]
+
+
 def _offers(vendors: set) -> list[dict]:
     waiting = Contract.objects.filter(
         state=State.OFFERED, award__reversed_at=None, award__proposal__vendor__in=vendors
@@ -206,17 +226,16 @@ def _milestones(vendors: set, today) -> list[dict]:
     for milestone in waiting:
         contract = milestone.contract
         title = _("%(title)s, jalon %(rank)d") % {"title": contract.title, "rank": milestone.position}
-        place = [contract.number, milestone.position]
+        place, late = [contract.number, milestone.position], standing(milestone, today)["late"]
         if milestone.state == MilestoneState.ACCEPTED:
             url = reverse("contracts:issue", args=place)
             found.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
         elif milestone.cure_by:
             why = _("Retourné : à livrer de nouveau d’ici le %s") % day(milestone.cure_by)
-            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger")))
+            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger"), late=late))
         else:
-            late = milestone.due_date < today
             why = (_("À livrer depuis le %s") if late else _("À livrer d’ici le %s")) % day(milestone.due_date)
-            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Livrer")))
+            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Livrer"), late=late))
     return found
 
 

@@ -59,7 +59,7 @@ def handle(pk: int) -> bool:
     try:
         _follow(event)
     except (gateway.Unsure, gateway.Refused, settling.Disagreement) as error:
-        return _failed(pk, f"{type(error).__name__}: {error}")
+        return _failed(pk, f"{type(error).__name__}: {getattr(error, 'code', error)}")
     except Exception as error:  # one event that breaks must not keep the others waiting
         log.exception("event %s", event.event_id)
         return _failed(pk, type(error).__name__)

@@ -36,6 +36,7 @@ _OTHERS = {
     "performance.reply": gettext_lazy("Répliquer à l’évaluation du rendement"),
     "payment.abandon": gettext_lazy("Abandonner une page de paiement"),
     "payment.declare": gettext_lazy("Déclarer un paiement"),
+    "payment.decline_reversal": gettext_lazy("Refuser la demande d’annulation d’un paiement"),
     "payment.dispute": gettext_lazy("Constater une contestation de la banque"),
     "payment.request_reversal": gettext_lazy("Demander l’annulation d’un paiement"),
     "payment.start": gettext_lazy("Commencer un paiement"),

@@ -5,7 +5,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 
 from marketplace import clock, keep, ledger
@@ -69,6 +69,23 @@ class RefusedForms:
         return response
 
 
+def page_above(path: str) -> str:
+    """The own page of the thing whose act is at `path`: the nearest address above that ends by naming one, or "".
+
+    Only the address is read: a link that tells nothing. Whoever is refused an act for its state was shown the thing.
+    """
+    names = path.strip("/").split("/")
+    for count in range(len(names) - 1, 1, -1):
+        above = f"/{'/'.join(names[:count])}/"
+        try:
+            found = resolve(above)
+        except Resolver404:
+            continue
+        if found.route.endswith(">/"):
+            return above
+    return ""
+
+
 class Refusals:
     """Answers a refused act with 403 or 409 and a next step, and leaves its trace in the ledger.
 
@@ -93,6 +110,7 @@ class Refusals:
         context = {
             "title": _("Ce geste n’est plus possible") if illegal else _("Accès refusé"),
             "message": str(exception) or _("Vous n’avez pas le droit de faire ce geste."),
+            "back_url": page_above(request.path_info) if illegal else "",
             "next_step": _("Rien n’a changé. Revenez à la page précédente pour voir où en est le dossier."),
             "action_url": reverse("dashboard"),
             "action_label": _("À faire"),

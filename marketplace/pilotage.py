@@ -5,11 +5,21 @@ before the opening, or a password's hash letter by letter: only what a class lis
 """
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import Http404
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
+_KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
+
+
+class _Chosen(AutocompleteSelect):
+    """What was posted is looked up only when it may be a key: the field refuses the rest, and the page shows why."""
+
+    def optgroups(self, name, value, attr=None):
+        keys = [key for key in value if str(key).isdecimal() and len(str(key)) <= _KEY_DIGITS]
+        return super().optgroups(name, keys, attr)
 
 
 class Administered(admin.ModelAdmin):
@@ -36,6 +46,11 @@ class Administered(admin.ModelAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", _Chosen(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def lookup_allowed(self, lookup, value, request=None):
         field, *rest = lookup.split("__")

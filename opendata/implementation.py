@@ -119,7 +119,7 @@ def _milestone(row) -> dict:
             "type": "delivery",
             "dueDate": day(row.due_date, end=True),
             "dateMet": moment(row.accepted_at) if row.state in MET else None,
-            "status": "met" if row.state in MET else "scheduled",
+            "status": "met" if row.state in MET else "notMet" if row.is_lost else "scheduled",
         }
     )
 

@@ -56,9 +56,9 @@ def create(request: HttpRequest) -> HttpResponse:
     return _show(request, at, form, rows, status=422)
 
 
-def _of_my_body(request: HttpRequest, number: str, *, at) -> Opportunity:
-    """The occasion for the people of its body; Http404 for anyone else, published or not."""
-    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author")
+def of_my_body(request: HttpRequest, number: str, *, at) -> Opportunity:
+    """The occasion for the people of its body; Http404 for anyone else, published or not, who leaves no trace."""
+    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author", "submitted_by")
     opportunity = get_object_or_404(rows, number=number)
     if not rules.works_there(opportunity, request.user):
         raise Http404
@@ -71,7 +71,7 @@ def _of_my_body(request: HttpRequest, number: str, *, at) -> Opportunity:
 def edit(request: HttpRequest, number: str) -> HttpResponse:
     """A draft of one's body. Saved whole, unless somebody saved it since it was shown."""
     at = clock.now()
-    opportunity = _of_my_body(request, number, at=at)
+    opportunity = of_my_body(request, number, at=at)
     if request.method != "POST":
         drafting.check_editable(opportunity, request.user)
         forms = _first_forms(request, at, instance=opportunity)
@@ -118,7 +118,7 @@ def attachment(request: HttpRequest, number: str, file_id) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove_attachment(request: HttpRequest, number: str, file_id) -> HttpResponse:
     """Ask, then remove a file from a draft."""
-    opportunity = _of_my_body(request, number, at=clock.now())
+    opportunity = of_my_body(request, number, at=clock.now())
     found = get_object_or_404(opportunity.attachments.select_related("opportunity"), public_id=file_id)
     if request.method == "POST":
         drafting.detach(found, by=request.user)

@@ -1,6 +1,6 @@
 """The list of occasions: search, filters with their counts, keyset pagination."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from marketplace import clock
+from marketplace import clock, cursors
 from marketplace.cache import public_page
 from marketplace.localtime import language
 from opportunities.facets import GROUPS, OPEN, Filters
@@ -26,7 +26,6 @@ __all__ = ["occasions", "public_badge"]
 PAGE = 20
 REGIONS_SHOWN = 6
 NEVER = 15  # the page cache's own limit: nothing on the page changes sooner
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELDS = (
     *("number", "title", "teaser", "state", "region", "budget_cents", "closes_at", "published_at"),
     *("body__name", "body__acronym"),
@@ -75,27 +74,14 @@ def occasions(request: HttpRequest) -> HttpResponse:
 
 # --- Pages: « after this row », never « page 12 » ------------------------------------------------------------------
 def _cursor(row) -> str:
-    return f"{(row.closes_at - _EPOCH) // timedelta(microseconds=1)}-{row.pk}"
-
-
-def _read_cursor(text: str | None) -> tuple[datetime, int] | None:
-    """(closing instant, pk), or None for whatever is not a cursor: the first page answers."""
-    micros, dash, pk = (text or "").partition("-")
-    if not (dash and micros.isascii() and micros.isdecimal() and pk.isascii() and pk.isdecimal()):
-        return None
-    if len(micros) > 18 or not 0 < len(pk) <= 18:
-        return None
-    try:
-        return _EPOCH + timedelta(microseconds=int(micros)), int(pk)
-    except OverflowError:
-        return None
+    return cursors.written(row.closes_at, row.pk)
 
 
 def _page(data, filters: Filters, rows, total: int) -> tuple[list, bool, bool]:
     """(rows of the page in order, whether some come before, whether some come after)."""
     rows = rows.select_related("body").prefetch_related("skills").only(*_FIELDS)
     up = filters.only_open  # open ones: the nearest closing first; the others: the latest closing first
-    after, before = _read_cursor(data.get("apres")), _read_cursor(data.get("avant"))
+    after, before = cursors.read(data.get("apres", "")), cursors.read(data.get("avant", ""))
     if data.get("page") == "derniere" and total > PAGE:
         last = total % PAGE or PAGE
         return _ordered(rows, not up)[:last][::-1], True, False

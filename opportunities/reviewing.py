@@ -1,40 +1,23 @@
 """Two persons see every notice before the public does: sending, returning, publishing."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from marketplace import clock
 from marketplace.calendar import business_days_between
-from marketplace.lifecycle import IllegalMove
+from marketplace.lifecycle import gate
 from marketplace.localtime import local
-from opportunities import rules, verbs
-from opportunities.editing import missing
+from opportunities import verbs
+from opportunities.editing import missing, of_my_body
 from opportunities.forms import ReasonForm
 from opportunities.models import Opportunity
 
 _methods = require_http_methods(["GET", "HEAD", "POST"])
-
-
-def _found(request: HttpRequest, number: str, at) -> Opportunity:
-    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author", "submitted_by")
-    opportunity = get_object_or_404(rows.prefetch_related("skills", "criteria", "attachments"), number=number)
-    if not rules.works_there(opportunity, request.user):
-        raise Http404  # a stranger learns nothing from the address of an act, and leaves no trace
-    return opportunity
-
-
-def _may(opportunity: Opportunity, action: str, user) -> None:
-    """Refuse the page of an act as the act itself would be; the trace is left for an attempt, not for a look."""
-    method = getattr(type(opportunity), action)
-    if not method.allowed(opportunity, user):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if opportunity.state not in method.move.sources:
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
 def _put(error: ValidationError, form) -> None:
@@ -56,7 +39,7 @@ def preview(opportunity: Opportunity, at) -> dict:
 def submit_for_review(request: HttpRequest, number: str) -> HttpResponse:
     """The buyer checks the whole notice, then sends it to the officers of the body."""
     at = clock.now()
-    opportunity = _found(request, number, at)
+    opportunity = of_my_body(request, number, at=at)
     status = 200
     if request.method == "POST":
         try:
@@ -69,7 +52,7 @@ def submit_for_review(request: HttpRequest, number: str) -> HttpResponse:
             )
             return redirect(opportunity)
     else:
-        _may(opportunity, "submit_for_review", request.user)
+        gate(opportunity, "submit_for_review", request.user)
     problems = missing(opportunity, at)
     context = preview(opportunity, at) | {"problems": problems}
     return render(request, "opportunities/submit_for_review.html", context, status=status)
@@ -80,7 +63,7 @@ def submit_for_review(request: HttpRequest, number: str) -> HttpResponse:
 def return_to_author(request: HttpRequest, number: str) -> HttpResponse:
     """An officer sends the notice back with what to change."""
     at = clock.now()
-    opportunity = _found(request, number, at)
+    opportunity = of_my_body(request, number, at=at)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         # Who asks and the state come first: a refusal must not look like a form to correct.
@@ -95,7 +78,7 @@ def return_to_author(request: HttpRequest, number: str) -> HttpResponse:
                 )
                 return redirect(opportunity)
     else:
-        _may(opportunity, "return_to_author", request.user)
+        gate(opportunity, "return_to_author", request.user)
     context = {"opportunity": opportunity, "form": form}
     return render(request, "opportunities/return_to_author.html", context, status=422 if form.is_bound else 200)
 
@@ -105,7 +88,7 @@ def return_to_author(request: HttpRequest, number: str) -> HttpResponse:
 def publish(request: HttpRequest, number: str) -> HttpResponse:
     """An officer who neither wrote nor sent the notice reads all of it, then publishes."""
     at = clock.now()
-    opportunity = _found(request, number, at)
+    opportunity = of_my_body(request, number, at=at)
     status = 200
     if request.method == "POST":
         try:
@@ -116,7 +99,7 @@ def publish(request: HttpRequest, number: str) -> HttpResponse:
             messages.success(request, _("L’occasion %s est publiée : les prestataires peuvent proposer.") % number)
             return redirect(opportunity)
     else:
-        _may(opportunity, "publish", request.user)
+        gate(opportunity, "publish", request.user)
     problems = missing(opportunity, at)
     context = preview(opportunity, at) | {"problems": problems}
     return render(request, "opportunities/publish.html", context, status=status)

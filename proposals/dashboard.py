@@ -74,8 +74,9 @@ def dashboard(request: HttpRequest, more: Sequence[Callable[..., list[dict]]] = 
     return render(request, "dashboard.html", context)
 
 
-def item(title: str, why: str, url: str, action: str, due=None) -> dict:
-    return {"title": title, "why": why, "due": due, "url": url, "action": action}
+def item(title: str, why: str, url: str, action: str, due=None, late: str = "") -> dict:
+    """A line of components/todo.html. `due`: an instant; `late`: how late it already is, in words."""
+    return {"title": title, "why": why, "due": due, "late": late, "url": url, "action": action}
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
@@ -209,8 +210,6 @@ def _vendor_todo(proposals: list[Proposal], *, at) -> list[dict]:
             items.append(item(title, why, edit, _("Revoir"), due))
         elif proposal.state == State.REJECTED and proposal.opportunity.state in {"evaluation", "recommended"}:
             items.append(item(title, _("Proposition rejetée : le motif est à lire"), url, _("Lire")))
-        elif proposal.state == State.AWARDED and proposal.decided_at and at - proposal.decided_at < RECENT:
-            items.append(item(title, _("Votre proposition est retenue"), url, _("Voir le résultat")))
         elif proposal.state == State.NOT_AWARDED and proposal.decided_at and at - proposal.decided_at < RECENT:
             items.append(item(title, _("Le résultat est connu"), url, _("Voir le résultat")))
     return items

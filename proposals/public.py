@@ -1,6 +1,6 @@
 """The public's pages: home, an occasion, the minutes of its opening, awards. Anonymous answers are the same for all."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_safe
 
-from marketplace import clock, money
+from marketplace import clock, cursors, money
 from marketplace.cache import SECONDS, public_page
 from marketplace.localtime import local
 from opportunities import rules as occasion_rules
@@ -28,7 +28,6 @@ from proposals.models import Award, Draw, OpenedProposal, Proposal
 
 CLOSING_SOON, RECENT = 4, 3
 AWARDS_PAGE = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _hold(response: HttpResponse, closings, at: datetime) -> HttpResponse:
@@ -217,29 +216,17 @@ def awards(request: HttpRequest) -> HttpResponse:
         .values("n")
     )
     rows = Award.objects.standing().annotate(received=Coalesce(Subquery(received), 0), winner=_WINNER)
-    cursor = _cursor(request.GET.get("apres", ""))
+    cursor = cursors.read(request.GET.get("apres", ""))
     if cursor:
         at, pk = cursor
         rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
     page = list(rows.select_related("opportunity__body").order_by("-at", "-pk")[: AWARDS_PAGE + 1])
     for award in page:
         award.days = (local(award.at).date() - local(award.opportunity.published_at).date()).days
-    older = f"?apres={_cursor_of(page[AWARDS_PAGE - 1])}" if len(page) > AWARDS_PAGE else None
+    last = page[AWARDS_PAGE - 1] if len(page) > AWARDS_PAGE else None
+    older = f"?apres={cursors.written(last.at, last.pk)}" if last else None
     context = {"awards": page[:AWARDS_PAGE], "older": older, "first": request.path if cursor else None}
     return render(request, "public/awards.html", context)
-
-
-def _cursor_of(award: Award) -> str:
-    return f"{(award.at - _EPOCH) // timedelta(microseconds=1)}-{award.pk}"
-
-
-def _cursor(text: str) -> tuple[datetime, int] | None:
-    instant, _dash, pk = text.partition("-")
-    if not (instant.isascii() and instant.isdigit() and pk.isascii() and pk.isdigit()):
-        return None
-    if len(instant) > 17 or len(pk) > 18:  # before int(), which refuses thousands of digits
-        return None
-    return _EPOCH + timedelta(microseconds=int(instant)), int(pk)
 
 
 @login_not_required

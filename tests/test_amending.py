@@ -648,7 +648,7 @@ def test_a_row_more_loses_nothing(cast, client, then):
     answer = client.post(url("amend", contract.number), typed(contract, reason="À moitié écrit", ajouter_jalon="1"))
     page = answer.content.decode()
     assert answer.status_code == 200 and "À moitié écrit" in page and "jalons-2-title" in page
-    assert "Il y a un problème" not in page
+    assert "Il y a un problème" not in page and 'id="jalon-3"' in page and '#jalon-4" formnovalidate' in page
 
 
 ALL_PAGES = ["amend", "amendment", "approve_amendment", "accept_amendment", "refuse_amendment", "withdraw_amendment"]

@@ -55,6 +55,7 @@ RECIPIENTS = {
     "amendment_refused": BUYERS | OFFICERS - {"second_officer"},  # who refused it
     "amendment_withdrawn": VENDOR | {"second_officer"},
     "payment_declared": VENDOR,
+    "payment_unconfirmed": VENDOR,
     "payment_contested": OFFICERS,
     "payment_retracted": VENDOR,
     "payment_paid": VENDOR,
@@ -63,6 +64,7 @@ RECIPIENTS = {
     "payment_blocked": PAYER,
     "payment_waits": VENDOR,
     "payment_reversal_requested": {"second_officer"},  # the first one asked for it
+    "payment_reversal_declined": PAYER,  # who asked for it
     "payment_reversed": VENDOR | OFFICERS,
     "payment_disputed": OFFICERS,
     "payment_mismatches": {"administrator"},
@@ -148,7 +150,7 @@ def declared(cast, invoice) -> Payment:
 
 
 def paid_outside(cast, invoice) -> Payment:
-    """Contested, retracted, declared again and confirmed; reversed by two people; then paid."""
+    """Contested, retracted, declared again and confirmed; its reversal declined, then made by two people; then paid."""
     with clock.set_to(instant(1, 15)):
         contested = declared(cast, invoice)
         payments.contest(contested, by=cast.vendor_owner, reason=REASON)
@@ -156,8 +158,12 @@ def paid_outside(cast, invoice) -> Payment:
         payment = declared(cast, invoice)
         payments.confirm(payment, by=cast.vendor_owner)
         reversing.request_reversal(payment, by=cast.officer, reason=REASON)
+        reversing.decline_reversal(payment, by=cast.second_officer, reason=REASON)
+        reversing.request_reversal(payment, by=cast.officer, reason=REASON)
         reversing.reverse(payment, by=cast.second_officer)
         payment = declared(cast, invoice)
+    remind(instant(1, 22))  # not answered yet
+    with clock.set_to(instant(1, 15)):
         payments.confirm(payment, by=cast.vendor_owner)
     return payment
 
@@ -270,6 +276,7 @@ def check_reasons(cast):
         ("payment_retracted", cast.vendor_owner),
         ("payment_blocked", cast.officer),
         ("payment_reversal_requested", cast.second_officer),
+        ("payment_reversal_declined", cast.officer),
         ("payment_reversed", cast.vendor_owner),
     ]:
         assert REASON in last(template, person).body, template
@@ -287,6 +294,7 @@ def check_what_to_do_and_until_when(cast, contract):
         ("milestone_late", cast.vendor_owner, ["devait être livré d’ici le"]),
         ("payment_contested", cast.officer, ["référence VIR-2027-001", "/retirer/"]),
         ("payment_declared", cast.vendor_owner, ["le 15 janvier 2027", "/reponse/"]),
+        ("payment_unconfirmed", cast.vendor_owner, ["le 15 janvier 2027", "/reponse/"]),
         ("performance_evaluated", cast.vendor_owner, ["jusqu’au 19 février 2027 inclusivement"]),
     ]:
         bodies = [row.body for row in mails(template) if row.to == person]

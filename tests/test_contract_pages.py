@@ -193,7 +193,9 @@ def test_rows_come_and_go_and_nothing_typed_is_lost(cast, then):
     contract = made.draft(cast)
     client, path = signed_in(cast.buyer), address(contract, "preparer/")
     page = typed(contract, row(title="Premier"), row("texte", title="Second"), repository="pas une adresse")
+    assert f'formaction="{path}#jalon-3"' in text_of(client.get(path))  # lands on the row that it adds
     more = client.post(path, page | {"ajouter": "1"})
+    assert 'id="jalon-3"' in text_of(more) and f'formaction="{path}#jalon-4"' in text_of(more)
     assert more.status_code == 200 and 'name="jalons-2-title"' in text_of(more)
     for kept in ("Premier", "Second", "texte", "pas une adresse"):
         assert f'value="{kept}"' in text_of(more)
@@ -352,6 +354,19 @@ def signature(contract, **changes) -> dict:
     return typed | changes
 
 
+def test_a_small_supplier_signs_without_taxes(cast, then):
+    """The page says what the PDF and the invoices say."""
+    contract = made.draft(cast)
+    made.register(contract, small_supplier=True)
+    signing.offer(contract, by=cast.officer)
+    for page in (
+        signed_in(cast.vendor_owner).get(address(contract, "signer/")),
+        signed_in(cast.buyer).get(address(contract)),
+    ):
+        assert page.context["amount"].total == contract.value_cents
+        assert "Petit fournisseur" in words(page) and "TVQ 0" not in words(page)
+
+
 def test_both_parties_sign_at_the_browser(cast, then):
     contract = made.offered(cast)
     path = address(contract, "signer/")
@@ -498,6 +513,8 @@ def test_the_vendor_asks_for_changes(cast, then):
     assert client.post(path, {"reason": "  "}).status_code == 422
     assert client.post(path, {"reason": "x" * 2_001}).status_code == 422
     done = client.post(path, {"reason": "La date du jalon 1 est trop tôt."}, follow=True)
+    assert done.request["PATH_INFO"] == contract.award.proposal.get_absolute_url()
+    assert "dès qu’il vous est envoyé à signer" in words(client.get("/mes-contrats/"))
     assert done.status_code == 200 and contract.number not in words(done)
     assert fresh(contract).state == "draft"
     assert "La date du jalon 1 est trop tôt." in words(signed_in(cast.buyer).get(address(contract)))
@@ -517,7 +534,8 @@ def test_the_body_takes_a_signed_text_back(cast, then):
     assert contract.state == "draft" and contract.signatures.get().void_at == AT
     told = OutgoingEmail.objects.get(template__contains="contract_withdrawn")
     assert told.to == cast.vendor_owner and "Erreur de date." in told.body
-    assert client.post(path, {"reason": "Encore"}).status_code == 409
+    refused = client.post(path, {"reason": "Encore"})
+    assert refused.status_code == 409 and f'href="{contract.get_absolute_url()}">Revenir au dossier' in text_of(refused)
 
 
 def test_a_void_contract_says_so_and_has_no_button(cast, then):
@@ -625,6 +643,9 @@ def test_administrators_name_signatories_and_the_ledger_knows(cast, then):
     page = {"body": cast.body.pk, "user": cast.officer.pk, "title": "Directrice", "limit_cents": "50 000"}
     assert client.post(f"{base}add/", page | {"user": cast.buyer.pk}).status_code == 200  # refused: not an officer
     assert not Signatory.objects.exists()
+    for wrong in ({"body": "9" * 30}, {"body": "-1"}, {"body": "x"}, {"user": "9" * 30}):
+        answer = client.post(f"{base}add/", page | wrong)
+        assert answer.status_code == 200 and answer.context["errors"], wrong
     assert client.post(f"{base}add/", page).status_code == 302
     named = Signatory.objects.get()
     assert (named.limit_cents, named.named_at) == (50_000_00, AT)

@@ -8,11 +8,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from contracts import signing
 from marketplace import clock
 from opportunities import verbs
 from opportunities.models import Opportunity
 from proposals import award, deposit, drafts, examination
 from proposals.models import Proposal
+from tests import contract_cast
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 NBSP = "\u00a0"
@@ -59,6 +61,21 @@ def test_a_buyer_finishes_drafts_and_reads_why_one_came_back(cast, client):
     other = seen_by(client, cast.other_buyer)
     assert "Brouillon à terminer" not in other and "Carte des écoles" in other
     assert "Carte des écoles" not in seen_by(client, cast.outside_buyer)
+
+
+def test_the_award_is_told_until_the_contract_is_sent(cast, client):
+    drafted = contract_cast.draft(cast)
+    told, sent = "Votre proposition est retenue", "vous envoie le contrat à signer"
+    shown = seen_by(client, cast.vendor_owner, at=contract_cast.SIGNED_AT)
+    assert told in shown and sent not in shown and told not in seen_by(client, cast.rival_owner)
+    with clock.set_to(contract_cast.SIGNED_AT):
+        signing.offer(drafted, by=cast.officer)
+    shown = seen_by(client, cast.vendor_owner, at=contract_cast.SIGNED_AT)
+    assert told not in shown and sent in shown
+    with clock.set_to(contract_cast.SIGNED_AT):
+        signing.refuse_terms(drafted, by=cast.vendor_owner, reason="La date est trop tôt.")
+    shown = seen_by(client, cast.vendor_owner, at=contract_cast.SIGNED_AT)
+    assert told not in shown and sent not in shown
 
 
 def test_officers_review_what_they_did_not_write(cast, client):

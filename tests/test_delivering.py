@@ -107,6 +107,8 @@ def test_delivered_returned_delivered_again_accepted(cast, contract, delivered_d
     posted = answers(row, decision="return", reason="La documentation manque.", cure_by="2026-12-22")
     posted |= {f"met_{second.pk}": "no", f"comment_{second.pk}": "Rien sur l’installation"}
     assert buyer.post(page(contract), posted).status_code == 302
+    correcting = words(vendor.get(deliver_page(contract))).split("Critères à corriger")[1].split("Notes de")[0]
+    assert second.text in correcting and "Rien sur l’installation" in correcting and first.text not in correcting
     row = again(row)
     assert (row.state, row.cure_by, row.delivered_at) == ("planned", date(2026, 12, 22), None)
     told = OutgoingEmail.objects.get(template="emails/milestone_returned.txt")
@@ -169,6 +171,28 @@ def test_what_the_archive_holds_is_read_at_the_delivery(cast, contract, delivere
     assert_whole("contents", shown)
     for text in ("Ce que contient l’archive", "CycloneDX 1.5", "Conforme", "À corriger", found["swhid"]):
         assert text in words(shown), text
+
+
+def test_what_the_archive_holds_is_told_in_the_readers_language(cast, contract, delivered_day):
+    """Also what no database would keep as it came: NUL characters, halves of surrogate pairs."""
+    Contract.objects.filter(pk=contract.pk).update(licence="MIT")
+    bad = packed(**{"LICENSE": "Tous droits réservés", "publiccode.yml": '"a\\0": 1\n"a\\0": 2\n', "bom.json": "{"})
+    vendor = signed_in(cast.vendor_owner)
+    assert vendor.post(deliver_page(contract), {"notes": "x", "archive": sent("a.zip", bad)}).status_code == 302
+    found = Delivery.objects.get().contents
+    assert found["licence"]["sentence"][1] == {"path": "LICENSE", "licence": "MIT"}
+    assert found["publiccode"]["errors"] == [["a", "Cette clé est présente deux fois."]]
+    reader = signed_in(cast.buyer)
+    french, english = words(reader.get(page(contract))), words(reader.get(f"/en{page(contract)}"))
+    for text in (
+        "« LICENSE » n’est pas reconnu",
+        "Cette clé est présente deux fois.",
+        "n’est pas un document JSON",
+        "Ko",
+    ):
+        assert text in french and text not in english, text
+    for text in ("“LICENSE” is not recognized", "This key appears twice.", "is not a readable JSON document", "kB"):
+        assert text in english and text not in french, text
 
 
 def test_an_archive_without_anything_says_what_is_missing(cast, contract, delivered_day):
@@ -397,7 +421,26 @@ def test_a_planned_milestone_is_late_from_the_day_after(cast, contract, instant,
     with clock.set_to(datetime.fromisoformat(instant)):
         shown = delivering.section(contract, cast.outsider, clock.now())
         assert shown["rows"][0]["state"]["late"] == late
-        assert (late or "Prévu") in words(signed_in(cast.vendor_owner).get(page(contract)))
+        vendor = signed_in(cast.vendor_owner)
+        for path in (page(contract), contract.get_absolute_url(), reverse("dashboard")):
+            shown = text_of(vendor.get(path))
+            assert (f'<span class="badge bad">{late}</span>' in shown) if late else "En retard" not in shown, path
+        assert (late or "Prévu") in words(vendor.get(page(contract)))
+
+
+def test_a_milestone_of_a_terminated_contract_is_never_done(cast, contract):
+    """Neither planned nor to correct: it will not be delivered."""
+    row = made.delivered(contract)
+    with clock.set_to(DELIVERED_AT):
+        delivery.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 24))
+        contract.terminate(by=cast.officer, reason="Besoin disparu")
+    client = signed_in(cast.buyer)
+    for path in (contract.get_absolute_url(), page(contract), page(contract, 2)):
+        shown = words(client.get(path))
+        assert "Non réalisé" in shown and "Retourné, à corriger" not in shown, path
+        assert "livrer d’ici" not in shown and "de nouveau d’ici" not in shown.split("Livraison 1")[0], path
+        assert '<span class="badge neutral">Prévu</span>' not in text_of(client.get(path)), path
+    assert "résilié avant sa livraison" in words(client.get(page(contract, 2)))
 
 
 def test_a_returned_milestone_is_late_after_its_own_day(cast, contract):

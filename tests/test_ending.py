@@ -14,6 +14,7 @@ from marketplace import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload, OutgoingEmail
 from tests import contract_cast as cc
+from tests.cast import PASSWORD
 from tests.test_amending import (
     EVERYBODY,
     Undo,
@@ -327,7 +328,10 @@ def test_the_letter(cast, client, then, real_documents):  # noqa: F811
         assert said in text, said
     assert read()[0] == first
     ending.reply(Performance.objects.get(), by=cast.vendor_owner, text="Nous contestons.")
-    assert "Nous contestons." in read()[1]
+    text = read()[1]
+    signed, heading, answer = (text.index(said) for said in (cast.buyer.name, "Réplique du prestataire", "Nous cont"))
+    assert signed < heading < answer < text.index(cast.vendor_owner.name)
+    assert "12 janvier 2027" in text[answer:] and contract.vendor.legal_name in text[answer:]
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
@@ -373,7 +377,12 @@ def test_terminating_and_evaluating_on_their_pages(cast, client, then):
     assert "64 000,00 $" in words(client.get(url("terminate", contract.number)))
     assert client.post(url("terminate", contract.number), {"reason": ""}).status_code == 422
     assert client.get(url("evaluate", contract.number)).status_code == 409
-    assert client.post(url("terminate", contract.number), {"reason": REASON}).status_code == 302
+    for wrong in [{}, {"password": ""}, {"password": "faux"}]:
+        refused = client.post(url("terminate", contract.number), {"reason": REASON} | wrong)
+        assert refused.status_code == 422 and REASON in words(refused) and "Confirmez que c’est vous" in words(refused)
+        assert fresh(contract).state == "active"
+    typed = {"reason": REASON, "password": PASSWORD}
+    assert client.post(url("terminate", contract.number), typed).status_code == 302
     page = client.get(here).content.decode()
     assert url("terminate", contract.number) not in page and url("evaluate", contract.number) in page
     data = {name: str(value) for name, value in MARKS.items()} | {"satisfactory": "no", "comment": COMMENT}

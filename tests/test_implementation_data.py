@@ -155,6 +155,8 @@ def test_each_stage_is_valid_ocds(cast):
     assert_valid(package)
     assert contract_of(package)["status"] == "terminated"
     assert contract_of(package)["description"] == "Le projet s’arrête."
+    milestones = contract_of(package)["implementation"]["milestones"]
+    assert {row["status"] for row in milestones} == {"met", "notMet"}  # nothing is scheduled any more
 
 
 @needs_standard

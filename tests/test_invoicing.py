@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from contracts import billing, delivery, invoicing, papers, payments
-from contracts.models import Contract, Invoice, Milestone, TaxRegistration
+from contracts.models import Contract, Invoice, Milestone, Reminder, TaxRegistration
 from marketplace import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
@@ -93,6 +93,19 @@ def test_seen_to_the_cent_then_issued_read_and_downloaded(cast, contract, invoic
         assert said in text, said
     act = LedgerPayload.objects.get(action="milestone.invoice").body
     assert (act["invoice"], act["total_cents"]) == (invoice.number, 27_594_00)
+
+
+def test_an_invoice_is_read_in_english_and_stays_french_on_paper(cast, contract, invoicing_day):
+    invoice = made.invoiced(cast, contract)
+    reader, title, address = signed_in(cast.officer), invoice.milestone.title, page("invoice", invoice.number)
+    _status, blob, _headers = fetched(reader, page("invoice_pdf", invoice.number))
+    assert "Payable dans les 30 jours" in PdfReader(io.BytesIO(blob)).pages[0].extract_text().replace("\n", " ")
+    assert invoice.details["lines"][0]["label"] == f"Jalon 1 – {title}"
+    assert f"Jalon 1 – {title}" in words(reader.get(address))
+    shown = reader.get(f"/en{address}")
+    assert_whole("invoice", shown)
+    assert "Payable within 30 days" in words(shown) and "Payable dans" not in words(shown)
+    assert f'<th scope="row">Milestone 1 – <span lang="fr-CA">{title}</span></th>' in text_of(shown)
 
 
 def test_a_double_click_issues_one_invoice(cast, contract, invoicing_day):
@@ -529,6 +542,27 @@ def test_the_list_goes_on_without_losing_one(cast, monkeypatch):
 
 
 # --- Reminders -------------------------------------------------------------------------------------------------------
+def test_the_vendor_is_reminded_of_a_payment_to_confirm(cast, contract):
+    """Five business days after it was declared, then fifteen; not once it is answered."""
+    invoice = made.invoiced(cast, contract)
+    Milestone.objects.filter(contract=contract, position=2).update(due_date=date(2027, 3, 31))
+    with clock.set_to(datetime.fromisoformat("2027-01-11T10:00:00-05:00")):  # a Monday
+        paid_on = date(2027, 1, 11)
+        payment = payments.declare_outside(invoice, by=cast.officer, reference="VIR-1", paid_on=paid_on)
+    told = [("payment_unconfirmed", cast.vendor_owner.email)]
+    assert remind("2027-01-15T07:00:00-05:00") == []
+    assert remind("2027-01-18T07:00:00-05:00") == told
+    assert remind("2027-01-19T07:00:00-05:00") == remind("2027-01-29T07:00:00-05:00") == []
+    assert remind("2027-02-01T07:00:00-05:00") == told
+    assert remind("2027-02-02T07:00:00-05:00") == remind("2027-03-01T07:00:00-05:00") == []
+    sent = OutgoingEmail.objects.filter(template="emails/payment_unconfirmed.txt").first()
+    assert page("answer_payment", payment.public_id) in sent.body and "VIR-1" in sent.body
+    Reminder.objects.all().delete()
+    with clock.set_to(datetime.fromisoformat("2027-03-01T10:00:00-05:00")):
+        payments.confirm(payment, by=cast.vendor_owner)
+    assert remind("2027-03-02T07:00:00-05:00") == []
+
+
 def test_officers_are_reminded_of_what_is_to_pay(cast, contract):
     invoice = made.invoiced(cast, contract)
     Milestone.objects.filter(contract=contract, position=2).update(due_date=date(2027, 3, 31))
@@ -548,7 +582,9 @@ def test_what_is_paid_or_declared_is_not_reminded_of(cast, contract):
     Milestone.objects.filter(contract=contract, position=2).update(due_date=date(2027, 3, 31))
     with clock.set_to(local_noon(date(2027, 1, 9))):
         payment = payments.declare_outside(invoice, by=cast.officer, reference="V-1", paid_on=date(2027, 1, 9))
-    assert remind("2027-01-20T07:00:00-05:00") == []
+    assert remind("2027-01-14T07:00:00-05:00") == []
+    told = remind("2027-01-20T07:00:00-05:00")
+    assert [template for template, _to in told] == ["payment_unconfirmed"]  # nobody is asked to pay again
     with clock.set_to(local_noon(date(2027, 1, 21))):
         payments.confirm(payment, by=cast.vendor_owner)
     assert remind("2027-01-22T07:00:00-05:00") == []

@@ -283,8 +283,13 @@ def test_not_received(till, declared):
     assert (
         ask(till, None, f"/paiements/{declared.public_id}/retirer/", {"reason": "Mauvais compte."}).status_code == 302
     )
-    assert again(declared).state == "failed"
-    assert ask(till, till.cast.vendor_owner, path).status_code == 409
+    assert again(declared).state == "failed" and again(declared).get_state_display() == "Retirée"
+    shown = text(ask(till, None, declared.invoice.get_absolute_url()))
+    assert "Retirée" in shown and "Échoué" not in shown
+    refused = ask(till, till.cast.vendor_owner, path)
+    assert refused.status_code == 409 and f'href="/paiements/{declared.public_id}/">Revenir au dossier' in text(refused)
+    assert ask(till, None, f"/paiements/{declared.public_id}/").url == declared.invoice.get_absolute_url()
+    assert ask(till, till.cast.rival_owner, f"/paiements/{declared.public_id}/").status_code == 404
 
 
 @pytest.mark.parametrize("who", [name for name in PEOPLE if name not in {"officer", "second_officer"}])
@@ -322,6 +327,47 @@ def test_undoing_takes_two_officers_and_a_password(till):
     assert ask(till, None, second, {"password": PASSWORD}).status_code == 409
 
 
+DECLINES = dict.fromkeys(["officer", "buyer", "vendor_owner", "vendor_member", "auditor"], 403) | {
+    "second_officer": 302
+}
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_only_another_officer_declines(till, declared, who):
+    path, person, expected = f"/paiements/{declared.public_id}/annuler/refuser/", getattr(till.cast, who), DECLINES
+    with till.now():
+        payments.confirm(declared, by=till.cast.vendor_owner)
+    unasked = 409 if who in {"officer", "second_officer"} else expected.get(who, 404)
+    assert ask(till, person, path).status_code == unasked
+    with till.now():
+        reversing.request_reversal(declared, by=till.cast.officer, reason="Payé en double.")
+    assert ask(till, person, path, {"reason": "C’est une autre facture."}).status_code == expected.get(who, 404)
+    assert bool(again(declared).reversal_reason) == (who != "second_officer")
+
+
+def test_a_declined_reversal_leaves_the_payment_as_it_was(till):
+    till.account()
+    payment = till.paid()
+    first, second = (f"/paiements/{payment.public_id}/{part}/" for part in ("demander-l-annulation", "annuler"))
+    ask(till, till.cast.officer, first, {"reason": "Payé en double."})
+    assert "refuser/" not in text(ask(till, None, second))  # who asked withdraws
+    assert f'href="{second}refuser/"' in text(ask(till, till.cast.second_officer, second))
+    page = text(ask(till, None, f"{second}refuser/"))
+    assert "Payé en double." in page and 'name="password"' not in page
+    assert ask(till, None, f"{second}refuser/", {"reason": " "}).status_code == 422
+    assert ask(till, None, f"{second}refuser/", {"reason": "Deux <b>livraisons</b>."}).status_code == 302
+    row = again(payment)
+    assert (row.state, row.reversal_requested_by, row.reversal_reason) == ("paid", None, "")
+    assert row.invoice.paid_at is not None
+    (told,) = mails("payment_reversal_declined")
+    assert told.to == till.cast.officer and "Deux <b>livraisons</b>." in told.body
+    kept = LedgerPayload.objects.get(action="payment.decline_reversal").body
+    assert kept["reason"] == "Deux <b>livraisons</b>."
+    assert ask(till, None, second, {"password": PASSWORD}).status_code == 409
+    assert ask(till, None, f"{second}refuser/", {"reason": "Encore."}).status_code == 409
+    assert ask(till, till.cast.officer, first, {"reason": "Vraiment en double."}).status_code == 302
+
+
 # --- The history -----------------------------------------------------------------------------------------------------
 def acts(invoice, person) -> list[str]:
     rows = paying.history(Invoice.objects.get(pk=invoice.pk), User.objects.get(pk=person.pk))
@@ -356,10 +402,14 @@ def test_the_history_is_a_table(till):
         f"27{NBSP}594,00{NBSP}$",
         "Payé",
         "Odile Responsable",
-        "Contesté par la banque",
+        "Contesté par la banque du payeur (en attente de réponse)",
         "réponse avant",
     ):
         assert part in page, part
+    for status, words in [("won", "(gagnée, le paiement tient)"), ("inventé_par_stripe", "(inventé_par_stripe)")]:
+        rows[0].dispute_status = status
+        page = render_to_string("contracts/_payments.html", {"payments": rows})
+        assert words in page and "réponse avant" not in page
 
 
 # --- The vendor's account --------------------------------------------------------------------------------------------
@@ -430,7 +480,8 @@ def test_the_comparison_in_words(till, django_assert_num_queries):
 # --- What is written to people ---------------------------------------------------------------------------------------
 TEMPLATES = [
     *("payment_paid", "payment_done", "payment_failed", "payment_blocked", "payment_waits", "payment_declared"),
-    *("payment_contested", "payment_retracted", "payment_reversal_requested", "payment_reversed"),
+    *("payment_contested", "payment_retracted", "payment_reversal_requested", "payment_reversal_declined"),
+    "payment_reversed",
     *("payment_disputed", "payment_mismatches"),
 ]
 
@@ -460,6 +511,8 @@ def every_message(till) -> None:
         payments.retract(made, by=till.cast.officer, reason="Mauvais compte.")
         made = payments.declare_outside(second, by=till.cast.officer, reference="VIR-2", paid_on=PAID_AT.date())
         payments.confirm(made, by=till.cast.vendor_owner)
+        reversing.request_reversal(made, by=till.cast.officer, reason="Payé en double.")
+        reversing.decline_reversal(made, by=till.cast.second_officer, reason="Deux livraisons.")
         reversing.request_reversal(made, by=till.cast.officer, reason="Chèque sans provision.")
         reversing.reverse(made, by=till.cast.second_officer)
         reconciliation.run(at=clock.now())

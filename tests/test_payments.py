@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils.translation import override
 
 from contracts import gateway, payments, payouts, reversing, settling
 from contracts.models import Payment
@@ -92,7 +93,7 @@ def test_a_debit_that_the_bank_refuses(till):
     till.standin.control("settle", session=payment.session_id, ok=False)
     till.deliver()
     till.assert_not_paid(payment)
-    assert again(payment).failure == "La banque a refusé le débit."
+    assert (again(payment).failure, again(payment).why) == ("bank_declined", "La banque a refusé le débit.")
     assert [row.to for row in mails("payment_failed")] == [till.cast.officer]
     second = till.start(invoice)  # the invoice can be paid by another attempt
     assert second.pk != payment.pk
@@ -328,7 +329,7 @@ def test_a_transfer_that_stripe_refuses_waits_for_the_vendor(till):
     till.pay(payment)
     till.deliver(times=3)
     row = again(payment)
-    assert row.state == "received" and "compte de versement du prestataire" in row.failure and not till.transfers()
+    assert row.state == "received" and "compte de versement du prestataire" in row.why and not till.transfers()
     assert invoice.__class__.objects.get(pk=invoice.pk).paid_at is None
     refusals = LedgerPayload.objects.filter(action=settling.REFUSED)
     tried = refusals.count()
@@ -340,6 +341,17 @@ def test_a_transfer_that_stripe_refuses_waits_for_the_vendor(till):
     till.deliver()  # account.updated: what waited goes on
     till.assert_paid_once(payment)
     assert again(payment).failure == ""
+
+
+def test_a_refusal_is_kept_as_a_code_and_told_in_the_readers_language():
+    made = Payment(method="stripe", failure="balance_insufficient")
+    assert made.why == "Le solde disponible chez Stripe ne suffit pas."
+    with override("en"):
+        assert made.why == "The available balance at Stripe is not enough."
+        made.failure = "new_code"
+        assert made.why == "Stripe refused the request (new_code)."
+        made.failure, made.method = "Rien reçu.", "outside"
+        assert made.why == "Rien reçu."
 
 
 def test_another_amount_moves_nothing(till):
@@ -512,7 +524,7 @@ def test_a_spent_account_holds_the_reversal_back(till):
     till.standin.control("drain_account", account=payment.destination)
     reverse(till, payment)
     row = again(payment)
-    assert row.state == "reversing" and "solde" in row.failure and not till.standin.state().get("refund")
+    assert row.state == "reversing" and "solde" in row.why and not till.standin.state().get("refund")
     till.standin.control("drain_account", account=payment.destination, drained=False)
     till.wait(timedelta(hours=2))
     till.sweep(everything=False)

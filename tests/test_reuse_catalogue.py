@@ -18,7 +18,7 @@ from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 from tests.cast import PUBLISHED_AT
 from tests.contract_cast import ACCEPTED_AT
 from tests.reading import signed_in, text_of, words
-from tests.test_passports import FILES, LICENCE, issued
+from tests.test_passports import FILES, LICENCE, PUBLICCODE, issued
 
 LATER = ACCEPTED_AT + timedelta(days=30)
 BARE = {"README.md": b"#", "LICENSE": LICENCE}
@@ -153,6 +153,18 @@ def test_a_mismatch_is_shown_to_everybody(cast):
     page = words(Client().get(passport.get_absolute_url()))
     assert "Ce n’est pas celui que le prestataire avait nommé." in page
     assert "L’archive déclare le commit" in page
+
+
+def test_what_an_archive_lacks_is_told_in_the_readers_language(cast):
+    described = PUBLICCODE.replace("platforms: [web]", "platforms: [web]\nlogo: logo.gif")
+    passport = issued(cast, BARE | {"publiccode.yml": described.encode()}, reference="f" * 40)
+    assert passport.publiccode_problems == [["logo", ["Formats acceptés : %s.", ".svg, .svgz, .png"]]]
+    for path in (passport.get_absolute_url(), passport.contract.get_absolute_url()):
+        english, french = words(Client().get(f"/en{path}")), words(Client().get(path))
+        for text in ("The archive declares commit", "publiccode.yml, logo: Formats accepted: .svg", "has no readable"):
+            assert text in english and text not in french, text
+        for text in ("L’archive déclare le commit", "publiccode.yml, logo : Formats acceptés", "n’a pas de nomen"):
+            assert text in french and text not in english, text
 
 
 def test_a_terminated_contracts_code_stays(cast):

@@ -2,10 +2,9 @@
 
 import re
 
-from django.utils.translation import override
-
 from contracts.code import licences, publiccode, sbom, swhid
 from contracts.code.archive import SYMLINK, Source, shown
+from contracts.code.sentences import kept_problems
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 MOST_PROBLEMS = 20
@@ -17,27 +16,26 @@ def commit_of(reference: str) -> str | None:
 
 
 def report(source: Source, *, licence: str) -> dict:
-    """JSON values, sentences in French. `licence`: the contract's, a value of opportunities.enums.CodeLicence.
+    """JSON values, sentences as `sentences.told` reads them. `licence`: the contract's, an enums.CodeLicence value.
 
     {files, bytes, swhid, commit, licence: {agrees, paths, sentence}, publiccode: {path, errors: [[key, sentence]],
     more, warnings} or None, sbom: {path, format, version, components} or {path, problem} or None}.
     """
     tree = source.tree
-    with override("fr-ca"):
-        found = licences.check(tree, licence)
-        return {
-            "files": len(tree),
-            "bytes": sum(len(data) for _mode, data in tree.values()),
-            "swhid": swhid.directory(tree),
-            "commit": source.declared_commit or "",
-            "licence": {
-                "agrees": found.agrees,
-                "paths": [shown(path) for path in found.paths],
-                "sentence": found.sentence,
-            },
-            "publiccode": _publiccode(tree),
-            "sbom": _sbom(tree),
-        }
+    found = licences.check(tree, licence)
+    return {
+        "files": len(tree),
+        "bytes": sum(len(data) for _mode, data in tree.values()),
+        "swhid": swhid.directory(tree),
+        "commit": source.declared_commit or "",
+        "licence": {
+            "agrees": found.agrees,
+            "paths": [shown(path) for path in found.paths],
+            "sentence": found.sentence.kept(),
+        },
+        "publiccode": _publiccode(tree),
+        "sbom": _sbom(tree),
+    }
 
 
 def _publiccode(tree) -> dict | None:
@@ -45,7 +43,7 @@ def _publiccode(tree) -> dict | None:
     if path is None:
         return None
     result = publiccode.validate(tree[path][1], files=tree)
-    errors = [[key, sentence] for key, sentence in result.errors[:MOST_PROBLEMS]]
+    errors = kept_problems(result.errors[:MOST_PROBLEMS])
     more = max(0, len(result.errors) - MOST_PROBLEMS)
     return {"path": path, "errors": errors, "more": more, "warnings": len(result.warnings)}
 
@@ -56,8 +54,8 @@ def _sbom(tree) -> dict | None:
     for path in sbom.find(tree)[:MOST_PROBLEMS]:
         try:
             read = sbom.read(tree[path][1])
-        except ValueError as error:
-            refused = refused or {"path": shown(path), "problem": str(error)}
+        except sbom.SbomError as error:
+            refused = refused or {"path": shown(path), "problem": error.sentence.kept()}
         else:
             return {"path": shown(path), "format": read.format, "version": read.version, "components": read.components}
     return refused

@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from django.utils.translation import gettext as _
 from license_expression import ExpressionError, LicenseWithExceptionSymbol, Licensing, get_license_index
 from license_expression import get_spdx_licensing as _spdx
 
 from contracts.code.archive import SYMLINK, Tree
+from contracts.code.sentences import Sentence
+from contracts.code.sentences import Sentence as _
 from opportunities.enums import CodeLicence
 
 MAX_EXPRESSION = 500  # characters
@@ -58,13 +59,13 @@ class Finding:
     """The tree's licence file against the contract. `agrees` is None when the contract demands nothing.
 
     paths: the licence files, the nearest to the root first; found: the SPDX ids that their texts may stand for.
-    sentence: what to tell the person, in the active language.
+    sentence: what to tell the person.
     """
 
     agrees: bool | None
     paths: tuple[str, ...]
     found: tuple[str, ...]
-    sentence: str
+    sentence: Sentence
 
 
 @cache

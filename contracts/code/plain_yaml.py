@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 
 import yaml
-from django.utils.translation import gettext as _
+
+from contracts.code.sentences import Sentence
+from contracts.code.sentences import Sentence as _
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -26,9 +28,9 @@ class Number(str):
 class YamlError(Exception):
     """What is wrong, as a sentence for the person; `path` is the key where it is, "" for the whole text."""
 
-    def __init__(self, message: str, path: str = ""):
-        super().__init__(message)
-        self.path = path
+    def __init__(self, sentence: Sentence, path: str = ""):
+        super().__init__(sentence)
+        self.sentence, self.path = sentence, path
 
 
 def load(text: str | bytes):

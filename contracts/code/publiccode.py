@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.translation import gettext as _
 
 from contracts.code import licences, plain_yaml
 from contracts.code import publiccode_terms as terms
+from contracts.code.sentences import Sentence
+from contracts.code.sentences import Sentence as _
 
 FILE_NAMES = ("publiccode.yml", "publiccode.yaml")
-Problem = tuple[str, str]  # (key path: « description.fr.features[0] », a sentence in the active language)
+Problem = tuple[str, Sentence]  # (key path: « description.fr.features[0] », what is wrong)
 
 
 @dataclass
@@ -33,10 +34,10 @@ class Result:
     data: dict = field(default_factory=dict)
     files: Container[str] | None = None
 
-    def error(self, path: str, sentence: str) -> None:
+    def error(self, path: str, sentence: Sentence) -> None:
         self.errors.append((path, sentence))
 
-    def warn(self, path: str, sentence: str) -> None:
+    def warn(self, path: str, sentence: Sentence) -> None:
         self.warnings.append((path, sentence))
 
 
@@ -58,7 +59,7 @@ def validate(text: str | bytes, files: Container[str] | None = None) -> Result:
     try:
         data = plain_yaml.load(text)
     except plain_yaml.YamlError as error:
-        result.error(error.path, str(error))
+        result.error(error.path, error.sentence)
         return result
     if not isinstance(data, dict):
         result.error("", _("Le fichier doit être une liste de clés et de valeurs."))
@@ -106,8 +107,9 @@ def _flag(result: Result, path: str, value: object) -> None:
 
 def _one_of(result: Result, path: str, value: object, *, values: tuple[str, ...]) -> None:
     if value not in values or not isinstance(value, str):
-        listed = ", ".join(values) if len(values) < 12 else _("la liste de la norme publiccode.yml")
-        result.error(path, _("Cette valeur n’est pas permise. Valeurs permises : %s.") % listed)
+        few = _("Cette valeur n’est pas permise. Valeurs permises : %s.") % ", ".join(values)
+        many = _("Cette valeur n’est pas dans la liste de la norme publiccode.yml.")
+        result.error(path, few if len(values) < 12 else many)
 
 
 def _list_of(result: Result, path: str, value: object, *, check: Check, least: int = 0) -> None:

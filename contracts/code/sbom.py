@@ -9,9 +9,9 @@ import json
 import re
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
-
 from contracts.code.archive import SYMLINK, Tree
+from contracts.code.sentences import Sentence
+from contracts.code.sentences import Sentence as _
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_NESTED = 200_000  # components inside components
@@ -25,6 +25,14 @@ USUAL_NAMES = (
     "*-sbom.json",
     "*.sbom.json",
 )
+
+
+class SbomError(ValueError):
+    """What is wrong with a document, as a sentence for the person."""
+
+    def __init__(self, sentence: Sentence):
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 @dataclass(frozen=True)
@@ -50,17 +58,17 @@ def find(tree: Tree) -> list[str]:
 def read(blob: bytes) -> Sbom:
     """Recognise a document: CycloneDX 1.2 to 1.7, SPDX 2.2, 2.3 and 3.0 in JSON.
 
-    Raises ValueError with a sentence for the person when it is neither, broken or too big.
+    Raises SbomError when it is neither, broken or too big.
     """
     if len(blob) > MAX_BYTES:
-        raise ValueError(_("La nomenclature logicielle (SBOM) dépasse 20 Mo."))
+        raise SbomError(_("La nomenclature logicielle (SBOM) dépasse 20 Mo."))
     try:
         document = json.loads(blob.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(_("La nomenclature logicielle (SBOM) n’est pas un document JSON lisible.")) from error
+        raise SbomError(_("La nomenclature logicielle (SBOM) n’est pas un document JSON lisible.")) from error
     found = isinstance(document, dict) and (_cyclonedx(document) or _spdx2(document) or _spdx3(document))
     if not found:
-        raise ValueError(_("Ce document n’est ni CycloneDX (JSON), ni SPDX (JSON), ou sa version n’est pas connue."))
+        raise SbomError(_("Ce document n’est ni CycloneDX (JSON), ni SPDX (JSON), ou sa version n’est pas connue."))
     return Sbom(*found, sha256=hashlib.sha256(blob).hexdigest())
 
 

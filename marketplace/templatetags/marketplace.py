@@ -114,6 +114,21 @@ def percent(value: Decimal | None) -> str:
     return _number(value, None) + ("%" if language() == "en" else f"{NBSP}%")
 
 
+@register.filter
+def weight(size: int | None) -> str:
+    """Bytes → « 12 Ko », « 1,4 Mo », in English "12 kB", "1.4 MB": of 1,024, as the limits that uploads are told."""
+    return _shown(size, _weight)
+
+
+def _weight(size: int) -> str:
+    kilo, mega = ("kB", "MB") if language() == "en" else ("Ko", "Mo")
+    thousands = -(-size // 1024)  # a file that is not empty weighs something
+    if thousands < 1024:
+        return f"{thousands}{NBSP}{kilo}"
+    tenths = (Decimal(size) / 1024**2).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
+    return f"{_number(tenths, None)}{NBSP}{mega}"
+
+
 @register.simple_tag
 def countdown(until: datetime, now: datetime) -> str:
     """`{% countdown opportunity.closes_at now %}` → « 2 jours 4 heures »."""
