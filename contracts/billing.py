@@ -23,7 +23,7 @@ from contracts.billing_forms import IssueForm, TaxForm
 from contracts.delivering import contract_of, milestone_of
 from contracts.enums import LIVE_PAYMENTS
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
-from marketplace import clock, cursors
+from marketplace import clock, cursors, ledger
 from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.localtime import local
@@ -157,7 +157,10 @@ def invoice(request: HttpRequest, number: str) -> HttpResponse:
 @require_safe
 def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
     """The invoice as it was issued."""
-    found = _invoice(request, number, at=clock.now())
+    at = clock.now()
+    found = _invoice(request, number, at=at)
+    if not rules.is_vendor_person(found.contract, request.user):
+        ledger.record_read("file", f"invoice:{found.number}", by=request.user, at=at)
     answer = FileResponse(
         found.file.open("rb"), as_attachment=True, filename=f"{found.number}.pdf", content_type="application/pdf"
     )

@@ -23,7 +23,7 @@ from contracts import delivery as verbs
 from contracts import rules
 from contracts.delivering_forms import DeliverForm, ExamineForm
 from contracts.models import Contract, DeliveryFile, Milestone, State
-from marketplace import clock
+from marketplace import clock, ledger
 from marketplace.calendar import business_days_between
 from marketplace.keep import data_of, keeps_typed, typed_before
 from marketplace.lifecycle import IllegalMove, gate
@@ -43,6 +43,13 @@ def contract_of(request: HttpRequest, number: str, *, at, among: Callable = rule
     if not among(contract, request.user):
         raise Http404
     return contract
+
+
+def keep_read(contract: Contract, user, answer: HttpResponse) -> HttpResponse:
+    """The same answer: a paper of both parties. That somebody else reads it is kept in the ledger."""
+    if not rules.is_party(contract, user):
+        ledger.record_read("file", contract.ledger_subject(), by=user, at=clock.now())
+    return answer
 
 
 def milestone_of(contract: Contract, position: int) -> Milestone:
@@ -211,9 +218,12 @@ def _answer(milestone: Milestone, form: ExamineForm, *, by) -> bool:
 @require_safe
 def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
     """A file of a delivery, as a download: never shown in our pages, whatever it is."""
-    contract = contract_of(request, number, at=clock.now())
-    rows = DeliveryFile.objects.filter(delivery__milestone__contract=contract)
+    at = clock.now()
+    contract = contract_of(request, number, at=at)
+    rows = DeliveryFile.objects.filter(delivery__milestone__contract=contract).select_related("delivery__milestone")
     found = get_object_or_404(rows, public_id=file_id)
+    if not rules.is_vendor_person(contract, request.user):
+        ledger.record_read("file", found.delivery.milestone.ledger_subject(), by=request.user, at=at)
     answer = FileResponse(
         found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
     )

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from contracts import conditions, ending, rules
 from contracts.changing_forms import CompleteForm, EvaluateForm, ReplyForm, TerminateForm
-from contracts.delivering import contract_of
+from contracts.delivering import contract_of, keep_read
 from contracts.models import Contract, Performance
 from marketplace import clock
 from marketplace.keep import data_of, keeps_typed, typed_before
@@ -156,7 +156,7 @@ def letter(request: HttpRequest, number: str) -> HttpResponse:
     contract = contract_of(request, number, at=clock.now())
     response = HttpResponse(ending.performance_pdf(performance_of(contract)), content_type="application/pdf")
     response["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-rendement.pdf")
-    return response
+    return keep_read(contract, request.user, response)
 
 
 urlpatterns = [

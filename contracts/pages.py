@@ -207,13 +207,14 @@ def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
 @require_safe
 def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
     """A PDF that was offered or signed, byte for byte, as a download."""
-    found = contract_of(request, number, at=clock.now()).documents.filter(sha256=sha256).first()
+    contract = contract_of(request, number, at=clock.now())
+    found = contract.documents.filter(sha256=sha256).first()
     if found is None:
         raise Http404
     name = f"{number}-{found.kind}-{found.sha256[:12]}.pdf"
     answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
     answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return delivering.keep_read(contract, request.user, answer)
 
 
 @never_cache

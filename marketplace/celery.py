@@ -11,12 +11,17 @@ app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["contracts"], related_name="tasks_reminders")
+app.autodiscover_tasks(["audit"], related_name="reminders")
 app.conf.beat_schedule = {
     "send what the outbox still holds": {"task": "marketplace.tasks.sweep_emails", "schedule": 60.0},
     "open what has closed": {"task": "proposals.tasks.open_due", "schedule": 15.0},
     "take up payments left half done": {"task": "contracts.tasks.sweep_payments", "schedule": 60.0},
     # At an hour, not every so many seconds: beat's own memory may be lost at each restart.
     "forget the sessions that ended": {"task": "marketplace.tasks.clear_sessions", "schedule": crontab("20", "4")},
+    "sign the ledger": {"task": "marketplace.tasks.sign_ledger", "schedule": crontab("0", "0")},
+    "blur the count of sealed entries": {"task": "marketplace.tasks.cover_ledger", "schedule": 300.0},
     "remind people of what is due": {"task": "contracts.tasks_reminders.remind", "schedule": crontab("0", "7")},
+    "remind people of what a monitoring awaits": {"task": "audit.reminders.remind", "schedule": crontab("10", "7")},
+    "compute the signals": {"task": "audit.tasks.compute_flags", "schedule": crontab("30", "2")},
     "compare payments with Stripe's books": {"task": "contracts.tasks.reconcile", "schedule": crontab("40", "3")},
 }

@@ -15,16 +15,31 @@ _set_to: datetime | None = None
 
 _SQL = {
     # clock_timestamp(), not now(): now() is when the transaction began, perhaps before it waited for a lock.
-    "postgresql": "SELECT clock_timestamp()",
-    "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    "postgresql": "clock_timestamp()",
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 }
 
 
 def database_now() -> datetime:
     """The database's own instant, in UTC, whatever `set_to` says."""
+    return row_and_now("SELECT {now}")[0]
+
+
+def row_and_now(query: str, *, after: str = "") -> tuple | None:
+    """The first row of `query`, whose last column, `{now}`, is that instant: one question instead of two.
+
+    after: a statement that ends before the query begins, and sees nothing of it (PostgreSQL: sent together).
+    """
+    query = query.replace("{now}", _SQL[connection.vendor])
     with connection.cursor() as cursor:
-        cursor.execute(_SQL[connection.vendor])
-        value = cursor.fetchone()[0]
+        cursor.execute(f"{after}; {query}" if after else query)
+        if after:
+            cursor.nextset()
+        row = cursor.fetchone()
+    return row and (*row[:-1], _instant(row[-1]))
+
+
+def _instant(value: datetime | str) -> datetime:
     if isinstance(value, str):
         return datetime.strptime(value, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
     return value.astimezone(UTC)

@@ -19,6 +19,8 @@ def _nav(request) -> list[dict]:
         (reverse("pages:how"), _("Comment ça marche")),
         (reverse("proposals:verify"), _("Vérifier un accusé")),
     ]
+    if getattr(getattr(request, "user", None), "is_auditor", False):
+        entries.append((reverse("audit:home"), _("Vérification")))
     # The page of one award is under its occasion's address, and belongs with the awards.
     shown = request.resolver_match and request.resolver_match.view_name
     here = reverse("proposals:awards") if shown == "proposals:award" else request.path

@@ -12,6 +12,7 @@ _OTHERS = {
     "attestation.add": gettext_lazy("Ajouter une attestation"),
     "attestation.verify": gettext_lazy("Noter une attestation comme vérifiée"),
     "attestation.withdraw": gettext_lazy("Retirer une attestation"),
+    "award.review": gettext_lazy("Conclure sur une attribution vérifiée"),
     "body.member_added": gettext_lazy("Ajouter une personne à un organisme"),
     "body.member_removed": gettext_lazy("Retirer une personne d’un organisme"),
     "clause.add": gettext_lazy("Ajouter une clause"),
@@ -19,8 +20,15 @@ _OTHERS = {
     "clause.retire": gettext_lazy("Retirer une clause"),
     "draw": gettext_lazy("Départager par un tirage au sort"),
     "duty.publish": gettext_lazy("Noter une publication au SEAO"),
+    "flags.compute": gettext_lazy("Calculer les signaux"),
     "invoice.holdback": gettext_lazy("Facturer la retenue"),
     "invoice.interest": gettext_lazy("Réclamer les intérêts de retard"),
+    "monitoring.answer": gettext_lazy("Répondre à une demande d’explications"),
+    "monitoring.open": gettext_lazy("Ouvrir une vérification"),
+    "monitoring.remedy": gettext_lazy("Annoncer un correctif"),
+    "ledger.checkpoint": gettext_lazy("Signer un relevé du registre"),
+    "ledger.cover": gettext_lazy("Brouiller le compte des inscriptions scellées"),
+    "ledger.erase": gettext_lazy("Effacer le détail d’une inscription"),
     "opening.minutes": gettext_lazy("Dresser le procès-verbal d’ouverture"),
     "opportunity.addendum": gettext_lazy("Ajouter un addenda"),
     "opportunity.attach": gettext_lazy("Joindre un fichier"),
@@ -45,8 +53,14 @@ _OTHERS = {
     "person.second_factor_off": gettext_lazy("Désactiver la vérification en deux étapes"),
     "person.second_factor_on": gettext_lazy("Activer la vérification en deux étapes"),
     "person.rights": gettext_lazy("Changer les droits d’une personne"),
+    "read.casefile": gettext_lazy("Télécharger un dossier"),
+    "sample.draw": gettext_lazy("Tirer un échantillon"),
+    "sample.seed": gettext_lazy("Fixer la graine d’un échantillon"),
     "signatory.end": gettext_lazy("Mettre fin à un mandat de signataire"),
     "signatory.name": gettext_lazy("Nommer une personne signataire"),
+    "read.export": gettext_lazy("Exporter le registre"),
+    "read.file": gettext_lazy("Lire un fichier d’un autre"),
+    "read.proposal": gettext_lazy("Lire une proposition ouverte"),
     "reuse.declare": gettext_lazy("Déclarer une réutilisation"),
     "reuse.end": gettext_lazy("Retirer une réutilisation"),
     "terms.add": gettext_lazy("Ajouter une version des conditions"),
@@ -74,3 +88,8 @@ def _labels() -> dict:
 def label(action: str) -> str:
     """What the act is, in the active language; an empty string for a code that has no words yet."""
     return str(_labels().get(action, ""))
+
+
+def codes() -> list[str]:
+    """Every act that has words."""
+    return sorted(_labels())

@@ -1,4 +1,4 @@
-"""The ground floor's tables: people, terms, outgoing mail, number series. The ledger's are in ledger.py."""
+"""The ground floor's tables: people, terms, outgoing mail, number series. The ledger's: ledger.py, checkpoints.py."""
 
 import uuid
 
@@ -11,9 +11,20 @@ from django.db.models.functions import Lower
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.checkpoints import Checkpoint, LedgerBlock
 from marketplace.ledger import LedgerEntry, LedgerPayload
 
-__all__ = ["LedgerEntry", "LedgerPayload", "NumberSeries", "OutgoingEmail", "Terms", "TermsAcceptance", "User"]
+__all__ = [
+    "Checkpoint",
+    "LedgerBlock",
+    "LedgerEntry",
+    "LedgerPayload",
+    "NumberSeries",
+    "OutgoingEmail",
+    "Terms",
+    "TermsAcceptance",
+    "User",
+]
 
 
 class UserManager(BaseUserManager):

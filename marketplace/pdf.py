@@ -19,10 +19,12 @@ from django.utils.functional import Promise
 
 TEMPLATES = {
     "amendment": "pdf/amendment.typ",
+    "casefile": "pdf/casefile.typ",
     "contract": "pdf/contract.typ",
     "invoice": "pdf/invoice.typ",
     "letter": "pdf/letter.typ",
     "passport": "pdf/passport.typ",
+    "review": "pdf/review.typ",
 }
 LANGUAGES = {"fr": "CA"}  # language -> region
 STANDARDS = ["ua-1", "a-2a"]

@@ -22,6 +22,8 @@ BASE_URL = env.text("BASE_URL", None if PRODUCTION else "http://localhost:8000")
 SEAL_KEY_FILE = Path(env.text("SEAL_KEY_FILE", None if PRODUCTION else str(VAR_DIR / "keys" / "seal.key")))
 SIGNING_KEY_FILE = Path(env.text("SIGNING_KEY_FILE", None if PRODUCTION else str(VAR_DIR / "keys" / "signing.pem")))
 OCDS_PREFIX = env.text("OCDS_PREFIX", production.PLACEHOLDER_PREFIX)
+# The ledger's name in its signed checkpoints: never to change, or those already kept verify nothing any more.
+LEDGER_ORIGIN = env.text("LEDGER_ORIGIN", BASE_URL.partition("://")[2] + "/registre")
 
 # --- Rules with a date: (in force from, value) ---------------------------------------------------------------------
 # Ceiling before taxes, excluded: Open Government Plan, Engagement 4 (« moins de 90 000 $ »).
@@ -59,6 +61,7 @@ INSTALLED_APPS = [
     "opportunities.apps.OpportunitiesConfig",
     "proposals.apps.ProposalsConfig",
     "contracts.apps.ContractsConfig",
+    "audit.apps.AuditConfig",
     "opendata.apps.OpendataConfig",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -5,7 +5,7 @@ from importlib import import_module
 from celery import shared_task
 from django.conf import settings
 
-from marketplace import clock, mail
+from marketplace import checkpoints, clock, mail
 
 
 @shared_task
@@ -18,6 +18,17 @@ def sweep_emails(**kwargs) -> None:
     """Send again what a lost task left in the outbox."""
     for pk in mail.waiting(at=clock.now()):
         mail.deliver(pk)
+
+
+@shared_task
+def sign_ledger(**kwargs) -> None:
+    """The day's signed checkpoint."""
+    checkpoints.make(at=clock.now())
+
+
+@shared_task
+def cover_ledger(**kwargs) -> None:
+    checkpoints.cover()
 
 
 @shared_task

@@ -5,8 +5,11 @@ from django.contrib import admin
 from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 
+from audit import flagging, public_flags
+from audit import todo as audit_todo
 from contracts import payment_urls, todo
-from marketplace import views
+from marketplace import ledger_pages, views
+from opportunities import reviewing
 from opportunities import urls as opportunities
 from proposals import dashboard, deciding
 from proposals import public as occasion_pages
@@ -29,9 +32,10 @@ pages = [
 ]
 
 # An occasion's page shows what became of it, and an addendum is told to those who answer: both belong to the higher
-# app, under the lower one's name.
+# app, under the lower one's name. Publishing says what the auditors' formulas would see.
 occasions = [
     *opportunities.urlpatterns,
+    path("<code:number>/publier/", reviewing.publish, {"warnings": flagging.before_publication}, name="publish"),
     path("<code:number>/addenda/", deciding.add_addendum, name="add_addendum"),
     path("<code:number>/", occasion_pages.detail, name="detail"),
 ]
@@ -49,11 +53,14 @@ urlpatterns += i18n_patterns(
     path("", include((proposals.urlpatterns, "proposals"))),
     path("prestataires/", include("vendors.urls")),
     path("", include("contracts.urls")),
+    path("verification/", include("audit.urls")),
     path("compte/", include("allauth.account.urls")),
     path("compte/deux-etapes/", include("marketplace.reauthentication")),
-    path("a-faire/", dashboard.dashboard, {"more": [todo.items]}, name="dashboard"),
+    path("a-faire/", dashboard.dashboard, {"more": [todo.items, audit_todo.items]}, name="dashboard"),
     path("mon-profil/", views.profile, name="profile"),
-    path("registre/", views.ledger_page, name="ledger"),
+    path("signaux/", public_flags.signals, name="signals"),
+    path("registre/", ledger_pages.entries, name="ledger"),
+    path("registre/releves/", ledger_pages.checkpoints, name="ledger_checkpoints"),
     path("guide-de-style/", views.styleguide, name="styleguide"),
     path("", include((pages, "pages"))),
     path("pilotage/", admin.site.urls),

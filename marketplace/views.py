@@ -1,6 +1,5 @@
-"""Pages of the ground floor: content, terms, profile, ledger, workflow, keys, errors."""
+"""Pages of the ground floor: content, terms, profile, workflow, keys, errors."""
 
-import re
 from datetime import timedelta
 
 from django import forms
@@ -13,12 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from marketplace import clock, keys, ledger, ledger_labels, lifecycle, markup
+from marketplace import clock, keys, lifecycle, markup
 from marketplace.cache import public_page
 from marketplace.models import Terms, User
 from marketplace.texts import PlainTexts
-
-LEDGER_PAGE = 50
 
 
 def page(name: str):
@@ -75,25 +72,6 @@ def profile(request: HttpRequest) -> HttpResponse:
     status = 422 if form.is_bound else 200
     memberships = request.user.body_memberships.select_related("body").order_by("body__name", "role")
     return render(request, "account/profile.html", {"form": form, "memberships": memberships}, status=status)
-
-
-@login_not_required
-@require_safe
-@public_page
-def ledger_page(request: HttpRequest) -> HttpResponse:
-    """What the public sees of the ledger: its last public entries and how to verify them.
-
-    Neither sealed entries nor numbers: a gap between two numbers would tell how many were deposited.
-    """
-    entries = ledger.LedgerEntry.objects.public().order_by("-seq")
-    before = request.GET.get("avant", "")
-    if re.fullmatch("[0-9a-f]{64}", before):
-        entries = entries.filter(seq__lte=ledger.LedgerEntry.objects.filter(hash=before).values("seq")[:1])
-    rows = list(entries[: LEDGER_PAGE + 1])
-    older = rows[LEDGER_PAGE].hash if len(rows) > LEDGER_PAGE else None
-    for entry in rows:
-        entry.label = ledger_labels.label(entry.action)
-    return render(request, "ledger.html", {"entries": rows[:LEDGER_PAGE], "older": older, "key_id": keys.key_id()})
 
 
 @login_not_required

@@ -300,6 +300,17 @@ class ReasonForm(PlainTexts, forms.Form):
     )
 
 
+class JustifyForm(PlainTexts, forms.Form):
+    """Why what is asked of a notice, before it is published, is right."""
+
+    justification = forms.CharField(
+        label=gettext_lazy("Justification"),
+        help_text=gettext_lazy("Gardée au registre; les vérificatrices et vérificateurs la liront."),
+        max_length=REASON_MAX,
+        widget=forms.Textarea({"rows": 5}),
+    )
+
+
 class AddendumForm(PlainTexts, forms.Form):
     """What is added to a published notice."""
 

@@ -245,8 +245,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Publier"),
         conditions=[conditions.complete, conditions.long_enough],
         basis="RCTI, a. 4",
+        ledger_details=["justification"],
     )
-    def publish(self, *, by, at):
+    def publish(self, *, by, at, justification=""):
+        """`justification`: why what a signal asks about this notice is right; kept in the ledger."""
         self.published_at = self.updated_at = at
         self.published_by = by
         self.state_reason = ""

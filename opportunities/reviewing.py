@@ -1,5 +1,7 @@
 """Two persons see every notice before the public does: sending, returning, publishing."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +16,7 @@ from marketplace.lifecycle import gate
 from marketplace.localtime import local
 from opportunities import verbs
 from opportunities.editing import missing, of_my_body
-from opportunities.forms import ReasonForm
+from opportunities.forms import JustifyForm, ReasonForm
 from opportunities.models import Opportunity
 
 _methods = require_http_methods(["GET", "HEAD", "POST"])
@@ -85,21 +87,29 @@ def return_to_author(request: HttpRequest, number: str) -> HttpResponse:
 
 @never_cache
 @_methods
-def publish(request: HttpRequest, number: str) -> HttpResponse:
-    """An officer who neither wrote nor sent the notice reads all of it, then publishes."""
+def publish(request: HttpRequest, number: str, warnings: Callable[..., list[dict]] | None = None) -> HttpResponse:
+    """An officer who neither wrote nor sent the notice reads all of it, then publishes.
+
+    `warnings(opportunity, at=)`: [{title, text, normal, must}], what would be asked of the notice once it is public;
+    with one that `must` be justified, the justification is required, and kept in the ledger.
+    """
     at = clock.now()
     opportunity = of_my_body(request, number, at=at)
-    status = 200
-    if request.method == "POST":
-        try:
-            verbs.publish(opportunity, by=request.user)
-        except ValidationError:
-            status = 422
-        else:
-            messages.success(request, _("L’occasion %s est publiée : les prestataires peuvent proposer.") % number)
-            return redirect(opportunity)
-    else:
+    if request.method != "POST":
         gate(opportunity, "publish", request.user)
+    asked = warnings(opportunity, at=at) if warnings and opportunity.can("publish", request.user) else []
+    must = any(warning["must"] for warning in asked)
+    form = JustifyForm(request.POST if request.method == "POST" else None) if must else None
+    if request.method == "POST" and (form is None or form.is_valid()):
+        try:
+            reason = form.cleaned_data["justification"] if form else ""
+            verbs.publish(opportunity, by=request.user, justification=reason)
+        except ValidationError:
+            pass
+        else:
+            messages.success(request, _("L’occasion %s est publiée : les prestataires peuvent proposer.") % number)
+            return redirect(opportunity)
     problems = missing(opportunity, at)
-    context = preview(opportunity, at) | {"problems": problems}
+    context = preview(opportunity, at) | {"problems": problems, "warnings": asked, "form": form}
+    status = 422 if request.method == "POST" else 200
     return render(request, "opportunities/publish.html", context, status=status)

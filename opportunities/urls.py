@@ -1,4 +1,4 @@
-"""Routes under /occasions/. Its public page and its addenda belong to the higher app: see marketplace/urls.py."""
+"""Routes under /occasions/. Its public page, its addenda and its publication need higher apps: marketplace/urls.py."""
 
 from django.urls import path
 
@@ -13,5 +13,4 @@ urlpatterns = [
     path("<code:number>/pieces/<uuid:file_id>/retirer/", editing.remove_attachment, name="remove_attachment"),
     path("<code:number>/envoyer/", reviewing.submit_for_review, name="submit_for_review"),
     path("<code:number>/retourner/", reviewing.return_to_author, name="return_to_author"),
-    path("<code:number>/publier/", reviewing.publish, name="publish"),
 ]

@@ -38,9 +38,12 @@ def return_to_author(opportunity: Opportunity, *, by, reason: str) -> None:
         notifications.returned(opportunity, at=clock.now())
 
 
-def publish(opportunity: Opportunity, *, by) -> None:
+def publish(opportunity: Opportunity, *, by, justification: str = "") -> None:
+    """`justification`: of what a signal asks; 2 000 characters at most. The page that shows the signal requires it."""
+    if len(justification) > conditions.REASON_MAX:
+        complain("justification", _("Le motif dépasse %d caractères.") % conditions.REASON_MAX)
     with transaction.atomic():
-        opportunity.publish(by=by)
+        opportunity.publish(by=by, justification=justification.strip())
         notifications.published(opportunity, at=opportunity.published_at)
 
 

@@ -54,6 +54,7 @@ def dashboard(request: HttpRequest, more: Sequence[Callable[..., list[dict]]] = 
     vendors = list(user.vendor_memberships.values_list("vendor_id", flat=True))
     todo: list[dict] = []
     context = {"now": now, "buys": bool(buys), "works": bool(roles), "sells": bool(vendors), "todo": todo}
+    context["oversees"] = bool(rules)
     if roles:
         todo += _body_todo(user, buys, rules, at=now)
         context["occasions"] = _occasions(user, buys | rules, at=now)

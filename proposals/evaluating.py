@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from marketplace import clock
+from marketplace import clock, ledger
 from marketplace.keep import keeps_typed, typed_before
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
@@ -135,8 +135,10 @@ def _acts(opportunity: Opportunity, user, opening) -> list[dict]:
 @never_cache
 @require_safe
 def examine(request: HttpRequest, number: str, public_id) -> HttpResponse:
-    """One opened proposal, and what can be decided about it."""
-    return _page(request, *_fetch(request, number, public_id))
+    """One opened proposal, and what can be decided about it. That it was read is kept."""
+    opportunity, proposal = _fetch(request, number, public_id)
+    ledger.record_read("proposal", proposal.ledger_subject(), by=request.user, at=clock.now())
+    return _page(request, opportunity, proposal)
 
 
 def _fetch(request: HttpRequest, number: str, public_id):

@@ -15,9 +15,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from marketplace import clock, keys
+from marketplace import checkpoints, clock, keys
 from marketplace.cache import public_page
-from marketplace.ledger import canonical
+from marketplace.ledger import LedgerPayload, canonical
+from marketplace.models import Checkpoint
 from opportunities.models import Opportunity
 from proposals import opening, rules
 from proposals.deposit import RECEIPT_TYPE
@@ -57,6 +58,7 @@ def page(request: HttpRequest, receipt_number: str) -> HttpResponse:
     proposal = submission.proposal
     others = list(proposal.submissions.order_by("version"))
     own = rules.is_author(proposal, request.user)
+    recorded, covering = _recorded(submission) if own else (None, None)
     context = {
         "submission": submission,
         "proposal": proposal,
@@ -69,6 +71,8 @@ def page(request: HttpRequest, receipt_number: str) -> HttpResponse:
         "withdrawn": proposal.state == State.WITHDRAWN,
         "sealed": proposal.state == State.SUBMITTED,
         "opened": OpenedProposal.objects.filter(submission=submission).select_related("opening").first(),
+        "provable": covering is not None,
+        "to_be_proved": recorded is not None and covering is None,
         "has_envelope": own and SealedEnvelope.objects.filter(submission=submission).exists(),
         "can_change": own
         and proposal.state == State.SUBMITTED
@@ -103,6 +107,30 @@ def envelope(request: HttpRequest, receipt_number: str) -> HttpResponse:
         raise Http404
     sealed = get_object_or_404(SealedEnvelope.objects.filter(submission=submission))
     return _download(bytes(sealed.content), f"enveloppe-{submission.receipt_number}.json")
+
+
+def _recorded(submission: Submission) -> tuple[LedgerPayload | None, Checkpoint | None]:
+    """The ledger's own record of a dépôt (None once erased), and the last checkpoint that covers it (None before)."""
+    told = LedgerPayload.objects.about(submission.proposal.ledger_subject()).filter(action="proposal.submit")
+    payload = next((row for row in told if row.body["version"] == submission.version), None)
+    if payload is None:
+        return None, None
+    return payload, Checkpoint.objects.filter(size__gte=payload.entry_id).order_by("-size").first()
+
+
+@never_cache
+@require_safe
+def proof(request: HttpRequest, receipt_number: str) -> HttpResponse:
+    """That the dépôt is in the signed ledger, for the vendor's own people; 404 until a checkpoint covers it."""
+    submission = _submission(request, receipt_number, at=clock.now())
+    if not rules.is_author(submission.proposal, request.user):
+        raise Http404
+    payload, covering = _recorded(submission)
+    if covering is None:
+        raise Http404
+    found = checkpoints.proof_of(payload.entry, covering, payload=True)
+    text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    return _download(text.encode(), f"preuve-{submission.receipt_number}.json")
 
 
 def check(receipt: dict) -> str:

@@ -23,6 +23,7 @@ urlpatterns = [
     path("propositions/<uuid:public_id>/fichiers/<uuid:file_id>/retirer/", writing.remove_file, name="remove_file"),
     path("accuses/<code:receipt_number>/", receipts.page, name="receipt"),
     path("accuses/<code:receipt_number>/accuse.json", receipts.as_json, name="receipt_json"),
+    path("accuses/<code:receipt_number>/preuve.json", receipts.proof, name="proof"),
     path("accuses/<code:receipt_number>/enveloppe.json", receipts.envelope, name="envelope"),
     # the body's
     path("occasions/<code:number>/evaluation/", evaluating.table, name="evaluation"),

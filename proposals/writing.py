@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from marketplace import clock, keep
+from marketplace import clock, keep, ledger
 from marketplace.lifecycle import locked
 from marketplace.localtime import local
 from marketplace.models import Terms
@@ -207,6 +207,8 @@ def file(request: HttpRequest, public_id, file_id) -> HttpResponse:
     if found is None:
         raise Http404
     item, blob = found
+    if not rules.is_author(proposal, request.user):
+        ledger.record_read("file", proposal.ledger_subject(), by=request.user, at=now)
     response = HttpResponse(blob, content_type=item["content_type"])
     response["Content-Disposition"] = content_disposition_header(True, item["name"])
     response["X-Content-Type-Options"] = "nosniff"

@@ -11,9 +11,15 @@ from marketplace import clock, ledger_triggers
 
 APPEND_ONLY = [
     "marketplace_ledgerentry",
+    "marketplace_checkpoint",
+    "marketplace_ledgerblock",
     "proposals_submission",
     "contracts_document",
     "contracts_criterioncheck",
+    "audit_monitoringnote",
+    "audit_monitoringfile",
+    "audit_samplingplan",
+    "audit_awardreview",
 ]
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
 NOW = datetime(2026, 11, 3, 14, 0, tzinfo=UTC)

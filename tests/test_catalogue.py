@@ -21,6 +21,8 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import translation
 
+from audit import cases
+from audit.reminders import remind
 from contracts import amending, delivery, ending, invoicing, notices, notices_payments, payments, signing
 from contracts.models import Contract, Milestone, Payment, Reconciliation, Signatory
 from marketplace import clock
@@ -65,6 +67,7 @@ CONTRACT_MESSAGES = {
     name for name in MESSAGES
     if name.split("/")[1].split("_")[0] in {"amendment", "contract", "invoice", "milestone", "payment", "performance"}
 }  # fmt: skip
+CASE_MESSAGES = {name for name in MESSAGES if name.startswith("emails/monitoring_")}
 
 
 # --- The catalogue itself ---------------------------------------------------------------------------------------------
@@ -99,7 +102,9 @@ def test_nothing_is_left_in_french():
         "Justification", "K = %(k)s", "Licence", "Menu", "Minimum", "Mode", "NEQ", "PDF", "Pagination", "Publication",
         "Sections", "Stripe", "Taxes", "Total", "Version %(version)s", "accent", "addenda", "clause", "communication",
         "invitation", "justification", "licence (SPDX)", "min. %(floor)s", "minimum %(floor)s", "minimum %(minimum)s",
-        "publication", "signature", "source", "version", "%(n)s clause", "%(n)s clauses", "%(name)s, %(number)s",
+        "publication", "signature", "source", "version", "%(n)s clause", "%(n)s clauses", "%(name)s, %(number)s", "$",
+        "Code", "Concentration", "Conclusion", "Conclusion (PDF)", "Documents", "Points", "Population", "Source",
+        "Version", "code", "conclusion", "minutes",
     } == set()  # fmt: skip
 
 
@@ -392,6 +397,8 @@ def test_pages_are_read_in_english(db, english, stage):
                 answer = client.get(f"/en{address(route, **values)}")
                 kind = answer.get("Content-Type", "")
                 if answer.status_code not in {200, 403, 404, 409} or not kind.startswith("text/html"):
+                    if answer.streaming:
+                        list(answer.streaming_content)  # read to its end, it closes its file
                     continue
                 page = answer.content.decode()
                 if '<html lang="en-CA">' in page:
@@ -409,7 +416,9 @@ def test_messages_are_read_in_english(db, english, monkeypatch):
         cast = EnglishCast()
     test_emails.whole_story(cast)
     rows = OutgoingEmail.objects.all()
-    assert {row.template for row in rows} == MESSAGES - CONTRACT_MESSAGES and {row.language for row in rows} == {"en"}
+    assert {row.template for row in rows} == MESSAGES - CONTRACT_MESSAGES - CASE_MESSAGES and {
+        row.language for row in rows
+    } == {"en"}
     found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
     about = {"user": cast.buyer, "email": "v@example.invalid"}
     for path in (ROOT / "templates" / "account" / "email").glob("*.txt"):
@@ -601,5 +610,27 @@ def test_messages_of_contracts_are_read_in_english(english_cast):
         ending.reply(performance, by=cast.vendor_owner, text="Thank you.")
     rows = OutgoingEmail.objects.filter(template__in=CONTRACT_MESSAGES)
     assert {row.template for row in rows} == CONTRACT_MESSAGES and {row.language for row in rows} == {"en"}
+    found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
+    assert found == {}
+
+
+def test_messages_of_monitorings_are_read_in_english(english_cast):
+    """A case from its question to its end, with its reminders."""
+    cast, at = english_cast, CLOSES_AT + timedelta(days=3)
+    occasion, _proposals = cast.awarded()
+    with clock.set_to(at):
+        made = cases.open_(occasion, by=cast.auditor, title="Publication period", text="A notice of ten days.")
+        cases.ask(made, by=cast.auditor, text="Why ten days?", due_on=date(2026, 12, 11))
+    for days in (13, 17):  # soon, then late
+        with clock.set_to(at + timedelta(days=days)):
+            remind()
+    with clock.set_to(at + timedelta(days=18)):
+        cases.answer(made, by=cast.officer, text="The need was urgent.")
+        cases.conclude(made, by=cast.auditor, finding=True, text="It was not.", due_on=date(2027, 1, 29))
+        cases.announce_remedy(made, by=cast.officer, text="The directive is corrected.")
+        cases.accept_remedy(made, by=cast.auditor, text="Read.")
+        cases.close(made, by=cast.auditor, text="Thank you.")
+    rows = OutgoingEmail.objects.filter(template__in=CASE_MESSAGES)
+    assert {row.template for row in rows} == CASE_MESSAGES and {row.language for row in rows} == {"en"}
     found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
     assert found == {}

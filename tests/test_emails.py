@@ -26,7 +26,9 @@ FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
 # What follows the award is driven in tests/test_contract_emails.py.
 AFTER_THE_AWARD = ("contract_", "milestone_", "invoice_", "amendment_", "payment_", "performance_")
 FOUND = {path.name for path in FOLDER.glob("*.txt") if not path.name.startswith("_")} - {"base.txt"}
-EVERY = {f"emails/{name}" for name in FOUND if not name.startswith(AFTER_THE_AWARD)}
+# … and what auditors and bodies are told, in tests/test_case_pages.py.
+ELSEWHERE = (*AFTER_THE_AWARD, "monitoring_")
+EVERY = {f"emails/{name}" for name in FOUND if not name.startswith(ELSEWHERE)}
 TITLE = "Tableau de bord <ponts> & routes"
 REASON = "Motif écrit à la main : « trop & tard » <b>"
 SECRET, PRICE = "Formule confidentielle quarante-deux", 48_173_29

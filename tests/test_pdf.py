@@ -204,7 +204,50 @@ def letter(**fields) -> dict:
     } | fields
 
 
+def casefile(**fields) -> dict:
+    return {
+        "number": "DAN-2026-0001",
+        "title": "Tableau de bord des ponts et routes",
+        "at": "22 décembre 2026, 10 h 00 (HNE)",
+        "facts": [{"label": "Organisme", "value": "Ville d’Essai"}, {"label": "Empreinte", "value": DIGEST}],
+        "sections": [
+            {"title": "Attribution", "none": "Aucune.", "header": ["Attributaire", "Montant"], "widths": [3, 1],
+             "rows": [["Atelier Boréal inc.", "64 000,00 $"]]},
+            {"title": "Contrats", "none": "Aucun.", "header": ["Contrat"], "widths": [1], "rows": []},
+        ],
+    } | fields  # fmt: skip
+
+
+def review(**fields) -> dict:
+    return {
+        "number": "DAN-2026-0001",
+        "title": "Tableau de bord des ponts et routes",
+        "body": "Ville d’Essai",
+        "vendor": "Atelier Boréal inc.",
+        "amount": written(64_000_00),
+        "awarded": "vendredi 4 décembre 2026",
+        "opinion": "Conforme, avec des remarques",
+        "comment": "Le procès-verbal manque.\n- à joindre au dossier",
+        "groups": [
+            {"title": "Besoin et avis", "lines": [
+                {"title": "Double regard", "state": "oui", "text": "Publié par Odile Responsable (3 novembre 2026)"},
+                {"title": "Addenda", "state": "sans objet", "text": "Aucun addenda."},
+            ]},
+            {"title": "Attribution", "lines": [
+                {"title": "Prix", "state": "non", "text": "Le prix dépasse le budget annoncé."},
+            ]},
+        ],
+        "by": "Odile Responsable",
+        "at": "mardi 15 décembre 2026, 10 h 30 min 00,000 s (HNE)",
+        "method": "Mot de passe et code à usage unique",
+        "signature": "mX9v" * 22,
+        "key": "Zm9v" * 11,
+        "digest": DIGEST,
+    } | fields  # fmt: skip
+
+
 SAMPLES = {"amendment": amendment, "contract": contract, "invoice": invoice, "letter": letter, "passport": passport}
+SAMPLES |= {"casefile": casefile, "review": review}
 
 
 def made(template: str, data: dict | None = None, *, at=AT) -> PdfReader:
@@ -349,6 +392,14 @@ def test_an_amendment_a_passport_and_a_letter_say_theirs():
     reader = made("letter", letter(to="Régie d’ailleurs", signature="Odile Responsable", reference=""))
     assert "Régie d’ailleurs" in text_of(reader) and "les tests échouent;" in text_of(reader)
     assert reader.metadata.title == "Avis de retour du jalon 2"
+
+
+def test_a_review_says_what_was_found_and_what_was_concluded():
+    text = text_of(made("review"))
+    assert "Conclusion Conforme, avec des remarques Le procès-verbal manque." in text
+    assert "Prix Le prix dépasse le budget annoncé. non" in text and "Addenda Aucun addenda. sans objet" in text
+    assert "mX9v" * 22 in text.replace(" ", "") and DIGEST in text.replace(" ", "")
+    assert "procès" not in text_of(made("review", review(comment="")))
 
 
 # --- What people type ------------------------------------------------------------------------------------------------

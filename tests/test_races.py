@@ -7,15 +7,16 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
-from marketplace import clock, ledger, localtime, mail
+from marketplace import checkpoints, clock, ledger, localtime, mail
 from marketplace.lifecycle import IllegalMove
-from marketplace.models import LedgerEntry, LedgerPayload, NumberSeries, OutgoingEmail
+from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload, NumberSeries, OutgoingEmail
 from opportunities.models import Opportunity
 from proposals import award, deposit, drafts, opening
 from proposals.models import Award, OpenedProposal, Opening, Proposal, SealKey, Submission
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast, person, vendor
+from tests.test_ledger import exported, first_bad_line
 from vendors.models import TaxAttestation
 
 pytestmark = [pytest.mark.postgres, pytest.mark.serial, pytest.mark.django_db(transaction=True)]
@@ -298,3 +299,22 @@ def test_two_editors_of_one_draft_keep_both_fields(cast):
     )
     content = drafts.read(Proposal.objects.get(pk=made.pk))
     assert (content["text"], content["comments"]) == ("Le texte", "Les références")
+
+
+def test_entries_and_checkpoints_written_at_once_make_one_line(cast):
+    """Nothing else orders these acts: the chain's own lock does, and each reads the last row once it has it."""
+
+    def record(number):
+        def act():
+            with transaction.atomic():
+                ledger.record("terms.add", f"terms:{number}", by=None, at=PUBLISHED_AT)
+            if number % 20 == 0:
+                checkpoints.make(at=PUBLISHED_AT)
+
+        return act
+
+    before = LedgerEntry.objects.count()
+    assert not only(together(*(record(number) for number in range(200)), workers=8))
+    assert LedgerEntry.objects.count() == before + 210 and Checkpoint.objects.count() == 10
+    assert_chain_intact()
+    assert first_bad_line(exported()) is None

@@ -10,6 +10,7 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from audit.models import AwardReview, Monitoring, RedFlag
 from contracts.models import (
     Contract,
     Delivery,
@@ -25,7 +26,7 @@ from marketplace import clock
 from marketplace.calendar import is_business_day
 from marketplace.localtime import local
 from marketplace.management import ledger_export, people, story
-from marketplace.models import LedgerEntry, OutgoingEmail, User
+from marketplace.models import Checkpoint, LedgerEntry, OutgoingEmail, User
 from opportunities.models import Opportunity, PublicBody
 from proposals import opening
 from proposals.models import Award, Draw, Proposal
@@ -79,6 +80,27 @@ def test_every_stage_is_there_whatever_the_day(day):
     evaluated = Proposal.objects.filter(opportunity__state="evaluation")
     assert sorted(evaluated.values_list("state", flat=True)) == ["admissible", "opened", "rejected", "scored"]
     check_contracts(day)
+    check_monitorings(day)
+
+
+def check_monitorings(day):
+    """A case at each stage, one of them late; something to do for both sides; signals; a review."""
+    today = local(day).date()
+    assert Counter(Monitoring.objects.values_list("state", flat=True)) == {
+        "open": 1, "explanation_requested": 3, "concluded": 1, "closed": 2,
+    }  # fmt: skip
+    assert Monitoring.objects.late(today).count() == 1
+    assert Monitoring.objects.awaiting_body().count() == 2
+    assert Monitoring.objects.awaiting_auditor().count() == 3
+    officer = User.objects.get(email=people.ACCOUNTS["officer"].email)
+    assert Monitoring.objects.visible_to(officer).awaiting_body().count() == 2
+    assert {"R028", "R035", "R036"} <= set(RedFlag.objects.standing().values_list("code", flat=True))
+    review = AwardReview.objects.get()
+    assert review.award.at < review.at < day
+    computed = LedgerEntry.objects.get(action="flags.compute")
+    assert computed.seq <= Checkpoint.objects.latest("size").size
+    for note in (note for case in Monitoring.objects.all() for note in case.notes.exclude(due_on=None)):
+        assert is_business_day(note.due_on) and local(note.at).date() < note.due_on
 
 
 def check_contracts(day):

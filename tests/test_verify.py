@@ -1,7 +1,9 @@
 """tools/verify.py as anyone runs it: alone, from a shell, on files that the platform gave."""
 
+import ast
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -9,13 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts import signing
-from marketplace import keys
+from marketplace import checkpoints, keys
 from marketplace.ledger import canonical
 from marketplace.management import ledger_export
+from marketplace.models import LedgerEntry
 from proposals import award
 from proposals import draw as drawing
 from proposals.models import Draw
 from tests import contract_cast
+from tests.cast import PUBLISHED_AT
 from tests.test_ledger import VERIFY, verify
 
 
@@ -176,7 +180,7 @@ def test_a_ledger_export_verifies_alone(cast, tmp_path):
     assert "Ligne 8 (inscription 7)\u00a0: l’inscription 7 était attendue" in done.stdout.decode()
     done = run("ledger", path, "--lang", "en")
     assert "Line 8 (entry 7): entry 7 was expected" in done.stdout.decode()
-    row = {name: value for name, value in json.loads(lines[7]).items() if name not in verify.PAYLOAD}
+    row = {name: value for name, value in json.loads(lines[7]).items() if name in verify.BARE}
     path.write_bytes(b"".join([*lines[:7], verify.canonical(row) + b"\n", *lines[8:]]))
     done = run("ledger", path, "--key", keys.key_id())
     assert done.returncode == 1
@@ -390,3 +394,102 @@ def test_a_contract_of_another_key_fails(signed):
     assert done.returncode == 1 and "pas signée par la clé attendue" in done.stdout.decode()
     assert run("contract", path, "--key", "court").returncode == 2
     assert run("contract", path.parent / "absent.json").returncode == 2
+
+
+# --- Proofs and checkpoints ------------------------------------------------------------------------------------------
+@pytest.fixture
+def proofs(cast, tmp_path):
+    """{what: file} of a ledger with two checkpoints, a deposit before the second one; exports, one of them older."""
+    opportunity = cast.published()
+    first = checkpoints.make(at=PUBLISHED_AT)
+    submission = cast.submitted(opportunity).submissions.get()
+    deposited = LedgerEntry.objects.latest("seq")
+    second = checkpoints.make(at=PUBLISHED_AT)
+    entry = LedgerEntry.objects.get(action="opportunity.publish")
+    contents = {
+        "proof": json.dumps(checkpoints.proof_of(entry, first), indent=1).encode(),
+        "receipt proof": canonical(checkpoints.proof_of(deposited, second, payload=True)),
+        "receipt": canonical(submission.receipt),
+        "consistency": canonical(checkpoints.consistency_of(first, second)),
+        "checkpoints": f"{first.note}\n{second.note}".encode(),
+        "ledger": b"".join(ledger_export.lines()),
+        "short ledger": b"".join(ledger_export.lines(last=second.size - 1)),
+        "other": b"{}",
+    }
+    paths = {name: tmp_path / f"{name.replace(' ', '-')}.txt" for name in contents}
+    for name, content in contents.items():
+        paths[name].write_bytes(content)
+    return paths
+
+
+def said(done) -> str:
+    return done.stdout.decode().replace("\u00a0", " ")
+
+
+# What is asked (a word in brackets is a file), the exit code, what is said in French and in English.
+ASKED = [
+    ("proof [proof]", 0, "Preuve vérifiée : l’inscription", "Proof verified: entry"),
+    ("proof [receipt proof]", 0, "Le détail correspond à l’empreinte inscrite", "The payload matches"),
+    ("proof [receipt proof] --receipt [receipt]", 0, "est celle de l’accusé AD-", "The entry is that of receipt AD-"),
+    ("proof [proof] --receipt [receipt]", 1, "n’est pas celle de cet accusé", "not that of this receipt"),
+    ("proof [other]", 1, "pas une preuve « dan-proof/1 »", "not a complete “dan-proof/1”"),
+    ("consistency [consistency]", 0, "Cohérence vérifiée : les", "Consistency verified: the"),
+    ("consistency [proof]", 1, "pas une preuve « dan-consistency/1 »", "not a complete “dan-consistency/1”"),
+    ("checkpoints [checkpoints]", 0, "Relevé signé le", "Checkpoint signed at"),
+    ("checkpoints [other]", 1, "Relevé 1 : le relevé n’est pas un relevé signé", "Checkpoint 1: the checkpoint is not"),
+    ("ledger [ledger] --checkpoints [checkpoints]", 0, "Les 2 relevé(s) que vous avez gardé(s)", "The 2 checkpoint(s)"),
+    ("ledger [short ledger] --checkpoints [checkpoints]", 1, "ne contient pas toutes", "not all of which"),
+    ("ledger [ledger] --checkpoints [other]", 1, "Relevé 1 :", "Checkpoint 1:"),
+]
+
+
+@pytest.mark.parametrize(("asked", "code", "french", "english"), ASKED)
+def test_proofs_and_checkpoints_from_a_shell(proofs, asked, code, french, english):
+    words = [str(proofs[word.strip("[]")]) if word[0] == "[" else word for word in re.findall(r"\[[^]]*\]|\S+", asked)]
+    for extra, expected in (((), french), (("--lang", "en"), english)):
+        done = run(*words, "--key", keys.key_id(), *extra)
+        assert done.returncode == code, done
+        assert expected in said(done) and not done.stderr
+        if code == 0:
+            assert keys.key_id() in said(done)
+
+
+@pytest.mark.parametrize("what", ["proof", "consistency", "checkpoints"])
+def test_another_key_refuses_and_no_key_verifies_nothing(proofs, what):
+    assert run(what, proofs[what], "--key", "A" * 43 + "=").returncode == 1
+    for lang, words in (("fr", "Donnez la clé publiée"), ("en", "Give the published key")):
+        done = run(what, proofs[what], "--lang", lang)
+        assert (done.returncode, done.stdout) == (2, b"") and words in done.stderr.decode()
+    assert run(what, proofs[what], "--key", "court").returncode == 2
+    assert run(what, proofs[what].parent / "absent", "--key", keys.key_id()).returncode == 2
+
+
+def test_kept_checkpoints_need_the_key_too(proofs):
+    assert run("ledger", proofs["ledger"], "--checkpoints", proofs["checkpoints"]).returncode == 2
+    absent = proofs["ledger"].parent / "absent"
+    assert run("ledger", proofs["ledger"], "--checkpoints", absent, "--key", keys.key_id()).returncode == 2
+
+
+def test_a_kept_checkpoint_that_was_rewritten_is_named(proofs, tmp_path):
+    """The operator, with the key, tells another past: the one who kept the former checkpoint sees at which row."""
+    note = verify.notes_of(proofs["checkpoints"].read_bytes())[0]
+    told = verify.read_note(note, keys.key_id())
+    text = note.partition("\n\n")[0].replace(verify.base64.b64encode(told["root"]).decode(), "A" * 43 + "=") + "\n"
+    named = verify.hashlib.sha256(f"{told['origin']}\n\x01".encode() + keys.public()).digest()[:4]
+    signature = verify.base64.b64encode(named + verify.base64.b64decode(keys.sign(text.encode()))).decode()
+    (tmp_path / "kept.txt").write_text(f"{text}\n\u2014 {told['origin']} {signature}\n", encoding="utf-8")
+    done = run("ledger", proofs["ledger"], "--key", keys.key_id(), "--checkpoints", tmp_path / "kept.txt")
+    assert done.returncode == 1
+    assert f"Ligne {told['size'] + 1} (inscription" in said(done) and "que vous avez gardé" in said(done)
+
+
+def test_the_verifier_is_readable_by_python_3_9():
+    ast.parse(VERIFY.read_text(encoding="utf-8"), feature_version=(3, 9))
+    tree = ast.parse(VERIFY.read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported - {"cryptography"} <= sys.stdlib_module_names
+    assert not {"tomllib", "zoneinfo", "graphlib"} & imported
+    # What is newer than 3.9 in the standard library, and easily written by habit.
+    newer = r"\bzip\([^)]*strict=|\.bit_count\(|itertools\.pairwise|datetime\.UTC"
+    assert not re.search(newer, VERIFY.read_text(encoding="utf-8"))

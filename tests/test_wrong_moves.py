@@ -62,6 +62,12 @@ DOORS = {
         "refuse": "contracts:refuse_amendment",
         "withdraw": "contracts:withdraw_amendment",
     },
+    "monitoring": {
+        "ask": "audit:ask",
+        "conclude": "audit:conclude",
+        "accept_remedy": "audit:accept_remedy",
+        "close": "audit:close",
+    },
 }
 ASKING = ["buyer", "officer", "vendor_owner", "rival_owner", "outside_officer", "auditor", "administrator"]
 # What a page would send, well filled, and what only a forger would.
@@ -73,7 +79,7 @@ POSTED = {
 
 
 def url(model, action, built):
-    if model in ("opportunity", "contract"):
+    if model in ("opportunity", "contract", "monitoring"):
         return reverse(DOORS[model][action], args=[built.number])
     if model == "milestone":
         return reverse(DOORS[model][action], args=[built.contract.number, built.position])
@@ -86,7 +92,7 @@ def url(model, action, built):
     return reverse(DOORS[model][action], args=[built.opportunity.number, built.public_id])
 
 
-@pytest.mark.parametrize(("model", "state"), [(m, s) for m in PRODUCT for s in MODELS[m][1].values])
+@pytest.mark.parametrize(("model", "state"), [(m, s) for m in DOORS for s in MODELS[m][1].values])
 def test_a_forbidden_post_changes_nothing(cast, model, state):
     manager, _states, build, _act = MODELS[model]
     built = build(cast, state)

@@ -1,10 +1,11 @@
 """Measure the main pages against an empty view, on PostgreSQL, at two sizes of the database.
 
-``python tools/bench.py [--sizes 1000,10000] [--seconds 5] [--json FILE]``
+``python tools/bench.py [--sizes 1000,10000] [--seconds 5] [--json FILE] [--ledger]``
 
 Loads the rows of bench_data.py in a private cluster (or in ``DATABASE_URL``, whose database must be named ``…_bench``:
 its content is **erased**), starts gunicorn with two processes, puts a bounded load on each page, and prints a table and
-what was aimed at. A figure means nothing on another machine: compare the ratios to the empty view of the same run.
+what was aimed at; then what the ledger costs (bench_ledger.py; nothing else with --ledger). A figure means nothing on
+another machine: compare the ratios to the empty view of the same run.
 Exit code 1 when an aim is missed or a page fails. docs/performance.md says how to read it.
 """
 
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import bench_ledger
 import bench_load
 from postgres import PostgresUnavailable, private_cluster
 
@@ -285,6 +287,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=sizes)
     parser.add_argument("--seconds", type=float, default=5.0, help="load on each page (5)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--ledger", action="store_true", help="measure the ledger only")
+    parser.add_argument("--pairs", type=int, default=40, help="runs of a verb with and without the ledger (40)")
+    parser.add_argument("--rows", type=lambda text: [int(size) for size in text.split(",")], default=bench_ledger.ROWS)
     args = parser.parse_args()
     if min(args.sizes) < 500:
         parser.error("--sizes: at least 500 occasions, or a search finds nothing")
@@ -294,6 +299,20 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then too
     args = arguments()
+    runs, machine = ([], "") if args.ledger else pages_and_deposits(args)
+    ledger, results = bench_ledger.run(args.pairs, sorted(args.rows))
+    print("\naims")
+    results = aims(runs) + results
+    for text, kept in results:
+        print(f"{ {True: 'yes', False: 'NO', None: ''}[kept]:<4}{text}")
+    if args.json:
+        found = {"machine": machine, "runs": [asdict(run) for run in runs], "ledger": ledger, "aims": results}
+        args.json.write_text(json.dumps(found, indent=1))
+    return 0 if all(kept is not False for _text, kept in results) and not any(run.missing for run in runs) else 1
+
+
+def pages_and_deposits(args: argparse.Namespace) -> tuple[list[Run], str]:
+    """What is measured at each size, and on which machine."""
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dan-bench-")))
         try:
@@ -308,16 +327,7 @@ def main() -> int:
         print(
             f"{machine}{busy}; gunicorn × {bench_load.WORKERS}, {bench_load.CONNECTIONS} connections, {args.seconds} s"
         )
-        runs = [measure(size, url, work, args.seconds) for size in args.sizes]
-    print("\naims")
-    results = aims(runs)
-    for text, kept in results:
-        print(f"{ {True: 'yes', False: 'NO', None: ''}[kept]:<4}{text}")
-    if args.json:
-        args.json.write_text(
-            json.dumps({"machine": machine, "runs": [asdict(run) for run in runs], "aims": results}, indent=1)
-        )
-    return 0 if all(kept is not False for _text, kept in results) and not any(run.missing for run in runs) else 1
+        return [measure(size, url, work, args.seconds) for size in args.sizes], machine
 
 
 if __name__ == "__main__":

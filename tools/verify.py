@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
 """Verify what the platform published, without the platform: Python 3.9 or newer and `cryptography`, nothing else.
 
-    verify.py ledger  FILE [--key BASE64] [--lang en] [--from N] [--expect HASH]   an export of the ledger (JSON Lines)
+    verify.py ledger  FILE [--key BASE64] [--lang en] [--from N] [--expect HASH] [--checkpoints FILE]
+                                                             an export of the ledger (JSON Lines)
+    verify.py proof   FILE [--receipt FILE] [--key BASE64]   the proof that an entry, or a receipt's, is in the ledger
+    verify.py consistency FILE [--key BASE64]                the proof that a later checkpoint changed nothing earlier
+    verify.py checkpoints FILE [--key BASE64]                relevés signés, one or all those published
     verify.py receipt FILE [--envelope FILE] [--key BASE64]  an accusé de dépôt, and the sealed envelope it names
     verify.py passport FILE [--archive FILE] [--key BASE64]  a passeport de livrable, and the code that it recognises
     verify.py contract FILE [--pdf FILE] [--key BASE64]      an attestation of signatures, and the PDF that was signed
+    verify.py review  FILE [--key BASE64]                    an officer's conclusion on an award
     verify.py draw    FILE                                   a tirage au sort: {commitment, secret, digests, order}
 
 Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
 Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
 signature is checked against the key written in the file itself, which proves nothing about who signed.
 A ledger is whole, from entry 1, unless --from N asks for an excerpt. A genuine older export is genuine: whoever kept a
-hash (a former head, a public page) asks with --expect HASH whether the ledger still contains it.
+hash (a former head, a public page) asks with --expect HASH whether the ledger still contains it, and whoever kept
+checkpoints asks with --checkpoints FILE. Trees, inclusion and consistency are those of RFC 9162; a checkpoint is a
+signed note (C2SP tlog-checkpoint), followed by its instant and by the hash of the last entry.
 """
 
 import argparse
@@ -33,9 +40,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 GENESIS = "0" * 64
-HEAD = {"type", "first", "previous", "count", "seq", "hash", "payloads", "without", "at", "signature"}
+HEADER = {"type", "key", "origin", "first", "frontier", "signature"}
+HEAD = {
+    *("type", "first", "previous", "count", "seq", "hash", "root", "payloads", "without", "checkpoints", "at"),
+    "signature",
+}
 CHAINED = ("seq", "at", "recorded_at", "action", "actor", "subject", "digest", "previous")
-PAYLOAD = ("salt", "body")
+BARE = {*CHAINED, "hash"}
+TOLD = {*BARE, "salt", "body"}
+NOT_TEXT = {"seq", "body"}
+CHECKPOINT = {"checkpoint", "checkpoint_root", "checkpoint_place"}
 LINE_MAX = 4 * 1024 * 1024
 RECEIPT = {
     "type": str, "number": str, "occasion": str, "proposal": str, "proponent": str, "version": int,
@@ -54,6 +68,16 @@ CONTRACT = {
     "key": str, "signature": str,
 }  # fmt: skip
 SIGNED = {"party", "name", "title", "at", "method"}
+REVIEW = {
+    "type": str, "occasion": str, "body": str, "vendor": str, "amount_cents": int, "awarded_at": str, "opinion": str,
+    "comment": str, "checklist": list, "by": str, "method": str, "at": str, "key": str, "signature": str,
+}  # fmt: skip
+CHECKED = {"code": str, "title": str, "done": MAYBE, "by": list, "at": str, "found": str}
+OPINIONS = {
+    "compliant": ("conforme", "compliant"),
+    "reserved": ("conforme, avec réserves", "compliant, with reservations"),
+    "not_compliant": ("non conforme", "not compliant"),
+}
 
 FR, EN = 0, 1
 MESSAGES = {
@@ -64,8 +88,8 @@ MESSAGES = {
     "not_json": ("ce n’est pas un objet JSON sous forme canonique.", "this is not a JSON object in canonical form."),
     "too_long": ("la ligne est démesurée.", "the line is far too long."),
     "no_newline": ("la ligne est coupée : le fichier est tronqué.", "the line is cut off: the file is truncated."),
-    "header": ("l’en-tête « dan-ledger/1 » manque ou a été changé.",
-               "the “dan-ledger/1” header is missing or was changed."),
+    "header": ("l’en-tête « dan-ledger/2 » manque ou a été changé.",
+               "the “dan-ledger/2” header is missing or was changed."),
     "header_key": ("la clé de l’en-tête n’est pas la clé attendue.", "the header’s key is not the expected key."),
     "first": ("le fichier commence à l’inscription {first}, pas à {asked} : des lignes manquent au début, ou c’est un "
               "extrait (--from {first}).",
@@ -94,6 +118,59 @@ MESSAGES = {
                "the expected hash {hash} is not in this ledger: it is older than the one you knew, or another one."),
     "head_link": ("la tête ne correspond pas à la dernière inscription : des lignes manquent ou ont été changées.",
                   "the head does not match the last entry: lines are missing or were changed."),
+    "checkpoint": ("le relevé n’est pas un relevé signé de ce registre : il a été changé, ou il vient d’ailleurs.",
+                   "the checkpoint is not one that this ledger signed: it was changed, or comes from elsewhere."),
+    "checkpoint_root": ("le relevé signé atteste un autre registre : sa racine n’est pas celle des inscriptions.",
+                        "the signed checkpoint attests another ledger: its root is not that of the entries."),
+    "checkpoint_place": ("le relevé n’est pas à sa place : il atteste {size} inscription(s).",
+                         "the checkpoint is not in its place: it attests {size} entries."),
+    "checkpoint_removed": ("un relevé signé a été retiré, celui de {size} inscription(s) : la tête signée le compte.",
+                           "a checkpoint was removed, that of {size} entries: the signed head counts it."),
+    "checkpoint_added": ("ce relevé n’est pas de ceux que compte la tête signée.",
+                         "this checkpoint is not one that the signed head counts."),
+    "kept": ("le relevé de {size} inscription(s) que vous avez gardé n’est pas celui de ce registre.",
+             "the checkpoint of {size} entries that you kept is not this ledger’s."),
+    "kept_beyond": ("vous avez gardé un relevé de {size} inscriptions, que ce fichier ne contient pas toutes.",
+                    "you kept a checkpoint of {size} entries, not all of which are in this file."),
+    "checkpoints_ok": ("{count} relevé(s) signé(s), de {first} à {last} inscription(s) : les racines sont justes.",
+                       "{count} signed checkpoint(s), from {first} to {last} entries: the roots are right."),
+    "kept_ok": ("Les {count} relevé(s) que vous avez gardé(s) sont ceux de ce registre.",
+                "The {count} checkpoint(s) that you kept are this ledger’s."),
+    "checkpoint_bad": ("Relevé {rank} : {why}", "Checkpoint {rank}: {why}"),
+    "checkpoint_order": ("il ne suit pas celui d’avant : moins d’inscriptions, ou un instant plus ancien.",
+                         "it does not follow the one before it: fewer entries, or an earlier instant."),
+    "checkpoint_none": ("Il n’y a aucun relevé signé dans ce fichier.", "There is no checkpoint in this file."),
+    "checkpoint_ok": ("Relevé signé le {at} : {size} inscription(s), racine {root}",
+                      "Checkpoint signed at {at}: {size} entries, root {root}"),
+    "proof_fields": ("Ce n’est pas une preuve « dan-proof/1 » complète.",
+                     "This is not a complete “dan-proof/1” proof."),
+    "proof_checkpoint": ("Le relevé de la preuve n’est pas signé par la clé attendue, ou il a été changé.",
+                         "The proof’s checkpoint is not signed by the expected key, or it was changed."),
+    "proof_entry": ("L’inscription ne correspond pas à son empreinte : elle a été changée.",
+                    "The entry does not match its hash: it was changed."),
+    "proof_payload": ("Le détail ne correspond pas à l’empreinte inscrite.",
+                      "The payload does not match the recorded digest."),
+    "proof_path": ("L’inscription n’est pas dans le registre que le relevé atteste.",
+                   "The entry is not in the ledger that the checkpoint attests."),
+    "proof_receipt": ("L’inscription n’est pas celle de cet accusé de dépôt.",
+                      "The entry is not that of this receipt."),
+    "proof_ok": ("Preuve vérifiée : l’inscription {seq} ({action}, {at}) est dans le registre de {size}.",
+                 "Proof verified: entry {seq} ({action}, {at}) is in the ledger of {size} entries."),
+    "proof_payload_ok": ("Le détail correspond à l’empreinte inscrite : {body}",
+                         "The payload matches the recorded digest: {body}"),
+    "proof_receipt_ok": ("L’inscription est celle de l’accusé {number}.", "The entry is that of receipt {number}."),
+    "consistency_fields": ("Ce n’est pas une preuve « dan-consistency/1 » complète.",
+                           "This is not a complete “dan-consistency/1” proof."),
+    "consistency_checkpoint": ("L’un des deux relevés n’est pas signé par la clé attendue, ou il a été changé.",
+                               "One of the two checkpoints is not signed by the expected key, or it was changed."),
+    "consistency_path": ("Le second relevé ne contient pas le premier : le registre a été réécrit, ou la preuve a été "
+                         "changée.",
+                         "The second checkpoint does not contain the first: the ledger was rewritten, or the proof "
+                         "changed."),
+    "consistency_ok": ("Cohérence vérifiée : les {first} inscription(s) du premier relevé ({first_at}) sont intactes "
+                       "dans les {second} du second ({second_at}).",
+                       "Consistency verified: the {first} entries of the first checkpoint ({first_at}) are untouched "
+                       "in the {second} of the second ({second_at})."),
     "head_signature": ("la signature de la tête n’est pas valable.", "the head’s signature is not valid."),
     "ledger_ok": ("Registre vérifié : inscriptions {first} à {last}, dans l’ordre, sans trou ni changement.",
                   "Ledger verified: entries {first} to {last}, in order, with no gap and no change."),
@@ -109,6 +186,8 @@ MESSAGES = {
                 "the key published at /.well-known/dan-cles.json.\nThe file’s key: {key}"),
     "bad_option": ("--from veut un nombre d’au moins 1, --expect une empreinte de 64 caractères.",
                    "--from takes a number of at least 1, --expect a hash of 64 characters."),
+    "key_needed": ("Donnez la clé publiée avec --key : un relevé ne porte pas la sienne.",
+                   "Give the published key with --key: a checkpoint does not carry its own."),
     "given_key": ("Clé attendue : {key}", "Expected key: {key}"),
     "receipt_fields": ("Ce n’est pas un accusé de dépôt « dan-receipt/1 » complet.",
                        "This is not a complete “dan-receipt/1” receipt."),
@@ -162,6 +241,19 @@ MESSAGES = {
                  "The PDF is the text that both parties signed, byte for byte."),
     "pdf_signed": ("Le PDF est le contrat avec ses signatures, octet pour octet.",
                    "The PDF is the contract with its signatures, byte for byte."),
+    "review_fields": ("Ce n’est pas une conclusion « dan-review/1 » complète.",
+                      "This is not a complete “dan-review/1” conclusion."),
+    "review_key": ("La conclusion n’est pas signée par la clé attendue.",
+                   "The conclusion is not signed by the expected key."),
+    "review_signature": ("La signature n’est pas valable : la conclusion a été changée.",
+                         "The signature is not valid: the conclusion was changed."),
+    "review_ok": ("Conclusion vérifiée : attribution {occasion} à {vendor}, {dollars},{cents} $ avant taxes,\n"
+                  "« {opinion_fr} », par {by}, le {at}.",
+                  "Conclusion verified: award {occasion} to {vendor}, ${dollars}.{cents} before taxes,\n"
+                  "“{opinion_en}”, by {by}, at {at}."),
+    "review_lines": ("Points respectés : {yes}; non respectés : {no}; sans objet : {none}.",
+                     "Points that hold: {yes}; that do not: {no}; that do not apply: {none}."),
+    "review_missing": ("- Non respecté : {title} ({found})", "- Does not hold: {title} ({found})"),
     "draw_fields": ("Ce n’est pas un tirage : commitment, secret, digests et order sont attendus.",
                     "This is not a draw: commitment, secret, digests and order are expected."),
     "draw_secret": ("Le secret n’est pas celui qui était promis dans l’avis.",
@@ -196,9 +288,12 @@ def say(lang, message, /, **values):
 
 
 # --- The recipes: the same as the platform's -----------------------------------------------------------------------
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def canonical(value):
     """JSON with sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _encode(value).encode()
 
 
 def sha256(content):
@@ -247,13 +342,221 @@ def parse(blob):
     return value
 
 
+# --- Merkle trees: RFC 9162 §2.1 ------------------------------------------------------------------------------------
+def leaf(content):
+    return hashlib.sha256(b"\x00" + content).digest()
+
+
+def node(left, right):
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+class Frontier:
+    """The roots of the complete subtrees that a growing tree is made of, the largest first: log2(size) hashes."""
+
+    def __init__(self, size=0, peaks=()):
+        self.size, self.peaks = size, list(peaks)
+        if len(self.peaks) != bin(size).count("1"):
+            raise ValueError("frontier")
+
+    def add(self, leaf_hash):
+        size = self.size
+        while size & 1:
+            leaf_hash = hashlib.sha256(b"\x01" + self.peaks.pop() + leaf_hash).digest()
+            size >>= 1
+        self.peaks.append(leaf_hash)
+        self.size += 1
+
+    def root(self):
+        if not self.peaks:
+            return hashlib.sha256().digest()
+        found = self.peaks[-1]
+        for peak in self.peaks[-2::-1]:
+            found = node(peak, found)
+        return found
+
+
+def root_from_inclusion(leaf_hash, position, size, path):
+    """RFC 9162 §2.1.3.2: the root that this path leads to, None when the path has the wrong length."""
+    if not 0 <= position < size:
+        return None
+    here, last, found = position, size - 1, leaf_hash
+    for step in path:
+        if last == 0:
+            return None
+        if here & 1 or here == last:
+            found = node(step, found)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            found = node(found, step)
+        here, last = here >> 1, last >> 1
+    return found if last == 0 else None
+
+
+def roots_from_consistency(first, second, first_root, path):
+    """RFC 9162 §2.1.4.2: (root of the first tree, root of the second) that the path leads to, None when it cannot."""
+    if not 0 < first <= second:
+        return None
+    if first == second:
+        return None if path else (first_root, first_root)
+    path = [first_root, *path] if first & (first - 1) == 0 else list(path)
+    if not path:
+        return None
+    here, last = first - 1, second - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    old = new = path[0]
+    for step in path[1:]:
+        if last == 0:
+            return None
+        if here & 1 or here == last:
+            old, new = node(step, old), node(step, new)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            new = node(new, step)
+        here, last = here >> 1, last >> 1
+    return (old, new) if last == 0 else None
+
+
+# --- Checkpoints: signed notes -------------------------------------------------------------------------------------
+def read_note(text, key, origin=None):
+    """The checkpoint that a signed note holds: {origin, size, root, at, hash}; ValueError unless `key` signed it.
+
+    One spelling only: origin, size, root in base64, instant, last entry's hash; an empty line; one signature, whose
+    first four bytes name the key (C2SP signed-note, Ed25519).
+    """
+    body, _blank, last = text.rpartition("\n\n")
+    lines = body.split("\n")
+    match = re.fullmatch("\u2014 ([^ +\\s]+) ([A-Za-z0-9+/]+=*)\n", last)
+    if len(lines) != 5 or not match or match[1] != lines[0] or origin not in (None, lines[0]):
+        raise ValueError("note")
+    if not re.fullmatch("[1-9][0-9]{0,17}", lines[1]) or not re.fullmatch("[0-9a-f]{64}", lines[4]):
+        raise ValueError("note")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", lines[3], re.ASCII):
+        raise ValueError("note")
+    named = hashlib.sha256(lines[0].encode() + b"\n\x01" + from_base64(key, 32)).digest()[:4]
+    signature = from_base64(match[2], 68)
+    message = f"{body}\n".encode()
+    if signature[:4] != named or not signed(message, base64.b64encode(signature[4:]).decode(), key):
+        raise ValueError("signature")
+    root = from_base64(lines[2], 32)
+    return {"origin": lines[0], "size": int(lines[1]), "root": root, "at": lines[3], "hash": lines[4]}
+
+
+def notes_of(blob):
+    """The notes of a text that holds one after the other, an empty line between."""
+    text = blob.decode("utf-8")
+    found = re.findall("[^\u2014]*\u2014[^\n]*\n?", text)
+    found += [text[len("".join(found)) :]] if len("".join(found)) < len(text) else []  # a note cut or defaced
+    return found[:1] + [text[1:] if text.startswith("\n") else text for text in found[1:]]
+
+
+def steps_of(path):
+    """The hashes of a proof, written the one canonical way; ValueError or TypeError otherwise."""
+    if not isinstance(path, list) or not all(re.fullmatch("[0-9a-f]{64}", step) for step in path):
+        raise ValueError("path")
+    return [bytes.fromhex(step) for step in path]
+
+
+def verify_checkpoints(blob, key):
+    """Every note of the published file, in order: the key, the origin, growing sizes and instants."""
+    if key is None:
+        raise Unusable("key_needed")
+    try:
+        texts = notes_of(blob)
+    except ValueError as error:
+        raise Bad("checkpoint_none") from error
+    if not texts:
+        raise Bad("checkpoint_none")
+    report, before = [], None
+    for rank, text in enumerate(texts, start=1):
+        try:
+            note = read_note(text, key, before and before["origin"])
+        except ValueError as error:
+            raise Bad("checkpoint_bad", rank=rank, why=("checkpoint", {})) from error
+        if before and (note["size"] <= before["size"] or note["at"] < before["at"]):
+            raise Bad("checkpoint_bad", rank=rank, why=("checkpoint_order", {}))
+        before = note
+        report.append(("checkpoint_ok", note | {"root": note["root"].hex()}))
+    return [*report, ("given_key", {"key": key})]
+
+
+def verify_proof(blob, key, receipt=None):
+    """An entry, the path to a checkpoint's root and the checkpoint; with a receipt: the entry is its own."""
+    if key is None:
+        raise Unusable("key_needed")
+    try:
+        row = parse(blob)
+        entry, path = row["entry"], steps_of(row["path"])
+        told = {"salt", "body"} & set(row)
+        right = row["type"] == "dan-proof/1" and set(row) == {"type", "entry", "path", "checkpoint"} | told
+        typed = isinstance(entry, dict) and set(entry) == {*CHAINED, "hash"} and type(entry["seq"]) is int
+        if not right or not typed or len(told) == 1:
+            raise ValueError("fields")
+        if not all(isinstance(value, str) for name, value in entry.items() if name != "seq"):
+            raise ValueError("fields")
+        if told and not (isinstance(row["salt"], str) and isinstance(row["body"], dict)):
+            raise ValueError("fields")
+        bare = canonical({name: entry[name] for name in CHAINED})
+        body = canonical(row["body"]) if told else b""
+        content = bytes.fromhex(entry["hash"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Bad("proof_fields") from error
+    try:
+        note = read_note(row["checkpoint"], key)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Bad("proof_checkpoint") from error
+    if sha256(bare) != entry["hash"]:
+        raise Bad("proof_entry")
+    if told and (sha256(row["salt"].encode() + body) != entry["digest"] or not _agrees(entry, row["body"])):
+        raise Bad("proof_payload")
+    if root_from_inclusion(leaf(content), entry["seq"] - 1, note["size"], path) != note["root"]:
+        raise Bad("proof_path")
+    report = [("proof_ok", entry | {"size": note["size"]})]
+    if told:
+        report.append(("proof_payload_ok", {"body": body.decode()}))
+    if receipt is not None:
+        paper = _paper(receipt, "receipt", RECEIPT, key)
+        same = told and row["body"].get("subject") == f"proposal:{paper['proposal']}"
+        if not same or any(row["body"].get(name) != paper[name] for name in ("version", "envelope_sha256")):
+            raise Bad("proof_receipt")
+        report.append(("proof_receipt_ok", paper))
+    report.append(("checkpoint_ok", note | {"root": note["root"].hex()}))
+    return [*report, ("given_key", {"key": key})]
+
+
+def verify_consistency(blob, key):
+    if key is None:
+        raise Unusable("key_needed")
+    try:
+        row = parse(blob)
+        path = steps_of(row["path"])
+        if row["type"] != "dan-consistency/1" or set(row) != {"type", "first", "second", "path"}:
+            raise ValueError("fields")
+    except (ValueError, KeyError, TypeError) as error:
+        raise Bad("consistency_fields") from error
+    try:
+        first = read_note(row["first"], key)
+        second = read_note(row["second"], key, first["origin"])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Bad("consistency_checkpoint") from error
+    roots = roots_from_consistency(first["size"], second["size"], first["root"], path)
+    if roots != (first["root"], second["root"]) or second["at"] < first["at"]:
+        raise Bad("consistency_path")
+    values = {"first": first["size"], "first_at": first["at"], "second": second["size"], "second_at": second["at"]}
+    return [("consistency_ok", values), ("given_key", {"key": key})]
+
+
 # --- Ledger --------------------------------------------------------------------------------------------------------
-def verify_ledger(file, key, first=1, expect=None):
+def verify_ledger(file, key, first=1, expect=None, kept=()):
     """Read an export line by line, memory flat; the list of what was verified, or Bad at the first bad row.
 
-    The export must start at entry `first`, and contain the hash `expect` when there is one.
+    The export must start at entry `first`, contain the hash `expect` when there is one, and agree with the checkpoints
+    `kept` (as read_note gives them).
     """
-    number, state = 0, None
+    number, state, count, kept = 0, None, len(kept), {note["size"]: note for note in kept}
     while True:
         blob = file.readline(LINE_MAX + 1)
         if not blob:
@@ -265,39 +568,51 @@ def verify_ledger(file, key, first=1, expect=None):
                 state = _header(row, key, first)
             elif state["head"] is not None:
                 raise Bad("after_head")
-            elif row.get("type") == "head":
-                _head(row, state, expect)
-            else:
+            elif "type" not in row:
                 _entry(row, state)
                 state["expected"] |= row["hash"] == expect
+                if row["seq"] in kept and kept.pop(row["seq"])["root"] != state["tree"].root():
+                    raise Bad("kept", size=row["seq"])
+            elif row["type"] == "checkpoint":
+                _checkpoint(row, state)
+            else:
+                _head(row, state, expect)
+                for size in sorted(size for size in kept if size >= first):
+                    raise Bad("kept_beyond", size=size)
         except Bad as bad:
             raise _at(number, state, bad) from None
     if state is None or state["head"] is None:
         raise _at(number + 1, state, Bad("no_head"))
-    return _ledger_report(state, key, expect)
+    return _ledger_report(state, key, expect, count - len(kept))
 
 
 def _at(number, state, bad):
     """Where it is: the line, and which entry should be there. The head may denounce a line before it."""
-    if bad.name == "header_head":
-        return Bad("row", line=1, why=(bad.name, bad.values))
     if bad.name in {"stripped", "added"}:
         seq = bad.values["seq"]
-        return Bad("row_seq", line=seq - state["first"] + 2, seq=seq, why=(bad.name, {}))
-    if state is None or bad.name in {"after_head", "no_head", "expect"}:
+        return Bad("row_seq", line=_line_of(seq, state), seq=seq, why=(bad.name, {}))
+    if bad.name in {"checkpoint_removed", "checkpoint_added"}:
+        return Bad("row", line=_line_of(bad.values["size"], state) + 1, why=(bad.name, bad.values))
+    if state is None or bad.name in {"after_head", "no_head", "expect", "kept_beyond"} | CHECKPOINT:
         return Bad("row", line=number, why=(bad.name, bad.values))
     return Bad("row_seq", line=number, seq=state["next"], why=(bad.name, bad.values))
 
 
+def _line_of(seq, state):
+    """The line of an entry: after the header, the entries and the checkpoints before it."""
+    return seq - state["first"] + 2 + sum(size < seq for size in state["checkpoints"])
+
+
 def _row(blob):
+    """One way only to write a row: a changed space, a repeated key, NaN are changes."""
     if len(blob) > LINE_MAX:
         raise Bad("too_long")
-    if not blob.endswith(b"\n"):
+    if blob[-1:] != b"\n":
         raise Bad("no_newline")
     try:
-        row = parse(blob[:-1])
-        same = canonical(row) == blob[:-1]  # one way only to write a row: a changed space is a change
-    except ValueError as error:
+        row = json.loads(blob)
+        same = type(row) is dict and canonical(row) == blob[:-1]
+    except (ValueError, RecursionError) as error:
         raise Bad("not_json") from error
     if not same:
         raise Bad("not_json")
@@ -305,44 +620,44 @@ def _row(blob):
 
 
 def _header(row, key, first):
-    if set(row) != {"type", "key", "first"} or row["type"] != "dan-ledger/1":
+    if set(row) != HEADER or row["type"] != "dan-ledger/2":
         raise Bad("header")
-    if type(row["first"]) is not int or row["first"] < 1 or not isinstance(row["key"], str):
+    if type(row["first"]) is not int or row["first"] < 1 or not isinstance(row["origin"], str):
         raise Bad("header")
     if key is not None and row["key"] != key:
         raise Bad("header_key")
+    bare = {name: value for name, value in row.items() if name != "signature"}
+    if not signed(canonical(bare), row["signature"], row["key"]):
+        raise Bad("header")
     if row["first"] != first:
         raise Bad("first", first=row["first"], asked=first)
+    try:
+        tree = Frontier(first - 1, map(bytes.fromhex, row["frontier"]))
+    except (ValueError, TypeError) as error:
+        raise Bad("header") from error
     previous = GENESIS if first == 1 else None
-    state = {"key": row["key"], "first": first, "next": first, "previous": previous, "hash": previous, "head": None}
-    return state | {"payloads": 0, "without": [], "expected": False}
+    state = {"key": row["key"], "origin": row["origin"], "first": first, "next": first, "tree": tree, "head": None}
+    state |= {"previous": previous, "hash": previous, "payloads": 0, "without": [], "checkpoints": []}
+    return state | {"expected": False}
 
 
 def _entry(row, state):
-    bare = {name: row[name] for name in CHAINED if name in row}
-    extra = set(row) - set(CHAINED) - {"hash"}
-    texts = [value for name, value in row.items() if name not in {"seq", "body"}]
-    if (
-        len(bare) != len(CHAINED)
-        or type(row.get("seq")) is not int
-        or not all(isinstance(text, str) for text in texts)
-        or extra not in (set(), set(PAYLOAD))
-        or not isinstance(row.get("body", {}), dict)
-        or "hash" not in row
-    ):
+    names = row.keys()
+    told = names == TOLD
+    texts = [value for name, value in row.items() if name not in NOT_TEXT]
+    if not (told or names == BARE) or type(row["seq"]) is not int or not all(type(text) is str for text in texts):
+        raise Bad("fields")
+    if told and type(row["body"]) is not dict:
         raise Bad("fields")
     if row["seq"] != state["next"]:
         raise Bad("seq", expected=state["next"])
-    if sha256(canonical(bare)) != row["hash"]:
+    if sha256(canonical({name: row[name] for name in CHAINED})) != row["hash"]:
         raise Bad("hash")
     if state["hash"] is not None and row["previous"] != state["hash"]:
         raise Bad("previous")
-    if extra:
-        told = {name: row["body"].get(name) for name in ("action", "actor", "subject")}
-        shown = {name: row[name] for name in told}
-        if sha256(row["salt"].encode() + canonical(row["body"])) != row["digest"]:
-            raise Bad("payload")
-        if row["action"] != "sealed" and told != shown:
+    if told:
+        digest = sha256(row["salt"].encode() + canonical(row["body"]))
+        if digest != row["digest"] or not _agrees(row, row["body"]):
             raise Bad("payload")
         state["payloads"] += 1
     elif state["without"] and state["without"][-1][1] == row["seq"] - 1:
@@ -351,6 +666,29 @@ def _entry(row, state):
         state["without"].append([row["seq"], row["seq"]])
     state["previous"] = state["previous"] or row["previous"]
     state["hash"], state["next"] = row["hash"], row["seq"] + 1
+    state["tree"].add(leaf(bytes.fromhex(row["hash"])))
+
+
+def _agrees(entry, body):
+    """A payload repeats what its entry says, but for a sealed entry, which says nothing."""
+    names = ("action", "actor", "subject")
+    return entry["action"] == "sealed" or all(body.get(name) == entry[name] for name in names)
+
+
+def _checkpoint(row, state):
+    """A relevé: signed, of this ledger, right after the entry that it ends with."""
+    try:
+        if set(row) != {"type", "note"}:
+            raise ValueError("fields")
+        note = read_note(row["note"], state["key"], state["origin"])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Bad("checkpoint") from error
+    size = note["size"]
+    if size != state["next"] - 1 or size < state["first"] or size in state["checkpoints"][-1:]:
+        raise Bad("checkpoint_place", size=size)
+    if note["root"] != state["tree"].root() or note["hash"] != state["hash"]:
+        raise Bad("checkpoint_root")
+    state["checkpoints"].append(size)
 
 
 def _head(row, state, expect):
@@ -361,13 +699,17 @@ def _head(row, state, expect):
         raise Bad("fields")
     if not signed(canonical(bare), row["signature"], state["key"]):
         raise Bad("head_signature")
-    if row["first"] != state["first"]:
-        raise Bad("header_head", said=state["first"], signed=row["first"])
     count = state["next"] - state["first"]
     ends = (state["next"] - 1, state["hash"], state["previous"]) if count else (0, GENESIS, GENESIS)
-    if row["count"] != count or (row["seq"], row["hash"], row["previous"]) != ends:
+    if row["type"] != "head" or (row["first"], row["count"]) != (state["first"], count):
+        raise Bad("head_link")
+    if (row["seq"], row["hash"], row["previous"]) != ends or row["root"] != state["tree"].root().hex():
         raise Bad("head_link")
     _payloads_of_the_head(row, state)
+    if row["checkpoints"] != state["checkpoints"]:
+        said, found = ({*sizes} for sizes in (row["checkpoints"], state["checkpoints"]))
+        size = min(said ^ found)
+        raise Bad("checkpoint_removed" if size in said else "checkpoint_added", size=size)
     if expect is not None and not state["expected"]:
         raise Bad("expect", hash=expect)
     state["head"] = row
@@ -392,7 +734,7 @@ def _payloads_of_the_head(row, state):
         raise Bad("head_link")
 
 
-def _ledger_report(state, key, expect):
+def _ledger_report(state, key, expect, kept):
     count = state["next"] - state["first"]
     last = state["next"] - 1
     report = [("ledger_ok", {"first": state["first"], "last": last}) if count else ("ledger_empty", {})]
@@ -400,6 +742,10 @@ def _ledger_report(state, key, expect):
         report.append(("payloads", {"count": state["payloads"]}))
     if state["first"] > 1:
         report.append(("excerpt", {"before": state["first"] - 1, "previous": state["previous"]}))
+    if sizes := state["checkpoints"]:
+        report.append(("checkpoints_ok", {"count": len(sizes), "first": sizes[0], "last": sizes[-1]}))
+    if kept:
+        report.append(("kept_ok", {"count": kept}))
     if expect:
         report.append(("expect_ok", {"hash": expect}))
     report.append(("head_ok", {"at": state["head"]["at"], "hash": state["head"]["hash"]}))
@@ -458,6 +804,28 @@ def verify_contract(blob, key, pdf=None):
             raise Bad("contract_pdf")
         report.append((named[sha256(pdf)], {}))
     return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+
+
+def verify_review(blob, key):
+    row = _paper(blob, "review", REVIEW, key)
+    lines = row["checklist"]
+    right = row["opinion"] in OPINIONS and all(
+        isinstance(line, dict)
+        and set(line) == set(CHECKED)
+        and all(isinstance(line[name], types) for name, types in CHECKED.items())
+        for line in lines
+    )
+    if not right:
+        raise Bad("review_fields")
+    dollars, cents = divmod(row["amount_cents"], 100)
+    fr, en = OPINIONS[row["opinion"]]
+    done = [line["done"] for line in lines]
+    return [
+        ("review_ok", row | {"dollars": dollars, "cents": f"{cents:02}", "opinion_fr": fr, "opinion_en": en}),
+        ("review_lines", {"yes": done.count(True), "no": done.count(False), "none": done.count(None)}),
+        *(("review_missing", line) for line in lines if line["done"] is False),
+        ("given_key" if key else "own_key", {"key": row["key"]}),
+    ]
 
 
 def verify_passport(blob, key, packed=None):
@@ -581,9 +949,14 @@ def _arguments(arguments):
     ledger = commands.add_parser("ledger", parents=[common, keyed])
     ledger.add_argument("--from", dest="first", metavar="N", type=int, default=1)
     ledger.add_argument("--expect", metavar="HASH", type=str.lower)
+    ledger.add_argument("--checkpoints", metavar="FILE")
+    commands.add_parser("proof", parents=[common, keyed]).add_argument("--receipt", metavar="FILE")
+    commands.add_parser("consistency", parents=[common, keyed])
+    commands.add_parser("checkpoints", parents=[common, keyed])
     commands.add_parser("receipt", parents=[common, keyed]).add_argument("--envelope", metavar="FILE")
     commands.add_parser("passport", parents=[common, keyed]).add_argument("--archive", metavar="FILE")
     commands.add_parser("contract", parents=[common, keyed]).add_argument("--pdf", metavar="FILE")
+    commands.add_parser("review", parents=[common, keyed])
     commands.add_parser("draw", parents=[common])
     return parser.parse_args(arguments)
 
@@ -591,6 +964,12 @@ def _arguments(arguments):
 def _read(path):
     with open(path, "rb") as file:
         return file.read()
+
+
+def _kept(path, key):
+    """The checkpoints of a file that somebody kept, verified first."""
+    report = verify_checkpoints(_read(path), key)
+    return [values | {"root": bytes.fromhex(values["root"])} for name, values in report if name == "checkpoint_ok"]
 
 
 def _verify(options):
@@ -604,14 +983,23 @@ def _verify(options):
         raise Unusable("bad_option")
     try:
         if options.what == "ledger":
+            kept = _kept(options.checkpoints, key) if options.checkpoints else []
             with open(options.file, "rb") as file:
-                return verify_ledger(file, key, options.first, options.expect)
+                return verify_ledger(file, key, options.first, options.expect, kept)
+        if options.what == "proof":
+            return verify_proof(_read(options.file), key, options.receipt and _read(options.receipt))
+        if options.what == "consistency":
+            return verify_consistency(_read(options.file), key)
+        if options.what == "checkpoints":
+            return verify_checkpoints(_read(options.file), key)
         if options.what == "receipt":
             return verify_receipt(_read(options.file), key, options.envelope and _read(options.envelope))
         if options.what == "passport":
             return verify_passport(_read(options.file), key, options.archive and _read(options.archive))
         if options.what == "contract":
             return verify_contract(_read(options.file), key, options.pdf and _read(options.pdf))
+        if options.what == "review":
+            return verify_review(_read(options.file), key)
         return verify_draw(_read(options.file))
     except OSError as error:
         raise Unusable("unreadable", why=error.strerror or error) from error

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from marketplace import clock
+from marketplace import clock, ledger
 from marketplace.localtime import day, local
 from vendors import eligibility, rules
 from vendors.forms import AttestationForm
@@ -65,10 +65,12 @@ def _attestations(request: HttpRequest, vendor: Vendor):
 @require_safe
 def file(request: HttpRequest, public_id, paper_id) -> HttpResponse:
     """The copy, as a download."""
-    rows = TaxAttestation.objects.visible_to(request.user).filter(vendor__public_id=public_id)
+    rows = TaxAttestation.objects.visible_to(request.user).filter(vendor__public_id=public_id).select_related("vendor")
     found = get_object_or_404(rows, public_id=paper_id)
     if not found.file:
         raise Http404
+    if not rules.is_member(found.vendor, request.user):
+        ledger.record_read("file", f"vendor:{public_id}", by=request.user, at=clock.now())
     name = f"attestation-{found.number}.pdf"
     answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
     answer["X-Content-Type-Options"] = "nosniff"

@@ -124,6 +124,7 @@ def create(*, at, story_bodies: list[str]) -> People:
         bodies={row["name"]: PublicBody.objects.create(**row) for row in _rows()},
     )
     User.objects.filter(pk=people.accounts["auditor"].pk).update(is_auditor=True)
+    people.accounts["auditor"].is_auditor = True
     User.objects.filter(pk=people.accounts["administrator"].pk).update(is_staff=True, is_superuser=True)
     people.vendors = {
         key: _vendor(key, number, people.accounts.get(key), at=at) for number, key in enumerate(VENDORS, 1)

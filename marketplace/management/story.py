@@ -15,7 +15,7 @@ from pathlib import Path
 from marketplace import clock
 from marketplace.calendar import is_business_day, next_business_day
 from marketplace.localtime import local, to_utc
-from marketplace.management import contract_story
+from marketplace.management import audit_story, contract_story
 from marketplace.management import people as cast
 from marketplace.management.contract_story import ContractStory
 from marketplace.search import fold
@@ -137,6 +137,12 @@ class Story:
             "closed": lambda: None,  # the first page that shows it opens it
         }.get(self.stage, self._schedule_opening)
         ending()
+        if monitoring := self.data.get("monitoring"):
+            auditor = self.people.accounts["auditor"]
+            details = {"minute": self.minute}
+            audit_story.MonitoringStory(
+                monitoring, auditor, self.staff, self.timeline, lambda: self.pk, **details
+            ).schedule()
 
     # --- The notice --------------------------------------------------------------------------------------------------
     def _before(self, day: date, count: int) -> date:
@@ -280,6 +286,9 @@ class Story:
         confirmed = max(after(9, 9), recommended + timedelta(hours=1))
         if self.stage == "awarded":
             at(confirmed, lambda: award.confirm(self.opportunity, by=self.staff.second_officer))
+        if review := self.data.get("review"):
+            reviewed = max(after(12, 11), confirmed + timedelta(hours=2))
+            at(reviewed, lambda: audit_story.review(self.pk, review, by=self.staff.officer))
         if contract := self.data.get("contract"):
             details = {"minute": self.minute, "after": confirmed}
             ContractStory(contract, self.staff, self.timeline, lambda: self.pk, **details).schedule()

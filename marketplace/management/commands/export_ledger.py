@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
+from marketplace import clock, ledger
 from marketplace.management import ledger_export
+from marketplace.models import LedgerEntry
 
 
 class Command(BaseCommand):
@@ -24,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args, file: str, first: int, last: int | None, with_payloads: bool, **options):
         if first < 1 or (last is not None and last < first):
             raise CommandError("Les bornes doivent être des nombres d’au moins 1, dans l’ordre.")
+        _record(first, last, with_payloads)
         lines = ledger_export.lines(first=first, last=last, with_payloads=with_payloads)
         try:
             if file == "-":
@@ -35,6 +39,15 @@ class Command(BaseCommand):
             raise CommandError(f"Le registre n’a pas encore d’inscription {first}.") from error
         except OSError as error:
             raise CommandError(f"{file} ne peut pas être écrit : {error.strerror}.") from error
+
+
+def _record(first: int, last: int | None, with_payloads: bool) -> None:
+    """An export is a sensitive read, which it contains itself when it goes to the end."""
+    if first > 1 and not LedgerEntry.objects.filter(seq__gte=first).exists():
+        raise CommandError(f"Le registre n’a pas encore d’inscription {first}.")
+    bounds = {"first": first, "last": last, "with_payloads": with_payloads}
+    with transaction.atomic():
+        ledger.record("read.export", "ledger", by=None, at=clock.now(), **bounds)
 
 
 def _save(lines, path: Path) -> None:

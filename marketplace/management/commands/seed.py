@@ -1,10 +1,13 @@
 """`manage.py seed [--if-empty]`: an occasion at every stage, and accounts to look at them with."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from marketplace import clock, mail
+from audit.flags import compute
+from marketplace import checkpoints, clock, mail
 from marketplace.management import people, story
 from opportunities.models import Opportunity
 
@@ -24,6 +27,9 @@ class Command(BaseCommand):
                     return
                 raise CommandError("La base contient déjà des occasions : rien n’a été écrit.")
             story.tell(clock.now())
+            with clock.set_to(clock.now() - timedelta(minutes=1)):  # after the last act, before now
+                compute.refresh(clock.now())
+                checkpoints.make(at=clock.now())  # proofs and their page have something to show
             count = Opportunity.objects.count()
         self.stdout.write(f"{count} occasions de démonstration. Comptes :\n\n")
         for line in people.table():

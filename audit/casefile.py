@@ -1,0 +1,216 @@
+"""The case file of one procurement: everything this person may read of it, in one ZIP that can be verified elsewhere.
+
+The same facts give the same bytes: entries in a fixed order, each dated by the instant of its fact; reads, which
+change with each download, stay out. What was not opened is not there, and nothing says whether it exists.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.translation import override
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+import marketplace.converters  # noqa: F401 - registers `code`
+from audit import acts, casefile_texts, rules
+from audit.floor import occasion_for
+from audit.timelines import Story, entries_of, story_of
+from marketplace import checkpoints, clock, keys, ledger, pdf
+from marketplace.ledger import canonical, instant
+from marketplace.models import Checkpoint
+from opportunities.models import Opportunity
+from proposals import opening
+from proposals.board import Board, board
+
+CHUNK = 64 * 1024
+FRENCH = "fr-ca"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of the ZIP: its path, the instant of its fact, its bytes or a stored file."""
+
+    path: str
+    at: datetime
+    content: bytes = b""
+    file: object = None
+
+    def chunks(self) -> Iterator[bytes]:
+        if self.file is None:
+            yield self.content
+            return
+        with self.file.open("rb") as source:
+            while chunk := source.read(CHUNK):
+                yield chunk
+
+
+class CaseFile:
+    """What goes in, read once. `told`: the acts of the ledger, reads left out."""
+
+    def __init__(self, opportunity: Opportunity, user, *, at):
+        self.opportunity, self.user = opportunity, user
+        self.auditor = rules.is_auditor(opportunity, user)
+        self.story: Story = story_of(opportunity, user)
+        self.board: Board = board(opportunity, user, at=at) if self.story.proposals else None
+        rows = entries_of(self.story).exclude(action__startswith="read.")
+        if not self.auditor:
+            # Signals' entries name cases that the body is not told of, and why auditors put them aside.
+            rows = rows.exclude(subject__startswith="flag:")
+        self.told = acts.told(rows.select_related("payload"), user)
+        self.at = self.told[-1].entry.at
+        covering = Checkpoint.objects.filter(size__gte=self.told[0].entry.seq).order_by("-size").first()
+        self.checkpoint: Checkpoint | None = covering
+
+    # --- The parts, in their order -----------------------------------------------------------------------------------
+    def parts(self) -> Iterator[Part]:
+        yield Part("LISEZMOI.txt", self.at, casefile_texts.readme(self, keys.key_id()).encode())
+        yield Part("sommaire.pdf", self.at, pdf.render("casefile", casefile_texts.summary(self), at=self.at))
+        yield Part("occasion.json", self.opportunity.published_at, _json(casefile_texts.occasion(self.opportunity)))
+        yield from self._proposals()
+        if self.board:
+            yield Part("evaluation.csv", self.at, _csv(*casefile_texts.evaluation(self.board)))
+        for award in self.story.awards:
+            name = "award.json" if award.reversed_at is None else f"award-annulee-{award.pk}.json"
+            yield Part(name, award.at, _json(casefile_texts.award(award)))
+        yield from self._contracts()
+        yield from self._monitorings()
+        yield Part("flags.csv", self.at, _csv(*casefile_texts.flags(self.story.flags, self.auditor)))
+        yield from self._ledger()
+
+    def _proposals(self) -> Iterator[Part]:
+        prices = {row.proposal.pk: row.price_cents for row in self.board.rows} if self.board else {}
+        for rank, proposal in enumerate(self.story.proposals, start=1):
+            opened, folder = proposal.opened, f"propositions/{rank:02d}-{safe(str(proposal.vendor))}"
+            at = opened.submission.received_at
+            about = casefile_texts.proposal(proposal, prices.get(proposal.pk))
+            yield Part(f"{folder}/proposition.json", at, _json(about))
+            for field in ("text", "comments"):
+                if text := opened.content.get(field):
+                    yield Part(f"{folder}/{field}.txt", at, text.encode("utf-8", "replace"))
+            yield Part(f"{folder}/accuse.json", at, _json(opened.submission.receipt))
+            for place, item in enumerate(opened.content.get("files", []), start=1):
+                found = opening.read_file(opened, item["id"])
+                if found:
+                    yield Part(f"{folder}/fichiers/{place:02d}-{safe(found[0]['name'])}", at, found[1])
+
+    def _contracts(self) -> Iterator[Part]:
+        numbers = {row.pk: row.number for row in self.story.contracts}
+        for rank, row in enumerate(self.story.documents, start=1):
+            name = f"contrats/{numbers[row.contract_id]}/{rank:02d}-{row.kind}-{row.sha256[:12]}.pdf"
+            yield Part(name, row.at, file=row.file)
+        for delivery in self.story.deliveries:
+            milestone = delivery.milestone
+            folder = f"contrats/{numbers[milestone.contract_id]}/livraisons/{milestone.position:02d}-{delivery.number}"
+            yield Part(f"{folder}/livraison.json", delivery.at, _json(casefile_texts.delivery(delivery)))
+            for rank, row in enumerate(delivery.files.all(), start=1):
+                yield Part(f"{folder}/{rank:02d}-{safe(row.name)}", delivery.at, file=row.file)
+        for row in self.story.invoices:
+            yield Part(f"invoices/{safe(row.number)}.pdf", row.issued_at, file=row.file)
+        if self.story.contracts:
+            yield Part("payments.csv", self.at, _csv(*casefile_texts.payments(self.story)))
+            yield Part("amendments.csv", self.at, _csv(*casefile_texts.amendments(self.story)))
+
+    def _monitorings(self) -> Iterator[Part]:
+        for case in self.story.monitorings:
+            folder = f"verifications/{case.number}"
+            for rank, note in enumerate(case.notes.select_related("by").prefetch_related("files"), start=1):
+                text = casefile_texts.note(case, note)
+                yield Part(f"{folder}/{rank:02d}-{note.kind}.txt", note.at, text.encode())
+                for place, row in enumerate(note.files.all(), start=1):
+                    yield Part(f"{folder}/{rank:02d}-{place:02d}-{safe(row.name)}", note.at, file=row.file)
+
+    def _ledger(self) -> Iterator[Part]:
+        lines, proofs, roots = [], [], checkpoints.Roots()
+        for act in self.told:
+            entry, payload = act.entry, act.body is not None
+            detail = {"salt": entry.payload.salt, "body": entry.payload.body} if payload else {}
+            lines.append(canonical(entry.chained() | {"hash": entry.hash} | detail) + b"\n")
+            if self.checkpoint and entry.seq <= self.checkpoint.size:
+                proof = checkpoints.proof_of(entry, self.checkpoint, payload=payload, roots=roots)
+                proofs.append(Part(f"proofs/{entry.seq:08d}.json", entry.at, _json(proof)))
+        yield Part("ledger.jsonl", self.at, b"".join(lines))
+        yield from proofs
+        if self.checkpoint:
+            yield Part("checkpoint.txt", self.checkpoint.at, self.checkpoint.note.encode())
+
+
+def write(target, found: CaseFile) -> None:
+    """The ZIP, into an open binary file; SHA256SUMS last, in the format of `sha256sum --check`."""
+    sums = []
+    with override(FRENCH), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in found.parts():
+            digest = hashlib.sha256()
+            with archive.open(_about(part.path, part.at), "w", force_zip64=True) as inside:
+                for chunk in part.chunks():
+                    digest.update(chunk)
+                    inside.write(chunk)
+            sums.append(f"{digest.hexdigest()}  {part.path}\n")
+        archive.writestr(_about("SHA256SUMS", found.at), "".join(sums))
+
+
+def _about(name: str, at: datetime) -> zipfile.ZipInfo:
+    moment = at.astimezone(UTC)
+    info = zipfile.ZipInfo(name, (max(moment.year, 1980), *moment.timetuple()[1:6]))
+    info.compress_type, info.external_attr, info.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+    return info
+
+
+def safe(name: str) -> str:
+    """A name that any system can hold, and that names no other folder."""
+    name = re.sub(r"[^\w.()-]+", "-", name.rpartition("/")[2].rpartition("\\")[2]).strip(".-")
+    stem, dot, kind = name.rpartition(".")
+    return f"{stem[:70]}{dot}{kind[:10]}" if dot and stem else name[:80] or "fichier"
+
+
+def _json(value) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8", "replace")
+
+
+def _csv(header, rows) -> bytes:
+    """With a byte-order mark, so that spreadsheets read accents; what would be a formula is a text."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([[_cell(value) for value in row] for row in rows])
+    return out.getvalue().encode("utf-8-sig", "replace")
+
+
+def _cell(value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return instant(value)
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@never_cache
+@require_safe
+def download(request: HttpRequest, number: str) -> HttpResponse:
+    """For auditors, and for the officers of the body. That it was taken is recorded first."""
+    opportunity = occasion_for(request, number, officers=True)
+    at = clock.now()
+    ledger.record_read("casefile", opportunity.ledger_subject(), by=request.user, at=at)
+    target = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+    try:
+        write(target, CaseFile(opportunity, request.user, at=at))
+        target.seek(0)
+    except BaseException:
+        target.close()
+        raise
+    answer = FileResponse(target, as_attachment=True, filename=f"{number}.zip", content_type="application/zip")
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+urlpatterns = [path("occasions/<code:number>/dossier.zip", download, name="casefile")]

@@ -1,0 +1,21 @@
+"""What must hold before a monitoring moves: (monitoring, at) -> None, or ValidationError.
+
+The docstring's first line is published in /api/workflow.
+"""
+
+from django.utils.translation import gettext as _
+
+from marketplace.lifecycle import complain
+from marketplace.localtime import day, local
+
+
+def with_finding(monitoring, at) -> None:
+    """The conclusion holds a finding."""
+    if not monitoring.finding:
+        complain(None, _("La conclusion ne relève aucun manquement : il n’y a rien à corriger."))
+
+
+def nothing_awaited(monitoring, at) -> None:
+    """No remedy is awaited: no finding, a remedy accepted, or its day is past."""
+    if monitoring.state == "concluded" and monitoring.finding and local(at).date() <= monitoring.due_on:
+        complain(None, _("Un correctif est attendu jusqu’au %s.") % day(monitoring.due_on))

@@ -1,0 +1,88 @@
+"""What people do with signals, beside their moves: join one to a case, and look at them before an act is done."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit.enums import State
+from audit.flags import compute, data
+from audit.flags.catalogue import CATALOGUE, sentence
+from audit.flags.loading import load
+from audit.models import Monitoring, RedFlag
+from marketplace.lifecycle import IllegalMove, locked
+from opportunities.models import Opportunity
+from proposals.models import Recommendation
+
+# What is computed from the procurement alone; the others compare it with all those of its body or of its vendors.
+ALONE = ("R003", "R018", "R028", "R030", "R035", "R036", "AFFIL", "WINDOW", "LATE_ADD")
+AMONG = ("R024", "R025", "R038", "R058", "SPLIT", "CLUSTER", "SINGLE", "ROTATE")
+MUST_EXPLAIN = ("SPLIT",)  # before publication
+OPEN_CASES = (State.OPEN, State.ASKED)
+_PEERS = "flags:peers:"
+_KEPT = 3600  # seconds
+
+
+def join(flag: RedFlag, *, by, monitoring: Monitoring) -> None:
+    """The signal becomes part of a case about the same procurement that is not concluded."""
+    with transaction.atomic():
+        case = locked(monitoring)
+        if case.opportunity_id != flag.opportunity_id or case.state not in OPEN_CASES:
+            raise IllegalMove(_("Cette vérification est conclue, ou porte sur une autre occasion."))
+        flag.monitor(by=by, monitoring=case)
+
+
+def cases_for(flag: RedFlag, user):
+    """Those that it may join."""
+    return Monitoring.objects.visible_to(user).filter(opportunity=flag.opportunity, state__in=OPEN_CASES).order_by("pk")
+
+
+def refresh(*, by, at: datetime) -> dict[str, int]:
+    """Compute every signal again, now."""
+    counts = compute.refresh(at, by=by)
+    cache.delete_many([_PEERS + code for code in CATALOGUE])
+    return counts
+
+
+def peers(code: str, *, at: datetime) -> tuple | None:
+    """Quartiles of the formula's value over what can be compared (compute.peers); kept an hour."""
+    kept = cache.get(_PEERS + code)
+    if kept is None:
+        kept = [compute.peers(code, load(at), at) if code in CATALOGUE else None]
+        cache.set(_PEERS + code, kept, _KEPT)
+    return kept[0]
+
+
+def if_awarded(opportunity: Opportunity, recommendation: Recommendation, *, at: datetime) -> list[compute.Found]:
+    """What would be flagged of the occasion if the recommendation were confirmed now; nothing is kept."""
+    world = load(at)
+    proposal = recommendation.proposal
+    award = data.Award(proposal.vendor_id, proposal.opened.price_cents, at)
+    rows = tuple(
+        replace(row, awards=(*row.awards, award)) if row.number == opportunity.number else row
+        for row in world.procurements
+    )
+    mine = [row for row in rows if row.number == opportunity.number]
+    alone = compute.found(data.World(tuple(mine), world.vendors), at, ALONE)
+    among = compute.found(data.World(rows, world.vendors), at, AMONG)
+    return [row for row in (*alone, *among) if row.number == opportunity.number]
+
+
+def before_publication(opportunity: Opportunity, *, at: datetime) -> list[dict]:
+    """[{title, text, normal, must}] of a notice under review; `must`: publishing it needs a justification.
+
+    What opportunities.reviewing.publish asks, wired in marketplace/urls.py.
+    """
+    if not (opportunity.budget_cents and opportunity.closes_at):
+        return []
+    return [
+        {
+            "title": str(CATALOGUE[row.code].title),
+            "text": sentence(row.code, row.details),
+            "normal": str(CATALOGUE[row.code].normal),
+            "must": row.code in MUST_EXPLAIN,
+        }
+        for row in compute.before_publication(opportunity, at)
+    ]

@@ -1,0 +1,102 @@
+"""All formulas over all procurements: what they flag, what their peers are, and the table that remembers it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db import transaction
+
+from audit.flags import bidders, ocp, own
+from audit.flags.catalogue import CATALOGUE
+from audit.flags.data import Measure, World, decimal, quartiles
+from audit.flags.loading import load
+from audit.models import RedFlag
+from marketplace import ledger
+from opportunities.models import Opportunity
+
+FORMULAS = {code: {**ocp.FORMULAS, **own.FORMULAS, **bidders.FORMULAS}[code] for code in CATALOGUE}
+# Computed from notices and awards alone: what a body may be told about a notice before it publishes it.
+BEFORE_PUBLICATION = ("R003", "SPLIT", "WINDOW")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One flag: the formula true of a procurement (and vendor). `value` and `threshold` in the formula's unit."""
+
+    code: str
+    number: str
+    vendor: int | None
+    value: Decimal
+    threshold: Decimal
+    details: dict = field(default_factory=dict)
+
+
+def measures(code: str, world: World, at: datetime) -> list[Measure]:
+    return FORMULAS[code](world, at)
+
+
+def found(world: World, at: datetime, codes=None) -> list[Found]:
+    """Every flag, once for a code, a procurement and a vendor, in the order of these three."""
+    kept: dict[tuple, Found] = {}
+    for code in codes or FORMULAS:
+        for row in measures(code, world, at):
+            key = (code, row.number, row.vendor)
+            # Two groups of bidders may end at one procurement: the stronger speaks for both.
+            if row.flagged and (key not in kept or row.value > kept[key].value):
+                kept[key] = Found(code, row.number, row.vendor, row.value, row.threshold, row.details)
+    return sorted(kept.values(), key=lambda row: (row.code, row.number, row.vendor or 0))
+
+
+def peers(code: str, world: World, at: datetime) -> tuple[Decimal, Decimal, Decimal] | None:
+    """(Q1, median, Q3) of the formula's value over everything comparable, flagged or not; None without any."""
+    values = [Fraction(row.value) for row in measures(code, world, at)]
+    return tuple(decimal(value) for value in quartiles(values)) if values else None
+
+
+def before_publication(opportunity: Opportunity, at: datetime) -> list[Found]:
+    """What would be flagged of a notice if it were published now; nothing is kept. For the body's own people."""
+    return [
+        row for row in found(load(at, also=opportunity), at, BEFORE_PUBLICATION) if row.number == opportunity.number
+    ]
+
+
+def refresh(at: datetime, *, by=None) -> dict[str, int]:
+    """Compute everything and write it down: {found, new, back, ceased}. `by`: who asked, None for the night.
+
+    A flag keeps its state: explained or dismissed, it stays so while the formula stays true, and when it comes back.
+    """
+    rows = found(load(at), at)
+    with transaction.atomic():
+        occasions = dict(
+            Opportunity.objects.filter(number__in={row.number for row in rows}).values_list("number", "pk")
+        )
+        known = {
+            (flag.code, flag.opportunity_id, flag.vendor_id): flag
+            for flag in RedFlag.objects.select_for_update().order_by("pk")
+        }
+        new, seen, counts = [], set(), {"found": len(rows), "new": 0, "back": 0, "ceased": 0}
+        for row in rows:
+            key = (row.code, occasions[row.number], row.vendor)
+            seen.add(key)
+            if flag := known.get(key):
+                counts["back"] += flag.ceased_at is not None
+                flag.value, flag.threshold, flag.details = row.value, row.threshold, row.details
+                flag.last_at, flag.ceased_at = at, None
+            else:
+                new.append(
+                    RedFlag(
+                        code=row.code, opportunity_id=key[1], vendor_id=row.vendor, value=row.value,
+                        threshold=row.threshold, details=row.details, first_at=at, last_at=at,
+                    )
+                )  # fmt: skip
+        for key, flag in known.items():
+            if key not in seen and flag.ceased_at is None:
+                flag.ceased_at = at
+                counts["ceased"] += 1
+        counts["new"] = len(new)
+        RedFlag.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)  # the same work may be under way twice
+        fields = ["value", "threshold", "details", "last_at", "ceased_at"]
+        RedFlag.objects.bulk_update(known.values(), fields, batch_size=200)
+        ledger.record("flags.compute", "flags", by=by, at=at, **counts)
+    return counts

@@ -1,0 +1,181 @@
+"""The ledger as auditors work with it: search, one entry and its proof, export by range, a checkpoint now."""
+
+import json
+from itertools import chain
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.http import content_disposition_header, urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit import acts
+from audit.floor import auditors_only
+from audit.ledger_search import in_period, matching
+from marketplace import checkpoints, clock, keys, ledger
+from marketplace.management import ledger_export
+from marketplace.models import Checkpoint, LedgerEntry
+from opportunities.forms import day_field
+
+PAGE = 50
+SEQ_MAX = 2**62
+
+
+class SearchForm(forms.Form):
+    """Read from the address: what is not understood is left out of the search, and said."""
+
+    q = forms.CharField(required=False, max_length=200)
+    du = day_field(gettext_lazy("Du"))
+    au = day_field(gettext_lazy("Au"))
+    avant = forms.IntegerField(required=False, min_value=1, max_value=SEQ_MAX)
+
+
+class ExportForm(forms.Form):
+    """Bounds of an export, both included."""
+
+    first = forms.IntegerField(label=gettext_lazy("De l’inscription"), min_value=1, max_value=SEQ_MAX)
+    last = forms.IntegerField(
+        label=gettext_lazy("À l’inscription"), min_value=1, max_value=SEQ_MAX, required=False,
+        help_text=gettext_lazy("Vide : jusqu’à la dernière."),
+    )  # fmt: skip
+    details = forms.BooleanField(
+        label=gettext_lazy("Joindre les détails"), required=False,
+        help_text=gettext_lazy("Ils contiennent des renseignements personnels; jamais ceux d’une proposition scellée."),
+    )  # fmt: skip
+
+    def __init__(self, *args, end: int, **kwargs):
+        self.end = end
+        super().__init__(*args, **kwargs)
+
+    def clean(self):
+        values = super().clean()
+        first, last = values.get("first"), values.get("last")
+        if first and first > self.end:
+            self.add_error("first", _("Le registre n’a pas encore d’inscription %d.") % first)
+        elif first and last and last < first:
+            self.add_error("last", _("La dernière inscription vient avant la première."))
+        return values
+
+
+def _end() -> int:
+    return LedgerEntry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
+@require_safe
+@auditors_only
+def search(request: HttpRequest) -> HttpResponse:
+    """Entries, the last one first, with their numbers; `?q=`, `?du=`, `?au=`; `?avant=<number>` goes on."""
+    form = SearchForm(request.GET)
+    form.is_valid()
+    asked = {name: form.cleaned_data.get(name) for name in form.fields}
+    text = (asked["q"] or "").replace("\x00", "").strip()
+    rows = matching(text, request.user) if text else acts.visible()
+    rows = in_period(rows, asked["du"], asked["au"]).order_by("-seq")
+    page = list((rows.filter(seq__lt=asked["avant"]) if asked["avant"] else rows)[: PAGE + 1])
+    pairs = [(name, value) for name, value in (("q", text), ("du", asked["du"]), ("au", asked["au"])) if value]
+    context = {
+        "form": form,
+        "q": text,
+        "filtered": bool(pairs),
+        "acts": acts.told(page[:PAGE], request.user),
+        "older": f"?{urlencode([*pairs, ('avant', page[PAGE - 1].seq)])}" if len(page) > PAGE else None,
+        "first": f"?{urlencode(pairs)}" if asked["avant"] else None,
+        "last_checkpoint": Checkpoint.objects.order_by("-size").first(),
+        "key_id": keys.key_id(),
+    }
+    return render(request, "audit/ledger.html", context)
+
+
+def _entry(seq: int) -> LedgerEntry:
+    if seq > SEQ_MAX:
+        raise Http404
+    return get_object_or_404(acts.visible(), seq=seq)
+
+
+def _covering(entry: LedgerEntry) -> Checkpoint | None:
+    return Checkpoint.objects.filter(size__gte=entry.seq).order_by("-size").first()
+
+
+@require_safe
+@auditors_only
+def entry(request: HttpRequest, seq: int) -> HttpResponse:
+    """One entry: its fields, its detail if it may be told, its proof, what stands beside it."""
+    found = _entry(seq)
+    act = acts.told([found], request.user)[0]
+    context = {
+        "entry": found,
+        "act": act,
+        "covering": _covering(found),
+        "fields": json.dumps(found.chained(), ensure_ascii=False, indent=1),
+        "body": json.dumps(act.body, ensure_ascii=False, indent=1) if act.body is not None else "",
+        "before": acts.visible().filter(seq__lt=seq).order_by("-seq").first(),
+        "after": acts.visible().filter(seq__gt=seq).order_by("seq").first(),
+    }
+    return render(request, "audit/entry.html", context)
+
+
+@require_safe
+@auditors_only
+def entry_proof(request: HttpRequest, seq: int) -> HttpResponse:
+    """What tools/verify.py proof reads; with the detail when it may be told. 404 until a checkpoint covers it."""
+    found = _entry(seq)
+    covering = _covering(found)
+    if covering is None:
+        raise Http404
+    told = acts.told([found], request.user)[0].body is not None
+    value = checkpoints.proof_of(found, covering, payload=told)
+    answer = HttpResponse(
+        json.dumps(value, ensure_ascii=False, indent=1) + "\n", content_type="application/json; charset=utf-8"
+    )
+    answer["Content-Disposition"] = content_disposition_header(True, f"preuve-{seq}.json")
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@auditors_only
+def export(request: HttpRequest) -> HttpResponse:
+    """A form, then the download, streamed. The export is itself recorded first, with its bounds."""
+    end = _end()
+    posted = request.method == "POST"
+    form = ExportForm(request.POST if posted else None, end=end, initial={"first": 1})
+    if not (posted and form.is_valid()):
+        context = {"form": form, "end": end, "key_id": keys.key_id()}
+        return render(request, "audit/export.html", context, status=422 if posted else 200)
+    first, last, details = (form.cleaned_data[name] for name in ("first", "last", "details"))
+    if details and request.user.vendor_memberships.exists():
+        raise PermissionDenied(_("Vous êtes membre d’un prestataire : les détails ne vous sont pas montrés."))
+    with transaction.atomic():
+        ledger.record(
+            "read.export", "ledger", by=request.user, at=clock.now(), first=first, last=last, with_payloads=details
+        )
+    lines = ledger_export.lines(first=first, last=last, with_payloads=details)
+    header = next(lines)  # a problem is told as a page, not in the middle of a file
+    answer = StreamingHttpResponse(chain([header], lines), content_type="application/jsonl; charset=utf-8")
+    name = f"registre-{first}-{last or 'fin'}.jsonl"
+    answer["Content-Disposition"] = content_disposition_header(True, name)
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@require_POST
+@auditors_only
+def sign(request: HttpRequest) -> HttpResponse:
+    """« Signer un relevé maintenant »."""
+    made = checkpoints.make(by=request.user, at=clock.now())
+    messages.success(request, _("Relevé signé : il atteste %d inscriptions.") % made.size)
+    return redirect("audit:ledger")
+
+
+urlpatterns = [
+    path("registre/", search, name="ledger"),
+    path("registre/exporter/", export, name="export"),
+    path("registre/signer/", sign, name="sign"),
+    path("registre/<int:seq>/", entry, name="entry"),
+    path("registre/<int:seq>/preuve.json", entry_proof, name="entry_proof"),
+]

@@ -1,0 +1,24 @@
+"""`manage.py compute_flags [--report]`: the signals now, instead of tonight."""
+
+from django.core.management.base import BaseCommand
+
+from audit.flags import compute
+from audit.flags.loading import load
+from audit.flags.report import lines
+from marketplace import clock
+
+
+class Command(BaseCommand):
+    help = "Calcule les signaux à partir de toutes les données et les inscrit; --report : montre sans rien inscrire."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--report", action="store_true", help="un tableau par formule, sans rien inscrire")
+
+    def handle(self, *, report: bool, **options):
+        at = clock.now()
+        if report:
+            for line in lines(load(at), at):
+                self.stdout.write(line)
+            return
+        counts = compute.refresh(at)
+        self.stdout.write("{found} signaux : {new} nouveaux, {back} revenus, {ceased} qui ont cessé.".format(**counts))

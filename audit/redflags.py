@@ -1,0 +1,140 @@
+"""Red flags: what a formula saw in our own data, why it may be normal, and what became of it."""
+
+import django_fsm
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from audit import rules
+from audit.enums import FlagState
+from marketplace import lifecycle
+from marketplace.lifecycle import moves
+from opportunities.conditions import reason_given
+from proposals.models import Proposal
+
+
+class RedFlagQuerySet(models.QuerySet):
+    def visible_to(self, user, *, at=None):
+        """Auditors; officers of the body concerned; nobody with a tie. The public reads totals, never a flag."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
+        tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor"))
+        rows = self.exclude(opportunity__in=tied.values("opportunity"))
+        if user.is_auditor:
+            return rows
+        return rows.filter(opportunity__body__in=user.body_memberships.filter(role="officer").values("body"))
+
+    def standing(self):
+        """Still computed, and not dismissed."""
+        return self.filter(ceased_at=None).exclude(state=FlagState.DISMISSED)
+
+    def for_list(self):
+        return self.select_related("opportunity__body", "vendor", "monitoring").order_by("-first_at", "-pk")
+
+
+@lifecycle.register
+class RedFlag(lifecycle.Stateful, models.Model):
+    """One formula true of one procurement (and vendor). `value` and `threshold` in the formula's unit.
+
+    `details`: what the sentence of audit/flags/texts.py needs, JSON values only. Found again each night: `last_at`
+    moves on; no longer found: `ceased_at` is set, and taken off if it comes back.
+    """
+
+    code = models.CharField(_("code"), max_length=12)
+    opportunity = models.ForeignKey("opportunities.Opportunity", on_delete=models.PROTECT, related_name="flags")
+    vendor = models.ForeignKey("vendors.Vendor", null=True, blank=True, on_delete=models.PROTECT, related_name="flags")
+    state = django_fsm.FSMField(
+        _("état"), default=FlagState.NEW, choices=FlagState.choices, protected=True, editable=False
+    )
+    value = models.DecimalField(_("valeur"), max_digits=16, decimal_places=4)
+    threshold = models.DecimalField(_("seuil"), max_digits=16, decimal_places=4)
+    details = models.JSONField(default=dict, blank=True)
+    first_at = models.DateTimeField(_("vu la première fois le"))
+    last_at = models.DateTimeField(_("vu la dernière fois le"))
+    ceased_at = models.DateTimeField(_("n’est plus vu depuis le"), null=True, blank=True)
+    reason = models.TextField(_("explication"), max_length=2_000, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    monitoring = models.ForeignKey(
+        "audit.Monitoring", null=True, blank=True, on_delete=models.PROTECT, related_name="flags"
+    )
+
+    objects = RedFlagQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("signal")
+        verbose_name_plural = _("signaux")
+        indexes = [models.Index(fields=["-first_at", "-id"], name="flag_recent")]
+        constraints = [
+            lifecycle.choices_constraint("redflag", FlagState.values),
+            models.UniqueConstraint(fields=["code", "opportunity", "vendor"], name="flag_once_for_a_vendor"),
+            models.UniqueConstraint(fields=["code", "opportunity"], condition=Q(vendor=None), name="flag_once"),
+            models.CheckConstraint(
+                condition=~Q(state="in_monitoring") | Q(monitoring__isnull=False), name="flag_monitored_somewhere"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.opportunity_id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("audit:flag", args=[self.pk])
+
+    def ledger_subject(self) -> str:
+        return f"flag:{self.pk}"
+
+    def concerns(self, user) -> bool:
+        return rules.is_auditor(self, user) or rules.can_answer(self, user)
+
+    def _decided(self, by, at, reason):
+        self.reason, self.decided_by, self.decided_at = reason.strip(), by, at
+        self._ledger_extra = {"code": self.code, "occasion": self.opportunity.number, "reason": self.reason}
+
+    @moves(
+        FlagState.NEW,
+        to=FlagState.EXPLAINED,
+        allowed=rules.can_answer,
+        roles=["officer"],
+        label=_("Expliquer un signal"),
+    )
+    def explain(self, *, by, at, reason):
+        reason_given(reason)
+        self._decided(by, at, reason)
+
+    @moves(
+        [FlagState.NEW, FlagState.EXPLAINED],
+        to=FlagState.MONITORED,
+        allowed=rules.can_monitor,
+        roles=["auditor"],
+        label=_("Joindre un signal à une vérification"),
+    )
+    def monitor(self, *, by, at, monitoring):
+        self.monitoring = monitoring
+        self._ledger_extra = {"code": self.code, "monitoring": monitoring.number}
+
+    @moves(
+        [FlagState.NEW, FlagState.EXPLAINED, FlagState.MONITORED],
+        to=FlagState.DISMISSED,
+        allowed=rules.can_monitor,
+        roles=["auditor"],
+        label=_("Écarter un signal"),
+    )
+    def dismiss(self, *, by, at, reason):
+        reason_given(reason)
+        self._decided(by, at, reason)
+
+    @moves(
+        FlagState.DISMISSED,
+        to=FlagState.NEW,
+        allowed=rules.can_monitor,
+        roles=["auditor"],
+        label=_("Reprendre un signal écarté"),
+    )
+    def take_up(self, *, by, at, reason):
+        reason_given(reason)
+        self._decided(by, at, reason)

@@ -1,0 +1,71 @@
+"""« À faire » of the auditors' floor, for the dashboard: what a case awaits of a body, and of an auditor."""
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from audit import review_pages
+from audit.enums import State
+from audit.models import Monitoring
+from audit.standing import standing
+from marketplace.localtime import local
+from proposals.dashboard import item
+
+MOST = 30  # of each kind
+
+
+def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
+    """See proposals.dashboard.dashboard for the arguments."""
+    today = local(at).date()
+    found: list[dict] = []
+    if rules:
+        found += _of_officers(user, rules, today)
+        found += _awards(user, rules)
+    if user.is_auditor:
+        found += _of_auditors(user, today)
+    return found
+
+
+def _why(monitoring, today) -> str:
+    where = standing(monitoring, monitoring.last_kind, today)
+    return " · ".join(part for part in (where["text"], where["late"]) if part)
+
+
+def _title(monitoring) -> str:
+    return _("Vérification %(number)s : %(title)s") % {"number": monitoring.number, "title": monitoring.title}
+
+
+def _of_officers(user, bodies: set, today) -> list[dict]:
+    waiting = Monitoring.objects.visible_to(user).awaiting_body().filter(opportunity__body__in=bodies)
+    found = []
+    for monitoring in waiting.select_related("opportunity").order_by("due_on", "pk")[:MOST]:
+        asked = monitoring.state == State.ASKED
+        url = reverse("audit:answer" if asked else "audit:announce_remedy", args=[monitoring.number])
+        action = _("Répondre") if asked else _("Annoncer le correctif")
+        found.append(item(_title(monitoring), _why(monitoring, today), url, action))
+    return found
+
+
+def _awards(user, bodies: set) -> list[dict]:
+    """Awards about which signals stand, that nobody of the body audited yet."""
+    found = []
+    for award in review_pages.to_review(bodies, user)[:MOST]:
+        title = _("Vérifier l’attribution %s") % award.opportunity.number
+        why = ngettext("%d signal", "%d signaux", award.signals) % award.signals
+        url = reverse("audit:review", args=[award.opportunity.number])
+        found.append(item(title, f"{award.opportunity.title} · {why}", url, _("Vérifier")))
+    return found
+
+
+def _of_auditors(user, today) -> list[dict]:
+    """Those of the person's cases that wait for an auditor or are late; and those that nobody follows any more."""
+    mine = Q(opened_by=user) | Q(concluded_by=user) | Q(opened_by__is_active=False) | Q(opened_by__is_auditor=False)
+    seen = Monitoring.objects.visible_to(user).filter(mine)
+    found = []
+    for rows in (seen.awaiting_auditor(), seen.late(today)):
+        for monitoring in rows.select_related("opportunity").order_by("due_on", "pk")[:MOST]:
+            found.append(
+                item(_title(monitoring), _why(monitoring, today), monitoring.get_absolute_url(), _("Examiner"))
+            )
+    return found

@@ -1,0 +1,62 @@
+"""The demo's audits, through the public verbs (see story.py): monitorings, and an officer's review of an award."""
+
+from datetime import date, datetime, time, timedelta
+from functools import partial
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from audit import award_facts, cases, reviewing
+from audit.models import Monitoring
+from marketplace import clock, uploads
+from marketplace.calendar import add_business_days
+from marketplace.localtime import local, to_utc
+from marketplace.management import people as cast
+from opportunities.models import Opportunity
+
+
+class MonitoringStory:
+    """One case, act by act, as stories.toml tells it. Days are counted from today."""
+
+    def __init__(self, data: dict, auditor, staff: cast.Staff, timeline, opportunity_pk, *, minute: int):
+        self.data, self.auditor, self.staff = data, auditor, staff
+        self.timeline, self.minute = timeline, minute
+        self.opportunity_pk = opportunity_pk  # a function: the occasion is written later than this story
+
+    @property
+    def monitoring(self) -> Monitoring:
+        return Monitoring.objects.get(opportunity=self.opportunity_pk())
+
+    def schedule(self) -> None:
+        after = None  # holidays move days, and each act follows another
+        for act in self.data["acts"]:
+            moment = to_utc(datetime.combine(self.timeline.day(act["day"]), time(13, self.minute)))
+            after = max(moment, after + timedelta(minutes=20)) if after else moment
+            self.timeline.at(after, partial(self._play, act))
+
+    def _play(self, act: dict) -> None:
+        kind, text = act["act"], act["text"]
+        files = [self._document(*act["file"])] if "file" in act else []
+        by = self.staff.officer if kind in ("answer", "announce_remedy") else self.auditor
+        if kind == "open":
+            occasion = Opportunity.objects.get(pk=self.opportunity_pk())
+            cases.open_(occasion, by=by, title=self.data["title"], text=text, files=files)
+            return
+        more = {"due_on": self._due(act["due"])} if "due" in act else {}
+        if kind == "conclude":
+            more["finding"] = "due" in act
+        getattr(cases, kind)(self.monitoring, by=by, text=text, files=files, **more)
+
+    def _due(self, offset: int) -> date:
+        """That day, or the first that leaves enough business days where holidays moved the act."""
+        today = local(clock.now()).date()
+        return max(self.timeline.day(offset), add_business_days(today, cases.LEAST_BUSINESS_DAYS))
+
+    def _document(self, name: str, text: str) -> tuple[bytes, dict]:
+        return uploads.checked(SimpleUploadedFile(name, text.encode()), field="files")
+
+
+def review(opportunity_pk: int, data: dict, *, by) -> None:
+    """An officer who neither recommended nor confirmed the award reads its checklist, and signs a conclusion."""
+    award = award_facts.awards().standing().get(opportunity=opportunity_pk)
+    seen = reviewing.fingerprint(reviewing.computed(award, at=clock.now()))
+    reviewing.conclude(award, by=by, method="password", seen=seen, **data)

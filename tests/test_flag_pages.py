@@ -1,0 +1,285 @@
+"""Signals on the screen: who sees them, their states, what is said before a notice or an award, the public totals."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from audit import cases, flag_pages, flagging, public_flags
+from audit.flags.catalogue import CATALOGUE
+from audit.models import Monitoring, RedFlag
+from marketplace import clock
+from marketplace.models import LedgerEntry, LedgerPayload
+from tests.cast import CLOSES_AT, PUBLISHED_AT
+from vendors.models import VendorMembership
+
+AFTER = CLOSES_AT + timedelta(days=3)
+
+
+@pytest.fixture
+def world(cast):
+    cast.opportunity, cast.proposals = cast.awarded(mode="price", prices=(60_000_00, 55_000_00))
+    with clock.set_to(AFTER):
+        cast.flag = flag(cast.opportunity)
+        cast.url = f"/verification/signaux/{cast.flag.pk}/"
+        yield cast
+
+
+def flag(opportunity, code="R018", **fields) -> RedFlag:
+    values = {"value": 1, "threshold": 1, "first_at": AFTER, "last_at": AFTER} | fields
+    return RedFlag.objects.create(code=code, opportunity=opportunity, **values)
+
+
+# --- Rights ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("who", "all_", "mine", "page", "explain", "dismiss", "join"),
+    [
+        ("auditor", 200, 404, 200, 403, 200, 200),
+        ("officer", 404, 200, 200, 200, 403, 403),
+        ("outside_officer", 404, 200, 404, 404, 404, 404),
+        ("buyer", 404, 404, 404, 404, 404, 404),
+        ("administrator", 404, 404, 404, 404, 404, 404),
+        ("vendor_owner", 404, 404, 404, 404, 404, 404),
+        ("outsider", 404, 404, 404, 404, 404, 404),
+    ],
+)
+def test_who_sees_what(world, client, who, all_, mine, page, explain, dismiss, join):
+    client.force_login(getattr(world, who))
+    paths = ["/verification/signaux/", "/verification/mes-signaux/", world.url]
+    paths += [f"{world.url}{name}/" for name in ("expliquer", "ecarter", "joindre")]
+    assert [client.get(path).status_code for path in paths] == [all_, mine, page, explain, dismiss, join]
+    assert client.post("/verification/signaux/recalculer/").status_code == (302 if who == "auditor" else 404)
+
+
+@pytest.mark.parametrize("who", ["officer", "auditor"])
+def test_whoever_answered_sees_no_signal_of_it(world, client, who):
+    tied = getattr(world, who)
+    VendorMembership.objects.create(user=tied, vendor=world.rival, role="member")
+    client.force_login(tied)
+    assert client.get(world.url).status_code == 404
+    listing = "/verification/signaux/" if who == "auditor" else "/verification/mes-signaux/"
+    assert world.opportunity.number not in client.get(listing).content.decode()
+
+
+# --- States ----------------------------------------------------------------------------------------------------------
+def test_explained_then_dismissed_then_taken_up(world, client):
+    def act(who, name, reason="Le seul de la région."):
+        client.force_login(who)
+        return client.post(f"{world.url}{name}/", {"reason": reason}).status_code
+
+    def state():
+        return RedFlag.objects.get(pk=world.flag.pk).state
+
+    assert act(world.officer, "expliquer", "") == 422
+    assert act(world.officer, "expliquer") == 302 and state() == "explained"
+    assert act(world.officer, "expliquer") == 409
+    assert act(world.auditor, "ecarter") == 302 and state() == "dismissed"
+    assert act(world.auditor, "ecarter") == 409
+    assert act(world.officer, "reprendre") == 403
+    assert act(world.auditor, "reprendre") == 302 and state() == "new"
+    told = LedgerPayload.objects.about(world.flag.ledger_subject()).values_list("action", flat=True)
+    assert [action for action in told if not action.endswith(".refused")] == [
+        "redflag.explain", "redflag.dismiss", "redflag.take_up",
+    ]  # fmt: skip
+    assert not LedgerEntry.objects.public().filter(action__startswith="redflag").exists()
+    page = client.get(world.url).content.decode()
+    assert page.count("Le seul de la région.") >= 3
+
+
+def test_joined_to_a_case(world, client):
+    client.force_login(world.auditor)
+    assert "Ouvrir une vérification" in client.get(f"{world.url}joindre/").content.decode()
+    case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
+    other = cases.open_(world.awarded()[0], by=world.auditor, title="Autre", text="À voir.")
+    assert client.post(f"{world.url}joindre/", {"case": other.number}).status_code == 422
+    assert client.post(f"{world.url}joindre/", {"case": case.number}).status_code == 302
+    row = RedFlag.objects.get(pk=world.flag.pk)
+    assert (row.state, row.monitoring) == ("in_monitoring", case)
+    assert case.number in client.get(world.url).content.decode()
+
+
+def test_a_concluded_case_takes_no_signal(world):
+    case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
+    cases.conclude(case, by=world.auditor, finding=False, text="Rien.")
+    assert not flagging.cases_for(world.flag, world.auditor)
+    from marketplace.lifecycle import IllegalMove
+
+    with pytest.raises(IllegalMove):
+        flagging.join(world.flag, by=world.auditor, monitoring=Monitoring.objects.get())
+
+
+# --- One signal ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("language", ["", "/en"])
+def test_each_code_has_its_page(world, client, language):
+    client.force_login(world.auditor)
+    for code in CATALOGUE:
+        assert str(CATALOGUE[code].formula) and str(CATALOGUE[code].normal)
+    page = client.get(f"{language}{world.url}").content.decode()
+    assert 'role="img"' in page and 'id="quartiles"' in page
+    assert page.count("<desc") == 1
+
+
+def test_the_drawing_puts_each_value_in_its_place():
+    quartiles = tuple(map(Decimal, ("2", "3", "6")))
+    places = flag_pages.drawing(Decimal("12"), Decimal("2"), quartiles)
+    assert places["q1"] == places["threshold"] == flag_pages.EDGE
+    assert places["value"] == flag_pages.WIDTH - flag_pages.EDGE
+    assert places["q1"] < places["median"] < places["q3"] < places["value"]
+    flat = flag_pages.drawing(Decimal(1), Decimal(1), (Decimal(1),) * 3)
+    assert flat["value"] == flat["median"] == flag_pages.EDGE and flat["box"] == 2
+
+
+def test_computing_again_is_for_auditors_and_is_kept(world, client):
+    client.force_login(world.auditor)
+    answer = client.post("/verification/signaux/recalculer/", follow=True)
+    assert "Calcul terminé" in answer.content.decode()
+    assert LedgerPayload.objects.get(action="flags.compute").actor == world.auditor
+    assert RedFlag.objects.get(pk=world.flag.pk).ceased_at is not None  # two proposals: it was not one
+    assert client.get("/verification/signaux/recalculer/").status_code == 405
+
+
+# --- The lists -------------------------------------------------------------------------------------------------------
+def test_the_filters_and_the_counts(world, client):
+    second = world.awarded(mode="price")[0]
+    flag(second, "R028", first_at=AFTER + timedelta(days=5), details={"vendors": ["A", "B"], "cents": 1_00})
+    gone = flag(second, "LATE_ADD", ceased_at=AFTER, details={"hours": "3"})
+    client.force_login(world.auditor)
+
+    def listed(query="") -> list[str]:
+        return [row.code for row, _tone in client.get(f"/verification/signaux/?{query}").context["rows"]]
+
+    assert listed() == ["R028", "R018"]
+    assert listed("code=R018") == ["R018"]
+    assert sorted(listed("anciens=1")) == ["LATE_ADD", "R018", "R028"]
+    assert listed("du=2026-12-01") == ["R028"]
+    assert listed("au=2026-11-30") == ["R018"]
+    assert listed("etat=explained") == []
+    assert listed(f"organisme={world.body.pk}") == ["R028", "R018"]
+    assert listed("code=zzz&etat=%00&du=hier&apres=9999999999999999999999") == ["R028", "R018"]
+    counts = {code: n for code, _title, n in client.get("/verification/signaux/?code=R018").context["codes"]}
+    assert (counts["R018"], counts["R028"], counts["LATE_ADD"]) == (1, 1, 0)
+    assert gone.get_absolute_url()
+
+
+def test_pages_of_the_list_have_no_hole(world, client, monkeypatch):
+    for code in ("R003", "WINDOW"):
+        flag(world.opportunity, code, details={"days": 3, "why": "reason"})
+    monkeypatch.setattr(flag_pages, "PAGE", 2)
+    client.force_login(world.officer)
+    first = client.get("/verification/mes-signaux/")
+    second = client.get(f"/verification/mes-signaux/{first.context['older']}")
+    shown = [row.code for page in (first, second) for row, _tone in page.context["rows"]]
+    assert sorted(shown) == ["R003", "R018", "WINDOW"]
+
+
+@pytest.mark.parametrize(
+    ("who", "path"), [("auditor", "/verification/signaux/"), ("officer", "/verification/mes-signaux/")]
+)
+def test_the_list_costs_the_same_for_one_and_three(world, client, who, path):
+    client.force_login(getattr(world, who))
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"/verification/{path}/")
+        return len(queries)
+
+    cost()
+    one = cost()
+    for code in ("R035", "REVERSED"):
+        flag(world.opportunity, code, vendor=world.vendor, details={"vendor": "A", "rejected": 2, "vendors": ["A"]})
+    assert cost() == one <= 8
+
+
+# --- Before a notice, before an award --------------------------------------------------------------------------------
+SPLIT = {"budget_cents": 64_000_00, "title": "Tableau de bord des ponts et routes"}
+
+
+def test_a_split_is_asked_about_before_publication(cast, client):
+    cast.published(**SPLIT)
+    reviewed = cast.in_review(**SPLIT)
+    url = f"/occasions/{reviewed.number}/publier/"
+    client.force_login(cast.officer)
+    with clock.set_to(PUBLISHED_AT):
+        page = client.get(url).content.decode()
+        assert "dépassent ensemble le plafond" in page and 'name="justification"' in page
+        refused = client.post(url, {"justification": "  "})
+        assert refused.status_code == 422
+        assert type(reviewed).objects.get(pk=reviewed.pk).state == "in_review"
+        assert client.post(url, {"justification": "Un autre réseau routier."}).status_code == 302
+    told = LedgerPayload.objects.get(subject=reviewed.ledger_subject(), action="opportunity.publish")
+    assert told.body["justification"] == "Un autre réseau routier."
+
+
+def test_nothing_is_asked_of_an_ordinary_notice(cast, client):
+    reviewed = cast.in_review()
+    client.force_login(cast.officer)
+    with clock.set_to(PUBLISHED_AT):
+        page = client.get(f"/occasions/{reviewed.number}/publier/").content.decode()
+        assert 'name="justification"' not in page
+        assert client.post(f"/occasions/{reviewed.number}/publier/").status_code == 302
+    told = LedgerPayload.objects.get(subject=reviewed.ledger_subject(), action="opportunity.publish")
+    assert "justification" not in told.body
+
+
+def test_the_officer_reads_the_signals_before_confirming(cast, client):
+    alone, _proposals = cast.recommended(proposals=1, values=("90",))
+    client.force_login(cast.officer)
+    with clock.set_to(CLOSES_AT + timedelta(days=2)):
+        page = client.get(f"/occasions/{alone.number}/confirmer/")
+        found = page.content.decode()
+    assert page.status_code == 200
+    assert "Une seule proposition" in found and "Pourquoi ce peut être normal" in found
+    assert not RedFlag.objects.exists()
+
+
+# --- The public's totals ---------------------------------------------------------------------------------------------
+def test_the_public_reads_totals_and_never_which(cast, client):
+    made = [cast.awarded(mode="price")[0] for _one in range(public_flags.LEAST)]
+    with clock.set_to(AFTER):
+        for opportunity in made[:2]:
+            flag(opportunity)
+        flag(made[2], ceased_at=AFTER)
+        flag(made[3], vendor=cast.vendor)
+        waiting = cast.opened(proposals=1)[0]
+        flag(waiting)
+        found = public_flags.totals()
+        page = client.get("/signaux/").content.decode()
+    assert found["years"] == [(2026, 5)]
+    assert found["codes"]["R018"] == [3]
+    assert found["bodies"] == [{"name": cast.body.name, "awards": 5, "flags": 3, "flagged": 3}]
+    for opportunity in [*made, waiting]:
+        assert opportunity.number not in page
+    assert cast.vendor.legal_name not in page
+    assert all(str(entry.formula)[:40].split("«")[0] in page for entry in CATALOGUE.values())
+
+
+def test_few_awards_give_no_total(cast, client):
+    made = cast.awarded()[0]
+    with clock.set_to(AFTER):
+        flag(made)
+        found = public_flags.totals()
+        page = client.get("/en/signaux/").content.decode()
+    assert (found["years"], found["bodies"]) == ([], [])
+    assert cast.body.name not in page
+
+
+def test_a_sealed_proposal_changes_nothing_on_any_page(cast, client):
+    """An occasion that is not opened: same pages with no deposit and with two."""
+    opportunity = cast.published()
+
+    def pages() -> list:
+        client.force_login(cast.auditor)
+        with clock.set_to(PUBLISHED_AT):
+            client.post("/verification/signaux/recalculer/")
+            client.get("/verification/signaux/")
+            return [
+                [(row.code, row.value) for row, _tone in client.get("/verification/signaux/").context["rows"]],
+                public_flags.totals(),
+            ]
+
+    before = pages()
+    cast.submitted(opportunity)
+    cast.submitted(opportunity, vendor=cast.rival)
+    assert pages() == before
