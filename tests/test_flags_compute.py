@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from audit import tasks
 from audit.flags import compute, documents, loading
 from audit.models import RedFlag
+from contracts import payments
 from contracts.models import PayoutAccount
 from marketplace import clock
 from marketplace.models import LedgerEntry, LedgerPayload
@@ -76,6 +77,18 @@ def test_a_contract_with_its_invoice(cast):
     assert bill.owed_from == max(invoice.accepted_on, contract_cast.INVOICED_AT.date()) and bill.paid_on is None
     flags = {f.code for f in compute.found(world(), contract_cast.INVOICED_AT + timedelta(days=40))}
     assert "SLOWPAY" in flags
+
+
+def test_a_payment_outside_counts_from_the_day_it_was_made(cast):
+    """Not from the day on which the vendor confirmed it."""
+    invoice = contract_cast.invoiced(cast, contract_cast.active(cast))
+    day = (contract_cast.INVOICED_AT + timedelta(days=5)).date()
+    with clock.set_to(contract_cast.INVOICED_AT + timedelta(days=6)):
+        payment = payments.declare_outside(invoice, by=cast.officer, reference="VIR-1", paid_on=day)
+    assert only(world()).contract.invoices[0].paid_on is None
+    with clock.set_to(contract_cast.INVOICED_AT + timedelta(days=45)):
+        payments.confirm(payment, by=cast.vendor_owner)
+    assert only(world()).contract.invoices[0].paid_on == day
 
 
 def test_vendors_are_compared_by_what_they_are(cast):

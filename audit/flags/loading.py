@@ -8,8 +8,10 @@ import re
 from collections import defaultdict
 from datetime import datetime
 
+from django.db.models import Max, Q
+
 from audit.flags import data, documents
-from contracts.enums import CONCLUDED, AmendmentState, InvoiceKind
+from contracts.enums import CONCLUDED, AmendmentState, InvoiceKind, PaymentState
 from contracts.models import Amendment, Contract, Invoice
 from marketplace.localtime import local
 from marketplace.search import fold
@@ -164,9 +166,11 @@ def _contracts() -> dict[int, data.Contract]:
     for row in Amendment.objects.filter(state=AmendmentState.IN_FORCE).order_by("in_force_at", "pk"):
         amendments[row.contract_id].append(data.Amendment(row.delta_cents, row.in_force_at))
     invoices = defaultdict(list)
-    for row in Invoice.objects.exclude(kind=InvoiceKind.INTEREST).order_by("pk"):
+    # A payment outside the platform was made on the day declared, whenever the vendor confirmed it.
+    declared = Max("payments__paid_on", filter=Q(payments__state=PaymentState.PAID))
+    for row in Invoice.objects.exclude(kind=InvoiceKind.INTEREST).annotate(declared=declared).order_by("pk"):
         owed_from = max(local(row.issued_at).date(), row.accepted_on)
-        paid_on = local(row.paid_at).date() if row.paid_at else None
+        paid_on = (row.declared or local(row.paid_at).date()) if row.paid_at else None
         invoices[row.contract_id].append(data.Invoice(owed_from, paid_on))
     rows = Contract.objects.filter(state__in=CONCLUDED).select_related("award")
     return {

@@ -15,7 +15,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "Anticonstitutionnellement-interopérable-et-réutilisable-plateforme-d’essai " * 2
 LATER = CLOSES_AT + timedelta(days=3)
 # What a visitor has to come back from, or what answers data.
-NOT_PAGES = ("/sante", "/api/", "/stripe/", "/.well-known/", "/pilotage/", "/compte/logout/", "/static/")
+NOT_PAGES = (
+    "/sante",
+    "/api/",
+    "/stripe/",
+    "/.well-known/",
+    "/pilotage/",
+    "/compte/logout/",
+    "/static/",
+    "/donnees-ouvertes/",
+)
 
 
 @pytest.fixture
