@@ -49,9 +49,10 @@ def awarded(cast):
 def test_every_line_of_a_good_award(cast, awarded):
     """What does not apply yet says so; the attestation is there, and nobody noted having verified it."""
     found = done(awarded)
-    none = {"addenda", "draw", "value", "signatures", "duties", "amendments", "invoices", "payers", "checkpoint"}
-    assert {code for code, answer in found.items() if answer is None} == none - {"checkpoint"}
-    assert {code for code, answer in found.items() if answer is False} == {"attestation", "checkpoint"}
+    del found["checkpoint"]  # entries bear the database's own day: the next tests say what becomes of them
+    none = {"addenda", "draw", "value", "signatures", "duties", "amendments", "invoices", "payers"}
+    assert {code for code, answer in found.items() if answer is None} == none
+    assert {code for code, answer in found.items() if answer is False} == {"attestation"}
     lines = answers(awarded)
     assert lines["reviewed"].by == (cast.officer.name,)
     assert lines["two_people"].by == (cast.buyer.name, cast.officer.name)
@@ -66,8 +67,9 @@ def test_a_signed_checkpoint_covers_the_acts(awarded):
 
 def test_the_last_acts_wait_for_the_nightly_checkpoint(awarded):
     rows = award_facts.facts(row_of(awarded), at=AFTER).entries.values()
-    soon = max(row.recorded_at for row in rows) + timedelta(hours=1)
-    assert done(awarded, at=soon)["checkpoint"] is None
+    written = max(row.recorded_at for row in rows)
+    assert done(awarded, at=written + timedelta(hours=1))["checkpoint"] is None
+    assert done(awarded, at=written + timedelta(days=3))["checkpoint"] is False
 
 
 @pytest.mark.parametrize("mode", ["price", "quality_min_price", "adjusted_price"])
@@ -277,7 +279,8 @@ def test_each_line_has_words_in_both_languages(cast, awarded):
         assert said and "%(" not in said
     groups = shown(lines, row_of(awarded))
     assert sum(len(group["lines"]) for group in groups) == len(lines)
-    assert counts(lines) == {"yes": 16, "no": 2, "none": 8}
+    dated = [line for line in lines if line["code"] != "checkpoint"]
+    assert counts(dated) == {"yes": 16, "no": 1, "none": 8}
 
 
 def test_the_same_number_of_queries_whatever_was_received(cast):
