@@ -255,6 +255,6 @@ def _as(user):
 def test_every_page_holds_its_number_of_queries(client, cast, now, django_assert_max_num_queries):
     opportunity = cast.in_review(at=PUBLISHED_AT)
     again(client, cast.officer)
-    # Nine of them are what the signals compare the notice with (audit/flags/loading.py), however many notices.
-    with django_assert_max_num_queries(23):
+    # Some are what the signals compare the notice with (audit/flags/loading.py), however many notices.
+    with django_assert_max_num_queries(22):
         client.get(url("publish", opportunity))

@@ -56,9 +56,8 @@ def peers(code: str, world: World, at: datetime) -> tuple[Decimal, Decimal, Deci
 
 def before_publication(opportunity: Opportunity, at: datetime) -> list[Found]:
     """What would be flagged of a notice if it were published now; nothing is kept. For the body's own people."""
-    return [
-        row for row in found(load(at, also=opportunity), at, BEFORE_PUBLICATION) if row.number == opportunity.number
-    ]
+    world = load(at, also=opportunity, proposals=False)
+    return [row for row in found(world, at, BEFORE_PUBLICATION) if row.number == opportunity.number]
 
 
 def refresh(at: datetime, *, by=None) -> dict[str, int]:

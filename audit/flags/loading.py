@@ -32,8 +32,11 @@ _SHARED = frozenset(
 _RESERVED = (".invalid", ".example", ".test", ".localhost")
 
 
-def load(at: datetime, *, also: Opportunity | None = None) -> data.World:
-    """Everything published at `at`. `also`: a notice not published yet, as if it were now, for its own body's eyes."""
+def load(at: datetime, *, also: Opportunity | None = None, proposals: bool = True) -> data.World:
+    """Everything published at `at`. `also`: a notice not published yet, as if it were now, for its own body's eyes.
+
+    `proposals=False`: notices, awards and contracts alone, without reading a proposal or a vendor.
+    """
     rows = list(Opportunity.objects.public().filter(published_at__lte=at).defer("search_text").order_by("pk"))
     if also is not None and also.pk not in {row.pk for row in rows}:
         rows.append(also)
@@ -41,7 +44,7 @@ def load(at: datetime, *, also: Opportunity | None = None) -> data.World:
         Opportunity.skills.through.objects.values_list("opportunity_id", "skill__folded").order_by("opportunity_id")
     )
     addenda = _grouped(Addendum.objects.values_list("opportunity_id", "at").order_by("at"))
-    proposals, vendors = _proposals()
+    opened, vendors = _proposals() if proposals else ({}, {})
     awards = defaultdict(list)
     for row in Award.objects.select_related("proposal").order_by("at", "pk"):
         awards[row.opportunity_id].append(data.Award(row.proposal.vendor_id, row.amount_cents, row.at, row.reversed_at))
@@ -63,7 +66,7 @@ def load(at: datetime, *, also: Opportunity | None = None) -> data.World:
                 short_reason=row.short_period_reason,
                 ended=row.state in ("cancelled", "unsuccessful"),
                 addenda=tuple(addenda[row.pk]),
-                proposals=proposals.get(row.pk),
+                proposals=opened.get(row.pk),
                 awards=tuple(awards[row.pk]),
                 contract=contracts.get(row.pk),
             )
