@@ -49,6 +49,7 @@ def _settings(settings, tmp_path):
     settings.ACCOUNT_RATE_LIMITS = False
     cache.clear()
     yield
+    assert clock._set_to is None, f"this test leaves the clock at {clock._set_to} to the next one"
     translation.activate(settings.LANGUAGE_CODE)  # a request under /en/ leaves English active in this thread
 
 
