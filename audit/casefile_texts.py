@@ -146,8 +146,8 @@ def flags(rows, auditor: bool) -> tuple[list, list]:
     header = ["code", "vendor", "state", "value", "threshold", "first_at", "last_at", "ceased_at", "reason"]
     return header, [
         [
-            row.code, row.vendor.legal_name if row.vendor else "", row.state, row.value, row.threshold, row.first_at,
-            row.last_at, row.ceased_at, row.reason if auditor or row.state == "explained" else "",
+            row.code, row.vendor.legal_name if row.vendor else "", row.shown, row.value, row.threshold, row.first_at,
+            row.last_at, row.ceased_at, row.reason if auditor or row.shown == "explained" else "",
         ]
         for row in rows
     ]  # fmt: skip

@@ -23,9 +23,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audit import flagging, rules
 from audit.enums import FlagState
+from audit.flags import compute
 from audit.flags.catalogue import CATALOGUE
 from audit.floor import auditors_only
-from audit.models import RedFlag
+from audit.models import FlagPeers, RedFlag
 from audit.thresholds import THRESHOLDS
 from marketplace import clock, ledger_labels
 from marketplace.keep import data_of, keeps_typed
@@ -84,7 +85,7 @@ def _list(request: HttpRequest, seen, name: str) -> HttpResponse:
     pairs = [(key, value) for key, value in asked.items() if value]
     more = [*pairs, ("apres", page[PAGE - 1].pk)] if len(page) > PAGE else None
     context = {
-        "rows": [(row, TONES[row.state]) for row in page[:PAGE]],
+        "rows": [(row, TONES[row.shown]) for row in page[:PAGE]],
         "asked": asked,
         "filtered": bool(pairs),
         "bodies": [(str(body.pk), body.name) for body in bodies],
@@ -117,7 +118,7 @@ def _day(text: str) -> str:
 def _matching(rows, asked: dict[str, str]):
     """All filters but the code's: the counts per code answer to the others."""
     if asked["etat"]:
-        rows = rows.filter(state=asked["etat"])
+        rows = rows.filter(shown=asked["etat"])
     if asked["organisme"]:
         rows = rows.filter(opportunity__body=asked["organisme"])
     if not asked["anciens"]:
@@ -142,16 +143,16 @@ def flag_of(request: HttpRequest, pk: int) -> RedFlag:
 @require_safe
 def flag(request: HttpRequest, pk: int) -> HttpResponse:
     """Its formula, threshold, value among its peers, why it may be normal, and what was said of it."""
-    at, user = clock.now(), request.user
+    user = request.user
     row = flag_of(request, pk)
-    quartiles = flagging.peers(row.code, at=at)
+    peers = FlagPeers.objects.filter(code=row.code).first()
     context = {
         "flag": row,
         "entry": CATALOGUE.get(row.code),
-        "tone": TONES[row.state],
+        "tone": TONES[row.shown],
         "since": _since(row),
-        "quartiles": quartiles,
-        "box": drawing(row.value, row.threshold, quartiles) if quartiles else None,
+        "peers": peers,
+        "box": drawing(row.value, row.threshold, peers.quartiles) if peers else None,
         "history": _history(row),
         "acts": _acts(row, user),
         "audits": rules.is_auditor(row, user),
@@ -179,7 +180,10 @@ def drawing(value: Decimal, threshold: Decimal, quartiles: tuple) -> dict:
 def _history(row: RedFlag) -> list[dict]:
     """What the ledger tells of it, oldest first, for components/timeline.html."""
     events = [{"label": _("Vu la première fois"), "at": row.first_at, "done": True}]
-    for payload in LedgerPayload.objects.about(row.ledger_subject()).select_related("actor"):
+    acts = LedgerPayload.objects.about(row.ledger_subject()).select_related("actor")
+    if row.shown != row.state:  # in a case that the body was not told of
+        acts = acts.exclude(action="redflag.monitor")
+    for payload in acts:
         said = payload.body.get("reason") or payload.body.get("monitoring") or ""
         detail = " · ".join(part for part in (str(payload.actor or ""), said) if part)
         label = ledger_labels.label(payload.action)
@@ -299,7 +303,7 @@ def refresh(request: HttpRequest) -> HttpResponse:
     """« Recalculer maintenant »: what each night does."""
     if not request.user.is_active:
         raise PermissionDenied
-    counts = flagging.refresh(by=request.user, at=clock.now())
+    counts = compute.refresh(by=request.user, at=clock.now())
     told = _("Calcul terminé. Signaux : %(found)d; nouveaux : %(new)d; revenus : %(back)d; disparus : %(ceased)d.")
     messages.success(request, told % counts)
     return redirect("audit:flags")

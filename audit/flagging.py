@@ -3,14 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
-from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.enums import State
 from audit.flags import compute, data
 from audit.flags.catalogue import CATALOGUE, sentence
-from audit.flags.loading import load
+from audit.flags.loading import Reads, load
 from audit.models import Monitoring, RedFlag
 from marketplace.lifecycle import IllegalMove, locked
 from opportunities.models import Opportunity
@@ -21,8 +20,6 @@ ALONE = ("R003", "R018", "R028", "R030", "R035", "R036", "AFFIL", "WINDOW", "LAT
 AMONG = ("R024", "R025", "R038", "R058", "SPLIT", "CLUSTER", "SINGLE", "ROTATE")
 MUST_EXPLAIN = ("SPLIT",)  # before publication
 OPEN_CASES = (State.OPEN, State.ASKED)
-_PEERS = "flags:peers:"
-_KEPT = 3600  # seconds
 
 
 def join(flag: RedFlag, *, by, monitoring: Monitoring) -> None:
@@ -39,34 +36,21 @@ def cases_for(flag: RedFlag, user):
     return Monitoring.objects.visible_to(user).filter(opportunity=flag.opportunity, state__in=OPEN_CASES).order_by("pk")
 
 
-def refresh(*, by, at: datetime) -> dict[str, int]:
-    """Compute every signal again, now."""
-    counts = compute.refresh(at, by=by)
-    cache.delete_many([_PEERS + code for code in CATALOGUE])
-    return counts
-
-
-def peers(code: str, *, at: datetime) -> tuple | None:
-    """Quartiles of the formula's value over what can be compared (compute.peers); kept an hour."""
-    kept = cache.get(_PEERS + code)
-    if kept is None:
-        kept = [compute.peers(code, load(at), at) if code in CATALOGUE else None]
-        cache.set(_PEERS + code, kept, _KEPT)
-    return kept[0]
-
-
 def if_awarded(opportunity: Opportunity, recommendation: Recommendation, *, at: datetime) -> list[compute.Found]:
     """What would be flagged of the occasion if the recommendation were confirmed now; nothing is kept."""
-    world = load(at)
     proposal = recommendation.proposal
     award = data.Award(proposal.vendor_id, proposal.opened.price_cents, at)
-    rows = tuple(
-        replace(row, awards=(*row.awards, award)) if row.number == opportunity.number else row
-        for row in world.procurements
-    )
-    mine = [row for row in rows if row.number == opportunity.number]
-    alone = compute.found(data.World(tuple(mine), world.vendors), at, ALONE)
-    among = compute.found(data.World(rows, world.vendors), at, AMONG)
+
+    def awarded(world: data.World) -> data.World:
+        rows = (
+            replace(row, awards=(*row.awards, award)) if row.number == opportunity.number else row
+            for row in world.procurements
+        )
+        return replace(world, procurements=tuple(rows), about=opportunity.number)
+
+    # Texts and documents are read for this one only: the formulas that compare occasions use figures.
+    alone = compute.found(awarded(load(at, only=opportunity)), at, ALONE)
+    among = compute.found(awarded(load(at, reads=Reads.FIGURES)), at, AMONG)
     return [row for row in (*alone, *among) if row.number == opportunity.number]
 
 

@@ -11,14 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import conditions, rules
 from audit.enums import TOLD, Note, State
-from audit.redflags import RedFlag
+from audit.redflags import FlagPeers, RedFlag
 from audit.reviews import AwardReview
 from audit.samples import SamplingPlan
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from proposals.models import Proposal
 
-__all__ = ["AwardReview", "Monitoring", "MonitoringFile", "MonitoringNote", "RedFlag", "SamplingPlan"]
+__all__ = [
+    "AwardReview", "FlagPeers", "Monitoring", "MonitoringFile", "MonitoringNote", "RedFlag", "SamplingPlan",
+]  # fmt: skip
 
 TEXT_MAX = 10_000
 

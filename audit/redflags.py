@@ -3,12 +3,12 @@
 import django_fsm
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from audit import rules
-from audit.enums import FlagState
+from audit.enums import TOLD, FlagState
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from opportunities.conditions import reason_given
@@ -17,15 +17,21 @@ from proposals.models import Proposal
 
 class RedFlagQuerySet(models.QuerySet):
     def visible_to(self, user, *, at=None):
-        """Auditors; officers of the body concerned; nobody with a tie. The public reads totals, never a flag."""
+        """Auditors; officers of the body concerned; nobody with a tie. The public reads totals, never a flag.
+
+        `shown`: its state as this person may know it. A case that the body was not told of does not show.
+        """
         if not user.is_authenticated or not user.is_active:
             return self.none()
         answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
         tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor"))
         rows = self.exclude(opportunity__in=tied.values("opportunity"))
         if user.is_auditor:
-            return rows
-        return rows.filter(opportunity__body__in=user.body_memberships.filter(role="officer").values("body"))
+            return rows.annotate(shown=F("state"))
+        untold = Q(state=FlagState.MONITORED) & ~Q(monitoring__state__in=TOLD)
+        return rows.filter(opportunity__body__in=user.body_memberships.filter(role="officer").values("body")).annotate(
+            shown=Case(When(untold, then=F("state_before")), default=F("state"), output_field=models.CharField())
+        )
 
     def standing(self):
         """Still computed, and not dismissed."""
@@ -63,6 +69,7 @@ class RedFlag(lifecycle.Stateful, models.Model):
     monitoring = models.ForeignKey(
         "audit.Monitoring", null=True, blank=True, on_delete=models.PROTECT, related_name="flags"
     )
+    state_before = models.CharField(_("état avant la vérification"), max_length=50, blank=True, editable=False)
 
     objects = RedFlagQuerySet.as_manager()
 
@@ -85,6 +92,11 @@ class RedFlag(lifecycle.Stateful, models.Model):
     def get_absolute_url(self) -> str:
         return reverse("audit:flag", args=[self.pk])
 
+    @property
+    def shown_label(self) -> str:
+        """Of `shown` (RedFlagQuerySet.visible_to)."""
+        return FlagState(self.shown).label
+
     def ledger_subject(self) -> str:
         return f"flag:{self.pk}"
 
@@ -95,8 +107,9 @@ class RedFlag(lifecycle.Stateful, models.Model):
         self.reason, self.decided_by, self.decided_at = reason.strip(), by, at
         self._ledger_extra = {"code": self.code, "occasion": self.opportunity.number, "reason": self.reason}
 
+    # From a case too: that the body could no longer explain would tell it of one it was not told of.
     @moves(
-        FlagState.NEW,
+        [FlagState.NEW, FlagState.EXPLAINED, FlagState.MONITORED],
         to=FlagState.EXPLAINED,
         allowed=rules.can_answer,
         roles=["officer"],
@@ -114,7 +127,7 @@ class RedFlag(lifecycle.Stateful, models.Model):
         label=_("Joindre un signal à une vérification"),
     )
     def monitor(self, *, by, at, monitoring):
-        self.monitoring = monitoring
+        self.monitoring, self.state_before = monitoring, self.state
         self._ledger_extra = {"code": self.code, "monitoring": monitoring.number}
 
     @moves(
@@ -138,3 +151,25 @@ class RedFlag(lifecycle.Stateful, models.Model):
     def take_up(self, *, by, at, reason):
         reason_given(reason)
         self._decided(by, at, reason)
+
+
+class FlagPeers(models.Model):
+    """Quartiles of one formula's value over everything comparable, as the last computation found them."""
+
+    code = models.CharField(_("code"), max_length=12, unique=True)
+    count = models.PositiveIntegerField(_("valeurs comparées"))
+    first = models.DecimalField(_("premier quartile"), max_digits=16, decimal_places=4)
+    median = models.DecimalField(_("médiane"), max_digits=16, decimal_places=4)
+    third = models.DecimalField(_("troisième quartile"), max_digits=16, decimal_places=4)
+    at = models.DateTimeField(_("calculé le"))
+
+    class Meta:
+        verbose_name = _("quartiles d’un signal")
+        verbose_name_plural = _("quartiles des signaux")
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def quartiles(self) -> tuple:
+        return self.first, self.median, self.third

@@ -1,6 +1,7 @@
 """Signals on the screen: who sees them, their states, what is said before a notice or an award, the public totals."""
 
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import cases, flag_pages, flagging, public_flags
 from audit.flags.catalogue import CATALOGUE
-from audit.models import Monitoring, RedFlag
+from audit.models import FlagPeers, Monitoring, RedFlag
 from marketplace import clock
 from marketplace.models import LedgerEntry, LedgerPayload
 from tests.cast import CLOSES_AT, PUBLISHED_AT
@@ -30,6 +31,10 @@ def world(cast):
 def flag(opportunity, code="R018", **fields) -> RedFlag:
     values = {"value": 1, "threshold": 1, "first_at": AFTER, "last_at": AFTER} | fields
     return RedFlag.objects.create(code=code, opportunity=opportunity, **values)
+
+
+def without_tokens(page: str) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page)
 
 
 # --- Rights ----------------------------------------------------------------------------------------------------------
@@ -74,14 +79,14 @@ def test_explained_then_dismissed_then_taken_up(world, client):
 
     assert act(world.officer, "expliquer", "") == 422
     assert act(world.officer, "expliquer") == 302 and state() == "explained"
-    assert act(world.officer, "expliquer") == 409
+    assert act(world.officer, "expliquer", "Le seul de la région; avis joint au dossier.") == 302
     assert act(world.auditor, "ecarter") == 302 and state() == "dismissed"
     assert act(world.auditor, "ecarter") == 409
     assert act(world.officer, "reprendre") == 403
     assert act(world.auditor, "reprendre") == 302 and state() == "new"
     told = LedgerPayload.objects.about(world.flag.ledger_subject()).values_list("action", flat=True)
     assert [action for action in told if not action.endswith(".refused")] == [
-        "redflag.explain", "redflag.dismiss", "redflag.take_up",
+        "redflag.explain", "redflag.explain", "redflag.dismiss", "redflag.take_up",
     ]  # fmt: skip
     assert not LedgerEntry.objects.public().filter(action__startswith="redflag").exists()
     page = client.get(world.url).content.decode()
@@ -100,6 +105,32 @@ def test_joined_to_a_case(world, client):
     assert case.number in client.get(world.url).content.decode()
 
 
+def test_the_body_learns_of_no_case_that_it_was_not_told_of(world, client):
+    """Joined to a case of which nothing was said yet, the signal looks to the body as it did before."""
+    client.force_login(world.officer)
+    before = client.get(world.url).content.decode()
+    case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
+    flagging.join(world.flag, by=world.auditor, monitoring=case)
+    assert without_tokens(client.get(world.url).content.decode()) == without_tokens(before)
+    mine = "/verification/mes-signaux/"
+    assert world.opportunity.number in client.get(f"{mine}?etat=new").content.decode()
+    assert world.opportunity.number not in client.get(f"{mine}?etat=in_monitoring").content.decode()
+    checklist = f"/verification/attributions/{world.opportunity.number}/"
+    assert "En vérification" not in client.get(checklist).content.decode()
+    assert client.post(f"{world.url}expliquer/", {"reason": "Le seul de la région."}).status_code == 302
+    assert RedFlag.objects.get(pk=world.flag.pk).state == "explained"
+
+    client.force_login(world.auditor)
+    flagging.join(RedFlag.objects.get(pk=world.flag.pk), by=world.auditor, monitoring=case)
+    assert case.number in client.get(world.url).content.decode()
+    client.force_login(world.officer)
+    page = client.get(world.url).content.decode()
+    assert case.number not in page and "Expliqué par l’organisme" in page
+    cases.ask(case, by=world.auditor, due_on=date(2026, 12, 15), text="Pourquoi?")
+    page = client.get(world.url).content.decode()
+    assert case.number in page and "En vérification" in page
+
+
 def test_a_concluded_case_takes_no_signal(world):
     case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
     cases.conclude(case, by=world.auditor, finding=False, text="Rien.")
@@ -114,6 +145,7 @@ def test_a_concluded_case_takes_no_signal(world):
 @pytest.mark.parametrize("language", ["", "/en"])
 def test_each_code_has_its_page(world, client, language):
     client.force_login(world.auditor)
+    FlagPeers.objects.create(code="R018", count=3, first=1, median=2, third=4, at=AFTER)
     for code in CATALOGUE:
         assert str(CATALOGUE[code].formula) and str(CATALOGUE[code].normal)
     page = client.get(f"{language}{world.url}").content.decode()

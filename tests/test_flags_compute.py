@@ -3,6 +3,7 @@
 import io
 import zipfile
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import tasks
 from audit.flags import compute, documents, loading
-from audit.models import RedFlag
+from audit.models import FlagPeers, RedFlag
 from contracts import payments
 from contracts.models import PayoutAccount
 from marketplace import clock
@@ -284,7 +285,7 @@ def test_a_flag_ceases_and_comes_back_as_it_was(cast, monkeypatch):
     flag = RedFlag.objects.get(code="R018")
     flag.explain(by=cast.officer, reason="Le seul spécialiste de la région.")
     with monkeypatch.context() as patch:
-        patch.setattr(compute, "found", lambda *args: [])
+        patch.setattr(compute, "flagged", lambda measured: [])
         assert refreshed(AT + timedelta(days=1))["ceased"] == RedFlag.objects.count()
     flag = RedFlag.objects.get(pk=flag.pk)
     assert flag.ceased_at == AT + timedelta(days=1) and flag.state == "explained"
@@ -311,9 +312,13 @@ def test_writing_down_takes_a_bounded_number_of_queries(cast):
 def test_peers(cast):
     cast.opened(proposals=1)
     cast.opened(proposals=2)
-    first, middle, third = compute.peers("R018", world(), AT)
-    assert (first, middle, third) == (1, 1.5, 2)
-    assert compute.peers("AMEND", world(), AT) is None
+    refreshed()
+    row = FlagPeers.objects.get(code="R018")
+    assert (row.count, row.quartiles, row.at) == (2, (1, Decimal("1.5"), 2), AT)
+    assert not FlagPeers.objects.filter(code="AMEND").exists()
+    cast.opened(proposals=2)
+    refreshed()
+    assert FlagPeers.objects.get(code="R018").count == 3
 
 
 def test_the_task_and_the_command(cast, capsys):

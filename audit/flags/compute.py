@@ -1,6 +1,6 @@
 """All formulas over all procurements: what they flag, what their peers are, and the table that remembers it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -10,8 +10,8 @@ from django.db import transaction
 from audit.flags import bidders, ocp, own
 from audit.flags.catalogue import CATALOGUE
 from audit.flags.data import Measure, World, decimal, quartiles
-from audit.flags.loading import load
-from audit.models import RedFlag
+from audit.flags.loading import Reads, load
+from audit.models import FlagPeers, RedFlag
 from marketplace import ledger
 from opportunities.models import Opportunity
 
@@ -36,11 +36,15 @@ def measures(code: str, world: World, at: datetime) -> list[Measure]:
     return FORMULAS[code](world, at)
 
 
-def found(world: World, at: datetime, codes=None) -> list[Found]:
+def found(world: World, at: datetime, codes=FORMULAS) -> list[Found]:
     """Every flag, once for a code, a procurement and a vendor, in the order of these three."""
+    return flagged({code: measures(code, world, at) for code in codes})
+
+
+def flagged(measured: dict[str, list[Measure]]) -> list[Found]:
     kept: dict[tuple, Found] = {}
-    for code in codes or FORMULAS:
-        for row in measures(code, world, at):
+    for code, rows in measured.items():
+        for row in rows:
             key = (code, row.number, row.vendor)
             # Two groups of bidders may end at one procurement: the stronger speaks for both.
             if row.flagged and (key not in kept or row.value > kept[key].value):
@@ -48,15 +52,14 @@ def found(world: World, at: datetime, codes=None) -> list[Found]:
     return sorted(kept.values(), key=lambda row: (row.code, row.number, row.vendor or 0))
 
 
-def peers(code: str, world: World, at: datetime) -> tuple[Decimal, Decimal, Decimal] | None:
-    """(Q1, median, Q3) of the formula's value over everything comparable, flagged or not; None without any."""
-    values = [Fraction(row.value) for row in measures(code, world, at)]
-    return tuple(decimal(value) for value in quartiles(values)) if values else None
+def peers(rows: list[Measure]) -> tuple[Decimal, Decimal, Decimal]:
+    """(Q1, median, Q3) of the formula's value over everything comparable, flagged or not."""
+    return tuple(decimal(value) for value in quartiles([Fraction(row.value) for row in rows]))
 
 
 def before_publication(opportunity: Opportunity, at: datetime) -> list[Found]:
     """What would be flagged of a notice if it were published now; nothing is kept. For the body's own people."""
-    world = load(at, also=opportunity, proposals=False)
+    world = replace(load(at, also=opportunity, reads=Reads.NOTICES), about=opportunity.number)
     return [row for row in found(world, at, BEFORE_PUBLICATION) if row.number == opportunity.number]
 
 
@@ -65,7 +68,9 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
 
     A flag keeps its state: explained or dismissed, it stays so while the formula stays true, and when it comes back.
     """
-    rows = found(load(at), at)
+    world = load(at)
+    measured = {code: measures(code, world, at) for code in FORMULAS}
+    rows = flagged(measured)
     with transaction.atomic():
         occasions = dict(
             Opportunity.objects.filter(number__in={row.number for row in rows}).values_list("number", "pk")
@@ -97,5 +102,17 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
         RedFlag.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)  # the same work may be under way twice
         fields = ["value", "threshold", "details", "last_at", "ceased_at"]
         RedFlag.objects.bulk_update(known.values(), fields, batch_size=200)
+        _keep_peers(measured, at)
         ledger.record("flags.compute", "flags", by=by, at=at, **counts)
     return counts
+
+
+def _keep_peers(measured: dict[str, list[Measure]], at: datetime) -> None:
+    FlagPeers.objects.exclude(code__in=[code for code, rows in measured.items() if rows]).delete()
+    made = []
+    for code, rows in measured.items():
+        if rows:
+            first, median, third = peers(rows)
+            made.append(FlagPeers(code=code, count=len(rows), first=first, median=median, third=third, at=at))
+    fields = ["count", "first", "median", "third", "at"]
+    FlagPeers.objects.bulk_create(made, update_conflicts=True, unique_fields=["code"], update_fields=fields)

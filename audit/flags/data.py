@@ -128,10 +128,14 @@ class Procurement:
 
 @dataclass(frozen=True)
 class World:
-    """All procurements ever published, and the vendors of those that are opened, by id."""
+    """All procurements ever published, and the vendors of those that are opened, by id.
+
+    `about`: the number of the only one asked about; a formula that takes long may leave out the others' measures.
+    """
 
     procurements: tuple[Procurement, ...]
     vendors: dict[int, Vendor] = field(default_factory=dict)
+    about: str = ""
 
     def name(self, vendor: int) -> str:
         return self.vendors[vendor].name if vendor in self.vendors else str(vendor)

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections import defaultdict
 from datetime import datetime
+from enum import Enum
 
 from django.db.models import Max, Q
 
@@ -16,6 +17,7 @@ from contracts.models import Amendment, Contract, Invoice
 from marketplace.localtime import local
 from marketplace.search import fold
 from opportunities.conditions import ceiling_cents
+from opportunities.enums import AwardMode
 from opportunities.models import Addendum, Attachment, Opportunity
 from proposals.models import Award, OpenedProposal, Proposal, State
 from vendors.models import Vendor, VendorMembership
@@ -32,19 +34,32 @@ _SHARED = frozenset(
 _RESERVED = (".invalid", ".example", ".test", ".localhost")
 
 
-def load(at: datetime, *, also: Opportunity | None = None, proposals: bool = True) -> data.World:
-    """Everything published at `at`. `also`: a notice not published yet, as if it were now, for its own body's eyes.
+class Reads(Enum):
+    """How much is read of each procurement."""
 
-    `proposals=False`: notices, awards and contracts alone, without reading a proposal or a vendor.
+    NOTICES = 1  # notices, awards and contracts, not a proposal nor a vendor
+    FIGURES = 2  # also who answered, when, at what price, and what became of it
+    ALL = 3  # also texts, documents and what is known of vendors
+
+
+def load(
+    at: datetime, *, also: Opportunity | None = None, only: Opportunity | None = None, reads: Reads = Reads.ALL
+) -> data.World:
+    """Everything published at `at`, or `only` that one.
+
+    `also`: a notice not published yet, as if it were now, for its own body's eyes.
     """
-    rows = list(Opportunity.objects.public().filter(published_at__lte=at).defer("search_text").order_by("pk"))
+    seen = Opportunity.objects.public().filter(published_at__lte=at)
+    if only is not None:
+        seen = seen.filter(pk=only.pk)
+    rows = list(seen.defer("search_text", *["description"] * (reads is not Reads.ALL)).order_by("pk"))
     if also is not None and also.pk not in {row.pk for row in rows}:
         rows.append(also)
     skills = _grouped(
         Opportunity.skills.through.objects.values_list("opportunity_id", "skill__folded").order_by("opportunity_id")
     )
     addenda = _grouped(Addendum.objects.values_list("opportunity_id", "at").order_by("at"))
-    opened, vendors = _proposals() if proposals else ({}, {})
+    opened, vendors = _proposals(seen, texts=reads is Reads.ALL) if reads is not Reads.NOTICES else ({}, {})
     awards = defaultdict(list)
     for row in Award.objects.select_related("proposal").order_by("at", "pk"):
         awards[row.opportunity_id].append(data.Award(row.proposal.vendor_id, row.amount_cents, row.at, row.reversed_at))
@@ -58,7 +73,7 @@ def load(at: datetime, *, also: Opportunity | None = None, proposals: bool = Tru
                 closes_at=row.closes_at or at,
                 title=row.title,
                 teaser=row.teaser,
-                notice=f"{row.title}\n{row.teaser}\n{row.description}",
+                notice=f"{row.title}\n{row.teaser}\n{row.description}" if reads is Reads.ALL else "",
                 skills=frozenset(skills[row.pk]),
                 budget_cents=row.budget_cents or 0,
                 ceiling_cents=ceiling_cents(local(row.published_at or at).date()),
@@ -84,33 +99,36 @@ def _grouped(pairs) -> defaultdict[int, list]:
 
 
 # --- Opened proposals and their vendors ------------------------------------------------------------------------------
-def _proposals() -> tuple[dict[int, tuple[data.Proposal, ...]], dict[int, data.Vendor]]:
+def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...]], dict[int, data.Vendor]]:
     """({occasion: proposals}, {id: vendor}). An occasion opened without any proposal has an empty tuple."""
-    found = {pk: [] for pk in Opportunity.objects.filter(opening__isnull=False).values_list("pk", flat=True)}
-    rows = list(
-        OpenedProposal.objects.filter(proposal__in=Proposal.objects.opened())
-        .select_related("proposal__opportunity", "submission")
-        .defer(
-            "data_key", "proposal__draft", "proposal__opportunity__description", "proposal__opportunity__search_text"
-        )
-        .order_by("proposal_id")
-    )
-    marks = _marks(rows)
-    for row in rows:
-        proposal, asks_price = row.proposal, row.proposal.opportunity.asks_price
-        found[proposal.opportunity_id].append(
+    found = {pk: [] for pk in seen.filter(opening__isnull=False).values_list("pk", flat=True)}
+    opened = OpenedProposal.objects.filter(proposal__in=Proposal.objects.opened().filter(opportunity__in=seen))
+    texts_of, marks = _written(opened) if texts else ({}, {})
+    rows = opened.order_by("proposal_id").values_list(
+        "pk", "price_cents", "submission__received_at", "proposal__state", "proposal__rejection_code",
+        "proposal__vendor", "proposal__opportunity", "proposal__opportunity__award_mode",
+    )  # fmt: skip
+    for pk, price_cents, received_at, state, rejection, vendor, occasion, mode in rows.iterator():
+        found[occasion].append(
             data.Proposal(
-                vendor=proposal.vendor_id,
-                price_cents=row.price_cents if asks_price else None,
-                received_at=row.submission.received_at,
-                admitted={State.OPENED: None, State.REJECTED: False}.get(proposal.state, True),
-                rejection=proposal.rejection_code,
-                text=str(row.content.get("text", "")),
-                marks=marks.get(row.pk, frozenset()),
+                vendor=vendor,
+                price_cents=None if mode == AwardMode.QUALITY_FIXED else price_cents,
+                received_at=received_at,
+                admitted={State.OPENED: None, State.REJECTED: False}.get(state, True),
+                rejection=rejection,
+                text=texts_of.get(pk, ""),
+                marks=marks.get(pk, frozenset()),
             )
         )
-    vendors = _vendors({proposal.vendor for rows in found.values() for proposal in rows})
-    return {pk: tuple(rows) for pk, rows in found.items()}, vendors
+    vendors = {proposal.vendor for rows in found.values() for proposal in rows}
+    return {pk: tuple(rows) for pk, rows in found.items()}, _vendors(vendors) if texts else _names(vendors)
+
+
+def _written(opened) -> tuple[dict[int, str], dict[int, frozenset[str]]]:
+    """({id: text}, {id: marks of documents}) of opened proposals."""
+    rows = opened.select_related("proposal").only("content", "submission", "proposal__opportunity")
+    rows = list(rows.order_by("proposal_id"))
+    return {row.pk: str(row.content.get("text", "")) for row in rows}, _marks(rows)
 
 
 def _marks(rows: list[OpenedProposal]) -> dict[int, frozenset[str]]:
@@ -141,6 +159,11 @@ def _vendors(ids: set[int]) -> dict[int, data.Vendor]:
         )
         for row in Vendor.objects.filter(pk__in=ids).select_related("payout_account").order_by("pk")
     }
+
+
+def _names(ids: set[int]) -> dict[int, data.Vendor]:
+    named = Vendor.objects.filter(pk__in=ids).values_list("pk", "legal_name")
+    return {pk: data.Vendor(pk, name) for pk, name in named}
 
 
 def _letters(text: str) -> str:

@@ -65,7 +65,8 @@ def split(world: World, at) -> list[Measure]:
     for row, mine in rows:
         if row.ended or not 0 < row.amount_cents < row.ceiling_cents:
             continue
-        found.append(_split_of(row, mine, by_body[row.body], rarity))
+        if world.about in ("", row.number):
+            found.append(_split_of(row, mine, by_body[row.body], rarity))
         by_body[row.body].append((row, mine))
     return found
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from fractions import Fraction
 
 from audit.flags import compute
 from audit.flags.catalogue import CATALOGUE, amount
-from audit.flags.data import World, decimal, quartiles
+from audit.flags.data import World
 
 HEAD = ("Code", "Signal", "Valeurs", "Signaux", "Q1", "Médiane", "Q3")
 
@@ -21,9 +20,8 @@ def table(head: tuple[str, ...], rows: list[tuple]) -> Iterator[str]:
 
 def lines(world: World, at: datetime) -> Iterator[str]:
     rows = []
-    flagged = compute.found(world, at)
     for code, entry in CATALOGUE.items():
-        values = [Fraction(row.value) for row in compute.measures(code, world, at)]
-        spread = [amount(code, decimal(value)) for value in quartiles(values)] if values else ["–"] * 3
-        rows.append((code, entry.title, len(values), sum(row.code == code for row in flagged), *spread))
+        measured = compute.measures(code, world, at)
+        spread = [amount(code, value) for value in compute.peers(measured)] if measured else ["–"] * 3
+        rows.append((code, entry.title, len(measured), len(compute.flagged({code: measured})), *spread))
     yield from table(HEAD, rows)
