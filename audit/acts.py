@@ -1,12 +1,12 @@
 """Acts of the ledger as auditors read them, in words: who, in which role, about what, with which details.
 
-What may be told: nothing of a notice that is not published; nothing of a proposal before it is opened, nor of a rival's
-for whoever answers the same occasion; not what a vendor or a person does for itself, whose detail is its own.
+One rule: every entry is listed, with its number, instant, act and hash. Of a notice that is not published, neither
+which one nor the detail is told; of a proposal before it is opened, or of a rival's for whoever answers the same
+occasion, nothing but that something is sealed; of what a vendor or a person does for itself, not the detail. Exports
+with details leave out the same ones (`withheld`).
 """
 
-import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -14,17 +14,10 @@ from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.enums import FlagState
-from audit.enums import State as MonitoringState
-from contracts import enums as contract
-from marketplace import ledger_labels, lifecycle, localtime
+from audit.act_details import PEOPLE, described
+from marketplace import ledger_labels, lifecycle
 from marketplace.models import LedgerEntry, LedgerPayload, User
-from marketplace.money import format_cents
-from opportunities.enums import State as OccasionState
-from opportunities.enums import UnsuccessfulReason
 from opportunities.models import Opportunity
-from proposals.enums import RejectionCode
-from proposals.enums import State as ProposalState
 from proposals.models import Proposal
 
 OCCASION = "occasion:"
@@ -36,63 +29,14 @@ ROLES = {
     "auditor": gettext_lazy("vérification"),
     "system": gettext_lazy("plateforme"),
 }
-LABELS = {
-    "reason": gettext_lazy("Motif"),
-    "text": gettext_lazy("Texte"),
-    "code": gettext_lazy("Code"),
-    "number": gettext_lazy("Numéro"),
-    "name": gettext_lazy("Nom"),
-    "body": gettext_lazy("Organisme"),
-    "changed": gettext_lazy("Champs modifiés"),
-    "closes_at": gettext_lazy("Date limite"),
-    "before": gettext_lazy("État avant"),
-    "after": gettext_lazy("État après"),
-    "received": gettext_lazy("Propositions reçues"),
-    "unreadable": gettext_lazy("Intégrité non constatée"),
-    "envelopes": gettext_lazy("Empreintes des enveloppes"),
-    "envelope_sha256": gettext_lazy("Empreinte de l’enveloppe"),
-    "version": gettext_lazy("Version"),
-    "scores": gettext_lazy("Notes par critère"),
-    "value_cents": gettext_lazy("Valeur, avant taxes"),
-    "delta_cents": gettext_lazy("Variation, avant taxes"),
-    "amount_cents": gettext_lazy("Montant, taxes comprises"),
-    "total_cents": gettext_lazy("Total de la facture"),
-    "final_cents": gettext_lazy("Total payé, avant taxes"),
-    "fee_cents": gettext_lazy("Frais"),
-    "text_sha256": gettext_lazy("Empreinte du texte"),
-    "sha256": gettext_lazy("Empreinte du fichier"),
-    "contract": gettext_lazy("Contrat"),
-    "milestone": gettext_lazy("Jalon"),
-    "milestones": gettext_lazy("Jalons"),
-    "delivery": gettext_lazy("Livraison"),
-    "reference": gettext_lazy("Référence"),
-    "invoice": gettext_lazy("Facture"),
-    "cure_by": gettext_lazy("À corriger d’ici le"),
-    "due_on": gettext_lazy("Au plus tard le"),
-    "finding": gettext_lazy("Manquement relevé"),
-    "occasion": gettext_lazy("Occasion"),
-    "monitoring": gettext_lazy("Vérification"),
-    "draw_commitment": gettext_lazy("Engagement du tirage"),
-    "method": gettext_lazy("Personne reconnue par"),
-    "requested_by": gettext_lazy("Demandée par"),
-}
-STATES = {
-    "opportunity": OccasionState,
-    "proposal": ProposalState,
-    "contract": contract.State,
-    "milestone": contract.MilestoneState,
-    "amendment": contract.AmendmentState,
-    "payment": contract.PaymentState,
-    "monitoring": MonitoringState,
-    "redflag": FlagState,
-}
-_PEOPLE = re.compile(r"person:([0-9a-f-]{36})")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 @dataclass
 class Act:
-    """One entry, told. `action` and `subject` are "sealed" when nothing may be told; `details`: [(label, text)]."""
+    """One entry, told. `action` and `subject` are "sealed" when nothing may be told; `details`: [(label, text)].
+
+    `what`: words for the object, where it has better ones than `subject`; `own`: nothing else is shown of that object.
+    """
 
     entry: LedgerEntry
     action: str
@@ -105,12 +49,33 @@ class Act:
     kind: str = ""
     what: str = ""
     url: str = ""
+    own: bool = False
+
+
+def listed():
+    """Every entry: an auditor sees that each one exists. What may be told of it: `told`."""
+    return LedgerEntry.objects.all()
 
 
 def visible():
-    """Every entry but those about a notice that is not published: its drafts and reviews are its body's."""
+    """Entries that a search by their object finds: not those about a notice that is not published."""
     published = Opportunity.objects.public().filter(number=Substr(OuterRef("subject"), len(OCCASION) + 1))
     return LedgerEntry.objects.filter(~Q(subject__startswith=OCCASION) | Exists(published))
+
+
+def unpublished(entries) -> set[int]:
+    """Numbers of the entries about a notice that is not published: its drafts and reviews are its body's."""
+    about = {row.seq: row.subject.removeprefix(OCCASION) for row in entries if row.subject.startswith(OCCASION)}
+    if not about:
+        return set()
+    rows = Opportunity.objects.public().filter(number__in=set(about.values()))
+    public = set(rows.values_list("number", flat=True))
+    return {seq for seq, number in about.items() if number not in public}
+
+
+def withheld(entries) -> set[int]:
+    """Numbers of the entries, not sealed, whose detail no auditor reads, on a page or in an export."""
+    return unpublished(entries) | {row.seq for row in entries if row.subject.startswith(OWN)}
 
 
 def proposals_told(subjects, user) -> set[str]:
@@ -130,8 +95,9 @@ def proposals_told(subjects, user) -> set[str]:
 
 
 def told(entries, user) -> list[Act]:
-    """Each entry with its detail when it may be told; four queries, whatever their number."""
+    """Each entry with its detail when it may be told; six queries at most, whatever their number."""
     entries = list(entries)
+    hidden = unpublished(entries)
     found = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
     payloads = {payload.entry_id: payload for payload in found}
     proposals = proposals_told({p.subject for p in payloads.values()}, user)
@@ -140,17 +106,32 @@ def told(entries, user) -> list[Act]:
         if payload is None:
             continue
         sealed = entry.action == "sealed" or payload.subject.startswith("proposal:")
-        if payload.subject.startswith(OWN) or (sealed and payload.subject not in proposals):
+        own = payload.subject.startswith(OWN) or entry.seq in hidden
+        if own or (sealed and payload.subject not in proposals):
             del payloads[entry.pk]
-    people = _people(entries, payloads.values())
-    return [_act(entry, payloads.get(entry.pk), people) for entry in entries]
+    people, criteria = _people(entries, payloads.values()), _criteria(payloads.values())
+    return [_act(entry, payloads.get(entry.pk), people, criteria, hidden=entry.seq in hidden) for entry in entries]
+
+
+def _criteria(payloads) -> dict[str, dict[str, str]]:
+    """{subject of a proposal that was scored: {position: label} of its criteria}."""
+    scored = [payload.subject.partition(":")[2] for payload in payloads if "scores" in payload.body]
+    if not scored:
+        return {}
+    rows = Proposal.objects.filter(public_id__in=scored).values_list(
+        "public_id", "opportunity__criteria__position", "opportunity__criteria__label"
+    )
+    found: dict[str, dict[str, str]] = {}
+    for public_id, position, label in rows:
+        found.setdefault(f"proposal:{public_id}", {})[str(position)] = label
+    return found
 
 
 def _people(entries, payloads) -> dict[str, str]:
     """{person's public id: name} of everybody that these entries name."""
-    ids = {m[1] for entry in entries for m in [_PEOPLE.fullmatch(entry.actor)] if m}
+    ids = {m[1] for entry in entries for m in [PEOPLE.fullmatch(entry.actor)] if m}
     for payload in payloads:
-        ids |= set(_PEOPLE.findall(str(payload.body)))
+        ids |= set(PEOPLE.findall(str(payload.body)))
     if not ids:
         return {}
     return {str(public_id): name for public_id, name in User.objects.filter(public_id__in=ids).values_list(
@@ -158,7 +139,7 @@ def _people(entries, payloads) -> dict[str, str]:
     )}  # fmt: skip
 
 
-def _act(entry: LedgerEntry, payload: LedgerPayload | None, people: dict) -> Act:
+def _act(entry: LedgerEntry, payload: LedgerPayload | None, people: dict, criteria: dict, *, hidden: bool) -> Act:
     sealed = entry.action == "sealed" and payload is None
     action = payload.action if payload else entry.action
     subject = payload.subject if payload else entry.subject
@@ -167,8 +148,9 @@ def _act(entry: LedgerEntry, payload: LedgerPayload | None, people: dict) -> Act
     actor = payload.body.get("actor", entry.actor) if payload else entry.actor
     return Act(
         entry, action, subject, words(action), actor=_name(actor, people), role=role(action, actor),
-        details=described(action, payload.body, people) if payload else [], body=payload.body if payload else None,
-        kind=kind_of(action),
+        details=described(action, payload.body, people, criteria.get(subject, {})) if payload else [],
+        body=payload.body if payload else None, kind=kind_of(action),
+        what=_("avis non publié") if hidden else "", own=hidden or subject.startswith(OWN),
     )  # fmt: skip
 
 
@@ -182,7 +164,7 @@ def words(action: str) -> str:
 def _name(actor: str, people: dict) -> str:
     if actor == "system":
         return _("La plateforme")
-    match = _PEOPLE.fullmatch(actor)
+    match = PEOPLE.fullmatch(actor)
     return people.get(match[1], _("Personne inconnue")) if match else actor
 
 
@@ -214,37 +196,3 @@ def kind_of(action: str) -> str:
     if action.startswith("opportunity.") and action.removesuffix(".refused").partition(".")[2] in _AWARDING:
         return "attribution"
     return next((kind for kind, (_label, starts) in KINDS.items() if action.startswith(starts)), "")
-
-
-# --- Details in words ------------------------------------------------------------------------------------------------
-def described(action: str, body: dict, people: dict) -> list[tuple[str, str]]:
-    """[(label, text)] of a payload, its own order kept; what its entry already says is left out."""
-    states = dict(STATES[kind].choices) if (kind := action.partition(".")[0]) in STATES else {}
-    told = []
-    for key, value in body.items():
-        if key in {"action", "actor", "subject"} or value in ("", None):
-            continue
-        text = str(states.get(value, value)) if key in {"before", "after"} else _text(key, value, people)
-        told.append((str(LABELS.get(key, key)), text))
-    return told
-
-
-def _text(key: str, value, people: dict) -> str:
-    if isinstance(value, bool):
-        return _("oui") if value else _("non")
-    if isinstance(value, int) and key.endswith("_cents"):
-        return format_cents(value, exact=True)
-    if isinstance(value, list):
-        return ", ".join(_text("", one, people) for one in value) or _("aucun")
-    if isinstance(value, dict):
-        return ", ".join(f"{name} : {_text('', one, people)}" for name, one in value.items())
-    text = str(value)
-    if key == "code":
-        return str(dict(RejectionCode.choices).get(text) or dict(UnsuccessfulReason.choices).get(text) or text)
-    if _INSTANT.match(text):
-        try:
-            when = datetime.fromisoformat(text)
-            return localtime.moment(when) if when.tzinfo else text
-        except ValueError:
-            return text
-    return _PEOPLE.sub(lambda match: people.get(match[1], match[0]), text)

@@ -17,6 +17,7 @@ TOLD = ["emails/opportunity_addendum.txt", "emails/proposal_not_awarded.txt", "e
 class Facts:
     """Rows already fetched. `told`: {(template, instant): (people written to, messages that still wait)}.
 
+    `flags`: those that stand, in the states that the body may know.
     `ties`: {vendor: its people}; `entries`: {rank: entry}, and `payloads` those of their details that remain.
     """
 
@@ -41,6 +42,7 @@ class Facts:
     entries: dict
     payloads: list
     checkpoint: Checkpoint | None
+    flags: list
 
     @property
     def opportunity(self):
@@ -77,9 +79,12 @@ def facts(award: Award, *, at: datetime) -> Facts:
     contract = Contract.objects.filter(award=award, state__in=CONCLUDED).first()
     inside = _of_contract(contract)
     subjects = _subjects(opportunity, proposals, inside, contract)
-    payloads = list(LedgerPayload.objects.filter(subject__in=subjects).select_related("entry", "actor"))
+    # Reads are no act of the award: looking at the list would change it.
+    told = LedgerPayload.objects.filter(subject__in=subjects).exclude(action__startswith="read.")
+    payloads = list(told.select_related("entry", "actor"))
     entries = {row.entry_id: row.entry for row in payloads}
-    entries |= {row.seq: row for row in LedgerEntry.objects.filter(subject__in=subjects).order_by("seq")}
+    rows = LedgerEntry.objects.filter(subject__in=subjects).exclude(action__startswith="read.")
+    entries |= {row.seq: row for row in rows.order_by("seq")}
     return Facts(
         award=award,
         at=at,
@@ -98,6 +103,7 @@ def facts(award: Award, *, at: datetime) -> Facts:
         entries=entries,
         payloads=payloads,
         checkpoint=Checkpoint.objects.order_by("-size").first(),
+        flags=list(RedFlag.objects.as_told().standing().filter(opportunity=opportunity).order_by("code", "pk")),
         **inside,
     )
 

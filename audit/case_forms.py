@@ -1,11 +1,13 @@
 """What is typed in a monitoring: its object, messages with documents, last days, the conclusion."""
 
+import uuid
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.cases import MOST_FILES
+from audit.cases import MOST_FILES, NO_REMEDY
 from audit.models import TEXT_MAX, Monitoring
 from audit.standing import flag_title
 from marketplace.texts import PlainTexts
@@ -17,9 +19,17 @@ FINDING = [
 ]
 
 
-class MessageForm(PlainTexts, forms.Form):
-    """A text and documents. `label` and `help_text`: what the text is."""
+INCOMPLETE = gettext_lazy("Ce formulaire était incomplet : vérifiez, puis envoyez de nouveau.")
 
+
+class MessageForm(PlainTexts, forms.Form):
+    """A text and documents. `label` and `help_text`: what the text is. `key`: this form's own (audit/cases.py)."""
+
+    key = forms.UUIDField(
+        initial=uuid.uuid4,
+        widget=forms.HiddenInput({"autocomplete": "off"}),  # Firefox would give back the one before
+        error_messages={"required": INCOMPLETE, "invalid": INCOMPLETE},
+    )
     text = forms.CharField(max_length=TEXT_MAX, widget=forms.Textarea({"rows": 8}))
     files = FilesField(
         label=gettext_lazy("Documents"),
@@ -32,6 +42,11 @@ class MessageForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["text"].label, self.fields["text"].help_text = label, help_text
         self.order_fields(self.order)
+
+    def renew(self) -> None:
+        """A form that comes back with what is wrong is another form: its next sending is no double click."""
+        self.data = self.data.copy()
+        self.data["key"] = str(uuid.uuid4())
 
     def clean_files(self) -> list:
         if len(self.cleaned_data["files"]) > MOST_FILES:
@@ -66,7 +81,7 @@ class OpenForm(MessageForm):
 class AskForm(MessageForm):
     due_on = day_field(
         gettext_lazy("Réponse attendue au plus tard le"),
-        gettext_lazy("Au moins trois jours ouvrables après aujourd’hui."),
+        gettext_lazy("Un jour ouvrable, au moins trois jours ouvrables après aujourd’hui."),
     )
     order = ("text", "due_on", "files")
 
@@ -76,9 +91,18 @@ class AskForm(MessageForm):
 
 
 class ConcludeForm(MessageForm):
-    finding = forms.ChoiceField(label=gettext_lazy("Conclusion"), choices=FINDING, widget=forms.RadioSelect)
+    finding = forms.ChoiceField(
+        label=gettext_lazy("Conclusion"),
+        choices=FINDING,
+        widget=forms.RadioSelect,
+        help_text=gettext_lazy(
+            "Un manquement se relève une fois la demande d’explications répondue, ou son dernier jour passé. "
+            "Sans manquement, la vérification se conclut à tout moment."
+        ),
+    )
     due_on = day_field(
-        gettext_lazy("Correctif attendu au plus tard le"), gettext_lazy("Seulement si un manquement est relevé.")
+        gettext_lazy("Correctif attendu au plus tard le"),
+        gettext_lazy("Seulement si un manquement est relevé : un jour ouvrable, dans au moins trois jours ouvrables."),
     )
     order = ("finding", "text", "due_on", "files")
 
@@ -89,4 +113,6 @@ class ConcludeForm(MessageForm):
         values = super().clean()
         if values.get("finding") and "due_on" in values and not values["due_on"]:
             self.add_error("due_on", _("Donnez le dernier jour pour corriger."))
+        if values.get("finding") is False and values.get("due_on"):
+            self.add_error("due_on", NO_REMEDY)
         return values

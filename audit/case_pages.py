@@ -5,6 +5,7 @@ For auditors, and for the officers of the body once something was asked or concl
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -19,12 +20,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 import marketplace.converters  # noqa: F401 - registers `code`
-from audit import cases, conditions, rules
+from audit import cases, conditions, rules, sampling
 from audit.case_forms import AskForm, ConcludeForm, MessageForm, OpenForm
-from audit.enums import TOLD, Note, State
-from audit.models import Monitoring, MonitoringFile
+from audit.enums import TOLD, FlagState, Note, State
+from audit.models import Monitoring, MonitoringFile, RedFlag
 from audit.notices import BY_AUDITORS
-from audit.standing import AUDITOR, badge, flag_title, standing
+from audit.standing import AUDITOR, badge, flag_title, late_words, lateness, note_title, outcome, standing
 from marketplace import clock, ledger
 from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import IllegalMove, gate
@@ -33,6 +34,16 @@ from opportunities.models import Opportunity, PublicBody
 from proposals.decision_forms import show_at
 
 PAGE = 20
+# Filters of the list: {value: (label, what it keeps)}; `corrected` is visible_to's.
+FINDINGS = {
+    "manquement": (gettext_lazy("Manquement relevé"), Q(finding=True)),
+    "corrige": (gettext_lazy("Manquement corrigé"), Q(finding=True, corrected=True)),
+    "sans-correctif": (
+        gettext_lazy("Manquement, fermé sans correctif"), Q(state=State.CLOSED, finding=True, corrected=False)
+    ),
+    "aucun": (gettext_lazy("Sans manquement"), Q(finding=False)),
+    "a-venir": (gettext_lazy("Pas encore conclue"), Q(finding=None)),
+}  # fmt: skip
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
@@ -55,11 +66,12 @@ def monitorings(request: HttpRequest) -> HttpResponse:
     pairs = [(name, value) for name, value in asked.items() if value]
     more = [*pairs, ("apres", page[PAGE - 1].number)] if len(page) > PAGE else None
     context = {
-        "rows": [(row, badge(row), standing(row, row.last_kind, today)) for row in page[:PAGE]],
+        "rows": [(row, badge(row), standing(row, today)) for row in page[:PAGE]],
         "asked": asked,
         "filtered": bool(pairs),
         "bodies": [(str(body.pk), body.name) for body in bodies],
         "states": [(state.value, state.label) for state in states],
+        "findings": [(value, label) for value, (label, _finding) in FINDINGS.items()],
         "older": f"?{urlencode(more)}" if more else None,
         "first": f"{request.path}?{urlencode(pairs)}" if after else None,
     }
@@ -72,7 +84,7 @@ def _last_seen(request: HttpRequest) -> str:
 
 def _asked(data, bodies: set[str], states: set[str]) -> dict[str, str]:
     """{parameter: value} that the list knows; an empty text for the others."""
-    known = {"organisme": bodies, "etat": states, "miennes": {"1"}, "retard": {"1"}}
+    known = {"organisme": bodies, "etat": states, "constat": set(FINDINGS), "miennes": {"1"}, "retard": {"1"}}
     return {name: data.get(name, "") if data.get(name, "") in values else "" for name, values in known.items()}
 
 
@@ -81,6 +93,8 @@ def _matching(rows, asked: dict[str, str], user, today):
         rows = rows.filter(opportunity__body=asked["organisme"])
     if asked["etat"]:
         rows = rows.filter(state=asked["etat"])
+    if asked["constat"]:
+        rows = rows.filter(FINDINGS[asked["constat"]][1])
     if asked["miennes"]:
         rows = rows.filter(Q(opened_by=user) | Q(concluded_by=user))
     return rows.late(today) if asked["retard"] else rows
@@ -88,7 +102,8 @@ def _matching(rows, asked: dict[str, str], user, today):
 
 # --- One case --------------------------------------------------------------------------------------------------------
 def case_of(request: HttpRequest, number: str, *, at) -> Monitoring:
-    return get_object_or_404(Monitoring.objects.visible_to(request.user, at=at).for_list(), number=number)
+    rows = Monitoring.objects.visible_to(request.user, at=at).with_last().for_list()
+    return get_object_or_404(rows, number=number)
 
 
 @never_cache
@@ -99,24 +114,47 @@ def monitoring(request: HttpRequest, number: str) -> HttpResponse:
     case = case_of(request, number, at=at)
     notes = list(case.notes.select_related("by").prefetch_related("files"))
     today = local(at).date()
-    where = standing(case, notes[-1].kind, today)
+    where, late = standing(case, today), lateness(notes)
     context = {
         "case": case,
         "badge": badge(case),
+        "outcome": outcome(case),
         "where": where,
         "acts": _acts(case, user, where, today),
-        "thread": [_shown(note) for note in notes],
-        "flags": [{"row": flag, "title": flag_title(flag)} for flag in case.flags.order_by("pk")],
+        "thread": [_shown(case, note, late) for note in notes],
+        "flags": [_flag(case, flag, user) for flag in RedFlag.objects.visible_to(user).filter(monitoring=case)],
         "answers": rules.can_answer(case, user),
-        "audits": rules.is_auditor(case, user),
+        "audits": rules.can_monitor(case, user),
     }
     return render(request, "audit/case.html", context)
 
 
-def _shown(note) -> dict:
+def _flag(case: Monitoring, flag: RedFlag, user) -> dict:
+    """A signal of the case, and what remains to decide of it: closing the case decides nothing of its signals."""
+    flag.opportunity = case.opportunity
+    act, ended = "", case.finding is not None
+    if flag.shown == FlagState.DISMISSED:
+        text = _("Il ne compte plus : rien ne reste à décider.")
+    elif ended and flag.can("dismiss", user):
+        act, label = "flag_dismiss", _("Écarter")
+        text = _("La vérification est conclue : écartez-le s’il n’a plus lieu d’être; sinon, il reste compté.")
+    elif flag.can("dismiss", user):
+        text = _("À décider avec la conclusion : jusque-là, il reste compté.")
+    elif flag.shown != FlagState.EXPLAINED and flag.can("explain", user):
+        act, label = "flag_explain", _("Expliquer")
+        text = _("Il reste compté tant que la vérification ne l’écarte pas : votre organisme peut l’expliquer.")
+    else:
+        text = _("Il reste compté tant que la vérification ne l’écarte pas.")
+    link = {"url": reverse(f"audit:{act}", args=[flag.pk]), "label": label} if act else None
+    return {"row": flag, "title": flag_title(flag), "text": text, "act": link}
+
+
+def _shown(case: Monitoring, note, late: dict[int, int]) -> dict:
     files = list(note.files.all())
     return {
         "note": note,
+        "title": note_title(case, note),
+        "late": late_words(late.get(note.pk, 0)),
         "files": [file for file in files if not file.is_letter],
         "letter": next((file for file in files if file.is_letter), None),
         "by_body": note.kind not in BY_AUDITORS,
@@ -223,6 +261,14 @@ ACTS = {
 REPLIES = {"answer", "announce_remedy"}
 
 
+def _sent(request: HttpRequest):
+    """The message that this form already made, or None."""
+    try:
+        return cases.sent(UUID(request.POST.get("key", "")), request.user)
+    except ValueError:
+        return None
+
+
 def page_of(name: str):
     """The view of one act: what was last said beside the form; what was typed comes back with what is wrong."""
     act = ACTS[name]
@@ -233,9 +279,10 @@ def page_of(name: str):
     def view(request: HttpRequest, number: str) -> HttpResponse:
         at = clock.now()
         case = case_of(request, number, at=at)
-        act.may(case, request.user)
         initial = {"due_on": cases.default_due_day(at)} if name == "ask" else None
         form = act.form(data_of(request), request.FILES or None, initial=initial, label=act.label)
+        if not _sent(request):  # the second half of a double click, where the first half moved the case on
+            act.may(case, request.user)
         if request.method == "POST" and form.is_valid():
             try:
                 act.verb(case, by=request.user, **form.cleaned_data)
@@ -244,7 +291,10 @@ def page_of(name: str):
             else:
                 messages.success(request, act.done)
                 return redirect(case)
-        last = _shown(case.notes.select_related("by").prefetch_related("files").last())
+        if request.method == "POST":
+            form.renew()
+        notes = list(case.notes.select_related("by").prefetch_related("files"))
+        last = _shown(case, notes[-1], lateness(notes))
         context = {
             "case": case,
             "act": act,
@@ -262,16 +312,22 @@ def page_of(name: str):
 @keeps_typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def open_monitoring(request: HttpRequest, number: str) -> HttpResponse:
-    """An auditor opens a case about a published occasion; its signals may join it."""
+    """An auditor opens a case about a published occasion; its signals may join it: `?signal=<pk>`, already ticked.
+
+    `?echantillon=<number>`: the reason says that this sample retained it.
+    """
     at, user = clock.now(), request.user
     if not user.is_auditor:
         raise Http404
     occasion = get_object_or_404(Opportunity.objects.public().select_related("body"), number=number)
     cases.gate_open(occasion, user)
-    flags = list(cases.flags_of(occasion, user).order_by("-first_at", "-pk"))
+    done = _sent(request)
+    joined = done.monitoring.flags.all() if done else cases.flags_of(occasion, user)
+    flags = list(joined.order_by("-first_at", "-pk"))
     form = OpenForm(
         data_of(request), request.FILES or None, flags=flags, label=_("Motif de l’ouverture"),
         help_text=_("L’organisme le lira avec la première demande ou avec la conclusion, pas avant."),
+        initial={"flags": request.GET.getlist("signal"), "text": _sampled(request, occasion)},
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         try:
@@ -281,13 +337,21 @@ def open_monitoring(request: HttpRequest, number: str) -> HttpResponse:
         else:
             messages.success(request, _("Vérification ouverte. L’organisme n’en est pas encore prévenu."))
             return redirect(made)
+    if request.method == "POST":
+        form.renew()
+    others = Monitoring.objects.visible_to(user, at=at).with_last().filter(opportunity=occasion).order_by("-pk")
     context = {
         "occasion": occasion,
-        "others": Monitoring.objects.visible_to(user, at=at).filter(opportunity=occasion).order_by("-pk"),
+        "others": [(other, badge(other)) for other in others],
         "form": form,
         "files_lost": bool(request.FILES),
     }
     return render(request, "audit/case_open.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _sampled(request: HttpRequest, occasion: Opportunity) -> str:
+    number = request.GET.get("echantillon", "").replace("\x00", "")[:20]
+    return sampling.reason_for(number, occasion) if number else ""
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------
@@ -299,9 +363,9 @@ def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
     case = case_of(request, number, at=at)
     rows = MonitoringFile.objects.filter(note__monitoring=case).select_related("note")
     found = get_object_or_404(rows, public_id=file_id)
-    own = rules.is_auditor if found.note.kind in BY_AUDITORS else rules.can_answer
+    own = rules.can_monitor if found.note.kind in BY_AUDITORS else rules.can_answer
     if not own(case, request.user):
-        ledger.record_read("file", case.ledger_subject(), by=request.user, at=at)
+        ledger.record_read("file", case.ledger_subject(), by=request.user, at=at, file=found.sha256)
     answer = FileResponse(
         found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
     )

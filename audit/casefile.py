@@ -1,7 +1,8 @@
 """The case file of one procurement: everything this person may read of it, in one ZIP that can be verified elsewhere.
 
-The same facts give the same bytes: entries in a fixed order, each dated by the instant of its fact; reads, which
-change with each download, stay out. What was not opened is not there, and nothing says whether it exists.
+The same facts give the same bytes, whatever language asks: entries in a fixed order, each dated by the instant of its
+fact; reads, which change with each download, stay out. Names of files are French, as documents are. What was not
+opened is not there, and nothing says whether it exists.
 """
 
 import csv
@@ -22,18 +23,27 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 import marketplace.converters  # noqa: F401 - registers `code`
-from audit import acts, casefile_texts, rules
+from audit import acts, award_facts, casefile_guide, casefile_texts, reviewing, rules
+from audit.checklist_words import shown
 from audit.floor import occasion_for
+from audit.standing import lateness
 from audit.timelines import Story, entries_of, story_of
-from marketplace import checkpoints, clock, keys, ledger, pdf
+from contracts import signing
+from marketplace import checkpoints, clock, ledger, pdf, verifier
 from marketplace.ledger import canonical, instant
 from marketplace.models import Checkpoint
 from opportunities.models import Opportunity
-from proposals import opening
+from proposals import minutes, opening
 from proposals.board import Board, board
+from proposals.models import Draw
 
 CHUNK = 64 * 1024
 FRENCH = "fr-ca"
+DOCUMENTS = {"offered": "offert", "signed": "signe", "amendment": "avenant"}
+NOTES = {
+    "opening": "ouverture", "question": "demande", "answer": "reponse", "conclusion": "conclusion",
+    "remedy": "correctif", "acceptance": "constat", "closing": "fermeture",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class Part:
 
 
 class CaseFile:
-    """What goes in, read once. `told`: the acts of the ledger, reads left out."""
+    """What goes in, read once, in the active language. `told`: the acts of the ledger, reads left out."""
 
     def __init__(self, opportunity: Opportunity, user, *, at):
         self.opportunity, self.user = opportunity, user
@@ -64,49 +74,73 @@ class CaseFile:
         self.board: Board = board(opportunity, user, at=at) if self.story.proposals else None
         rows = entries_of(self.story).exclude(action__startswith="read.")
         if not self.auditor:
-            # Signals' entries name cases that the body is not told of, and why auditors put them aside.
+            # Signals' entries name cases that the body is not told of; what it may read of them is in signaux.csv.
             rows = rows.exclude(subject__startswith="flag:")
         self.told = acts.told(rows.select_related("payload"), user)
-        self.at = self.told[-1].entry.at
+        self.at, self.now = self.told[-1].entry.at, at
+        audited = award_facts.awards().filter(opportunity=opportunity).order_by("pk")
+        self.awards = {award.pk: award for award in audited}  # with what their checklists name
         covering = Checkpoint.objects.filter(size__gte=self.told[0].entry.seq).order_by("-size").first()
         self.checkpoint: Checkpoint | None = covering
 
     # --- The parts, in their order -----------------------------------------------------------------------------------
     def parts(self) -> Iterator[Part]:
-        yield Part("LISEZMOI.txt", self.at, casefile_texts.readme(self, keys.key_id()).encode())
         yield Part("sommaire.pdf", self.at, pdf.render("casefile", casefile_texts.summary(self), at=self.at))
         yield Part("occasion.json", self.opportunity.published_at, _json(casefile_texts.occasion(self.opportunity)))
+        if hasattr(self.opportunity, "opening"):
+            signed = minutes.signed(self.opportunity)
+            yield Part("proces-verbal.json", self.opportunity.opening.opened_at, _json(signed))
         yield from self._proposals()
         if self.board:
             yield Part("evaluation.csv", self.at, _csv(*casefile_texts.evaluation(self.board)))
-        for award in self.story.awards:
-            name = "award.json" if award.reversed_at is None else f"award-annulee-{award.pk}.json"
-            yield Part(name, award.at, _json(casefile_texts.award(award)))
+        yield from self._awards()
         yield from self._contracts()
         yield from self._monitorings()
-        yield Part("flags.csv", self.at, _csv(*casefile_texts.flags(self.story.flags, self.auditor)))
+        yield Part("signaux.csv", self.at, _csv(*casefile_texts.flags(self.story.flags)))
         yield from self._ledger()
+        yield Part("verify.py", self.at, verifier.content())
 
     def _proposals(self) -> Iterator[Part]:
-        prices = {row.proposal.pk: row.price_cents for row in self.board.rows} if self.board else {}
+        rows = {row.proposal.pk: row for row in self.board.rows} if self.board else {}
         for rank, proposal in enumerate(self.story.proposals, start=1):
             opened, folder = proposal.opened, f"propositions/{rank:02d}-{safe(str(proposal.vendor))}"
             at = opened.submission.received_at
-            about = casefile_texts.proposal(proposal, prices.get(proposal.pk))
+            about = casefile_texts.proposal(proposal, rows.get(proposal.pk))
             yield Part(f"{folder}/proposition.json", at, _json(about))
-            for field in ("text", "comments"):
+            for field, name in (("text", "texte"), ("comments", "commentaires")):
                 if text := opened.content.get(field):
-                    yield Part(f"{folder}/{field}.txt", at, text.encode("utf-8", "replace"))
+                    yield Part(f"{folder}/{name}.txt", at, text.encode("utf-8", "replace"))
             yield Part(f"{folder}/accuse.json", at, _json(opened.submission.receipt))
             for place, item in enumerate(opened.content.get("files", []), start=1):
                 found = opening.read_file(opened, item["id"])
                 if found:
                     yield Part(f"{folder}/fichiers/{place:02d}-{safe(found[0]['name'])}", at, found[1])
 
+    def _awards(self) -> Iterator[Part]:
+        """Each award, reversed ones too; the draw that told ties; the checklist as it stands; what was signed of it."""
+        for award in self.story.awards:
+            name = "attribution.json" if award.reversed_at is None else f"attribution-annulee-{award.pk}.json"
+            yield Part(name, award.at, _json(casefile_texts.award(award)))
+        drawn = Draw.objects.filter(opportunity=self.opportunity).order_by("at", "pk").last()
+        if self.story.awards and drawn:  # as public as the award is
+            row = {name: getattr(drawn, name) for name in ("commitment", "secret", "digests", "order")}
+            yield Part("tirage.json", drawn.at, _json(row))
+        for award in self.awards.values():
+            if award.reversed_at is None:
+                groups = shown(reviewing.computed(award, at=self.now), award)
+                yield Part("liste-de-controle.csv", self.at, _csv(*casefile_texts.checklist(groups)))
+        for rank, review in enumerate(self.story.reviews, start=1):
+            review.award = self.awards[review.award_id]
+            yield Part(f"conclusions/{rank:02d}.json", review.at, canonical(review.signed))
+            yield Part(f"conclusions/{rank:02d}.pdf", review.at, reviewing.document(review))
+
     def _contracts(self) -> Iterator[Part]:
         numbers = {row.pk: row.number for row in self.story.contracts}
+        for row in self.story.contracts:
+            if row.is_public():
+                yield Part(f"contrats/{row.number}/attestation.json", row.signed_at, _json(signing.attestation(row)))
         for rank, row in enumerate(self.story.documents, start=1):
-            name = f"contrats/{numbers[row.contract_id]}/{rank:02d}-{row.kind}-{row.sha256[:12]}.pdf"
+            name = f"contrats/{numbers[row.contract_id]}/{rank:02d}-{DOCUMENTS[row.kind]}-{row.sha256[:12]}.pdf"
             yield Part(name, row.at, file=row.file)
         for delivery in self.story.deliveries:
             milestone = delivery.milestone
@@ -115,17 +149,19 @@ class CaseFile:
             for rank, row in enumerate(delivery.files.all(), start=1):
                 yield Part(f"{folder}/{rank:02d}-{safe(row.name)}", delivery.at, file=row.file)
         for row in self.story.invoices:
-            yield Part(f"invoices/{safe(row.number)}.pdf", row.issued_at, file=row.file)
+            yield Part(f"factures/{safe(row.number)}.pdf", row.issued_at, file=row.file)
         if self.story.contracts:
-            yield Part("payments.csv", self.at, _csv(*casefile_texts.payments(self.story)))
-            yield Part("amendments.csv", self.at, _csv(*casefile_texts.amendments(self.story)))
+            yield Part("paiements.csv", self.at, _csv(*casefile_texts.payments(self.story)))
+            yield Part("avenants.csv", self.at, _csv(*casefile_texts.amendments(self.story)))
 
     def _monitorings(self) -> Iterator[Part]:
         for case in self.story.monitorings:
             folder = f"verifications/{case.number}"
-            for rank, note in enumerate(case.notes.select_related("by").prefetch_related("files"), start=1):
-                text = casefile_texts.note(case, note)
-                yield Part(f"{folder}/{rank:02d}-{note.kind}.txt", note.at, text.encode())
+            notes = list(case.notes.select_related("by").prefetch_related("files"))
+            late = lateness(notes)
+            for rank, note in enumerate(notes, start=1):
+                text = casefile_texts.note(case, note, late.get(note.pk, 0))
+                yield Part(f"{folder}/{rank:02d}-{NOTES[note.kind]}.txt", note.at, text.encode())
                 for place, row in enumerate(note.files.all(), start=1):
                     yield Part(f"{folder}/{rank:02d}-{place:02d}-{safe(row.name)}", note.at, file=row.file)
 
@@ -137,25 +173,36 @@ class CaseFile:
             lines.append(canonical(entry.chained() | {"hash": entry.hash} | detail) + b"\n")
             if self.checkpoint and entry.seq <= self.checkpoint.size:
                 proof = checkpoints.proof_of(entry, self.checkpoint, payload=payload, roots=roots)
-                proofs.append(Part(f"proofs/{entry.seq:08d}.json", entry.at, _json(proof)))
-        yield Part("ledger.jsonl", self.at, b"".join(lines))
+                proofs.append(Part(f"preuves/{entry.seq:08d}.json", entry.at, _json(proof)))
+        yield Part("inscriptions.jsonl", self.at, b"".join(lines))
         yield from proofs
         if self.checkpoint:
-            yield Part("checkpoint.txt", self.checkpoint.at, self.checkpoint.note.encode())
+            yield Part("releve.txt", self.checkpoint.at, self.checkpoint.note.encode())
 
 
-def write(target, found: CaseFile) -> None:
-    """The ZIP, into an open binary file; SHA256SUMS last, in the format of `sha256sum --check`."""
-    sums = []
+def write(target, opportunity: Opportunity, user, *, at: datetime) -> str:
+    """The ZIP, into an open binary file, and its SHA-256; the guides, which name every file, then SHA256SUMS (in the
+    format of `sha256sum --check`) come last."""
+    sums: dict[str, str] = {}
     with override(FRENCH), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for part in found.parts():
+        found = CaseFile(opportunity, user, at=at)
+
+        def add(part: Part) -> None:
             digest = hashlib.sha256()
             with archive.open(_about(part.path, part.at), "w", force_zip64=True) as inside:
                 for chunk in part.chunks():
                     digest.update(chunk)
                     inside.write(chunk)
-            sums.append(f"{digest.hexdigest()}  {part.path}\n")
-        archive.writestr(_about("SHA256SUMS", found.at), "".join(sums))
+            sums[part.path] = digest.hexdigest()
+
+        for part in found.parts():
+            add(part)
+        for name, text in casefile_guide.guides(found, list(sums)):
+            add(Part(name, found.at, text.encode()))
+        listed = "".join(f"{digest}  {path}\n" for path, digest in sums.items())
+        archive.writestr(_about("SHA256SUMS", found.at), listed)
+    target.seek(0)
+    return hashlib.file_digest(target, "sha256").hexdigest()
 
 
 def _about(name: str, at: datetime) -> zipfile.ZipInfo:
@@ -197,13 +244,13 @@ def _cell(value) -> str:
 @never_cache
 @require_safe
 def download(request: HttpRequest, number: str) -> HttpResponse:
-    """For auditors, and for the officers of the body. That it was taken is recorded first."""
+    """For auditors, and for the officers of the body. That it was taken is recorded first, with its digest."""
     opportunity = occasion_for(request, number, officers=True)
     at = clock.now()
-    ledger.record_read("casefile", opportunity.ledger_subject(), by=request.user, at=at)
     target = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
-        write(target, CaseFile(opportunity, request.user, at=at))
+        digest = write(target, opportunity, request.user, at=at)
+        ledger.record_read("casefile", opportunity.ledger_subject(), by=request.user, at=at, file=digest)
         target.seek(0)
     except BaseException:
         target.close()

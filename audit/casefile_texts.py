@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from audit.standing import late_words, note_title, outcome
 from marketplace.ledger import instant
 from marketplace.localtime import day, moment
 from marketplace.money import format_cents
@@ -52,8 +53,8 @@ def occasion(row) -> dict:
     }
 
 
-def proposal(row, price_cents: int | None) -> dict:
-    """An opened proposal. `price_cents`: None while the evaluation keeps prices apart (proposals/board.py)."""
+def proposal(row, line) -> dict:
+    """An opened proposal. `line`: its row in the evaluation, or None; it keeps prices apart (proposals/board.py)."""
     opened = row.opened
     return {
         "id": str(row.public_id),
@@ -61,9 +62,15 @@ def proposal(row, price_cents: int | None) -> dict:
         "neq": row.vendor.neq,
         "state": row.state,
         "readable": opened.readable,
-        "price_cents": price_cents,
+        "price_cents": line.price_cents if line else None,
         "rejection_code": row.rejection_code,
+        "rejection": row.get_rejection_code_display() if row.rejection_code else "",
         "rejection_text": row.rejection_text,
+        "scores": [
+            {"criterion": one.label, "value": str(score.value), "comment": score.comment}
+            for one, score in (line.scores if line else [])
+            if score
+        ],
         "received_at": _instant(opened.submission.received_at),
         "envelope_sha256": opened.submission.envelope_sha256,
         "receipt": opened.submission.receipt_number,
@@ -106,14 +113,28 @@ def delivery(row) -> dict:
 # --- Tables: (header, rows) ------------------------------------------------------------------------------------------
 def evaluation(shown) -> tuple[list, list]:
     """The table of the evaluation: prices and ranks appear as they do on the screen."""
-    header = ["vendor", "state", "rank", "final", "price_cents", "adjusted_cents", "drawn"]
+    header = ["vendor", "state", "rank", "final", "price_cents", "adjusted_cents", "drawn", "rejection"]
+    header += ["rejection_text"]
     header += [name for one in shown.criteria for name in (f"{one.code} {one.label}", f"{one.code} comment")]
     rows = []
     for row in shown.rows:
         scores = [cell for _one, score in row.scores for cell in ((score.value, score.comment) if score else ("", ""))]
         about = [row.proposal.vendor.legal_name, row.proposal.state, row.rank, row.final, row.price_cents]
-        rows.append([*about, row.adjusted_cents, "yes" if row.drawn else "no", *scores])
+        about += [row.adjusted_cents, "yes" if row.drawn else "no"]
+        rejected = row.proposal.get_rejection_code_display() if row.proposal.rejection_code else ""
+        rows.append([*about, rejected, row.proposal.rejection_text, *scores])
     return header, rows
+
+
+def checklist(groups: list[dict]) -> tuple[list, list]:
+    """An award's checklist as its page shows it (audit/checklist_words.py, shown)."""
+    header = ["group", "check", "done", "by", "at", "found"]
+    states = {True: "oui", False: "non", None: "sans objet"}
+    return header, [
+        [group["title"], line["title"], states[line["done"]], line["by"], line["at"], line["text"]]
+        for group in groups
+        for line in group["lines"]
+    ]
 
 
 def payments(story) -> tuple[list, list]:
@@ -141,21 +162,24 @@ def amendments(story) -> tuple[list, list]:
     ]  # fmt: skip
 
 
-def flags(rows, auditor: bool) -> tuple[list, list]:
-    """`auditor`: why a signal was put aside is the auditors' own."""
+def flags(rows) -> tuple[list, list]:
+    """Signals in the state that the reader may know, and what was said of them, to the body too."""
     header = ["code", "vendor", "state", "value", "threshold", "first_at", "last_at", "ceased_at", "reason"]
     return header, [
         [
             row.code, row.vendor.legal_name if row.vendor else "", row.shown, row.value, row.threshold, row.first_at,
-            row.last_at, row.ceased_at, row.reason if auditor or row.shown == "explained" else "",
+            row.last_at, row.ceased_at, row.reason,
         ]
         for row in rows
     ]  # fmt: skip
 
 
 # --- Texts for people ------------------------------------------------------------------------------------------------
-def note(case, row) -> str:
-    head = [f"{case.number} – {case.title}", f"{row.get_kind_display()}", f"{row.by.name}, {moment(row.at)}"]
+def note(case, row, late: int) -> str:
+    """`late`: how many days (audit/standing.py, lateness)."""
+    head = [f"{case.number} – {case.title}", note_title(case, row), f"{row.by.name}, {moment(row.at)}"]
+    if late:
+        head.append(late_words(late))
     if row.due_on:
         head.append(_("Au plus tard le %s") % day(row.due_on))
     return "\n".join(head) + f"\n\n{row.text}\n"
@@ -175,12 +199,35 @@ def summary(found) -> dict:
             {"label": _("Publiée le"), "value": moment(row.published_at)},
             {"label": _("Date limite"), "value": moment(row.closes_at)},
         ],
-        "sections": [_proposals(found), _awards(story), _contracts(story), _cases(story), _acts(found)],
+        "sections": [
+            _opening(found),
+            _proposals(found),
+            _awards(story),
+            _reviews(story),
+            _contracts(story),
+            _cases(story),
+            _acts(found),
+        ],
     }
 
 
 def _section(title: str, none: str, header: list, widths: list, rows: list) -> dict:
     return {"title": title, "none": none, "header": header, "widths": widths, "rows": rows}
+
+
+def _opening(found) -> dict:
+    rows = []
+    for row in sorted(found.story.proposals, key=lambda one: (one.opened.submission.received_at, one.pk)):
+        paper, intact = row.opened.submission, _("Constatée") if row.opened.readable else _("Non constatée")
+        rows.append([paper.receipt["proponent"], moment(paper.received_at), paper.receipt_number, intact])
+    header = [_("Proposant"), _("Déposée le"), _("Accusé"), _("Intégrité")]
+    return _section(_("Procès-verbal d’ouverture"), _("Rien n’a été ouvert."), header, [3, 3, 2, 2], rows)
+
+
+def _reviews(story) -> dict:
+    rows = [[row.get_opinion_display(), row.comment or "–", row.by.name, moment(row.at)] for row in story.reviews]
+    header = [_("Conclusion"), _("Commentaire"), _("Par"), _("Signée le")]
+    return _section(_("Conclusions sur l’attribution"), _("Aucune."), header, [2, 4, 2, 3], rows)
 
 
 def _proposals(found) -> dict:
@@ -218,9 +265,14 @@ def _contracts(story) -> dict:
 
 
 def _cases(story) -> dict:
-    rows = [[row.number, row.title, row.get_state_display(), moment(row.opened_at)] for row in story.monitorings]
-    header = [_("Vérification"), _("Objet"), _("État"), _("Ouverte le")]
-    return _section(_("Vérifications"), _("Aucune."), header, [2, 4, 2, 3], rows)
+    rows = []
+    for row in story.monitorings:
+        found = outcome(row)
+        rows.append(
+            [row.number, row.title, row.get_state_display(), found["label"] if found else "–", moment(row.opened_at)]
+        )
+    header = [_("Vérification"), _("Objet"), _("État"), _("Constat"), _("Ouverte le")]
+    return _section(_("Vérifications"), _("Aucune."), header, [2, 3, 2, 2, 3], rows)
 
 
 def _acts(found) -> dict:
@@ -231,54 +283,3 @@ def _acts(found) -> dict:
     ]  # fmt: skip
     header = [_("Rang"), _("Instant"), _("Geste"), _("Par"), _("Objet")]
     return _section(_("Inscriptions au registre"), _("Aucune."), header, [1, 4, 4, 3, 3], rows)
-
-
-def readme(found, key: str) -> str:
-    """How to verify, in both languages: the file leaves the platform, and its reader's language is not known."""
-    number, last = found.opportunity.number, found.told[-1].entry
-    covered = sum(bool(found.checkpoint) and act.entry.seq <= found.checkpoint.size for act in found.told)
-    values = {"number": number, "last": last.seq, "covered": covered, "count": len(found.told), "key": key}
-    return _README % values
-
-
-_README = """\
-DOSSIER %(number)s
-==================
-
-Ce dossier contient tout ce que la personne qui l’a téléchargé peut lire de cette occasion, jusqu’à
-l’inscription %(last)s du registre. Ce qui n’a pas été ouvert n’y est pas. Les lectures n’y sont pas non plus.
-
-Vérifier que rien n’a changé depuis le téléchargement :
-    sha256sum --check SHA256SUMS
-
-Vérifier qu’un geste est bien au registre, sans se fier à la plateforme (Python 3.9 et cryptography) :
-    python3 verify.py proof proofs/RANG.json --key %(key)s
-%(covered)s des %(count)s inscriptions ont une preuve; les autres en auront une au prochain relevé signé.
-La clé est publiée à l’adresse /.well-known/dan-cles.json; comparez-la à celle que vous avez gardée.
-
-    sommaire.pdf        le dossier en quelques pages
-    occasion.json       l’avis, sa grille, ses addendas
-    propositions/       chaque proposition ouverte : texte, fichiers, accusé
-    evaluation.csv      les notes et les rangs
-    award.json          l’attribution
-    contrats/ invoices/ payments.csv amendments.csv
-    verifications/      demandes, réponses, conclusions et leurs documents
-    flags.csv           les signaux
-    ledger.jsonl        les inscriptions au registre, avec leur détail
-    proofs/             leurs preuves; checkpoint.txt : le relevé signé qui les couvre
-
-
-CASE FILE %(number)s
-====================
-
-This file holds everything that the person who downloaded it may read of this opportunity, up to entry %(last)s of
-the ledger. What was not opened is not here. Neither are records of reading.
-
-Check that nothing changed since the download:
-    sha256sum --check SHA256SUMS
-
-Check that an act is in the ledger, without trusting the platform (Python 3.9 and cryptography):
-    python3 verify.py proof proofs/NUMBER.json --key %(key)s --lang en
-%(covered)s of %(count)s entries have a proof; the others will have one at the next signed checkpoint.
-The key is published at /.well-known/dan-cles.json; compare it with the one you kept.
-"""

@@ -11,6 +11,7 @@ from django.conf import settings
 from audit.award_facts import Facts
 from audit.checklist_contract import amendments, duties, invoices, payers, signatures, value
 from audit.checklist_lines import Line, acts_of, names
+from audit.enums import FlagState
 from marketplace import ledger
 from marketplace.localtime import local
 from opportunities.conditions import ceiling_cents
@@ -237,6 +238,15 @@ def told(facts: Facts) -> Line:
     return Line("told", not missing, at=facts.award.at, details=details)
 
 
+def signals(facts: Facts) -> Line:
+    """Whoever saw a signal said what explains it, or it is being looked into."""
+    details = {
+        "codes": sorted({row.code for row in facts.flags}),
+        "silent": sorted({row.code for row in facts.flags if row.shown == FlagState.NEW}),
+    }
+    return Line("signals", not details["silent"] if facts.flags else None, details=details)
+
+
 # --- The ledger ------------------------------------------------------------------------------------------------------
 def _expected(facts: Facts) -> set[tuple[str, str]]:
     """(object, act) of what the tables say was done."""
@@ -279,20 +289,20 @@ def hashes(facts: Facts) -> Line:
 
 
 def checkpoint(facts: Facts) -> Line:
-    """Covered by a signed checkpoint; the last acts may wait for tonight's."""
+    """Covered by a signed checkpoint; the last acts may wait for tonight's, and take nothing from what is covered."""
     size = facts.checkpoint.size if facts.checkpoint else 0
     left = [row for row in facts.entries.values() if row.seq > size]
     old = any(row.recorded_at < facts.at - NIGHTLY for row in left)
-    details = {"size": size, "left": len(left)}
+    done = False if old else True if len(left) < len(facts.entries) else None
     at = facts.checkpoint.at if facts.checkpoint else None
-    return Line("checkpoint", False if old else None if left else True, at=at, details=details)
+    return Line("checkpoint", done, at=at, details={"size": size, "left": len(left)})
 
 
 GROUPS = {
     "notice": (reviewed, ceiling, period, grid, addenda),
     "opening": (opening, envelopes),
     "evaluation": (ties, examined, scored, ranking, draw),
-    "award": (two_people, amount, eligible, attestation, told),
+    "award": (two_people, amount, eligible, attestation, told, signals),
     "contract": (value, signatures, duties, amendments, invoices, payers),
     "ledger": (entries, hashes, checkpoint),
 }

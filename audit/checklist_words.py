@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.checklist import GROUPS
+from audit.flags.catalogue import CATALOGUE
 from marketplace.money import format_cents
 
 TITLES = {
@@ -126,6 +127,12 @@ WORDS = {
         gettext_lazy("Prestataires informés : %(count)s; courriels encore en attente : %(waiting)s."),
         gettext_lazy("Non informés : %(missing)s."),
     ),
+    "signals": Words(
+        gettext_lazy("Signaux expliqués"),
+        gettext_lazy("Expliqués ou en vérification : %(codes)s."),
+        gettext_lazy("Sans explication : %(silent)s."),
+        gettext_lazy("Aucun signal."),
+    ),
     "value": Words(
         gettext_lazy("Valeur du contrat égale à l’attribution"),
         gettext_lazy("%(contract)s : %(contract_cents)s avant taxes."),
@@ -176,10 +183,91 @@ WORDS = {
     ),
     "checkpoint": Words(
         gettext_lazy("Inscriptions couvertes par un relevé signé"),
-        gettext_lazy("Toutes sont dans le relevé de %(size)s inscriptions."),
-        gettext_lazy("Hors de tout relevé signé : %(left)s."),
-        gettext_lazy("Attendent le relevé de cette nuit : %(left)s."),
+        gettext_lazy(
+            "Le dernier relevé couvre les %(size)s premières inscriptions du registre; gestes plus récents, que le "
+            "prochain couvrira : %(left)s."
+        ),
+        gettext_lazy("Le relevé de la nuit manque. Inscriptions qui l’attendent : %(left)s."),
+        gettext_lazy("Aucune n’est d’avant le dernier relevé; le prochain les couvrira : %(left)s."),
     ),
+}
+
+
+class Step(NamedTuple):
+    """Where a line that does not hold is acted upon: what to do, and a page of `_links`."""
+
+    text: object
+    page: str
+
+
+_REVERSE = gettext_lazy("Dites dans la conclusion ce qui l’explique; si rien ne l’explique, demandez l’annulation.")
+_TELL_US = gettext_lazy("Prévenez l’équipe de la plateforme, et gardez une copie du dossier.")
+STEPS = {
+    "reviewed": Step(
+        gettext_lazy("Ne se refait pas : dites-le dans la conclusion; la prochaine fois, une autre personne publie."),
+        "notice",
+    ),
+    "ceiling": Step(_REVERSE, "notice"),
+    "period": Step(
+        gettext_lazy("Ne se refait pas : dites dans la conclusion pourquoi le délai était court."), "notice"
+    ),
+    "grid": Step(_REVERSE, "notice"),
+    "addenda": Step(
+        gettext_lazy("Voyez si ces prestataires ont répondu sans avoir lu l’addenda, et dites-le dans la conclusion."),
+        "notice",
+    ),
+    "opening": Step(_TELL_US, "contact"),
+    "envelopes": Step(
+        gettext_lazy("Demandez leur accusé de réception à ces prestataires, et prévenez l’équipe de la plateforme."),
+        "contact",
+    ),
+    "ties": Step(
+        gettext_lazy("Demandez à ces personnes quel est ce lien; s’il a pu compter, demandez l’annulation."), "award"
+    ),
+    "examined": Step(gettext_lazy("Demandez la décision ou le motif à qui a évalué, et citez-le."), "evaluation"),
+    "scored": Step(gettext_lazy("Demandez les notes qui manquent à qui a évalué, et citez-les."), "evaluation"),
+    "ranking": Step(
+        gettext_lazy("Refaites le calcul; si une autre proposition devait être retenue, demandez l’annulation."),
+        "evaluation",
+    ),
+    "draw": Step(_TELL_US, "contact"),
+    "two_people": Step(_REVERSE, "award"),
+    "amount": Step(_REVERSE, "award"),
+    "eligible": Step(
+        gettext_lazy("Demandez ce qui manque au prestataire; s’il ne l’avait pas ce jour-là, demandez l’annulation."),
+        "award",
+    ),
+    "attestation": Step(
+        gettext_lazy("Vérifiez son numéro auprès de Revenu Québec, et dites-le dans la conclusion."), "award"
+    ),
+    "signals": Step(gettext_lazy("Expliquez chaque signal à sa page."), "signals"),
+    "told": Step(gettext_lazy("Écrivez-leur le résultat et les motifs, et gardez-en la preuve."), "evaluation"),
+    "value": Step(_REVERSE, "contract"),
+    "signatures": Step(
+        gettext_lazy("Faites confirmer le contrat par une personne dont la limite de signature le couvre."), "contract"
+    ),
+    "duties": Step(gettext_lazy("Faites les publications en retard, puis notez-les."), "duties"),
+    "amendments": Step(
+        gettext_lazy("Faites relire ces avenants par une autre personne; au-delà du plafond, publiez un nouvel avis."),
+        "contract",
+    ),
+    "invoices": Step(
+        gettext_lazy("Payez ce qui reste dû, et dites dans la conclusion ce qui l’a retardé."), "invoices"
+    ),
+    "payers": Step(gettext_lazy("Faites relire ces paiements par une autre personne."), "invoices"),
+    "entries": Step(_TELL_US, "contact"),
+    "hashes": Step(_TELL_US, "contact"),
+    "checkpoint": Step(_TELL_US, "contact"),
+}
+PAGES = {
+    "notice": gettext_lazy("L’avis"),
+    "evaluation": gettext_lazy("L’évaluation"),
+    "award": gettext_lazy("L’attribution"),
+    "signals": gettext_lazy("Les signaux"),
+    "contract": gettext_lazy("Le contrat"),
+    "duties": gettext_lazy("Les publications au SEAO"),
+    "invoices": gettext_lazy("Les factures"),
+    "contact": gettext_lazy("Nous joindre"),
 }
 
 
@@ -199,6 +287,8 @@ def _shown(key: str, value) -> str:
         return format_cents(value) if value is not None else "–"
     if key == "lacks":
         return ", ".join(str(LACKS[one]) for one in value)
+    if key in ("codes", "silent"):
+        return "; ".join(str(CATALOGUE[code].title) for code in value if code in CATALOGUE)
     if isinstance(value, list):
         return ", ".join(str(one) for one in value) or _("aucune")
     return "–" if value is None else str(value)
@@ -219,12 +309,19 @@ def shown(checklist: list[dict], award) -> list[dict]:
                 "by": ", ".join(rows[code]["by"]),
                 "at": datetime.fromisoformat(rows[code]["at"]) if rows[code]["at"] else None,
                 "url": links.get(code, links[group]),
+                "step": _step(code, links) if rows[code]["done"] is False else None,
             }
             for code in codes
             if code in rows  # a line added since is not in what was signed before
         ]
         groups.append({"code": group, "title": str(TITLES[group]), "lines": told})
     return groups
+
+
+def _step(code: str, links: dict[str, str]) -> dict:
+    """{text, url, page} of what to do about a line that does not hold."""
+    step = STEPS[code]
+    return {"text": str(step.text), "url": links[step.page], "page": str(PAGES[step.page])}
 
 
 def _links(award) -> dict[str, str]:
@@ -237,11 +334,13 @@ def _links(award) -> dict[str, str]:
         "opening": reverse("proposals:minutes", args=[number]),
         "evaluation": evaluation,
         "award": reverse("proposals:award", args=[number]),
+        "signals": "#signaux",
         "told": "",
         "contract": contract.get_absolute_url() if contract else "",
         "duties": reverse("contracts:duties"),
         "invoices": reverse("contracts:invoices"),
         "ledger": "",
+        "contact": reverse("pages:contact"),
     }
 
 

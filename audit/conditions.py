@@ -12,7 +12,16 @@ from marketplace.localtime import day, local
 def with_finding(monitoring, at) -> None:
     """The conclusion holds a finding."""
     if not monitoring.finding:
-        complain(None, _("La conclusion ne relève aucun manquement : il n’y a rien à corriger."))
+        complain(None, _("La conclusion ne relève aucun manquement : il n’y a rien à corriger."))
+
+
+def heard(monitoring, at) -> None:
+    """The body was asked, and answered or let the last day pass: nobody is found at fault unheard."""
+    if monitoring.state != "explanation_requested":
+        complain("finding", _("Demandez d’abord des explications à l’organisme : il doit avoir pu répondre."))
+    answered = monitoring.notes.order_by("pk").last().kind == "answer"
+    if not answered and local(at).date() <= monitoring.due_on:
+        complain("finding", _("La réponse de l’organisme est attendue jusqu’au %s.") % day(monitoring.due_on))
 
 
 def nothing_awaited(monitoring, at) -> None:

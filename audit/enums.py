@@ -30,6 +30,11 @@ class Note(models.TextChoices):
     CLOSING = "closing", _("Fermeture")
 
 
+# What awaits something of the body, when it gives a last day; what the body says to it.
+ASKS = [Note.QUESTION, Note.CONCLUSION]
+REPLIES = [Note.ANSWER, Note.REMEDY]
+
+
 class FlagState(models.TextChoices):
     """Of a signal. One that is no longer computed keeps its state, and the instant at which it ceased."""
 
@@ -43,6 +48,13 @@ class Sampling(models.TextChoices):
     RANDOM = "random", _("Au hasard")
     AMOUNT = "amount", _("Les plus gros montants")
     FLAGS = "flags", _("Le plus de signaux")
+
+
+class Checked(models.TextChoices):
+    """What an auditor found of an award of a sample."""
+
+    NOTHING_NOTED = "nothing_noted", _("Rien à signaler")
+    CASE_OPENED = "case_opened", _("Une vérification est ouverte")
 
 
 class Opinion(models.TextChoices):

@@ -11,7 +11,7 @@ from decimal import Decimal
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -21,14 +21,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit import flagging, rules
+from audit import flagging, rules, tasks
 from audit.enums import FlagState
-from audit.flags import compute
 from audit.flags.catalogue import CATALOGUE
 from audit.floor import auditors_only
 from audit.models import FlagPeers, RedFlag
-from audit.thresholds import THRESHOLDS
-from marketplace import clock, ledger_labels
+from audit.thresholds import START, THRESHOLDS
+from marketplace import ledger_labels
 from marketplace.keep import data_of, keeps_typed
 from marketplace.lifecycle import gate
 from marketplace.localtime import local, to_utc
@@ -92,6 +91,7 @@ def _list(request: HttpRequest, seen, name: str) -> HttpResponse:
         "states": FlagState.choices,
         "codes": [(code, CATALOGUE[code].title, counts.get(code, 0)) for code in CATALOGUE],
         "total": sum(counts.values()),
+        "computed_at": FlagPeers.objects.aggregate(at=Max("at"))["at"],
         "audits": name == "audit:flags",
         "url": reverse(name),
         "older": f"?{urlencode(more)}" if more else None,
@@ -151,6 +151,7 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
         "entry": CATALOGUE.get(row.code),
         "tone": TONES[row.shown],
         "since": _since(row),
+        "origin": START,
         "peers": peers,
         "box": drawing(row.value, row.threshold, peers.quartiles) if peers else None,
         "history": _history(row),
@@ -168,13 +169,17 @@ def _since(row: RedFlag) -> date | None:
 
 
 def drawing(value: Decimal, threshold: Decimal, quartiles: tuple) -> dict:
-    """Places of a box plot, in whole units of a drawing WIDTH wide: {value, threshold, q1, median, q3, box}."""
+    """Places of a box plot, in whole units of a drawing WIDTH wide: {value, threshold, q1, median, q3, box}.
+
+    `low` and `high`: the ends of its scale, the least and the greatest of these; `ticks`: where they are.
+    """
     first, middle, third = quartiles
     marks = {"value": value, "threshold": threshold, "q1": first, "median": middle, "q3": third}
     low, high = min(marks.values()), max(marks.values())
     span = (high - low) or Decimal(1)
     places = {name: EDGE + int((mark - low) / span * (WIDTH - 2 * EDGE)) for name, mark in marks.items()}
-    return places | {"box": max(places["q3"] - places["q1"], 2), "width": WIDTH}
+    scale = {"low": low, "high": high, "ticks": sorted({EDGE, max(places.values())})}
+    return places | scale | {"box": max(places["q3"] - places["q1"], 2), "width": WIDTH}
 
 
 def _history(row: RedFlag) -> list[dict]:
@@ -300,12 +305,11 @@ def join(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @auditors_only
 def refresh(request: HttpRequest) -> HttpResponse:
-    """« Recalculer maintenant »: what each night does."""
+    """« Recalculer maintenant »: what each night does, by the worker where there is one."""
     if not request.user.is_active:
         raise PermissionDenied
-    counts = compute.refresh(by=request.user, at=clock.now())
-    told = _("Calcul terminé. Signaux : %(found)d; nouveaux : %(new)d; revenus : %(back)d; disparus : %(ceased)d.")
-    messages.success(request, told % counts)
+    tasks.compute_flags.delay(by=request.user.pk)
+    messages.success(request, _("Calcul demandé : la liste change dès qu’il est terminé."))
     return redirect("audit:flags")
 
 

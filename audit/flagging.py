@@ -6,11 +6,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit.enums import State
+from audit.enums import FlagState, State
 from audit.flags import compute, data
 from audit.flags.catalogue import CATALOGUE, sentence
 from audit.flags.loading import Reads, load
 from audit.models import Monitoring, RedFlag
+from marketplace import ledger
 from marketplace.lifecycle import IllegalMove, locked
 from opportunities.models import Opportunity
 from proposals.models import Recommendation
@@ -43,7 +44,7 @@ def if_awarded(opportunity: Opportunity, recommendation: Recommendation, *, at: 
 
     def awarded(world: data.World) -> data.World:
         rows = (
-            replace(row, awards=(*row.awards, award)) if row.number == opportunity.number else row
+            replace(row, awards=(*row.awards, award)) if row.number == opportunity.number and not row.award else row
             for row in world.procurements
         )
         return replace(world, procurements=tuple(rows), about=opportunity.number)
@@ -52,6 +53,29 @@ def if_awarded(opportunity: Opportunity, recommendation: Recommendation, *, at: 
     alone = compute.found(awarded(load(at, only=opportunity)), at, ALONE)
     among = compute.found(awarded(load(at, reads=Reads.FIGURES)), at, AMONG)
     return [row for row in (*alone, *among) if row.number == opportunity.number]
+
+
+def cases_of(opportunity: Opportunity, user):
+    """Cases about it that are not closed, as this person may know of them."""
+    seen = Monitoring.objects.visible_to(user).filter(opportunity=opportunity)
+    return seen.exclude(state=State.CLOSED).order_by("pk")
+
+
+def keep(opportunity: Opportunity, *, by, at: datetime, explanation: str = "") -> None:
+    """Write down, with the award just confirmed, the signals it raises and what the officer says of them."""
+    award = opportunity.awards.get(reversed_at=None)
+    found = if_awarded(opportunity, award.recommendation, at=at)
+    for row in found:
+        seen = {"value": row.value, "threshold": row.threshold, "details": row.details, "last_at": at}
+        flag, _created = RedFlag.objects.update_or_create(
+            code=row.code, opportunity=opportunity, vendor_id=row.vendor,
+            defaults=seen | {"ceased_at": None}, create_defaults=seen | {"first_at": at},
+        )  # fmt: skip
+        if explanation.strip() and flag.state == FlagState.NEW:
+            flag.explain(by=by, reason=explanation)
+    if found:
+        codes = sorted({row.code for row in found})
+        ledger.record("redflag.award", f"award:{opportunity.number}", by=by, at=at, signals=codes)
 
 
 def before_publication(opportunity: Opportunity, *, at: datetime) -> list[dict]:

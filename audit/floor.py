@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from audit import rules
 from audit.models import Monitoring, RedFlag, SamplingPlan
+from audit.standing import standing
 from marketplace import clock
 from marketplace.localtime import local
 from marketplace.models import Checkpoint
@@ -53,9 +54,11 @@ def home(request: HttpRequest) -> HttpResponse:
     today = local(clock.now()).date()
     cases, flags = Monitoring.objects.visible_to(request.user), RedFlag.objects.visible_to(request.user)
     new = flags.standing().filter(state="new").values("code").annotate(n=Count("pk")).order_by("-n", "code")
+    late = cases.late(today).select_related("opportunity__body").order_by("due_on", "pk")[:FEW]
+    to_read = cases.awaiting_auditor().select_related("opportunity__body").order_by("pk")[:FEW]
     context = {
-        "late": list(cases.late(today).select_related("opportunity__body").order_by("due_on", "pk")[:FEW]),
-        "to_read": list(cases.awaiting_auditor().select_related("opportunity__body").order_by("pk")[:FEW]),
+        "late": [(case, standing(case, today)) for case in late],
+        "to_read": [(case, standing(case, today)) for case in to_read],
         "flags": list(new),
         "checkpoints": list(Checkpoint.objects.order_by("-size")[:FEW]),
         "plans": list(SamplingPlan.objects.visible_to(request.user).order_by("-at", "-pk")[:FEW]),

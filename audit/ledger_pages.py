@@ -5,7 +5,7 @@ from itertools import chain
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,26 +27,41 @@ PAGE = 50
 SEQ_MAX = 2**62
 
 
+class Rank(forms.IntegerField):
+    """An entry's number: ASCII digits and nothing else (IntegerField takes « 5.0 » and « ١ »)."""
+
+    def __init__(self, **options):
+        super().__init__(min_value=1, max_value=SEQ_MAX, **options)
+
+    def to_python(self, value):
+        text = str(value or "").strip()
+        if text and not (text.isascii() and text.isdigit() and len(text) < 20):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
 class SearchForm(forms.Form):
     """Read from the address: what is not understood is left out of the search, and said."""
 
     q = forms.CharField(required=False, max_length=200)
     du = day_field(gettext_lazy("Du"))
     au = day_field(gettext_lazy("Au"))
-    avant = forms.IntegerField(required=False, min_value=1, max_value=SEQ_MAX)
+    avant = Rank(required=False)
 
 
 class ExportForm(forms.Form):
     """Bounds of an export, both included."""
 
-    first = forms.IntegerField(label=gettext_lazy("De l’inscription"), min_value=1, max_value=SEQ_MAX)
-    last = forms.IntegerField(
-        label=gettext_lazy("À l’inscription"), min_value=1, max_value=SEQ_MAX, required=False,
-        help_text=gettext_lazy("Vide : jusqu’à la dernière."),
-    )  # fmt: skip
+    first = Rank(label=gettext_lazy("De l’inscription"))
+    last = Rank(
+        label=gettext_lazy("À l’inscription"), required=False, help_text=gettext_lazy("Vide : jusqu’à la dernière.")
+    )
     details = forms.BooleanField(
         label=gettext_lazy("Joindre les détails"), required=False,
-        help_text=gettext_lazy("Ils contiennent des renseignements personnels; jamais ceux d’une proposition scellée."),
+        help_text=gettext_lazy(
+            "Ils contiennent des renseignements personnels. Jamais ceux d’une proposition scellée, d’un avis non "
+            "publié, ni de ce qu’un prestataire ou une personne fait pour soi."
+        ),
     )  # fmt: skip
 
     def __init__(self, *args, end: int, **kwargs):
@@ -60,6 +75,8 @@ class ExportForm(forms.Form):
             self.add_error("first", _("Le registre n’a pas encore d’inscription %d.") % first)
         elif first and last and last < first:
             self.add_error("last", _("La dernière inscription vient avant la première."))
+        elif last:
+            values["last"] = min(last, self.end)  # what is recorded and named is what the file holds
         return values
 
 
@@ -75,7 +92,7 @@ def search(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     asked = {name: form.cleaned_data.get(name) for name in form.fields}
     text = (asked["q"] or "").replace("\x00", "").strip()
-    rows = matching(text, request.user) if text else acts.visible()
+    rows = matching(text, request.user) if text else acts.listed()
     rows = in_period(rows, asked["du"], asked["au"]).order_by("-seq")
     page = list((rows.filter(seq__lt=asked["avant"]) if asked["avant"] else rows)[: PAGE + 1])
     pairs = [(name, value) for name, value in (("q", text), ("du", asked["du"]), ("au", asked["au"])) if value]
@@ -95,7 +112,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def _entry(seq: int) -> LedgerEntry:
     if seq > SEQ_MAX:
         raise Http404
-    return get_object_or_404(acts.visible(), seq=seq)
+    return get_object_or_404(acts.listed(), seq=seq)
 
 
 def _covering(entry: LedgerEntry) -> Checkpoint | None:
@@ -114,8 +131,8 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
         "covering": _covering(found),
         "fields": json.dumps(found.chained(), ensure_ascii=False, indent=1),
         "body": json.dumps(act.body, ensure_ascii=False, indent=1) if act.body is not None else "",
-        "before": acts.visible().filter(seq__lt=seq).order_by("-seq").first(),
-        "after": acts.visible().filter(seq__gt=seq).order_by("seq").first(),
+        "before": acts.listed().filter(seq__lt=seq).order_by("-seq").first(),
+        "after": acts.listed().filter(seq__gt=seq).order_by("seq").first(),
     }
     return render(request, "audit/entry.html", context)
 
@@ -150,11 +167,12 @@ def export(request: HttpRequest) -> HttpResponse:
     first, last, details = (form.cleaned_data[name] for name in ("first", "last", "details"))
     if details and request.user.vendor_memberships.exists():
         raise PermissionDenied(_("Vous êtes membre d’un prestataire : les détails ne vous sont pas montrés."))
+    checkpoints.check_origin()  # refused before it is recorded
     with transaction.atomic():
         ledger.record(
             "read.export", "ledger", by=request.user, at=clock.now(), first=first, last=last, with_payloads=details
         )
-    lines = ledger_export.lines(first=first, last=last, with_payloads=details)
+    lines = ledger_export.lines(first=first, last=last, with_payloads=details, withheld=acts.withheld)
     header = next(lines)  # a problem is told as a page, not in the middle of a file
     answer = StreamingHttpResponse(chain([header], lines), content_type="application/jsonl; charset=utf-8")
     name = f"registre-{first}-{last or 'fin'}.jsonl"

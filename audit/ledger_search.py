@@ -20,20 +20,23 @@ _NUMBER = re.compile(r"[A-Z]{2,4}-[A-Z0-9-]{4,20}")
 
 
 def matching(text: str, user):
-    """Entries that one box asks for: « 120 », « 3fa81c09… », « contract:CT-2026-0001 », « publier », a name."""
+    """Entries that one box asks for: « 120 », « 3fa81c09… », « contract:CT-2026-0001 », « publier », a name.
+
+    An object's number does not find the acts of a notice that is not published: they do not say which one it is.
+    """
     text = text.strip()
-    rows = acts.visible()
-    if text.isdigit() and len(text) < 18:
+    rows = acts.listed()
+    if text.isascii() and text.isdigit() and len(text) < 18:
         return rows.filter(seq=int(text))
     if _HASH.fullmatch(text.lower()):
         return rows.filter(Q(hash__startswith=text.lower()) | Q(digest=text.lower()))
     if text.startswith("person:"):
         return rows.filter(actor=text[:60])
     if _OBJECT.fullmatch(text):
-        return about(rows, text, user)
+        return about(acts.visible(), text, user)
     if _NUMBER.fullmatch(text.upper()):
         kinds = ("occasion", "contract", "monitoring", "award", "sample", "amendment")
-        return rows.filter(subject__in=[f"{kind}:{text.upper()}" for kind in kinds])
+        return acts.visible().filter(subject__in=[f"{kind}:{text.upper()}" for kind in kinds])
     return rows.filter(Q(action__in=actions(text)) | Q(actor__in=actors(text)))
 
 

@@ -5,21 +5,22 @@ import uuid
 import django_fsm
 from django.conf import settings
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from audit import conditions, rules
-from audit.enums import TOLD, Note, State
+from audit.enums import ASKS, REPLIES, TOLD, Note, State
 from audit.redflags import FlagPeers, RedFlag
 from audit.reviews import AwardReview
-from audit.samples import SamplingPlan
+from audit.samples import PlanCheck, SamplingPlan
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from proposals.models import Proposal
 
 __all__ = [
-    "AwardReview", "FlagPeers", "Monitoring", "MonitoringFile", "MonitoringNote", "RedFlag", "SamplingPlan",
+    "AwardReview", "FlagPeers", "Monitoring", "MonitoringFile", "MonitoringNote", "PlanCheck", "RedFlag",
+    "SamplingPlan",
 ]  # fmt: skip
 
 TEXT_MAX = 10_000
@@ -27,20 +28,32 @@ TEXT_MAX = 10_000
 
 class MonitoringQuerySet(models.QuerySet):
     def visible_to(self, user, *, at=None):
-        """Auditors; officers of the body, without a tie, once something was asked or concluded. Nobody else."""
+        """Auditors; officers of the body, once something was asked or concluded. Nobody with a tie, nobody else.
+
+        An auditor who works for the body sees of it what that work lets them see: nobody audits their own work.
+        `corrected`: a remedy was accepted (audit/standing.py, badge).
+        """
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        if user.is_auditor:
-            return self
-        bodies = user.body_memberships.filter(role="officer").values("body")
+        works = user.body_memberships
         answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
         tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor")).values("opportunity")
-        return self.filter(state__in=TOLD, opportunity__body__in=bodies).exclude(opportunity__in=tied)
+        sees = Q(state__in=TOLD, opportunity__body__in=works.filter(role="officer").values("body"))
+        if user.is_auditor:
+            sees |= ~Q(opportunity__body__in=works.values("body"))
+        accepted = MonitoringNote.objects.filter(monitoring=OuterRef("pk"), kind=Note.ACCEPTANCE)
+        return self.filter(sees).exclude(opportunity__in=tied).annotate(corrected=Exists(accepted))
 
     def with_last(self):
-        """`last_kind`: what the last message is, which tells whose turn it is (audit/standing.py)."""
-        last = MonitoringNote.objects.filter(monitoring=OuterRef("pk")).order_by("-pk")
-        return self.annotate(last_kind=Subquery(last.values("kind")[:1]))
+        """What audit/standing.py reads. `last_kind`: of the last message, which tells whose turn it is;
+        `replied_at`: when the body first said something to what was last asked of it; None when it did not."""
+        notes = MonitoringNote.objects.filter(monitoring=OuterRef("pk"))
+        asked = MonitoringNote.objects.filter(monitoring=OuterRef(OuterRef("pk")), kind__in=ASKS).order_by("-pk")
+        replies = notes.filter(kind__in=REPLIES, pk__gt=Subquery(asked.values("pk")[:1])).order_by("pk")
+        return self.annotate(
+            last_kind=Subquery(notes.order_by("-pk").values("kind")[:1]),
+            replied_at=Subquery(replies.values("at")[:1]),
+        )
 
     def awaiting_body(self):
         """An answer or a remedy is awaited of the body."""
@@ -139,6 +152,8 @@ class Monitoring(lifecycle.Stateful, models.Model):
         label=_("Conclure la vérification"),
     )
     def conclude(self, *, by, at, finding, due_on, write):
+        if finding:
+            conditions.heard(self, at)
         self.finding, self.due_on = finding, due_on if finding else None
         self.concluded_by, self.concluded_at = by, at
         said = write(self, by=by, at=at)
@@ -171,8 +186,12 @@ class Monitoring(lifecycle.Stateful, models.Model):
 
 
 class MonitoringNote(models.Model):
-    """One message of a case, by an auditor or by the body; never changed. `due_on`: the last day it gives, or None."""
+    """One message of a case, by an auditor or by the body; never changed. `due_on`: the last day it gives, or None.
 
+    `key`: of the form that sent it; the same form sent twice (a double click) makes one message.
+    """
+
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     monitoring = models.ForeignKey(Monitoring, on_delete=models.PROTECT, related_name="notes")
     kind = models.CharField(_("nature"), max_length=12, choices=Note.choices)
     text = models.TextField(_("texte"), max_length=TEXT_MAX)

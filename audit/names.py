@@ -1,6 +1,12 @@
-"""Names as people search them: by pieces of words, accents and capitals ignored, on every database."""
+"""Names and amounts as people search them: pieces of names, accents and capitals ignored, on every database.
+
+marketplace/search.py folds and stems words into a column kept beside each notice and contract. Names have no such
+column, nor endings to cut: what is typed is folded as it does there, and the pattern finds the accents of the table.
+"""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from django.db.models import Q
 
@@ -30,3 +36,28 @@ def named(column: str, text: str) -> Q:
     for word in words:
         found &= Q(**{f"{column}__iregex": _pattern(word)})
     return found
+
+
+_AMOUNT = re.compile(r"(\d{1,3}(?:[ ,]\d{3})+|\d{1,12})(?:[.,](\d\d))?", re.ASCII)
+ALIKE = 0.75
+SHORTEST = 4
+
+
+def amount(text: str) -> int | None:
+    """Cents of « 48000 », « 48 000,00 $ », « $48,000.00 »; None for anything else."""
+    found = _AMOUNT.fullmatch(re.sub(r"\s", " ", text.replace("$", "")).strip())
+    if not found:
+        return None
+    return int(re.sub(r"[ ,]", "", found[1])) * 100 + int(found[2] or 0)
+
+
+def nearest(text: str, names: Iterable[str]) -> str:
+    """`text` with each word that is in no name replaced by the one most like it; "" when nothing is close enough."""
+    known = {fold(word): word for name in names for word in re.findall(r"\w+", name) if len(word) >= SHORTEST}
+    words, replaced = [], False
+    for word in text.split():
+        folded = fold(word)
+        close = get_close_matches(folded, known, n=1, cutoff=ALIKE) if len(folded) >= SHORTEST else []
+        replaced |= bool(close) and close[0] != folded
+        words.append(known[close[0]] if close else word)
+    return " ".join(words) if replaced else ""

@@ -12,9 +12,9 @@ from opportunities.notifications import people
 BY_AUDITORS = [Note.OPENING, Note.QUESTION, Note.CONCLUSION, Note.ACCEPTANCE, Note.CLOSING]
 
 
-def tell(persons, template: str, monitoring, *, at) -> None:
+def tell(persons, template: str, monitoring, *, at, **more) -> None:
     for person in persons:
-        mail.queue(template, to=person, at=at, monitoring=monitoring, opportunity=monitoring.opportunity)
+        mail.queue(template, to=person, at=at, monitoring=monitoring, opportunity=monitoring.opportunity, **more)
 
 
 def officers(monitoring) -> list:
@@ -47,4 +47,5 @@ def remedied(monitoring, *, at):
 
 
 def closed(monitoring, *, at):
-    tell(officers(monitoring), "emails/monitoring_closed.txt", monitoring, at=at)
+    corrected = monitoring.notes.filter(kind=Note.ACCEPTANCE).exists()
+    tell(officers(monitoring), "emails/monitoring_closed.txt", monitoring, at=at, corrected=corrected)

@@ -59,8 +59,9 @@ def _line(award: Award, paid) -> pictures.Line:
     occasion, contract = award.opportunity, getattr(award, "contract", None)
     published = local(occasion.published_at).date()
     return pictures.Line(
-        number=occasion.number, body=occasion.body.name, vendor=award.proposal.vendor.legal_name,
-        cents=award.amount_cents, budget_cents=occasion.budget_cents, ceiling_cents=conditions.ceiling_cents(published),
+        number=occasion.number, body=occasion.body.name, short=occasion.body.short,
+        vendor=award.proposal.vendor.legal_name, cents=award.amount_cents,
+        budget_cents=occasion.budget_cents, ceiling_cents=conditions.ceiling_cents(published),
         published=published, awarded=local(award.at).date(),
         signed=local(contract.signed_at).date() if contract and contract.signed_at else None,
         paid_days=tuple(paid[contract.pk]) if contract else (),

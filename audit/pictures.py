@@ -14,13 +14,19 @@ WIDTH = 1000  # of the bars
 TOP = 10
 TOP_SHARES = 3
 MOST_PRICES = 40
-FLOW_WIDTH, FLOW_HEIGHT, GAP, NODE, LEFT, RIGHT, LINE = 760, 420, 10, 12, 230, 530, 18
+FLOW_WIDTH, FLOW_HEIGHT, GAP, NODE, LEFT, RIGHT = 1000, 420, 10, 12, 345, 655
+LINE, LABEL = 36, 47  # a name and its amount, one under the other; small letters that fit beside
+CAPITAL = 1.4  # small letters
+HALF = 50  # percent of what a body awards: from there, a band stands out
 OTHERS = ""  # the name of what is not in the top: shown as « Autres »
 
 
 @dataclass(frozen=True)
 class Line:
-    """One standing award. `ceiling_cents`: the legal ceiling when it was published; None: has not come."""
+    """One standing award. `ceiling_cents`: the legal ceiling when it was published; None: has not come.
+
+    `short`: what the body is called where room is short; its name when it is empty.
+    """
 
     number: str
     body: str
@@ -32,12 +38,16 @@ class Line:
     awarded: date
     signed: date | None = None
     paid_days: tuple[int, ...] = ()
+    short: str = ""
 
 
 # --- Flows -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Node:
+    """A body or a vendor, in the middle of its slot. `label`: the name as it fits beside."""
+
     name: str
+    label: str
     cents: int
     y: int
     height: int
@@ -46,17 +56,26 @@ class Node:
     def middle(self) -> int:
         return self.y + self.height // 2
 
+    @property
+    def bottom(self) -> int:
+        return max(self.y + self.height, self.middle + LINE // 2)
+
 
 @dataclass(frozen=True)
 class Band:
-    """From a body to a vendor: `path` is the outline of the band."""
+    """From a body to a vendor: `path` is the outline of the band, `width` its part of the longest bar.
+
+    `percent`: of what the body awards; `strong`: half of it or more, to one named vendor.
+    """
 
     body: str
     vendor: str
     cents: int
     count: int
+    percent: Decimal
+    strong: bool
+    width: int
     path: str
-    tone: int
 
 
 @dataclass
@@ -68,7 +87,12 @@ class Flows:
 
     @property
     def height(self) -> int:
-        return max((max(node.y + node.height, node.y + LINE) for node in [*self.bodies, *self.vendors]), default=0)
+        return max((node.bottom for node in [*self.bodies, *self.vendors]), default=0)
+
+    @property
+    def stacked(self) -> list[tuple[Node, list[Band]]]:
+        """Each body with its bands, where there is no room for two columns."""
+        return [(body, [band for band in self.bands if band.body == body.name]) for body in self.bodies]
 
 
 def flows(lines: list[Line]) -> Flows:
@@ -76,14 +100,15 @@ def flows(lines: list[Line]) -> Flows:
     if not lines:
         return Flows()
     bodies, vendors = _top(lines, "body"), _top(lines, "vendor")
-    cents, counts = Counter(), Counter()
+    cents, counts, sent, got = Counter(), Counter(), Counter(), Counter()
     for line in lines:
-        pair = (line.body if line.body in bodies else OTHERS, line.vendor if line.vendor in vendors else OTHERS)
-        cents[pair] += line.cents
-        counts[pair] += 1
-    total = sum(cents.values())
-    left = _nodes(Counter({b: sum(c for (x, _v), c in cents.items() if x == b) for b, _v in cents}), total)
-    right = _nodes(Counter({v: sum(c for (_b, x), c in cents.items() if x == v) for _b, v in cents}), total)
+        body, vendor = line.body if line.body in bodies else OTHERS, line.vendor if line.vendor in vendors else OTHERS
+        cents[body, vendor] += line.cents
+        counts[body, vendor] += 1
+        sent[body] += line.cents
+        got[vendor] += line.cents
+    total, short = sum(cents.values()), {line.body: line.short for line in lines if line.short}
+    left, right = _nodes(sent, total, short), _nodes(got, total, {})
     return Flows(left, right, _bands(left, right, cents, counts), total)
 
 
@@ -94,22 +119,42 @@ def _top(lines, column: str) -> set[str]:
     return {name for name, _cents in sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:TOP]}
 
 
-def _nodes(totals: Counter, total: int) -> list[Node]:
+def _nodes(totals: Counter, total: int, short: dict[str, str]) -> list[Node]:
     """One below the other, the greatest first, the others last; each as high as its share, and never invisible."""
     order = sorted(totals.items(), key=lambda item: (item[0] == OTHERS, -item[1], item[0]))
     room, y, made = FLOW_HEIGHT - GAP * (TOP + 1), 0, []
     for name, cents in order:
         height = max(cents * room // total, 2)
-        made.append(Node(name, cents, y, height))
-        y += max(height, LINE) + GAP
+        slot = max(height, LINE)
+        made.append(Node(name, _label(name, short), cents, y + (slot - height) // 2, height))
+        y += slot + GAP
     return made
+
+
+def _label(name: str, short: dict[str, str]) -> str:
+    return name if _room(name) <= LABEL else fitting(short.get(name, name))
+
+
+def fitting(name: str) -> str:
+    """A name in the room that there is beside its node: whole words, then « … »."""
+    if _room(name) <= LABEL:
+        return name
+    words = name.split()
+    while len(words) > 1 and _room(" ".join(words)) >= LABEL:
+        words.pop()
+    return " ".join(words)[: int(LABEL / CAPITAL) if len(words) == 1 else None].rstrip(" ,;:-–(") + "…"
+
+
+def _room(text: str) -> float:
+    return sum(CAPITAL if letter.isupper() else 1 for letter in text)
 
 
 def _bands(left, right, cents, counts) -> list[Band]:
     used, arrived, made = defaultdict(int), defaultdict(int), []
-    for tone, body in enumerate(left):
+    longest = max(cents.values())
+    for body in left:
         for vendor in right:
-            amount = cents[(body.name, vendor.name)]
+            amount = cents[body.name, vendor.name]
             if not amount:
                 continue
             from_top = body.y + body.height * used[body.name] // body.cents
@@ -123,7 +168,13 @@ def _bands(left, right, cents, counts) -> list[Band]:
                 f"M{start} {from_top}C{bend} {from_top} {bend} {to_top} {end} {to_top}"
                 f"V{to_end}C{bend} {to_end} {bend} {from_end} {start} {from_end}Z"
             )
-            made.append(Band(body.name, vendor.name, amount, counts[(body.name, vendor.name)], path, tone % 4))
+            strong = OTHERS not in (body.name, vendor.name) and amount * 100 >= body.cents * HALF
+            made.append(
+                Band(
+                    body.name, vendor.name, amount, counts[body.name, vendor.name], _percent(amount, body.cents),
+                    strong, max(amount * WIDTH // longest, 1), path,
+                )
+            )  # fmt: skip
     return made
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from audit.flags.catalogue import CATALOGUE
 from audit.models import RedFlag
-from audit.thresholds import THRESHOLDS
+from audit.thresholds import START, THRESHOLDS
 from marketplace import clock
 from marketplace.cache import public_page
 from marketplace.localtime import ZONE, local
@@ -70,5 +70,5 @@ def signals(request: HttpRequest) -> HttpResponse:
         }
         for code, entry in CATALOGUE.items()
     ]
-    context = {"rows": rows, "years": found["years"], "bodies": found["bodies"], "least": LEAST}
+    context = {"rows": rows, "years": found["years"], "bodies": found["bodies"], "least": LEAST, "origin": START}
     return render(request, "audit/public_flags.html", context)

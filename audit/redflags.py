@@ -27,11 +27,15 @@ class RedFlagQuerySet(models.QuerySet):
         tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor"))
         rows = self.exclude(opportunity__in=tied.values("opportunity"))
         if user.is_auditor:
-            return rows.annotate(shown=F("state"))
-        untold = Q(state=FlagState.MONITORED) & ~Q(monitoring__state__in=TOLD)
-        return rows.filter(opportunity__body__in=user.body_memberships.filter(role="officer").values("body")).annotate(
-            shown=Case(When(untold, then=F("state_before")), default=F("state"), output_field=models.CharField())
-        )
+            return rows.as_told(Q(opportunity__body__in=user.body_memberships.values("body")))
+        bodies = user.body_memberships.filter(role="officer").values("body")
+        return rows.filter(opportunity__body__in=bodies).as_told()
+
+    def as_told(self, who: Q | None = None):
+        """`shown`: the state that the body may know; only in the rows that `who` keeps, when it is given."""
+        untold = (who or Q()) & Q(state=FlagState.MONITORED) & ~Q(monitoring__state__in=TOLD)
+        shown = Case(When(untold, then=F("state_before")), default=F("state"), output_field=models.CharField())
+        return self.annotate(shown=shown)
 
     def standing(self):
         """Still computed, and not dismissed."""

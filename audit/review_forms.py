@@ -14,8 +14,8 @@ class ConcludeAwardForm(PlainTexts, SecondLook):
 
     opinion = forms.ChoiceField(label=gettext_lazy("Conclusion"), choices=Opinion.choices, widget=forms.RadioSelect)
     comment = forms.CharField(
-        label=gettext_lazy("Commentaire"),
-        help_text=gettext_lazy("Obligatoire avec des réserves ou une non-conformité : dites sur quoi elle porte."),
+        label=gettext_lazy("Commentaire, obligatoire sauf si l’attribution est conforme"),
+        help_text=gettext_lazy("Dites sur quoi portent les réserves ou la non-conformité."),
         max_length=COMMENT_MAX,
         required=False,
         widget=forms.Textarea({"rows": 6}),

@@ -3,9 +3,12 @@
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from audit.enums import Sampling
+from audit.enums import Checked, Sampling
+
+NOTE_MAX = 2_000
 
 
 class SamplingPlanQuerySet(models.QuerySet):
@@ -18,8 +21,8 @@ class SamplingPlanQuerySet(models.QuerySet):
 class SamplingPlan(models.Model):
     """Which awards were retained, among which, and how. Never changed: another plan is another row.
 
-    `population`: numbers of the occasions awarded in the period, sorted; `picks`: those retained, in the order drawn.
-    At random: the smallest SHA-256(seed ‖ number) first; the seed is written before the population is looked at.
+    `population`: [number, cents before taxes, standing signals] of each award that answered the criteria, as they
+    were then, in order of number; `picks`: the numbers retained, in order of rank (audit/sampling.py says the rule).
     """
 
     number = models.CharField(_("numéro"), max_length=20, unique=True)
@@ -51,3 +54,25 @@ class SamplingPlan(models.Model):
 
     def ledger_subject(self) -> str:
         return f"sample:{self.number}"
+
+
+class PlanCheck(models.Model):
+    """What an auditor noted of one award of a sample: once, and never changed."""
+
+    plan = models.ForeignKey(SamplingPlan, on_delete=models.PROTECT, related_name="checks")
+    opportunity = models.ForeignKey("opportunities.Opportunity", on_delete=models.PROTECT, related_name="+")
+    result = models.CharField(_("constat"), max_length=15, choices=Checked.choices)
+    note = models.TextField(_("note"), max_length=NOTE_MAX)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(_("examinée le"))
+
+    class Meta:
+        verbose_name = _("examen d’une attribution retenue")
+        verbose_name_plural = _("examens des attributions retenues")
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "opportunity"], name="sample_checked_once"),
+            models.CheckConstraint(condition=~Q(note=""), name="sample_check_has_note"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} {self.opportunity_id}"

@@ -7,11 +7,11 @@ Where they differ from what OCP proposes, and why: docs/decisions.md.
 from datetime import date
 from decimal import Decimal
 
-_START = date(2000, 1, 1)
+START = date(2000, 1, 1)  # before anything was published: a line from this day is the first there ever was
 
 
 def _from_the_start(value: str) -> list[tuple[date, Decimal]]:
-    return [(_START, Decimal(value))]
+    return [(START, Decimal(value))]
 
 
 # Code -> [(first day in Québec, value)]. A code with a point holds a second number of the same formula.

@@ -146,7 +146,7 @@ def timeline(request: HttpRequest, number: str) -> HttpResponse:
     rows = entries_of(story)
     rows = _narrowed(rows, kinds) if kinds else rows.exclude(action__startswith="read.")
     after = request.GET.get("apres", "")
-    if after.isdigit() and len(after) < 18:
+    if after.isascii() and after.isdigit() and len(after) < 18:
         rows = rows.filter(seq__gt=int(after))
     page = list(rows[: PAGE + 1])
     told = acts.told(page[:PAGE], request.user)

@@ -27,13 +27,11 @@ def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
     return found
 
 
-def _why(monitoring, today) -> str:
-    where = standing(monitoring, monitoring.last_kind, today)
-    return " · ".join(part for part in (where["text"], where["late"]) if part)
-
-
-def _title(monitoring) -> str:
-    return _("Vérification %(number)s : %(title)s") % {"number": monitoring.number, "title": monitoring.title}
+def _line(monitoring, today, url: str, action: str) -> dict:
+    title = _("Vérification %(number)s : %(title)s") % {"number": monitoring.number, "title": monitoring.title}
+    where = standing(monitoring, today)
+    why = " · ".join(part for part in (where["text"], where["noted"]) if part)
+    return item(title, why, url, action, late=where["late"])
 
 
 def _of_officers(user, bodies: set, today) -> list[dict]:
@@ -43,7 +41,7 @@ def _of_officers(user, bodies: set, today) -> list[dict]:
         asked = monitoring.state == State.ASKED
         url = reverse("audit:answer" if asked else "audit:announce_remedy", args=[monitoring.number])
         action = _("Répondre") if asked else _("Annoncer le correctif")
-        found.append(item(_title(monitoring), _why(monitoring, today), url, action))
+        found.append(_line(monitoring, today, url, action))
     return found
 
 
@@ -65,7 +63,5 @@ def _of_auditors(user, today) -> list[dict]:
     found = []
     for rows in (seen.awaiting_auditor(), seen.late(today)):
         for monitoring in rows.select_related("opportunity").order_by("due_on", "pk")[:MOST]:
-            found.append(
-                item(_title(monitoring), _why(monitoring, today), monitoring.get_absolute_url(), _("Examiner"))
-            )
+            found.append(_line(monitoring, today, monitoring.get_absolute_url(), _("Examiner")))
     return found

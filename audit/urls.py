@@ -8,7 +8,7 @@ from audit import (
     ledger_pages,
     picture_pages,
     review_pages,
-    sampling,
+    sample_pages,
     searching,
     timelines,
 )
@@ -19,7 +19,7 @@ urlpatterns = [
     *floor.urlpatterns,
     *ledger_pages.urlpatterns,
     *picture_pages.urlpatterns,
-    *sampling.urlpatterns,
+    *sample_pages.urlpatterns,
     *searching.urlpatterns,
     *timelines.urlpatterns,
     *case_pages.urlpatterns,

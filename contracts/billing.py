@@ -160,7 +160,7 @@ def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
     at = clock.now()
     found = _invoice(request, number, at=at)
     if not rules.is_vendor_person(found.contract, request.user):
-        ledger.record_read("file", f"invoice:{found.number}", by=request.user, at=at)
+        ledger.record_read("file", f"invoice:{found.number}", by=request.user, at=at, file=found.sha256)
     answer = FileResponse(
         found.file.open("rb"), as_attachment=True, filename=f"{found.number}.pdf", content_type="application/pdf"
     )

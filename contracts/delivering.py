@@ -45,10 +45,10 @@ def contract_of(request: HttpRequest, number: str, *, at, among: Callable = rule
     return contract
 
 
-def keep_read(contract: Contract, user, answer: HttpResponse) -> HttpResponse:
-    """The same answer: a paper of both parties. That somebody else reads it is kept in the ledger."""
+def keep_read(contract: Contract, user, answer: HttpResponse, *, file: str) -> HttpResponse:
+    """The same answer: a paper of both parties. That somebody else reads it is kept in the ledger (`file`: which)."""
     if not rules.is_party(contract, user):
-        ledger.record_read("file", contract.ledger_subject(), by=user, at=clock.now())
+        ledger.record_read("file", contract.ledger_subject(), by=user, at=clock.now(), file=file)
     return answer
 
 
@@ -74,7 +74,7 @@ def standing(milestone: Milestone, today: date | None) -> dict:
     if today is None:
         return {"label": label, "tone": tone, "late": late}
     if milestone.state == "planned":
-        late = _late((today - (milestone.cure_by or milestone.due_date)).days)
+        late = lateness((today - (milestone.cure_by or milestone.due_date)).days)
     elif milestone.state == "delivered":
         waited = business_days_between(local(milestone.delivered_at).date(), today)
         if waited >= verbs.ANSWER_BUSINESS_DAYS:
@@ -83,7 +83,8 @@ def standing(milestone: Milestone, today: date | None) -> dict:
     return {"label": label, "tone": tone, "late": late}
 
 
-def _late(days: int) -> str:
+def lateness(days: int) -> str:
+    """« En retard de 3 jours »; an empty text when it is not."""
     return ngettext("En retard de %d jour", "En retard de %d jours", days) % days if days > 0 else ""
 
 
@@ -223,7 +224,8 @@ def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
     rows = DeliveryFile.objects.filter(delivery__milestone__contract=contract).select_related("delivery__milestone")
     found = get_object_or_404(rows, public_id=file_id)
     if not rules.is_vendor_person(contract, request.user):
-        ledger.record_read("file", found.delivery.milestone.ledger_subject(), by=request.user, at=at)
+        milestone = found.delivery.milestone
+        ledger.record_read("file", milestone.ledger_subject(), by=request.user, at=at, file=found.sha256)
     answer = FileResponse(
         found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
     )

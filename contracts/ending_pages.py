@@ -3,6 +3,8 @@
 They are for the parties, auditors read; strangers get 404.
 """
 
+import hashlib
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -156,7 +158,7 @@ def letter(request: HttpRequest, number: str) -> HttpResponse:
     contract = contract_of(request, number, at=clock.now())
     response = HttpResponse(ending.performance_pdf(performance_of(contract)), content_type="application/pdf")
     response["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-rendement.pdf")
-    return keep_read(contract, request.user, response)
+    return keep_read(contract, request.user, response, file=hashlib.sha256(response.content).hexdigest())
 
 
 urlpatterns = [

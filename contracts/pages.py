@@ -214,7 +214,7 @@ def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
     name = f"{number}-{found.kind}-{found.sha256[:12]}.pdf"
     answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
     answer["X-Content-Type-Options"] = "nosniff"
-    return delivering.keep_read(contract, request.user, answer)
+    return delivering.keep_read(contract, request.user, answer, file=found.sha256)
 
 
 @never_cache

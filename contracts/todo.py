@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from contracts.delivering import standing
+from contracts.delivering import lateness, standing
 from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, PaymentState, State
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
 from marketplace.localtime import day, local
@@ -103,12 +103,10 @@ def _invoices(user, rules: set, today) -> list[dict]:
     found = []
     for invoice in waiting.order_by("due_on", "pk")[:MOST]:
         amount = format_cents(invoice.total_cents, exact=True)
-        if today > invoice.due_on:
-            why = _("%(amount)s, en retard depuis le %(day)s") % {"amount": amount, "day": day(invoice.due_on)}
-        else:
-            why = _("%(amount)s, à payer au plus tard le %(day)s") % {"amount": amount, "day": day(invoice.due_on)}
+        why = _("%(amount)s, à payer au plus tard le %(day)s") % {"amount": amount, "day": day(invoice.due_on)}
         title = _("Facture %(number)s, %(vendor)s") % {"number": invoice.number, "vendor": invoice.contract.vendor}
-        found.append(item(title, why, reverse("contracts:pay", args=[invoice.number]), _("Payer")))
+        late = lateness((today - invoice.due_on).days)
+        found.append(item(title, why, reverse("contracts:pay", args=[invoice.number]), _("Payer"), late=late))
     return found
 
 
@@ -131,12 +129,10 @@ def _duties(rules: set, today) -> list[dict]:
     waiting = Duty.objects.filter(done_on=None, contract__award__opportunity__body__in=rules)
     found = []
     for duty in waiting.select_related(*PARTIES).order_by("due_on", "pk")[:MOST]:
-        late = today > duty.due_on
-        words = _("%(what)s : à publier au SEAO depuis le %(day)s") if late else _(
-            "%(what)s : à publier au SEAO au plus tard le %(day)s"
-        )  # fmt: skip
-        why = words % {"what": duty.get_kind_display(), "day": day(duty.due_on)}
-        found.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier")))
+        told = {"what": duty.get_kind_display(), "day": day(duty.due_on)}
+        why = _("%(what)s : à publier au SEAO au plus tard le %(day)s") % told
+        late = lateness((today - duty.due_on).days)
+        found.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier"), late=late))
     return found
 
 

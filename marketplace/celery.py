@@ -7,6 +7,8 @@ from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 
+COVER_EVERY = 300  # seconds
+
 app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -19,7 +21,7 @@ app.conf.beat_schedule = {
     # At an hour, not every so many seconds: beat's own memory may be lost at each restart.
     "forget the sessions that ended": {"task": "marketplace.tasks.clear_sessions", "schedule": crontab("20", "4")},
     "sign the ledger": {"task": "marketplace.tasks.sign_ledger", "schedule": crontab("0", "0")},
-    "blur the count of sealed entries": {"task": "marketplace.tasks.cover_ledger", "schedule": 300.0},
+    "blur the count of sealed entries": {"task": "marketplace.tasks.cover_ledger", "schedule": float(COVER_EVERY)},
     "remind people of what is due": {"task": "contracts.tasks_reminders.remind", "schedule": crontab("0", "7")},
     "remind people of what a monitoring awaits": {"task": "audit.reminders.remind", "schedule": crontab("10", "7")},
     "compute the signals": {"task": "audit.tasks.compute_flags", "schedule": crontab("30", "2")},

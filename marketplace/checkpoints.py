@@ -8,7 +8,7 @@ and one Ed25519 signature. Leaf n of the tree (RFC 9162) is the 32-byte hash of 
 import base64
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, models, transaction
@@ -16,11 +16,14 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import clock, keys, ledger, merkle
+from marketplace.celery import COVER_EVERY
 from marketplace.ledger import LedgerEntry
+from marketplace.lifecycle import IllegalMove
 
 BLOCK = 256  # entries whose root is kept, so that a proof reads a few hundred rows and not the whole ledger
 COVER_ODDS = 4
 _LOCK = 0x1ED6E3
+_ON_DEMAND_AFTER = timedelta(minutes=1)  # a checkpoint is for ever: a second click must not make another
 
 
 class LedgerBlock(models.Model):
@@ -58,19 +61,45 @@ class Checkpoint(models.Model):
         return f"{self.size}"
 
 
+def cover_due() -> float | None:
+    """Asked each COVER_EVERY seconds: in how many to write a cover entry, at any instant until then; mostly None."""
+    return secrets.randbelow(COVER_EVERY * 1000) / 1000 if secrets.randbelow(COVER_ODDS) == 0 else None
+
+
 def cover() -> None:
-    """Now and then, a sealed entry that records nothing: nobody can count deposits by counting sealed entries."""
-    if secrets.randbelow(COVER_ODDS) == 0:
-        with transaction.atomic():
-            ledger.record("ledger.cover", "ledger", by=None, at=clock.now(), sealed=True)
+    """A sealed entry that records nothing: nobody can count deposits by counting sealed entries."""
+    with transaction.atomic():
+        ledger.record("ledger.cover", "ledger", by=None, at=clock.now(), sealed=True)
+
+
+def check_origin() -> Checkpoint | None:
+    """The last checkpoint, None when there is none; IllegalMove when it names another ledger than LEDGER_ORIGIN.
+
+    One of another name, signed once, could never be removed, and no export would verify any more.
+    """
+    last = Checkpoint.objects.order_by("-size").first()
+    origin = last.note.partition("\n")[0] if last else settings.LEDGER_ORIGIN
+    if origin != settings.LEDGER_ORIGIN:
+        raise IllegalMove(
+            _("Les relevés de ce registre portent le nom « %(kept)s »; LEDGER_ORIGIN dit « %(now)s ». "
+              "Remettez le premier : un registre ne change jamais de nom.")
+            % {"kept": origin, "now": settings.LEDGER_ORIGIN}
+        )  # fmt: skip
+    return last
 
 
 def make(*, by=None, at: datetime) -> Checkpoint:
-    """Record the request, then sign the whole ledger as it stands. `by` is a User or None for the nightly one."""
+    """Record the request, then sign the whole ledger as it stands. `by` is a User or None for the nightly one.
+
+    IllegalMove, and nothing is recorded: the ledger has another name; somebody asks within a minute of the last one.
+    """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        before = check_origin()
+        if by and before and clock.database_now() - before.at < _ON_DEMAND_AFTER:
+            raise IllegalMove(_("Un relevé vient d’être signé : attendez une minute avant d’en signer un autre."))
         ledger.record("ledger.checkpoint", "ledger", by=by, at=at)
         last = LedgerEntry.objects.order_by("-seq").first()
         _keep_blocks(last.seq)

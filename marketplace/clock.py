@@ -45,6 +45,11 @@ def _instant(value: datetime | str) -> datetime:
     return value.astimezone(UTC)
 
 
+def chosen() -> datetime | None:
+    """The instant that `set_to` chose; None when the clock is the database's."""
+    return _set_to
+
+
 def now() -> datetime:
     """The instant by which acts are decided, in UTC. Read it once, at the edge, and pass it as `at=`."""
     return _set_to or database_now()

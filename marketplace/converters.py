@@ -15,4 +15,24 @@ class Code:
         return value
 
 
+class Rank(Code):
+    """A number of the ledger, or how many entries it has: what a 64-bit column holds."""
+
+    regex = r"[1-9][0-9]{0,17}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+class Digest(Code):
+    """A SHA-256, in hexadecimal."""
+
+    regex = r"[0-9a-f]{64}"
+
+
 register_converter(Code, "code")
+register_converter(Rank, "rank")
+register_converter(Digest, "digest")

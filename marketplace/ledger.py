@@ -141,7 +141,8 @@ def _actor(by) -> str:
 def record(action: str, subject: str, *, by, at: datetime, sealed: bool = False, **body) -> LedgerEntry:
     """Append one entry; RuntimeError outside a transaction. `by` is a User or None for the system.
 
-    `body` holds JSON values only, and never a proposal's content.
+    `body` holds JSON values only, and never a proposal's content. A sealed entry is dated when it is written: how long
+    its act took before would tell a deposit from an entry that covers for deposits (marketplace/checkpoints.py).
     """
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is written in the transaction of the act that it records.")
@@ -149,6 +150,8 @@ def record(action: str, subject: str, *, by, at: datetime, sealed: bool = False,
     # SQLite: the IMMEDIATE transaction already holds the only write lock.
     lock = f"SELECT pg_advisory_xact_lock({_LOCK})" if connection.vendor == "postgresql" else ""
     seq, previous, recorded_at = clock.row_and_now(_LAST, after=lock) or (0, GENESIS, clock.database_now())
+    if sealed:
+        at = clock.chosen() or recorded_at
     actor = _actor(by)
     content = {"action": action, "actor": actor, "subject": subject, **body}
     salt = os.urandom(16).hex()
@@ -183,12 +186,17 @@ def _insert(*rows: models.Model) -> None:
             cursor.execute(text, values)
 
 
-def record_read(what: str, subject: str, *, by, at: datetime) -> None:
-    """Keep who read something sensitive (`what`: proposal, file, export…), once an hour for a person and an object."""
+def record_read(what: str, subject: str, *, by, at: datetime, file: str = "") -> None:
+    """Keep who read something sensitive (`what`: proposal, file, casefile…), once an hour for a person and an object.
+
+    `file`: which one of the object's files, by its SHA-256 or its identifier, never by its name.
+    """
+    named = {"file": file} if file else {}
     recent = LedgerPayload.objects.filter(subject=subject, action=f"read.{what}", actor=by)
+    recent = recent.filter(**{f"body__{name}": value for name, value in named.items()})
     if not recent.filter(entry__at__gt=at - timedelta(hours=1)).exists():
         with transaction.atomic():
-            record(f"read.{what}", subject, by=by, at=at)
+            record(f"read.{what}", subject, by=by, at=at, **named)
 
 
 def erase(entry: LedgerEntry, *, by, at: datetime, reason: str, opened: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Public pages of the ledger: its last public entries, and the signed checkpoints that nobody can go back on."""
 
 import re
+from collections.abc import Callable
 from itertools import zip_longest
 
 from django.contrib.auth.decorators import login_not_required
@@ -19,9 +20,10 @@ CHECKPOINTS_PAGE = 20
 @login_not_required
 @require_safe
 @public_page
-def entries(request: HttpRequest) -> HttpResponse:
+def entries(request: HttpRequest, named: Callable[..., dict] | None = None) -> HttpResponse:
     """What the public sees of the ledger: its last public entries, their proofs and how to verify them.
 
+    `named`: what the higher apps say of their objects (opendata/subjects.py), wired in marketplace/urls.py.
     Neither sealed entries nor numbers: a gap between two numbers would tell how many were deposited.
     """
     found = LedgerEntry.objects.public().order_by("-seq")
@@ -30,12 +32,15 @@ def entries(request: HttpRequest) -> HttpResponse:
         found = found.filter(seq__lte=LedgerEntry.objects.filter(hash=before).values("seq")[:1])
     rows = list(found[: PAGE + 1])
     last = Checkpoint.objects.order_by("-size").first()
+    words = named({entry.subject for entry in rows[:PAGE]}) if named else {}
     for entry in rows:
+        entry.about = words.get(entry.subject)
         entry.label = ledger_labels.label(entry.action)
         entry.proved = last is not None and entry.seq <= last.size
     context = {
         "entries": rows[:PAGE],
         "older": rows[PAGE].hash if len(rows) > PAGE else None,
+        "example": next((entry.hash[:16] for entry in rows[:PAGE] if entry.proved), ""),
         "last": last,
         "key_id": keys.key_id(),
     }

@@ -23,7 +23,8 @@ SEAL_KEY_FILE = Path(env.text("SEAL_KEY_FILE", None if PRODUCTION else str(VAR_D
 SIGNING_KEY_FILE = Path(env.text("SIGNING_KEY_FILE", None if PRODUCTION else str(VAR_DIR / "keys" / "signing.pem")))
 OCDS_PREFIX = env.text("OCDS_PREFIX", production.PLACEHOLDER_PREFIX)
 # The ledger's name in its signed checkpoints: never to change, or those already kept verify nothing any more.
-LEDGER_ORIGIN = env.text("LEDGER_ORIGIN", BASE_URL.partition("://")[2] + "/registre")
+# Elsewhere than in production it depends on no address: `make run` and `manage.py` sign the same ledger.
+LEDGER_ORIGIN = env.text("LEDGER_ORIGIN", f"{BASE_URL.partition('://')[2] if PRODUCTION else 'localhost'}/registre")
 
 # --- Rules with a date: (in force from, value) ---------------------------------------------------------------------
 # Ceiling before taxes, excluded: Open Government Plan, Engagement 4 (« moins de 90 000 $ »).

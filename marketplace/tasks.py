@@ -28,6 +28,14 @@ def sign_ledger(**kwargs) -> None:
 
 @shared_task
 def cover_ledger(**kwargs) -> None:
+    """At an instant that nothing tells beforehand: covers at regular instants would be told from deposits."""
+    wait = checkpoints.cover_due()
+    if wait is not None:
+        write_cover.apply_async(countdown=wait)
+
+
+@shared_task
+def write_cover(**kwargs) -> None:
     checkpoints.cover()
 
 

@@ -6,9 +6,12 @@ import re
 import socket
 import struct
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.utils.translation import gettext as _
@@ -66,13 +69,28 @@ class SizedMemoryUploadHandler(FileUploadHandler):
 
 
 def clean_name(name: str) -> str:
-    """A name safe in a header, a ZIP and on any system; the extension is kept. « we?rd d%r/bad.csv » → « bad.csv »."""
+    """A name safe in a header, a ZIP and on any system; the extension is kept. « we?rd d%r/bad.csv » → « bad.csv ».
+
+    An apostrophe becomes, or stays, the typographic one, which no shell reads as a quote.
+    """
     name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
-    name = re.sub(r"[^\w.() -]", "_", name).strip(" .")
+    name = re.sub(r"[^\w.()’ -]", "_", name.replace("'", "’")).strip(" .")
     stem, dot, extension = name.rpartition(".")
     if not dot:
         stem, extension = extension, ""
     return f"{stem[:200] or 'fichier'}{dot}{extension[:10]}"
+
+
+@contextmanager
+def taken_back() -> Iterator[list[str]]:
+    """Give a list of names in the storage; if the block fails, delete those files: the storage has no transaction."""
+    written: list[str] = []
+    try:
+        yield written
+    except BaseException:
+        for name in written:
+            default_storage.delete(name)
+        raise
 
 
 def checked(upload, *, field: str, types: dict = TYPES) -> tuple[bytes, dict]:

@@ -9,6 +9,7 @@ from audit import flagging, public_flags
 from audit import todo as audit_todo
 from contracts import payment_urls, todo
 from marketplace import ledger_pages, views
+from opendata import subjects
 from opportunities import reviewing
 from opportunities import urls as opportunities
 from proposals import dashboard, deciding
@@ -40,6 +41,12 @@ occasions = [
     path("<code:number>/", occasion_pages.detail, name="detail"),
 ]
 
+# So does confirming an award.
+answers = [
+    path("occasions/<code:number>/confirmer/", deciding.confirm, {"auditing": flagging}, name="confirm"),
+    *proposals.urlpatterns,
+]
+
 urlpatterns = [
     path("sante", views.health, name="health"),
     path("api/workflow", views.workflow, name="workflow"),
@@ -50,7 +57,7 @@ urlpatterns = [
 urlpatterns += i18n_patterns(
     path("", occasion_pages.home, name="home"),
     path("occasions/", include((occasions, "opportunities"))),
-    path("", include((proposals.urlpatterns, "proposals"))),
+    path("", include((answers, "proposals"))),
     path("prestataires/", include("vendors.urls")),
     path("", include("contracts.urls")),
     path("verification/", include("audit.urls")),
@@ -59,7 +66,7 @@ urlpatterns += i18n_patterns(
     path("a-faire/", dashboard.dashboard, {"more": [todo.items, audit_todo.items]}, name="dashboard"),
     path("mon-profil/", views.profile, name="profile"),
     path("signaux/", public_flags.signals, name="signals"),
-    path("registre/", ledger_pages.entries, name="ledger"),
+    path("registre/", ledger_pages.entries, {"named": subjects.named}, name="ledger"),
     path("registre/releves/", ledger_pages.checkpoints, name="ledger_checkpoints"),
     path("guide-de-style/", views.styleguide, name="styleguide"),
     path("", include((pages, "pages"))),

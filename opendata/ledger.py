@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from marketplace import checkpoints
+from marketplace import verifier as published
 from marketplace.cache import public_page
 from marketplace.models import Checkpoint, LedgerEntry
 
@@ -58,3 +59,12 @@ def proof(request: HttpRequest, digest: str) -> HttpResponse:
     if covering is None:
         raise Http404
     return _json(checkpoints.proof_of(entry, covering))
+
+
+@login_not_required
+@require_safe
+@public_page
+def verifier(request: HttpRequest) -> HttpResponse:
+    """tools/verify.py itself: whoever checks us needs nothing else, and compares its SHA-256 with other copies."""
+    headers = {"Content-Disposition": 'attachment; filename="verify.py"', "Access-Control-Allow-Origin": "*"}
+    return HttpResponse(published.content(), content_type="text/x-python; charset=utf-8", headers=headers)

@@ -33,6 +33,11 @@ class AwardMode(models.TextChoices):
         """The least score of each criterion that announces none: 70 in « qualité minimale », nothing elsewhere."""
         return ACCEPTABLE if self == AwardMode.QUALITY_MIN_PRICE else None
 
+    @property
+    def price_waits(self) -> bool:
+        """Prices are read once every proposal is scored."""
+        return self in {AwardMode.QUALITY_MIN_PRICE, AwardMode.ADJUSTED_PRICE}
+
 
 class CodeLicence(models.TextChoices):
     LILIQ_P = "LiLiQ-P-1.1", "LiLiQ-P 1.1"

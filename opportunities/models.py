@@ -311,7 +311,9 @@ class Opportunity(lifecycle.Stateful, models.Model):
         roles=["officer"],
         label=_("Confirmer l’attribution"),
     )
-    def confirm_award(self, *, by, at):
+    def confirm_award(self, *, by, at, told=None):
+        """`told`: what the ledger keeps of it, the vendor and the amount (proposals/award.py)."""
+        self._ledger_extra = told or {}
         self.reversal_requested_by = None
         self.reversal_reason = ""
 

@@ -171,7 +171,9 @@ def confirm(opportunity: Opportunity, *, by) -> Award:
     """
     row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
     with transaction.atomic():
-        row.confirm_award(by=by)
+        chosen = pending(locked(row))
+        told = chosen and {"vendor": str(chosen.proposal.vendor), "award_cents": chosen.proposal.opened.price_cents}
+        row.confirm_award(by=by, told=told)
         at = clock.now()
         recommendation = Recommendation.objects.select_for_update().get(opportunity=row, accepted=None)
         winner = recommendation.proposal

@@ -58,7 +58,7 @@ class Board:
     def prices_hidden(self) -> bool:
         """Whether prices exist and must still wait for scores."""
         waiting = bool(self.to_examine or self.to_score)
-        return waiting and self.opportunity.award_mode in {AwardMode.QUALITY_MIN_PRICE, AwardMode.ADJUSTED_PRICE}
+        return waiting and AwardMode(self.opportunity.award_mode).price_waits
 
     @property
     def shows_adjusted(self) -> bool:

@@ -70,6 +70,7 @@ def dashboard(request: HttpRequest, more: Sequence[Callable[..., list[dict]]] = 
     for items in more:
         todo += items(user, buys, rules, set(vendors), at=now)
     todo += _invitations(user)
+    todo.sort(key=lambda line: not line["late"])  # what is late comes first; the rest keeps its order
     context["waiting"] = len(todo) + len(context.get("urgent", ()))
     context["newcomer"] = not (roles or vendors or todo or user.is_auditor or user.is_staff)
     return render(request, "dashboard.html", context)

@@ -134,8 +134,12 @@ def recommend(request: HttpRequest, number: str) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-def confirm(request: HttpRequest, number: str) -> HttpResponse:
-    """An officer reads what was recommended, by whom, for how much, then confirms with one button."""
+def confirm(request: HttpRequest, number: str, auditing=None) -> HttpResponse:
+    """An officer reads what was recommended, by whom, for how much, then confirms with one button.
+
+    `auditing`: what the auditors' app knows (audit/flagging.py): the signals that the award would raise, the open
+    cases that this officer may see, and how to keep both the signals and what the officer says of them.
+    """
     now = clock.now()
     opportunity = occasion_for_staff(request, number, at=now)
     refuse_if_tied(opportunity, request.user)
@@ -143,10 +147,10 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
         award.verify_attestation(opportunity, by=request.user, shown=request.POST["verify"])
         messages.success(request, _("L’attestation est notée comme vérifiée."))
         return redirect("proposals:confirm", number=number)
-    form = AwardForm(request.POST if request.method == "POST" else None)
+    form = AwardForm(data_of(request))
     if request.method == "POST" and form.is_valid():
         try:
-            _confirm(opportunity, by=request.user, seen=form.cleaned_data["recommendation"])
+            _confirm(opportunity, by=request.user, auditing=auditing, **form.cleaned_data)
         except ValidationError as error:
             show_at(form, error)
             opportunity = occasion_for_staff(request, number, at=now)
@@ -164,8 +168,11 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
         "row": row,
         "checks": _checks([row.proposal], at=now),
         "amount": taxes(row.proposal.opened.price_cents, on=local(now).date()),
-        "form": AwardForm(initial={"recommendation": recommendation.pk}),
+        "form": form if form.is_bound else AwardForm(initial={"recommendation": recommendation.pk}),
+        "recommended": recommendation.pk,
         "failed": form if request.method == "POST" else None,
+        "flags": auditing.if_awarded(opportunity, recommendation, at=now) if auditing else [],
+        "cases": auditing.cases_of(opportunity, request.user) if auditing else [],
         "can_send_back": opportunity.can("reject_recommendation", request.user),
     }
     return render(request, "proposals/confirm.html", context, status=422 if request.method == "POST" else 200)
@@ -176,14 +183,16 @@ def _checks(proposals: list[Proposal], *, at) -> list[eligibility.Standing]:
     return eligibility.standings([award.case(proposal) for proposal in proposals], on=local(at).date())
 
 
-def _confirm(opportunity: Opportunity, *, by, seen: int | None) -> None:
+def _confirm(opportunity: Opportunity, *, by, recommendation: int, explanation: str, auditing) -> None:
     """Confirm the recommendation that was on the screen; IllegalMove when another has taken its place since."""
     with transaction.atomic():
         row = locked(opportunity)
         pending = award.pending(row)
-        if seen is not None and row.state == "recommended" and pending is not None and pending.pk != seen:
-            raise IllegalMove(_("La recommandation a changé depuis que cette page est ouverte : relisez-la."))
+        if row.state == "recommended" and pending is not None and pending.pk != recommendation:
+            raise IllegalMove(_("La recommandation a changé depuis que cette page est ouverte : relisez-la."))
         award.confirm(opportunity, by=by)
+        if auditing:
+            auditing.keep(opportunity, by=by, at=clock.now(), explanation=explanation)
 
 
 @never_cache

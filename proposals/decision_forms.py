@@ -56,10 +56,19 @@ class ConfirmForm(forms.Form):
     """Nothing to type: one button, and a place for what the verb refuses."""
 
 
-class AwardForm(forms.Form):
+class AwardForm(PlainTexts, forms.Form):
     """Which recommendation was on the screen: another one is never confirmed by surprise."""
 
     recommendation = forms.IntegerField(widget=forms.HiddenInput)
+    explanation = forms.CharField(
+        label=gettext_lazy("Ce qui explique les signaux (facultatif)"),
+        help_text=gettext_lazy(
+            "Gardé avec eux, pour les vérificatrices et vérificateurs. Sans explication, ils restent à expliquer."
+        ),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea({"rows": 4}),
+    )
 
 
 class RejectForm(PlainTexts, forms.Form):

@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace import keys
+from marketplace import keys, uploads
 from marketplace.ledger import canonical, instant
 from marketplace.lifecycle import complain, locked
 from marketplace.localtime import local
@@ -67,7 +67,6 @@ def deposit(proposal: Proposal, *, by, idempotency_key: uuid.UUID, integrity: bo
 
     Raises ValidationError, PermissionDenied or IllegalMove; then nothing has changed and the previous dépôt stands.
     """
-    written: list[str] = []
     made: list[Submission] = []
 
     def seal(row: Proposal, *, by, at) -> Submission:
@@ -76,17 +75,12 @@ def deposit(proposal: Proposal, *, by, idempotency_key: uuid.UUID, integrity: bo
         notifications.submitted(row, made[0], at=at)
         return made[0]
 
-    try:
-        with transaction.atomic():
-            # Under the lock: the other half of a double click finds what the first half wrote, and moves nothing.
-            done = locked(proposal).submissions.filter(idempotency_key=idempotency_key).first()
-            if done is not None:
-                return done
-            proposal.submit(by=by, deposit=seal)
-    except BaseException:
-        for path in written:  # the storage has no transaction: take back what this attempt wrote
-            default_storage.delete(path)
-        raise
+    with uploads.taken_back() as written, transaction.atomic():
+        # Under the lock: the other half of a double click finds what the first half wrote, and moves nothing.
+        done = locked(proposal).submissions.filter(idempotency_key=idempotency_key).first()
+        if done is not None:
+            return done
+        proposal.submit(by=by, deposit=seal)
     return made[0]
 
 

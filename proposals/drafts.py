@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from marketplace import boxes
 from marketplace.lifecycle import IllegalMove, complain, locked
-from marketplace.uploads import checked
+from marketplace.uploads import checked, taken_back
 from proposals import sealing
 from proposals.models import Proposal, State
 
@@ -62,12 +62,10 @@ def add_file(proposal: Proposal, upload, *, at) -> None:
             complain("files", _("Pas plus de %d fichiers.") % settings.FILES_PER_PROPOSAL)
         return {"files": [*kept, item]}
 
-    path = default_storage.save(_path(item), ContentFile(boxes.seal(blob, about=_about(proposal, item))))
-    try:
+    with taken_back() as written:
+        box = ContentFile(boxes.seal(blob, about=_about(proposal, item)))
+        written.append(default_storage.save(_path(item), box))
         _change(proposal, added, at=at)
-    except BaseException:
-        default_storage.delete(path)
-        raise
 
 
 def remove_file(proposal: Proposal, file_id: str, *, at) -> None:

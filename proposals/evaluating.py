@@ -51,6 +51,8 @@ def table(request: HttpRequest, number: str) -> HttpResponse:
         shown = board(opportunity, request.user, at=now)
         context |= {"board": shown, "todo": _todo(shown, request.user), "waits": _waits(shown, request.user)}
         context["awards"] = list(opportunity.awards.select_related("proposal__vendor").order_by("-pk"))
+        if any(row.price_cents is not None or row.rank is not None for row in shown.rows):
+            ledger.record_read("evaluation", opportunity.ledger_subject(), by=request.user, at=now)
     context["acts"] = _acts(opportunity, request.user, opening)
     return render(request, "proposals/evaluation.html", context)
 
@@ -135,9 +137,8 @@ def _acts(opportunity: Opportunity, user, opening) -> list[dict]:
 @never_cache
 @require_safe
 def examine(request: HttpRequest, number: str, public_id) -> HttpResponse:
-    """One opened proposal, and what can be decided about it. That it was read is kept."""
+    """One opened proposal, and what can be decided about it."""
     opportunity, proposal = _fetch(request, number, public_id)
-    ledger.record_read("proposal", proposal.ledger_subject(), by=request.user, at=clock.now())
     return _page(request, opportunity, proposal)
 
 
@@ -155,8 +156,11 @@ def _fetch(request: HttpRequest, number: str, public_id):
 
 
 def _page(request: HttpRequest, opportunity, proposal, *, status=200, **bound) -> HttpResponse:
-    """`bound`: the form that was refused or brought back, under its name; the others are new."""
-    shown = board(opportunity, request.user, at=clock.now())
+    """`bound`: the form that was refused or brought back, under its name; the others are new. That it was read is kept,
+    by whatever address it was asked for."""
+    at = clock.now()
+    ledger.record_read("proposal", proposal.ledger_subject(), by=request.user, at=at)
+    shown = board(opportunity, request.user, at=at)
     going = opportunity.state == "evaluation"
 
     def can(action):

@@ -24,6 +24,7 @@ from opportunities.enums import AwardMode
 from opportunities.labels import public_badge
 from opportunities.models import Opportunity, State
 from proposals import figures, history, notice
+from proposals.minutes import signed as signed_minutes
 from proposals.models import Award, Draw, OpenedProposal, Proposal
 
 CLOSING_SOON, RECENT = 4, 3
@@ -196,6 +197,19 @@ def minutes(request: HttpRequest, number: str) -> HttpResponse:
             "entry": acts[0].entry if acts else None,
         }
     return _hold(render(request, "public/minutes.html", context), [opportunity.closes_at], at)
+
+
+@login_not_required
+@public_page
+@require_safe
+def minutes_json(request: HttpRequest, number: str) -> HttpResponse:
+    """The same minutes, signed: `tools/verify.py draw --minutes` compares a draw with them; 404 before the opening."""
+    opportunity, _at = _occasion(request, number, published=True)
+    if not hasattr(opportunity, "opening"):
+        raise Http404
+    name = f"proces-verbal-{number}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return JsonResponse(signed_minutes(opportunity), headers=headers)
 
 
 # --- Awards ----------------------------------------------------------------------------------------------------------

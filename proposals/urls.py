@@ -9,6 +9,7 @@ urlpatterns = [
     # the public's
     path("attributions/", public.awards, name="awards"),
     path("occasions/<code:number>/ouverture/", public.minutes, name="minutes"),
+    path("occasions/<code:number>/ouverture/proces-verbal.json", public.minutes_json, name="minutes_json"),
     path("occasions/<code:number>/attribution/", public.award, name="award"),
     path("occasions/<code:number>/attribution/tirage.json", public.draw_json, name="draw_json"),
     path("verifier/", receipts.verify, name="verify"),
@@ -33,7 +34,6 @@ urlpatterns = [
     path("occasions/<code:number>/evaluation/<uuid:public_id>/noter/", evaluating.score, name="score"),
     path("occasions/<code:number>/evaluation/<uuid:public_id>/reexaminer/", evaluating.reexamine, name="reexamine"),
     path("occasions/<code:number>/recommander/", deciding.recommend, name="recommend"),
-    path("occasions/<code:number>/confirmer/", deciding.confirm, name="confirm"),
     path("occasions/<code:number>/renvoyer/", deciding.send_back, name="send_back"),
     path("occasions/<code:number>/suspendre/", deciding.suspend, name="suspend"),
     path("occasions/<code:number>/reprendre/", deciding.resume, name="resume"),

@@ -208,7 +208,7 @@ def file(request: HttpRequest, public_id, file_id) -> HttpResponse:
         raise Http404
     item, blob = found
     if not rules.is_author(proposal, request.user):
-        ledger.record_read("file", proposal.ledger_subject(), by=request.user, at=now)
+        ledger.record_read("file", proposal.ledger_subject(), by=request.user, at=now, file=item["id"])
     response = HttpResponse(blob, content_type=item["content_type"])
     response["Content-Disposition"] = content_disposition_header(True, item["name"])
     response["X-Content-Type-Options"] = "nosniff"

@@ -15,7 +15,8 @@ DUE_ON = date(2026, 12, 11)
 LATER = OPENED_AT + timedelta(days=30)  # every last day is past: a case may be closed
 LATER_DUE_ON = date(2027, 1, 29)
 
-# product.md, « Lifecycles »: only auditors move a monitoring. The states of signals are ours (docs/decisions.md).
+# product.md, « Lifecycles »: only auditors move a monitoring; with a finding, once the body was heard
+# (test_cases.py). The states of signals are ours (docs/decisions.md).
 PRODUCT = {
     "monitoring": [
         ("ask", {"open", "explanation_requested"}, "explanation_requested", {"auditor"}),
@@ -24,7 +25,7 @@ PRODUCT = {
         ("close", {"concluded", "remedied"}, "closed", {"auditor"}),
     ],
     "redflag": [
-        ("explain", {"new"}, "explained", {"officer"}),
+        ("explain", {"new", "explained", "in_monitoring"}, "explained", {"officer"}),
         ("monitor", {"new", "explained"}, "in_monitoring", {"auditor"}),
         ("dismiss", {"new", "explained", "in_monitoring"}, "dismissed", {"auditor"}),
         ("take_up", {"dismissed"}, "new", {"auditor"}),
@@ -55,6 +56,7 @@ def answered(cast, *, at=OPENED_AT, files=(), **more) -> Monitoring:
 
 def concluded(cast, *, finding=True, at=OPENED_AT, due_on=DUE_ON, **more) -> Monitoring:
     made = answered(cast, at=at, **more)
+    due_on = due_on if finding else None
     with clock.set_to(at + timedelta(hours=2)):
         cases.conclude(made, by=cast.auditor, finding=finding, text="L’urgence n’est pas établie.", due_on=due_on)
     return made
@@ -95,7 +97,7 @@ def build_monitoring(cast, state) -> Monitoring:
 def act_on_monitoring(monitoring, action, by) -> None:
     acts = {
         "ask": lambda: cases.ask(monitoring, by=by, text=REASON, due_on=LATER_DUE_ON),
-        "conclude": lambda: cases.conclude(monitoring, by=by, finding=True, text=REASON, due_on=LATER_DUE_ON),
+        "conclude": lambda: cases.conclude(monitoring, by=by, finding=False, text=REASON),
         "accept_remedy": lambda: cases.accept_remedy(monitoring, by=by, text=REASON),
         "close": lambda: cases.close(monitoring, by=by, text=REASON),
     }
@@ -105,8 +107,9 @@ def act_on_monitoring(monitoring, action, by) -> None:
 # --- Signals ---------------------------------------------------------------------------------------------------------
 def flag(opportunity, *, code="R003", at=OPENED_AT) -> RedFlag:
     return RedFlag.objects.create(
-        code=code, opportunity=opportunity, value=Decimal(9), threshold=Decimal(10), first_at=at, last_at=at
-    )
+        code=code, opportunity=opportunity, value=Decimal(9), threshold=Decimal(10), first_at=at, last_at=at,
+        details={"days": 9},
+    )  # fmt: skip
 
 
 def build_flag(cast, state) -> RedFlag:

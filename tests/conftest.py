@@ -18,6 +18,7 @@ APPEND_ONLY = [
     "contracts_criterioncheck",
     "audit_monitoringnote",
     "audit_monitoringfile",
+    "audit_plancheck",
     "audit_samplingplan",
     "audit_awardreview",
 ]

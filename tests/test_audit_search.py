@@ -1,17 +1,20 @@
 """One box for auditors: each tab finds what it should, without accents, in pages, at a fixed cost."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import searching
+from audit import cases, sampling, searching
 from audit.names import named
 from marketplace import clock
 from marketplace.models import User
 from tests import contract_cast
 from tests.cast import CLOSES_AT, person, vendor
 from tests.contract_cast import SIGNED_AT
-from tests.reading import signed_in, text_of
+from tests.reading import signed_in, text_of, words
+from vendors.models import VendorMembership
 
 TABS = list(searching.TABS)
 
@@ -54,6 +57,14 @@ def counts(cast, text: str) -> dict:
         ("%", "prestataires", 0),
         (".*", "prestataires", 0),
         ("(", "personnes", 0),
+        ("64000", "attributions", 1),
+        ("64 000 $", "attributions", 1),
+        ("64\u202f000,00\u00a0$", "attributions", 1),
+        ("$64,000.00", "contrats", 1),
+        ("64 000,01", "attributions", 0),
+        ("²", "attributions", 0),
+        ("boreal", "occasions", 1),
+        ("coop", "occasions", 0),
     ],
 )
 def test_what_each_tab_finds(cast, then, text, tab, count):
@@ -69,6 +80,65 @@ def test_numbers_are_found(cast, then):
     assert counts(cast, contract.number.lower())["contrats"] == 1
     first = signed_in(cast.auditor).get("/verification/recherche/", {"q": contract.number})
     assert first.context["tab"] == "contrats", "the first tab that has results"
+
+
+def test_an_invoice_is_found_by_its_number_and_its_amount(cast):
+    with clock.set_to(contract_cast.INVOICED_AT):
+        contract = contract_cast.active(cast)
+        invoice = contract_cast.invoiced(cast, contract)
+        for text in (invoice.number, invoice.number.lower(), f"{invoice.total_cents / 100:.2f}"):
+            assert found(cast, text, "contrats") == [contract.number], text
+
+
+def test_cases_and_samples_are_found_and_linked(cast, then):
+    occasion, _pair = cast.awarded()
+    case = cases.open_(occasion, by=cast.auditor, title="Délai à expliquer", text="Pourquoi?")
+    plan = sampling.draw(
+        by=cast.auditor, title="Premier tirage", method="random", since=CLOSES_AT.date(), until=SIGNED_AT.date(), size=1
+    )
+    client = signed_in(cast.auditor)
+    for text in (case.number, case.number.lower(), "delai expliquer", occasion.number):
+        assert found(cast, text, "verifications") == [case.number], text
+    for text in (plan.number, "tirage"):
+        assert found(cast, text, "echantillons") == [plan.number], text
+    page = client.get("/verification/recherche/", {"q": case.number})
+    assert page.context["tab"] == "verifications" and case.get_absolute_url() in text_of(page)
+    assert f"/verification/echantillons/{plan.number}/" in text_of(
+        client.get("/verification/recherche/", {"q": plan.number})
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("Borael", "Boréal"), ("atelier boreale", "Atelier Boréal"), ("Béatrise", "Béatrice"), ("wxyz", ""), ("pont", "")],
+)
+def test_what_nearly_is_a_name_is_suggested(cast, then, text, meant):
+    cast.awarded()
+    page = signed_in(cast.auditor).get("/verification/recherche/", {"q": text})
+    assert page.context["suggestion"] == meant
+    assert ("Vouliez-vous dire" in text_of(page)) is bool(meant)
+
+
+def test_nothing_that_is_not_told_is_suggested(cast, then):
+    """Neither a vendor that only prepares, nor its people, nor a notice that is not published."""
+    cast.draft(at=SIGNED_AT, closes_at=SIGNED_AT + timedelta(days=30), title="Zéphyrine secrète")
+    occasion = cast.published()
+    cast.submitted(occasion, vendor=vendor("Zinzolin Discret inc.", person("Zoélie Discrète")))
+    for text in ("zephirine", "zinzolen", "zoelia"):
+        page = signed_in(cast.auditor).get("/verification/recherche/", {"q": text})
+        assert page.context["suggestion"] == "", text
+
+
+def test_a_person_has_a_role_and_a_place(cast, then):
+    contract_cast.active(cast)
+    hidden = person("Victorine Cachée")
+    VendorMembership.objects.create(user=cast.buyer, vendor=vendor("Zinc Discret inc.", hidden), role="member")
+    pages = {
+        text: words(signed_in(cast.auditor).get("/verification/recherche/", {"q": text, "dans": "personnes"}))
+        for text in ("victor", "beatrice")
+    }
+    assert "Propriétaire, Atelier Boréal inc." in pages["victor"]
+    assert "Ville d’Essai" in pages["beatrice"] and "Zinc" not in pages["beatrice"]
 
 
 def test_a_vendor_or_a_person_that_only_prepares_is_not_found(cast, then):

@@ -1,5 +1,7 @@
 """Pages of monitorings: who gets them, what comes back when something is wrong, what they cost, what they tell."""
 
+import re
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -9,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit import cases
-from audit.models import Monitoring, MonitoringFile
+from audit.models import Monitoring, MonitoringFile, RedFlag
 from marketplace import clock
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, User
 from opportunities.models import BodyMembership
@@ -31,9 +33,10 @@ def page(name: str, *args) -> str:
 
 
 def ask(user, path: str, data: dict | None = None, *, at=OPENED_AT):
+    """`data` is posted with the key of a form of its own, unless it has one."""
     client = signed_in(user)
     with clock.set_to(at):
-        return client.get(path) if data is None else client.post(path, data)
+        return client.get(path) if data is None else client.post(path, {"key": uuid.uuid4()} | data)
 
 
 def traces() -> tuple[int, ...]:
@@ -76,20 +79,53 @@ def test_the_body_sees_nothing_before_it_is_told(cast):
     assert "Réponse attendue" in words(ask(cast.officer, reverse("dashboard")))
 
 
-@pytest.mark.parametrize("tie", ["vendor", "body"])
-def test_an_auditor_with_a_tie_is_refused(cast, tie):
+def tied_auditor(cast, tie: str) -> User:
     by = person("Tina Liée", is_auditor=True)
-    if tie == "vendor":
+    if tie in ("rival", "officer and rival"):
         VendorMembership.objects.create(user=by, vendor=cast.rival, role="member")
-    else:
-        BodyMembership.objects.create(user=by, body=cast.body, role="buyer")
-    case = stage.answered(cast)
+    if tie != "rival":
+        BodyMembership.objects.create(user=by, body=cast.body, role="buyer" if tie == "buyer" else "officer")
+    return by
+
+
+# What an auditor reads of a case: untold, told. One who works for the body reads what that work lets them read.
+READS = {"": (True, True), "rival": (False, False), "buyer": (False, False), "officer": (False, True),
+         "officer and rival": (False, False)}  # fmt: skip
+
+
+@pytest.mark.parametrize("tie", READS)
+def test_what_an_auditor_with_a_tie_reads(cast, tie):
+    by = tied_auditor(cast, tie) if tie else cast.auditor
+    occasion = cast.awarded()[0]
+    flag = stage.flag(occasion)
+    untold = stage.opened(cast, opportunity=occasion, files=[document()], flags=[flag])
+    told_ = stage.answered(cast, opportunity=occasion)
+    for case, reads in zip((untold, told_), READS[tie], strict=True):
+        paths = [page("monitoring", case.number)]
+        paths += [page("monitoring_file", case.number, file.public_id)
+                  for file in MonitoringFile.objects.filter(note__monitoring=case)]  # fmt: skip
+        assert len(paths) == 2
+        answers = [ask(by, path) for path in paths]
+        assert b"".join(answers[1].streaming_content if reads else [b"404"])
+        assert {answer.status_code for answer in answers} == {200 if reads else 404}
+        assert (case.number in words(ask(by, page("monitorings")))) == reads
+    shown = ask(by, page("flag", flag.pk))
+    assert shown.status_code == (404 if "rival" in tie else 200)
+    if shown.status_code == 200:
+        assert ("En vérification" in words(shown)) == (tie == "")
+
+
+@pytest.mark.parametrize("tie", [tie for tie in READS if tie])
+def test_an_auditor_with_a_tie_does_nothing(cast, tie):
+    by, case = tied_auditor(cast, tie), stage.answered(cast)
+    expected = 403 if READS[tie][1] else 404
     for act in ("ask", "conclude", "accept_remedy", "close"):
-        assert ask(by, page(act, case.number)).status_code == 403, act
-        assert ask(by, page(act, case.number), {"text": "Texte"}).status_code == 403, act
+        assert ask(by, page(act, case.number)).status_code == expected, act
+        assert ask(by, page(act, case.number), {"text": "Texte"}).status_code == expected, act
     assert ask(by, page("open_monitoring", case.opportunity.number)).status_code == 403
-    text = words(ask(by, page("monitoring", case.number)))
-    assert "Demander des explications" not in text and "Conclure" not in text
+    if expected == 403:
+        text = words(ask(by, page("monitoring", case.number)))
+        assert "Demander des explications" not in text and "Conclure" not in text and "C’est au tour" in text
     assert Monitoring.objects.get().state == "explanation_requested"
 
 
@@ -192,10 +228,107 @@ def test_opening_through_the_page(cast):
 def test_the_conclusion_through_the_page(cast):
     case = stage.answered(cast)
     data = {"text": "Constats.", "finding": "no", "due_on": "2026-12-31"}
-    assert ask(cast.auditor, page("conclude", case.number), data).status_code == 302
+    refused = ask(cast.auditor, page("conclude", case.number), data)
+    assert refused.status_code == 422 and "Retirez cette date" in words(refused)
+    html = refused.content.decode()
+    assert "Constats." in html and 'value="2026-12-31"' in html
+    assert Monitoring.objects.get().state == "explanation_requested"
+    assert ask(cast.auditor, page("conclude", case.number), data | {"due_on": ""}).status_code == 302
     case = Monitoring.objects.get()
     assert (case.state, case.finding, case.due_on) == ("concluded", False, None)
-    assert "sans manquement" in words(ask(cast.officer, page("monitoring", case.number)))
+    text = words(ask(cast.officer, page("monitoring", case.number)))
+    assert "Sans manquement" in text and "Conclusion : aucun manquement" in text
+
+
+def test_a_finding_is_refused_before_the_body_was_heard(cast):
+    data = {"text": "Constats.", "finding": "yes", "due_on": "2026-12-30"}
+    for build, why in ((stage.opened, "Demandez d’abord"), (stage.asked, "attendue jusqu’au 11 décembre 2026")):
+        case = build(cast)
+        assert "dernier jour passé" in words(ask(cast.auditor, page("conclude", case.number)))  # said beforehand
+        answer = ask(cast.auditor, page("conclude", case.number), data)
+        assert answer.status_code == 422 and why in words(answer) and "Constats." in words(answer)
+        assert 'value="yes" required' in answer.content.decode() or "checked" in answer.content.decode()
+        assert Monitoring.objects.get(pk=case.pk).finding is None
+
+
+# --- A double click --------------------------------------------------------------------------------------------------
+def test_the_second_half_of_a_double_click_answers_as_the_first(cast):
+    occasion = cast.awarded()[0]
+    flag = stage.flag(occasion)
+
+    def twice(user, path: str, **data) -> None:
+        data = {"text": "Un texte.", "key": uuid.uuid4()} | data
+        file = lambda: {"files": SimpleUploadedFile("preuve.txt", b"Preuve.")} if path.endswith("/repondre/") else {}  # noqa: E731
+        first, second = (ask(user, path, data | file()) for _ in range(2))
+        assert (first.status_code, second.status_code) == (302, 302), path
+        assert first["Location"] == second["Location"]
+
+    twice(cast.auditor, page("open_monitoring", occasion.number), title="Objet", flags=[flag.pk])
+    case = Monitoring.objects.get()
+    twice(cast.auditor, page("ask", case.number), due_on="2026-12-11")
+    twice(cast.officer, page("answer", case.number))
+    twice(cast.auditor, page("conclude", case.number), finding="yes", due_on="2026-12-30")
+    twice(cast.officer, page("announce_remedy", case.number))
+    twice(cast.auditor, page("accept_remedy", case.number))
+    twice(cast.auditor, page("close", case.number))
+    assert case.notes.count() == 7 and MonitoringFile.objects.filter(is_letter=False).count() == 1
+
+
+def test_each_form_has_a_key_of_its_own(cast):
+    case = stage.asked(cast)
+    path = page("answer", case.number)
+
+    def key(answer) -> str:
+        return re.search(r'name="key" value="([0-9a-f-]{36})"', answer.content.decode())[1]
+
+    mine = key(ask(cast.officer, path))
+    assert mine != key(ask(cast.officer, path))
+    for wrong in ("", "x"):
+        answer = ask(cast.officer, path, {"text": "Texte", "key": wrong})
+        assert answer.status_code == 422 and "Ce formulaire était incomplet" in words(answer) and key(answer)
+    assert ask(cast.officer, path, {"text": "Texte", "key": mine}).status_code == 302
+    other = ask(cast.officer, path, {"text": "Un autre texte", "key": mine})  # « Précédent », then another text
+    assert other.status_code == 422 and "déjà servi" in words(other) and "Un autre texte" in words(other)
+    assert ask(cast.officer, path, {"text": "Un autre texte", "key": key(other)}).status_code == 302
+    assert case.notes.filter(kind="answer").count() == 2
+
+
+# --- Signals ---------------------------------------------------------------------------------------------------------
+def test_a_signal_follows_to_the_case_that_is_opened(cast):
+    occasion = cast.awarded()[0]
+    flag, other = stage.flag(occasion), stage.flag(occasion, code="R018")
+    for build in (None, stage.opened):  # without and with a case that it could join
+        if build:
+            build(cast, opportunity=occasion)
+        link = f"{page('open_monitoring', occasion.number)}?signal={flag.pk}"
+        assert f'href="{link}"' in ask(cast.auditor, page("flag_join", flag.pk)).content.decode()
+        html = ask(cast.auditor, link).content.decode()
+        boxes = {
+            int(box[1]): "checked" in box[0]
+            for box in re.finditer(r'<input[^>]*name="flags" value="(\d+)"[^>]*>', html)
+        }
+        assert boxes == {flag.pk: True, other.pk: False}
+    assert ask(cast.auditor, f"{page('open_monitoring', occasion.number)}?signal=x").status_code == 200
+
+
+def test_what_remains_to_decide_of_a_signal_is_said(cast):
+    occasion = cast.awarded()[0]
+    flag = stage.flag(occasion)
+    case = stage.asked(cast, opportunity=occasion, flags=[flag])
+    dismiss, explain = page("flag_dismiss", flag.pk), page("flag_explain", flag.pk)
+
+    def seen(user) -> str:
+        return ask(user, page("monitoring", case.number), at=LATER).content.decode()
+
+    assert "À décider avec la conclusion" in seen(cast.auditor) and explain in seen(cast.officer)
+    with clock.set_to(LATER):
+        cases.conclude(case, by=cast.auditor, finding=False, text="Rien.")
+        cases.close(case, by=cast.auditor, text="Fin.")
+    assert flag.get_absolute_url() in seen(cast.auditor) and dismiss in seen(cast.auditor)
+    assert RedFlag.objects.get().state == "in_monitoring"  # closing decides nothing
+    with clock.set_to(LATER):
+        RedFlag.objects.get().dismiss(by=cast.auditor, reason="Rien à dire.")
+    assert "rien ne reste à décider" in seen(cast.auditor) and dismiss not in seen(cast.auditor)
 
 
 # --- Reading changes nothing -----------------------------------------------------------------------------------------
@@ -298,6 +431,9 @@ def test_filters(cast):
     assert listed(cast.auditor, miennes="1") == every - {theirs.number}
     assert listed(second, miennes="1") == {theirs.number}
     assert listed(cast.auditor, etat="closed") == {done.number}
+    assert listed(cast.auditor, constat="corrige") == listed(cast.auditor, constat="manquement") == {done.number}
+    assert listed(cast.auditor, constat="sans-correctif") == listed(cast.auditor, constat="aucun") == set()
+    assert listed(cast.auditor, constat="a-venir", etat="open") == {theirs.number}
     assert listed(cast.auditor, organisme=str(cast.body.pk), etat="open") == {theirs.number}
     assert listed(cast.auditor, organisme=str(cast.other_body.pk)) == every  # unknown here: left out
     assert listed(cast.officer) == every - {theirs.number}
@@ -314,9 +450,46 @@ def test_what_is_late_is_said(cast):
             assert "En retard de 2 jours" in words(ask(user, path, at=after)), path
     with clock.set_to(after):
         cases.answer(case, by=cast.officer, text="Tardive.")
-    assert "En retard" not in words(ask(cast.officer, page("monitoring", case.number), at=after))
+    for user in (cast.auditor, cast.officer):
+        for path in (page("monitorings"), page("monitoring", case.number)):
+            text = words(ask(user, path, at=after))
+            assert "En retard de" not in text and "2 jours de retard" in text, path
     assert case.title not in words(ask(cast.officer, reverse("dashboard"), at=after))
-    assert "à examiner" in words(ask(cast.auditor, reverse("dashboard"), at=after))
+    assert "à examiner · 2 jours de retard" in words(ask(cast.auditor, reverse("dashboard"), at=after))
+    with clock.set_to(after):
+        cases.conclude(case, by=cast.auditor, finding=False, text="Constats.")
+    assert words(ask(cast.officer, page("monitoring", case.number), at=after)).count("2 jours de retard") == 1  # kept
+
+
+ENDS = [
+    ({"finding": False}, [], "Sans manquement"),
+    ({"finding": True}, ["accept_remedy"], "Manquement corrigé"),
+    ({"finding": True}, [], "Manquement, fermé sans correctif"),
+]
+
+
+@pytest.mark.parametrize(("concluded", "acts", "label"), ENDS)
+def test_how_it_ended_is_said_everywhere(cast, concluded, acts, label):
+    case = stage.concluded(cast, **concluded)
+    with clock.set_to(LATER):
+        for act in [*acts, "close"]:
+            getattr(cases, act)(case, by=cast.auditor, text="Texte.")
+    for user in (cast.auditor, cast.officer):
+        for path in (page("monitorings"), page("monitoring", case.number)):
+            assert label in words(ask(user, path, at=LATER)), path
+    mail = last("monitoring_closed", cast.officer).body
+    assert ("sans manquement" in mail, "est corrigé" in mail) == (not concluded["finding"], bool(acts))
+
+
+def test_an_answered_case_says_so(cast):
+    case = stage.asked(cast)
+    for told_, hidden in (("Explications demandées", "Réponse reçue"), ("Réponse reçue", "Explications demandées")):
+        text = words(ask(cast.officer, page("monitoring", case.number)))
+        assert told_ in text and hidden not in text
+        row, badge, _where = ask(cast.officer, page("monitorings")).context["rows"][0]
+        assert (row.number, badge["label"]) == (case.number, told_)
+        with clock.set_to(OPENED_AT):
+            cases.answer(case, by=cast.officer, text="Voici.")
 
 
 # --- Messages --------------------------------------------------------------------------------------------------------
@@ -345,6 +518,10 @@ def test_every_message_is_whole(cast, language):
         assert "Monitoring" not in row.subject
     if language == "fr-ca":
         assert any("<abrégé> & urgence" in row.body for row in rows)
+        for row in rows:  # names of bodies take an article or none: each stands alone on its line
+            assert [line for line in row.body.splitlines() if "Ville d’Essai" in line] == [
+                "Organisme public\u00a0: Ville d’Essai"
+            ]
         assert "11 décembre 2026" in last("monitoring_asked", cast.officer).body
 
 

@@ -4,23 +4,29 @@ import csv
 import hashlib
 import io
 import json
+import os
+import shlex
 import subprocess
 import sys
 import zipfile
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pypdf
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from audit import cases
+from audit import cases, reviewing
 from audit.casefile import safe
 from audit.models import RedFlag
 from contracts import amending, payments
 from marketplace import checkpoints, clock, keys
+from marketplace.calendar import next_business_day
 from marketplace.models import LedgerPayload
-from proposals import drafts, opening
+from proposals import drafts, examination, opening
+from proposals.enums import RejectionCode
 from proposals.models import Proposal
 from tests import contract_cast, leaks
 from tests.cast import CLOSES_AT, PUBLISHED_AT
@@ -71,29 +77,61 @@ def story(cast, then):
     )
     flag.dismiss(by=cast.auditor, reason="Motif des vérificateurs")
     case = cases.open_(contract.opportunity, by=cast.auditor, title="Délai", text="Le délai paraît court.")
-    cases.ask(case, by=cast.auditor, text="Pourquoi si vite?", due_on=THEN.date() + timedelta(days=20))
+    cases.ask(
+        case, by=cast.auditor, text="Pourquoi si vite?", due_on=next_business_day(THEN.date() + timedelta(days=20))
+    )
+    seen = reviewing.fingerprint(reviewing.computed(contract.award, at=THEN))
+    conclusion = {"opinion": "reserved", "comment": "Tout y est.", "method": "password", "seen": seen}
+    reviewing.conclude(contract.award, by=cast.second_officer, **conclusion)
     checkpoints.make(at=THEN)
     return contract
 
 
 def test_it_holds_everything(cast, story):
     found = inside(cast.auditor, story.opportunity)
-    for name in ("LISEZMOI.txt", "sommaire.pdf", "occasion.json", "evaluation.csv", "award.json", "payments.csv",
-                 "amendments.csv", "flags.csv", "ledger.jsonl", "checkpoint.txt", "SHA256SUMS"):  # fmt: skip
+    for name in ("LISEZMOI.txt", "README.txt", "sommaire.pdf", "occasion.json", "proces-verbal.json", "evaluation.csv",
+                 "attribution.json", "liste-de-controle.csv", "paiements.csv", "avenants.csv", "signaux.csv",
+                 "inscriptions.jsonl", "releve.txt", "verify.py", "SHA256SUMS"):  # fmt: skip
         assert found[name], name
     kinds = {name.rpartition("/")[0].partition("/")[0] for name in found}
-    assert {"propositions", "contrats", "invoices", "verifications", "proofs"} <= kinds
-    assert sum(name.endswith("/text.txt") for name in found) == 2
+    assert {"propositions", "contrats", "factures", "verifications", "preuves", "conclusions"} <= kinds
+    assert sum(name.endswith("/texte.txt") for name in found) == 2
     assert sum(name.startswith("contrats/") and name.endswith(".pdf") for name in found) == 2
     assert json.loads(found["occasion.json"])["number"] == story.opportunity.number
-    assert json.loads(found["award.json"])["amount_cents"] == story.amount_cents
-    (paid,) = rows(found["payments.csv"])
+    assert json.loads(found["attribution.json"])["amount_cents"] == story.amount_cents
+    (paid,) = rows(found["paiements.csv"])
     assert paid["state"] == "paid" and paid["reference"] == "'=EFT-1", "a spreadsheet must not compute it"
-    assert rows(found["amendments.csv"])[0]["reason"] == "Une page de plus."
-    assert rows(found["flags.csv"])[0]["reason"] == "Motif des vérificateurs"
+    assert rows(found["avenants.csv"])[0]["reason"] == "Une page de plus."
+    assert rows(found["signaux.csv"])[0]["reason"] == "Motif des vérificateurs"
     assert [row["rank"] for row in rows(found["evaluation.csv"])] == ["1", "2"]
     notes = [text for name, text in found.items() if name.startswith("verifications/") and name.endswith(".txt")]
     assert any(b"Pourquoi si vite?" in text for text in notes) and len(notes) == 2
+    checks = rows(found["liste-de-controle.csv"])
+    assert len(checks) > 20 and {row["done"] for row in checks} <= {"oui", "non", "sans objet"}
+    assert all(row["group"] and row["check"] and row["found"] for row in checks)
+    assert json.loads(found["conclusions/01.json"])["comment"] == "Tout y est."
+    assert found["conclusions/01.pdf"].startswith(b"%PDF")
+    opened = json.loads(found["proces-verbal.json"])
+    assert len(opened["envelopes"]) == 2 and opened["occasion"] == story.opportunity.number
+
+
+def test_reasons_of_rejections_and_comments_on_scores_are_in_it(cast, then):
+    occasion, (kept, out) = cast.opened(mode="adjusted_price")
+    with clock.set_to(CLOSES_AT + timedelta(hours=1)):
+        cast.admit(kept)
+        values = {c.pk: (Decimal("81.5"), f"Vu au point {c.position}") for c in occasion.criteria.all()}
+        examination.score(kept, by=cast.buyer, values=values)
+        code = RejectionCode.values[0]
+        examination.reject(out, by=cast.buyer, code=code, text="Le formulaire n’est pas signé.")
+        for who in (cast.auditor, cast.officer):
+            found = inside(who, occasion)
+            scored, rejected = sorted(rows(found["evaluation.csv"]), key=lambda row: row["rejection_text"])
+            assert rejected["rejection_text"] == "Le formulaire n’est pas signé." and rejected["rejection"]
+            assert "Vu au point 0" in scored.values()
+            one, other = (json.loads(found[name]) for name in sorted(found) if name.endswith("/proposition.json"))
+            assert one["scores"][0] == {"criterion": "Critère 1", "value": "81.50", "comment": "Vu au point 0"}
+            assert other["rejection_text"] == "Le formulaire n’est pas signé." and other["rejection"]
+            assert "liste-de-controle.csv" not in found, "there is no award yet"
 
 
 def test_the_same_facts_give_the_same_bytes(cast, story):
@@ -102,10 +140,19 @@ def test_the_same_facts_give_the_same_bytes(cast, story):
         assert raw(cast.auditor, story.opportunity) == first
     reads = LedgerPayload.objects.filter(action="read.casefile")
     assert [row.actor for row in reads] == [cast.auditor] * 2, "each download, hours apart, is recorded"
+    assert {row.body["file"] for row in reads} == {hashlib.sha256(first).hexdigest()}
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
         instants = {info.filename: info.date_time for info in archive.infolist()}
     assert instants["occasion.json"] == (2026, 11, 3, 14, 0, 0)
     assert all((2026, 11, 3) <= moment[:3] <= (2026, 12, 20) for moment in instants.values())
+
+
+def test_both_languages_give_the_same_bytes(cast, story):
+    number = story.opportunity.number
+    client = signed_in(cast.auditor)
+    answers = [client.get(f"{prefix}/verification/occasions/{number}/dossier.zip") for prefix in ("", "/en")]
+    one, other = (b"".join(answer.streaming_content) for answer in answers)
+    assert one == other
 
 
 def test_the_sums_name_every_file(cast, story):
@@ -114,11 +161,47 @@ def test_the_sums_name_every_file(cast, story):
     assert sums == {name: hashlib.sha256(blob).hexdigest() for name, blob in found.items()}
 
 
+def test_both_guides_list_every_file_and_their_commands_work_as_written(cast, story, tmp_path):
+    found = inside(cast.auditor, story.opportunity)
+    for name, blob in found.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(blob)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run, asked = [], set()
+    for guide in ("LISEZMOI.txt", "README.txt"):
+        text = found[guide].decode()
+        listed = {line.split("  ")[0].strip() for line in text.splitlines()}
+        assert {name for name in found if not name.startswith("preuves/")} | {"preuves/"} <= listed
+        assert hashlib.sha256(found["verify.py"]).hexdigest() in text and keys.key_id() in text
+        assert f"{settings.BASE_URL}/.well-known/dan-cles.json" in text
+        asked |= {line.strip() for line in text.splitlines() if line.startswith("    ")}
+    assert found["verify.py"] == VERIFY.read_bytes()
+    for command in asked:
+        done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        run.append(command.split()[2] if command.startswith("python3") else command.split()[0])
+    assert {"sha256sum", "for", "checkpoints", "proof", "receipt", "review", "contract"} <= set(run)
+    (tmp_path / "attribution.json").write_bytes(b"{}")
+    done = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 1
+
+
+def test_a_draw_is_in_it_with_what_it_is_compared_with(cast, then, tmp_path):
+    occasion, _pair = cast.awarded(mode="quality_min_price", values=("80", "80"), prices=(50_000_00, 50_000_00))
+    found = inside(cast.auditor, occasion)
+    for name in ("tirage.json", "proces-verbal.json", "verify.py"):
+        (tmp_path / name).write_bytes(found[name])
+    (command,) = (line for line in found["LISEZMOI.txt"].decode().splitlines() if "verify.py draw" in line)
+    arguments = [sys.executable, *shlex.split(command)[1:]]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_proofs_verify_without_the_platform(cast, story, tmp_path):
     found = inside(cast.auditor, story.opportunity)
-    proofs = sorted(name for name in found if name.startswith("proofs/"))
-    lines = [json.loads(line) for line in found["ledger.jsonl"].splitlines()]
-    assert [int(name[7:-5]) for name in proofs] == [line["seq"] for line in lines]
+    proofs = sorted(name for name in found if name.startswith("preuves/"))
+    lines = [json.loads(line) for line in found["inscriptions.jsonl"].splitlines()]
+    assert [int(name[8:-5]) for name in proofs] == [line["seq"] for line in lines]
     assert len(proofs) > 30
     for name in (*proofs[:: len(proofs) // 4], proofs[-1]):
         file = tmp_path / "proof.json"
@@ -128,8 +211,7 @@ def test_proofs_verify_without_the_platform(cast, story, tmp_path):
         )
         assert done.returncode == 0, done.stdout
     assert all("body" in line for line in lines)
-    assert "read." not in found["ledger.jsonl"].decode()
-    assert keys.key_id() in found["LISEZMOI.txt"].decode() and "CASE FILE" in found["LISEZMOI.txt"].decode()
+    assert "read." not in found["inscriptions.jsonl"].decode()
 
 
 def test_many_proofs_read_the_ledger_a_few_times(cast, story, django_assert_max_num_queries):
@@ -147,8 +229,8 @@ def test_the_summary_can_be_read(cast, story):
 def test_before_the_first_checkpoint_there_is_no_proof(cast, then):
     occasion, _pair = cast.awarded()
     found = inside(cast.auditor, occasion)
-    assert "checkpoint.txt" not in found and not [name for name in found if name.startswith("proofs/")]
-    assert "0 des" in found["LISEZMOI.txt"].decode()
+    assert "releve.txt" not in found and not [name for name in found if name.startswith("preuves/")]
+    assert "verify.py proof" not in found["LISEZMOI.txt"].decode() and "0 des" in found["LISEZMOI.txt"].decode()
 
 
 # --- Who gets what ---------------------------------------------------------------------------------------------------
@@ -176,7 +258,7 @@ def test_a_tie_refuses_it(cast, then, who):
     assert not LedgerPayload.objects.filter(action="read.casefile").exists()
 
 
-def test_officers_get_neither_open_cases_nor_the_auditors_reasons(cast, story):
+def test_officers_get_no_case_that_they_were_not_told_of(cast, story):
     hidden = cases.open_(story.opportunity, by=cast.auditor, title="Autre doute", text="Rien n’est demandé.")
     flag = RedFlag.objects.create(
         code="R036", opportunity=story.opportunity, value=1, threshold=1, first_at=THEN, last_at=THEN, details={}
@@ -184,8 +266,11 @@ def test_officers_get_neither_open_cases_nor_the_auditors_reasons(cast, story):
     flag.monitor(by=cast.auditor, monitoring=hidden)
     found = inside(cast.officer, story.opportunity)
     everything = b"".join(found.values()) + "".join(found).encode()
-    for words in (hidden.number, "Autre doute", "Rien n’est demandé", "Motif des vérificateurs"):
+    for words in (hidden.number, "Autre doute", "Rien n’est demandé"):
         assert words.encode() not in everything, words
+    told = {row["code"]: row for row in rows(found["signaux.csv"])}
+    assert (told["R018"]["state"], told["R018"]["reason"]) == ("dismissed", "Motif des vérificateurs")
+    assert told["R036"]["state"] == "new"
     assert any(name.startswith("verifications/") for name in found), "the case that asked something is theirs too"
     assert hidden.number.encode() in b"".join(inside(cast.auditor, story.opportunity).values())
 
@@ -204,7 +289,8 @@ def test_only_what_was_opened_is_in_it(cast):
         before = inside(cast.auditor, occasion)
         assert not secret.found_in(*before.values(), *(name.encode() for name in before))
         assert not any(name.startswith("propositions") for name in before) and "evaluation.csv" not in before
-        assert b"sealed" not in before["ledger.jsonl"]
+        assert "proces-verbal.json" not in before and "tirage.json" not in before
+        assert b"sealed" not in before["inscriptions.jsonl"]
     with clock.set_to(CLOSES_AT):
         assert opening.open_if_due(occasion.number)
         after = inside(cast.auditor, occasion)

@@ -1,7 +1,9 @@
 """The acts of a monitoring (audit/cases.py): who may, what is kept, who is told, until when."""
 
 import hashlib
+import uuid
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from io import BytesIO
 
 import pytest
@@ -15,11 +17,12 @@ from audit.models import Monitoring, MonitoringFile, MonitoringNote, RedFlag
 from contracts.models import Reminder
 from marketplace import clock, ledger_labels
 from marketplace.lifecycle import IllegalMove
-from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
+from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, User
 from opportunities.models import BodyMembership
 from tests import audit_moves as stage
 from tests.audit_moves import DUE_ON, LATER, OPENED_AT
-from tests.cast import CLOSES_AT, PUBLISHED_AT, person
+from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast, person
+from tests.test_races import only, together
 from vendors.models import VendorMembership
 
 TEXT = "Un texte."
@@ -195,13 +198,14 @@ def test_the_body_has_three_business_days_at_least(cast, now, least):
     ],
 )
 def test_late_from_midnight_in_quebec(cast, due_on, last_instant):
-    stage.asked(cast, due_on=due_on)
+    stage.asked(cast)
+    Monitoring.objects.update(due_on=due_on)  # days of 23 and 25 hours are Sundays: no verb accepts them
 
-    def why(at) -> str:
-        return todo.items(cast.officer, set(), {cast.body.pk}, set(), at=at)[0]["why"]
+    def late(at) -> str:
+        return todo.items(cast.officer, set(), {cast.body.pk}, set(), at=at)[0]["late"]
 
-    assert "En retard" not in why(last_instant)
-    assert "En retard de 1 jour" in why(last_instant + timedelta(seconds=1))
+    assert late(last_instant) == ""
+    assert late(last_instant + timedelta(seconds=1)) == "En retard de 1 jour"
 
 
 def test_a_finding_needs_a_last_day_and_nothing_else_does(cast):
@@ -210,8 +214,145 @@ def test_a_finding_needs_a_last_day_and_nothing_else_does(cast):
         with pytest.raises(ValidationError) as refused:
             cases.conclude(case, by=cast.auditor, finding=True, text=TEXT)
         assert "due_on" in refused.value.error_dict
-        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT, due_on=DUE_ON)
+        with pytest.raises(ValidationError) as refused:
+            cases.conclude(case, by=cast.auditor, finding=False, text=TEXT, due_on=DUE_ON)
+        assert set(refused.value.error_dict) == {"due_on"} and Monitoring.objects.get().state != "concluded"
+        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT)
     assert Monitoring.objects.get().due_on is None
+
+
+@pytest.mark.parametrize(
+    ("due_on", "offered"),
+    [
+        (date(2026, 12, 25), "28 décembre 2026"),  # Friday, a holiday; 26 and 27 are a weekend
+        (date(2026, 12, 12), "14 décembre 2026"),  # Saturday
+        (date(2027, 3, 26), "30 mars 2027"),  # Good Friday; Easter Monday
+    ],
+)
+def test_a_last_day_is_a_business_day(cast, due_on, offered):
+    case = stage.answered(cast)
+    with clock.set_to(OPENED_AT + timedelta(hours=2)):
+        for act, more in ((cases.ask, {}), (cases.conclude, {"finding": True})):
+            with pytest.raises(ValidationError) as refused:
+                act(case, by=cast.auditor, text=TEXT, due_on=due_on, **more)
+            assert offered in refused.value.message_dict["due_on"][0]
+
+
+# --- Nobody is found at fault unheard --------------------------------------------------------------------------------
+def finds(cast, case, at) -> str:
+    """What is wrong at `finding`; an empty text when the finding is accepted."""
+    with clock.set_to(at):
+        try:
+            cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=date(2027, 1, 29))
+        except ValidationError as error:
+            return error.message_dict["finding"][0]
+    return ""
+
+
+def test_a_finding_needs_that_the_body_was_asked(cast):
+    case = stage.opened(cast)
+    assert "Demandez d’abord" in finds(cast, case, LATER)
+    assert Monitoring.objects.get().state == "open" and case.notes.count() == 1
+    with clock.set_to(LATER):
+        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT)
+    assert Monitoring.objects.get().finding is False
+
+
+def test_a_finding_waits_for_the_answer_or_for_the_last_day(cast):
+    case = stage.asked(cast)
+    assert "11 décembre 2026" in finds(cast, case, datetime(2026, 12, 12, 4, 59, tzinfo=UTC))
+    assert finds(cast, case, datetime(2026, 12, 12, 5, 0, tzinfo=UTC)) == ""  # midnight in Québec
+
+
+def test_a_finding_may_follow_the_answer_at_once(cast):
+    case = stage.answered(cast)
+    again = OPENED_AT + timedelta(hours=2)
+    with clock.set_to(again):
+        cases.ask(case, by=cast.auditor, text="Et la suite?", due_on=DUE_ON)
+    assert "attendue jusqu’au" in finds(cast, case, again)  # of the second demand
+    with clock.set_to(again):
+        cases.answer(case, by=cast.officer, text=TEXT)
+    assert finds(cast, case, again) == ""
+
+
+# --- Lateness --------------------------------------------------------------------------------------------------------
+def said(action: str) -> list:
+    return [row.body.get("late_days") for row in LedgerPayload.objects.filter(action=action).order_by("pk")]
+
+
+def test_how_late_is_in_the_ledger(cast):
+    """Of what was awaited: a complement is not late, nor what comes on the last day."""
+    case = stage.asked(cast)
+    for days in (4, 6):
+        with clock.set_to(datetime(2026, 12, 11 + days, 15, tzinfo=UTC)):
+            cases.answer(case, by=cast.officer, text=f"{days} jours après.")
+    with clock.set_to(datetime(2026, 12, 17, 15, tzinfo=UTC)):
+        cases.ask(case, by=cast.auditor, text=TEXT, due_on=date(2026, 12, 22))
+    with clock.set_to(datetime(2026, 12, 23, 4, 59, tzinfo=UTC)):
+        cases.answer(case, by=cast.officer, text="À temps.")
+        cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=date(2027, 1, 29))
+    with clock.set_to(datetime(2027, 1, 30, 5, 0, tzinfo=UTC)):
+        cases.announce_remedy(case, by=cast.officer, text=TEXT)
+    assert said("monitoring.answer") == [4, None, None] and said("monitoring.remedy") == [1]
+    letter = MonitoringFile.objects.get(is_letter=True, note__kind="conclusion")
+    text = " ".join(PdfReader(BytesIO(read(letter))).pages[0].extract_text().replace("\u00a0", " ").split())
+    assert "réponse reçue le 15 décembre 2026, avec 4 jours de retard." in text
+    assert "réponse reçue le 22 décembre 2026." in text
+
+
+# --- A form sent twice -----------------------------------------------------------------------------------------------
+def test_the_same_form_does_each_act_once(cast):
+    occasion = cast.awarded()[0]
+    keys = [uuid.uuid4() for _ in range(7)]
+    with clock.set_to(OPENED_AT):
+        made = [cases.open_(occasion, by=cast.auditor, title="Objet", text=TEXT, key=keys[0]) for _ in range(2)]
+        case = made[0]
+        assert made[1] == case
+        acts = [
+            lambda: cases.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON, key=keys[1]),
+            lambda: cases.answer(case, by=cast.officer, text=TEXT, files=[document()], key=keys[2]),
+            lambda: cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON, key=keys[3]),
+            lambda: cases.announce_remedy(case, by=cast.officer, text=TEXT, key=keys[4]),
+            lambda: cases.accept_remedy(case, by=cast.auditor, text=TEXT, key=keys[5]),
+            lambda: cases.close(case, by=cast.auditor, text=TEXT, key=keys[6]),
+        ]
+        for act in acts:
+            act()
+            before = LedgerEntry.objects.count(), OutgoingEmail.objects.count(), stored()
+            act()
+            assert (LedgerEntry.objects.count(), OutgoingEmail.objects.count(), stored()) == before
+    assert list(case.notes.values_list("key", flat=True)) == keys and Monitoring.objects.count() == 1
+
+
+def test_a_form_that_served_says_so_when_its_text_is_another(cast):
+    case, key = stage.asked(cast), uuid.uuid4()
+    with clock.set_to(OPENED_AT):
+        cases.answer(case, by=cast.officer, text=TEXT, key=key)
+        for by, text in ((cast.officer, "Un autre texte."), (cast.second_officer, TEXT)):
+            with pytest.raises(ValidationError, match="déjà servi"):
+                cases.answer(case, by=by, text=text, key=key)
+    assert case.notes.filter(kind="answer").count() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.serial
+@pytest.mark.django_db(transaction=True)
+def test_two_connections_make_one_message_and_one_case(transactional_db):
+    cast = Cast()
+    with clock.set_to(OPENED_AT):
+        case, keys = stage.asked(cast), [uuid.uuid4(), uuid.uuid4()]
+        mine = [User.objects.get(pk=user.pk) for user in (cast.officer, cast.officer, cast.auditor, cast.auditor)]
+
+        def answer(by):
+            cases.answer(Monitoring.objects.get(pk=case.pk), by=by, text=TEXT, key=keys[0])
+
+        def open_(by):
+            return cases.open_(case.opportunity, by=by, title="Objet", text=TEXT, key=keys[1])
+
+        results = together(*(partial(answer if n < 2 else open_, by) for n, by in enumerate(mine)))
+    assert not only(results)
+    assert case.notes.filter(kind="answer").count() == 1
+    assert Monitoring.objects.count() == 2 and results[2] == results[3]
 
 
 # --- What is written stays -------------------------------------------------------------------------------------------
@@ -262,21 +403,41 @@ def test_the_digest_commits_to_the_text_and_the_documents(cast):
 def test_letters_are_the_same_bytes_each_time(cast):
     case = stage.concluded(cast)
     for kind, finding, words in [
-        ("question", None, ["Demande d’explications", "Pourquoi dix jours?", "11 décembre 2026", "Votre réponse"]),
+        ("question", None, ["Motif de l’ouverture", "Avis de dix jours.", "Pourquoi dix jours?", "Votre réponse"]),
         ("conclusion", True, ["manquement relevé", "L’urgence n’est pas établie.", "Un correctif est attendu"]),
     ]:
         note = case.notes.get(kind=kind)
         kept = note.files.get(is_letter=True)
         content = read(kept)
-        assert content == letters.letter(note, finding=finding) == letters.letter(note, finding=finding)
+        digest = cases.digest(note)
+        assert content == letters.letter(note, finding=finding, digest=digest)
+        assert content == letters.letter(note, finding=finding, digest=digest)
         assert kept.sha256 == hashlib.sha256(content).hexdigest()
         text = " ".join(PdfReader(BytesIO(content)).pages[0].extract_text().split())
-        for word in [*words, "Ville d’Essai", "Aude Vérificatrice", "VE-2026-0001", "DAN-2026-0001"]:
+        assert digest in text.replace(" ", "")
+        for word in [
+            *words,
+            "11 décembre 2026",
+            "Ville d’Essai",
+            "Aude Vérificatrice",
+            "VE-2026-0001",
+            "DAN-2026-0001",
+        ]:
             assert word in text.replace("\u00a0", " "), word
         entry = LedgerPayload.objects.get(action=f"monitoring.{'ask' if kind == 'question' else 'conclude'}")
         assert entry.body["letter_sha256"] == kept.sha256
+        assert ("Avis de dix jours." in text) == (kind == "question")  # the reason: in the first that the body reads
+        assert ("réponse reçue le 27 novembre 2026." in text.replace("\u00a0", " ")) == (kind == "conclusion")
     names = MonitoringFile.objects.filter(is_letter=True).order_by("pk").values_list("name", flat=True)
     assert list(names) == ["VE-2026-0001-demande-1.pdf", "VE-2026-0001-conclusion-1.pdf"]
+
+
+def test_the_reason_is_in_a_conclusion_without_a_demand(cast):
+    case = stage.opened(cast)
+    with clock.set_to(OPENED_AT):
+        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT)
+    letter = PdfReader(BytesIO(read(MonitoringFile.objects.get(is_letter=True)))).pages[0].extract_text()
+    assert "Avis de dix jours." in letter and "Demandes et réponses" not in letter
 
 
 def test_only_demands_and_conclusions_make_letters(cast):

@@ -104,7 +104,7 @@ def test_nothing_is_left_in_french():
         "invitation", "justification", "licence (SPDX)", "min. %(floor)s", "minimum %(floor)s", "minimum %(minimum)s",
         "publication", "signature", "source", "version", "%(n)s clause", "%(n)s clauses", "%(name)s, %(number)s", "$",
         "Code", "Concentration", "Conclusion", "Conclusion (PDF)", "Documents", "Points", "Population", "Source",
-        "Version", "code", "conclusion", "minutes",
+        "Version", "code", "conclusion", "minutes", "Clause", "%(n)s minute", "%(n)s minutes", "note",
     } == set()  # fmt: skip
 
 

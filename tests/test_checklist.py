@@ -3,16 +3,16 @@
 from datetime import date, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from audit import award_facts, checklist, reviewing
-from audit.checklist_words import WORDS, counts, sentence, shown
+from audit.checklist_words import PAGES, STEPS, WORDS, counts, sentence, shown
 from contracts import amending, payments
 from contracts.models import Contract, Duty, Invoice, Signatory
-from marketplace import checkpoints, clock
-from marketplace.models import LedgerPayload, OutgoingEmail
+from marketplace import checkpoints, clock, ledger
+from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from opportunities.models import Criterion, Opportunity
 from proposals import notices
 from proposals.models import Draw, Proposal, Recommendation, SealedEnvelope
@@ -50,7 +50,7 @@ def test_every_line_of_a_good_award(cast, awarded):
     """What does not apply yet says so; the attestation is there, and nobody noted having verified it."""
     found = done(awarded)
     del found["checkpoint"]  # entries bear the database's own day: the next tests say what becomes of them
-    none = {"addenda", "draw", "value", "signatures", "duties", "amendments", "invoices", "payers"}
+    none = {"addenda", "draw", "signals", "value", "signatures", "duties", "amendments", "invoices", "payers"}
     assert {code for code, answer in found.items() if answer is None} == none
     assert {code for code, answer in found.items() if answer is False} == {"attestation"}
     lines = answers(awarded)
@@ -70,6 +70,20 @@ def test_the_last_acts_wait_for_the_nightly_checkpoint(awarded):
     written = max(row.recorded_at for row in rows)
     assert done(awarded, at=written + timedelta(hours=1))["checkpoint"] is None
     assert done(awarded, at=written + timedelta(days=3))["checkpoint"] is False
+
+
+def test_a_newer_act_takes_nothing_from_what_is_covered(awarded):
+    """Whoever notes something about the award changes neither the answer nor what one signs."""
+    with clock.set_to(AFTER):
+        checkpoints.make(at=AFTER)
+    soon = LedgerEntry.objects.latest("seq").recorded_at + timedelta(hours=1)
+    before = reviewing.fingerprint(reviewing.computed(row_of(awarded), at=soon))
+    with transaction.atomic():
+        ledger.record("opportunity.addendum", awarded.ledger_subject(), by=None, at=AFTER)
+    line = answers(awarded, at=soon)["checkpoint"]
+    assert (line.done, line.details["left"]) == (True, 1)
+    assert reviewing.fingerprint(reviewing.computed(row_of(awarded), at=soon)) == before
+    assert "que le prochain couvrira : 1." in sentence("checkpoint", True, line.details)
 
 
 @pytest.mark.parametrize("mode", ["price", "quality_min_price", "adjusted_price"])
@@ -280,7 +294,20 @@ def test_each_line_has_words_in_both_languages(cast, awarded):
     groups = shown(lines, row_of(awarded))
     assert sum(len(group["lines"]) for group in groups) == len(lines)
     dated = [line for line in lines if line["code"] != "checkpoint"]
-    assert counts(dated) == {"yes": 16, "no": 1, "none": 8}
+    assert counts(dated) == {"yes": 16, "no": 1, "none": 9}
+
+
+def test_what_does_not_hold_says_where_to_act(cast, awarded, client):
+    assert set(STEPS) == set(WORDS) and {step.page for step in STEPS.values()} <= set(PAGES)
+    row = row_of(awarded)
+    refused = [line | {"done": False} for line in reviewing.computed(row, at=AFTER) if line["code"] in {"attestation"}]
+    (line,) = shown(refused, row)[3]["lines"]
+    assert line["step"]["url"] == f"/occasions/{awarded.number}/attribution/" and line["step"]["text"]
+    held = shown(reviewing.computed(row, at=AFTER), row)
+    assert all((line["step"] is None) == (line["done"] is not False) for group in held for line in group["lines"])
+    client.force_login(cast.officer)
+    page = client.get(f"/verification/attributions/{awarded.number}/").content.decode()
+    assert "auprès de Revenu Québec, et dites-le" in page and "L’attribution</a>" in page
 
 
 def test_the_same_number_of_queries_whatever_was_received(cast):

@@ -1,14 +1,18 @@
 """Signed checkpoints, proofs of inclusion and of consistency, as they are served and as anyone verifies them."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
 from marketplace import checkpoints, clock, keys, ledger, merkle
+from marketplace.lifecycle import IllegalMove
 from marketplace.models import Checkpoint, LedgerBlock, LedgerEntry
 from tests.cast import PUBLISHED_AT
 from tests.test_ledger import exported, first_bad_line, verify
+from tests.test_settings import start
 
 
 def fill(count: int) -> None:
@@ -167,3 +171,59 @@ def test_erasing_a_detail_leaves_every_proof(cast):
     assert [entry.seq, entry.seq] in json.loads(lines[-1])["without"]
     with pytest.raises(ValueError):
         ledger.erase(entry, by=None, at=PUBLISHED_AT, reason="Encore")
+
+
+# --- One name for ever, and no two in a minute -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("values", "origin"),
+    [
+        ({}, "localhost/registre"),
+        ({"BASE_URL": "http://127.0.0.1:8123"}, "localhost/registre"),  # as `make run` sets it
+        ({"LEDGER_ORIGIN": "ville.example/registre"}, "ville.example/registre"),
+    ],
+)
+def test_at_home_the_name_depends_on_no_address(tmp_path, values, origin):
+    done = start({"VAR_DIR": str(tmp_path), **values}, "import marketplace.settings as s; print(s.LEDGER_ORIGIN)")
+    assert done == (0, f"{origin}\n")
+
+
+def test_a_ledger_never_changes_its_name(cast, client, settings, tmp_path):
+    """A checkpoint of another name could never be removed: nothing is signed, exported or recorded."""
+    cast.published()
+    make()
+    before = LedgerEntry.objects.count()
+    kept, settings.LEDGER_ORIGIN = settings.LEDGER_ORIGIN, "ailleurs.example/registre"
+    for act in (make, exported):
+        with pytest.raises(IllegalMove, match=f"{kept}.*ailleurs.example/registre"):
+            act()
+    for command in (["sign_ledger"], ["export_ledger", str(tmp_path / "l.jsonl")]):
+        with pytest.raises(CommandError, match="LEDGER_ORIGIN"):
+            call_command(*command)
+    client.force_login(cast.auditor)
+    for path, typed in (("signer/", {}), ("exporter/", {"first": "1", "last": "", "details": ""})):
+        answer = client.post(f"/verification/registre/{path}", typed)
+        assert answer.status_code == 409 and "ne change jamais de nom" in answer.content.decode()
+    assert LedgerEntry.objects.count() == before and not (tmp_path / "l.jsonl").exists()
+    settings.LEDGER_ORIGIN = kept
+    assert make().size == before + 1
+
+
+def test_a_second_click_signs_nothing(cast, client, monkeypatch):
+    cast.published()
+    client.force_login(cast.auditor)
+    sign = lambda: client.post("/verification/registre/signer/").status_code  # noqa: E731
+    assert [sign() for _click in range(3)] == [302, 409, 409]
+    assert Checkpoint.objects.count() == 1
+    assert checkpoints.make(at=PUBLISHED_AT).size == 1 + Checkpoint.objects.first().size  # the nightly one goes on
+    now = clock.database_now()
+    monkeypatch.setattr(clock, "database_now", lambda: now + timedelta(seconds=61))
+    assert sign() == 302 and Checkpoint.objects.count() == 3
+
+
+@pytest.mark.parametrize("number", [0, 2**63 - 1, 2**63, 10**25])
+def test_a_number_that_no_ledger_has_is_not_found(client, db, number):
+    make()
+    for path in (f"releves/{number}.txt", f"coherence/1-{number}.json", f"coherence/{number}-1.json"):
+        assert client.get(f"/donnees-ouvertes/registre/{path}").status_code == 404
+    for digest in ("x", "A" * 64, "0" * 63, "0" * 65, "0" * 63 + "\u0661", "%00" * 64):
+        assert client.get(f"/donnees-ouvertes/registre/preuves/{digest}.json").status_code == 404

@@ -190,6 +190,19 @@ def test_vendors_hear_of_results_and_not_of_work_in_progress(cast, client):
     assert "Votre proposition est retenue" not in month_later and "Retenue" in month_later
 
 
+def test_what_is_late_comes_first(cast, client):
+    """For an officer: a late publication, a late invoice, then what awaits, in the order that it had."""
+    contract = contract_cast.active(cast)
+    invoice = contract_cast.invoiced(cast, contract)
+    cast.in_review(title="À relire")
+    body = seen_by(client, cast.officer, at=contract_cast.INVOICED_AT + timedelta(days=60))
+    lines = re.findall(r"<li><span class=\"k\".*?</li>", body, re.DOTALL)
+    late = ["En retard de" in line for line in lines]
+    assert late == sorted(late, reverse=True) and sum(late) > 1
+    assert any(f"Facture {invoice.number}" in line for line in lines[: sum(late)])
+    assert "À relire" in lines[sum(late)]
+
+
 @pytest.mark.parametrize("who", ["buyer", "officer", "vendor_owner", "auditor"])
 def test_the_page_costs_the_same_for_one_and_three(cast, client, who):
     def stage(title):

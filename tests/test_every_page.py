@@ -16,11 +16,12 @@ PUBLIC = {
     "health", "workflow", "public_keys", "stripe_events", "home", "ledger", "signals", "styleguide",
     "ledger_checkpoints",
     "opportunities:list", "opportunities:detail", "opportunities:attachment",
-    "proposals:awards", "proposals:minutes", "proposals:award", "proposals:draw_json", "proposals:verify",
+    "proposals:awards", "proposals:minutes", "proposals:minutes_json", "proposals:award", "proposals:draw_json",
+    "proposals:verify",
     "contracts:list", "contracts:detail",
     "contracts:code_list", "contracts:code", "contracts:code_json", "contracts:code_pdf", "contracts:code_publiccode",
     "opendata:contract",
-    "opendata:checkpoints", "opendata:checkpoint", "opendata:consistency", "opendata:proof",
+    "opendata:verifier", "opendata:checkpoints", "opendata:checkpoint", "opendata:consistency", "opendata:proof",
     "pages:how", "pages:accessibility", "pages:sitemap", "pages:access", "pages:privacy", "pages:about",
     "pages:contact", "pages:help", "pages:terms",
     "account_login", "account_logout", "account_inactive", "account_signup", "account_email_verification_sent",
@@ -53,6 +54,7 @@ FILLED = {
     "seq": 1,
     "body_id": 1,
     "position": 1,
+    "occasion": "DAN-2026-0001",
 }
 
 
@@ -84,7 +86,7 @@ def address(route: str, **values) -> str:
 def test_the_public_list_is_the_one_that_the_code_declares():
     declared = {name for name, _route, p in ROUTES if not getattr(p.callback, "login_required", True)}
     assert declared == PUBLIC
-    assert len(PUBLIC) == 51
+    assert len(PUBLIC) == 53
     assert len(PRIVATE) > 60
 
 

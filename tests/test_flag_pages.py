@@ -9,11 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit import cases, flag_pages, flagging, public_flags
-from audit.flags.catalogue import CATALOGUE
+from audit.flags.catalogue import CATALOGUE, sentence, with_unit
 from audit.models import FlagPeers, Monitoring, RedFlag
 from marketplace import clock
 from marketplace.models import LedgerEntry, LedgerPayload
 from tests.cast import CLOSES_AT, PUBLISHED_AT
+from tests.reading import words
 from vendors.models import VendorMembership
 
 AFTER = CLOSES_AT + timedelta(days=3)
@@ -161,12 +162,45 @@ def test_the_drawing_puts_each_value_in_its_place():
     assert places["q1"] < places["median"] < places["q3"] < places["value"]
     flat = flag_pages.drawing(Decimal(1), Decimal(1), (Decimal(1),) * 3)
     assert flat["value"] == flat["median"] == flag_pages.EDGE and flat["box"] == 2
+    assert (places["low"], places["high"], places["ticks"]) == (2, 12, [flag_pages.EDGE, places["value"]])
+    assert flat["low"] == flat["high"] == 1 and flat["ticks"] == [flag_pages.EDGE]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "french"),
+    [
+        ("R018", "1", "1 proposition"), ("R018", "2", "2 propositions"), ("R018", "0", "0 proposition"),
+        ("R028", "1.0833", "1,08 prestataire"), ("R003", "2", "2 jours"), ("WINDOW", "1.5", "1,5 jour"),
+        ("R036", "1", "rang 1"), ("R035", "3", "3 prestataires rejetés"), ("AFFIL", "0.5", "0,5 indice"),
+        ("R024", "0.125", "12,5 % du prix retenu"), ("SPLIT", "95000", "95 000 $"),
+    ],
+)  # fmt: skip
+def test_a_value_bears_its_unit(code, value, french):
+    assert with_unit(code, Decimal(value)).replace("\u00a0", " ") == french
+
+
+def test_a_first_setting_is_not_dated(world, client):
+    client.force_login(world.auditor)
+    FlagPeers.objects.create(code="R018", count=3, first=1, median=2, third=4, at=AFTER)
+    page = words(client.get(world.url))
+    assert "réglage d’origine" in page and "janvier 2000" not in page
+    assert "L’échelle va de 1 proposition à 4 propositions." in page
+    assert "1 proposition 4 propositions moitié du milieu" in page
+    assert "réglage d’origine" in client.get("/signaux/").content.decode()
+
+
+def test_all_the_others_rejected_in_words():
+    told = [sentence("R035", {"vendor": "Alpha", "rejected": n}) for n in (1, 3)]
+    assert told == [
+        "La proposition de Alpha est retenue; la seule autre a été rejetée.",
+        "La proposition de Alpha est retenue; les 3 autres ont été rejetées.",
+    ]
 
 
 def test_computing_again_is_for_auditors_and_is_kept(world, client):
     client.force_login(world.auditor)
     answer = client.post("/verification/signaux/recalculer/", follow=True)
-    assert "Calcul terminé" in answer.content.decode()
+    assert "Calcul demandé" in answer.content.decode()
     assert LedgerPayload.objects.get(action="flags.compute").actor == world.auditor
     assert RedFlag.objects.get(pk=world.flag.pk).ceased_at is not None  # two proposals: it was not one
     assert client.get("/verification/signaux/recalculer/").status_code == 405
@@ -264,6 +298,35 @@ def test_the_officer_reads_the_signals_before_confirming(cast, client):
     assert page.status_code == 200
     assert "Une seule proposition" in found and "Pourquoi ce peut être normal" in found
     assert not RedFlag.objects.exists()
+
+
+@pytest.mark.parametrize("explanation", ["", "La seule équipe qui connaît ce système."])
+def test_confirming_keeps_the_signals_and_what_is_said_of_them(cast, client, explanation):
+    alone, _proposals = cast.recommended(proposals=1, values=("90",))
+    client.force_login(cast.officer)
+    url = f"/occasions/{alone.number}/confirmer/"
+    with clock.set_to(CLOSES_AT + timedelta(days=2)):
+        asked = client.get(url).context["recommended"]
+        wrong = client.post(url, {"recommendation": asked, "explanation": "x" * 2_001})
+        assert wrong.status_code == 422 and "x" * 2_001 in wrong.content.decode()
+        assert client.post(url, {"recommendation": asked, "explanation": explanation}).status_code == 302
+    row = RedFlag.objects.get(code="R018")
+    assert (row.state, row.reason) == ("explained" if explanation else "new", explanation)
+    told = LedgerPayload.objects.get(action="redflag.award")
+    assert "R018" in told.body["signals"] and told.actor == cast.officer
+    assert not LedgerEntry.objects.public().filter(action__startswith="redflag").exists()
+
+
+def test_an_open_case_is_told_before_confirming(cast, client):
+    waiting, _proposals = cast.recommended()
+    client.force_login(cast.officer)
+    with clock.set_to(CLOSES_AT + timedelta(days=2)):
+        case = cases.open_(waiting, by=cast.auditor, title="Délais", text="À voir.")
+        url = f"/occasions/{waiting.number}/confirmer/"
+        assert case.number not in client.get(url).content.decode()  # nothing was asked of the body yet
+        cases.ask(case, by=cast.auditor, due_on=date(2026, 12, 15), text="Pourquoi?")
+        page = client.get(url).content.decode()
+        assert case.number in page and "Une vérification est en cours" in page
 
 
 # --- The public's totals ---------------------------------------------------------------------------------------------

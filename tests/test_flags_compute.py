@@ -267,6 +267,19 @@ def test_a_night(cast):
     assert set(body) == {"action", "actor", "subject", "found", "new", "back", "ceased"}
 
 
+@pytest.mark.parametrize("mode", ["price", "quality_min_price", "adjusted_price"])
+def test_no_signal_tells_a_price_that_waits_for_scores(cast, mode):
+    """Equal prices show once the evaluators may read prices, not before."""
+    _occasion, proposals = cast.opened(mode=mode, prices=(55_000_00, 55_000_00))
+    refreshed()
+    assert RedFlag.objects.filter(code="R028").exists() == (mode == "price")
+    for proposal in proposals:
+        cast.admit(proposal)
+        cast.score(proposal)
+    refreshed()
+    assert RedFlag.objects.filter(code="R028").exists()
+
+
 def test_the_next_night_changes_only_the_instant(cast):
     cast.opened(proposals=1)
     refreshed()

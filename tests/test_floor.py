@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from audit import sampling
-from marketplace import checkpoints, clock, keys
+from audit import acts, sampling
+from marketplace import checkpoints, clock, keys, ledger
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload
 from proposals import deposit, drafts
 from tests import contract_cast, leaks
@@ -216,8 +216,45 @@ def test_a_notice_that_is_not_published_is_not_told(cast, then):
         page = text_of(client.get(f"/verification/{path}")).replace(f'value="{hidden.number}"', "")
         assert "Zéphyr" not in page and f"occasion:{hidden.number}" not in page, path
     entry = LedgerEntry.objects.get(subject=hidden.ledger_subject())
-    assert client.get(f"/verification/registre/{entry.seq}/").status_code == 404
-    assert client.get(f"/verification/registre/{entry.seq}/preuve.json").status_code == 404
+    page = client.get(f"/verification/registre/{entry.seq}/")
+    assert "avis non publié" in words(page) and entry.hash[:8] in text_of(page) and page.context["body"] == ""
+    assert "Zéphyr" not in text_of(page) and f"?q=occasion%3A{hidden.number}" not in text_of(page)
+    for text in (hidden.number, hidden.ledger_subject()):
+        assert not client.get("/verification/registre/", {"q": text}).context["acts"], "no search tells which notice"
+
+
+def test_every_rank_is_listed_and_the_same_details_stay_out_of_pages_and_exports(cast, then, tmp_path):
+    """What auditors do not read on a page is not in their export either; the export, and the proofs, still verify."""
+    cast.awarded()
+    hidden = cast.draft(at=LATER, closes_at=LATER + timedelta(days=30), title="Zéphyr secret")
+    with transaction.atomic():
+        ledger.record(
+            "vendor.payout_account",
+            f"vendor:{cast.vendor.public_id}",
+            by=cast.vendor_owner,
+            at=LATER,
+            account="acct_zq9",
+        )
+    own = LedgerEntry.objects.latest("seq").seq
+    made = LedgerEntry.objects.get(subject=hidden.ledger_subject()).seq
+    checkpoints.make(at=LATER)
+    client = signed_in(cast.auditor)
+    page = client.get("/verification/registre/")
+    assert [act.entry.seq for act in page.context["acts"]] == list(range(LedgerEntry.objects.count(), 0, -1))
+    assert "avis non publié" in words(page) and "acct_zq9" not in text_of(page)
+    about = client.get(f"/verification/registre/{own}/")
+    assert "acct_zq9" not in text_of(about) and f"?q=vendor%3A{cast.vendor.public_id}" not in text_of(about)
+    answer = client.post("/verification/registre/exporter/", {"first": "1", "details": "on"})
+    file = tmp_path / "registre.jsonl"
+    file.write_bytes(b"".join(answer.streaming_content))
+    assert verify("ledger", file) == 0
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    told = {row["seq"] for row in rows if "body" in row}
+    shown = {act.entry.seq for act in acts.told(LedgerEntry.objects.all(), cast.auditor) if act.body is not None}
+    assert told == shown and not {own, made} & told and len(told) > 10
+    for seq in (own, made):
+        file.write_bytes(client.get(f"/verification/registre/{seq}/preuve.json").content)
+        assert "body" not in json.loads(file.read_text()) and verify("proof", file) == 0
 
 
 # --- The ledger's pages ----------------------------------------------------------------------------------------------
@@ -318,6 +355,10 @@ def test_an_export_is_recorded_streamed_and_verified(cast, then, tmp_path):
         ({"first": "999999"}, "n’a pas encore d’inscription 999999"),
         ({"first": "5", "last": "4"}, "vient avant la première"),
         ({"first": "un"}, "nombre entier"),
+        ({"first": "5.0"}, "nombre entier"),
+        ({"first": "١"}, "nombre entier"),
+        ({"first": "²"}, "nombre entier"),
+        ({"first": "1", "last": "9" * 40}, "nombre entier"),
     ],
 )
 def test_bounds_are_checked_and_nothing_is_recorded(cast, then, typed, sentence):
@@ -325,6 +366,27 @@ def test_bounds_are_checked_and_nothing_is_recorded(cast, then, typed, sentence)
     answer = signed_in(cast.auditor).post("/verification/registre/exporter/", typed)
     assert answer.status_code == 422 and sentence in words(answer)
     assert not LedgerEntry.objects.filter(action="read.export").exists()
+
+
+def test_an_export_is_named_and_recorded_for_what_it_holds(cast, then):
+    cast.awarded()
+    end = LedgerEntry.objects.count()
+    answer = signed_in(cast.auditor).post("/verification/registre/exporter/", {"first": "1", "last": "99999"})
+    assert f'filename="registre-1-{end}.jsonl"' in answer["Content-Disposition"]
+    assert len(b"".join(answer.streaming_content).splitlines()) == end + 2
+    kept = LedgerPayload.objects.get(action="read.export").body
+    assert (kept["first"], kept["last"], kept["with_payloads"]) == (1, end, False)
+    told = dict(acts.told(LedgerEntry.objects.filter(action="read.export"), cast.auditor)[0].details)
+    assert told == {"De l’inscription": "1", "À l’inscription": str(end), "Détails joints": "non"}
+
+
+@pytest.mark.parametrize("text", ["²", "١٢", "9" * 30, "-1", "1e3"])
+def test_odd_numbers_break_no_page(cast, then, text):
+    occasion, _pair = cast.awarded()
+    client = signed_in(cast.auditor)
+    for path in ("registre/?q=", "registre/?avant=", "recherche/?q=", "recherche/?q=pont&avant=",
+                 f"occasions/{occasion.number}/?apres=", "attributions/?apres="):  # fmt: skip
+        assert client.get(f"/verification/{path}{quote(text)}").status_code == 200, path
 
 
 def test_the_pages_are_whole_in_english(cast, then):

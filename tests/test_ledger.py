@@ -9,7 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from marketplace import clock, keys, ledger
+from marketplace import checkpoints, clock, keys, ledger
+from marketplace.celery import COVER_EVERY
 from marketplace.management import ledger_export
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Opportunity
@@ -85,6 +86,20 @@ def test_an_act_that_fails_leaves_no_entry(cast):
         ledger.record("x", "y", by=None, at=PUBLISHED_AT)
         _ = 1 / 0
     assert LedgerEntry.objects.count() == before
+
+
+def test_a_sealed_entry_does_not_tell_how_long_its_act_took(cast):
+    """A deposit takes some milliseconds before it is written, an entry that covers for deposits takes none."""
+    with transaction.atomic():
+        plain = ledger.record("x.plain", "x", by=None, at=PUBLISHED_AT)
+        sealed = ledger.record("x.sealed", "x", by=None, at=PUBLISHED_AT, sealed=True)
+    assert (plain.at, sealed.at) == (PUBLISHED_AT, sealed.recorded_at)
+
+
+def test_covers_come_at_any_instant():
+    waits = {checkpoints.cover_due() for _ in range(400)}
+    assert len(waits) > 40 and None in waits
+    assert all(0 <= wait < COVER_EVERY for wait in waits - {None})
 
 
 def test_a_payload_can_be_erased_and_the_chain_still_holds(cast):

@@ -98,7 +98,8 @@ def test_details_are_erased_and_the_reason_kept(cast):
     made = checkpoints.make(at=CLOSES_AT)
     entries = list(LedgerEntry.objects.filter(action__in=["opportunity.recommend", "opportunity.confirm_award"]))
     proofs = [checkpoints.proof_of(entry, made) for entry in entries]
-    assert erase(*(entry.seq for entry in entries)) == "2 détail(s) détruit(s).\n"
+    said = erase(*(entry.seq for entry in entries)).splitlines()
+    assert said[0] == "2 détail(s) détruit(s)." and "opportunity.confirm_award, opportunity.recommend" in said[1]
     assert not LedgerPayload.objects.filter(entry__in=entries)
     acts = LedgerPayload.objects.filter(action="ledger.erase").order_by("entry_id")
     assert [act.subject for act in acts] == [f"entry:{entry.hash[:32]}" for entry in entries]

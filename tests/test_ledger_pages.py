@@ -84,7 +84,7 @@ def test_each_entry_has_its_proof_once_a_checkpoint_covers_it(client, cast, djan
     assert "au prochain relevé" in text_of(client.get("/registre/"))
     checkpoints.make(at=PUBLISHED_AT)
     cast.published(title="Une autre")
-    with django_assert_num_queries(3):  # the head, the entries, the last checkpoint
+    with django_assert_num_queries(4):  # the head, the entries, the last checkpoint, the occasions that are public
         answer = client.get("/registre/?preuves")
     paths = [path for path in downloads(answer.content.decode()) if "/preuves/" in path]
     covered = LedgerEntry.objects.public().filter(seq__lte=Checkpoint.objects.get().size)

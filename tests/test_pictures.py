@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import pictures
+from audit import picture_pages, pictures
 from audit.pictures import Line
 from contracts import payments
 from marketplace import clock
@@ -61,6 +61,47 @@ def test_flows_total_to_the_cent_and_stay_in_their_nodes(rows):
     for name in {band.body for band in made.bands}:
         node = next(node for node in made.bodies if node.name == name)
         assert sum(band.cents for band in made.bands if band.body == name) == node.cents
+
+
+def test_colour_has_one_meaning_and_labels_fit():
+    ministry = "Ministère de la Cybersécurité et du Numérique"
+    long = "Regroupement des centres de services scolaires " * 3
+    rows = [
+        line(body=ministry, vendor="x", cents=60_00, short="MCN"),
+        line(body=ministry, vendor="y", cents=40_00, short="MCN"),
+        line(body=long.strip(), vendor="x", cents=50_00, short="RCSS"),
+        line(body="Ville", vendor=long.strip(), cents=50_00),
+    ]
+    made = pictures.flows(rows)
+    assert [(band.vendor, band.percent, band.strong, band.width) for band in made.bands if band.body == ministry] == [
+        ("x", Decimal("60.0"), True, 1000),
+        ("y", Decimal("40.0"), False, 666),
+    ]
+    assert {node.label for node in made.bodies} == {ministry, "RCSS", "Ville"}
+    cut = next(node.label for node in made.vendors if node.name == long.strip())
+    assert cut.endswith("scolaires…") and long.startswith(cut[:-1])
+    assert pictures.fitting("A" * 200) == "A" * 33 + "…"
+    many = [line(body=f"B{n:02}", vendor="x", cents=(20 - n) * 1_00) for n in range(12)]
+    others = [band for band in pictures.flows(many).bands if band.body == pictures.OTHERS]
+    assert [(band.percent, band.strong) for band in others] == [(Decimal("100.0"), False)]
+
+
+def test_where_there_is_no_room_each_body_has_its_vendors(cast, world):
+    """The same amounts, once in the drawing, once under each body, once in the table."""
+    page = signed_in(cast.auditor).get("/verification/images/").content.decode().replace("\u00a0", " ")
+    stacked = page.partition('<div class="flows-stacked">')[2].partition("</div>\n<p")[0]
+    found = pictures_of(cast)
+    assert re.findall(r"<h3>(.*?) <span", stacked) == [node.name for node in found.bodies]
+    assert re.findall(r"<dt>(.*?)</dt>", stacked) == [band.vendor for band in found.bands]
+    drawing = page.partition('<svg class="flows"')[2].partition("</svg>")[0]
+    sums = re.findall(r'class="(?:from )?sum"[^>]*>([\d ]+ \$)<', drawing)
+    assert len(sums) == len(found.bodies) + len(found.vendors)
+    assert set(sums) >= set(re.findall(r'class="sum">([\d ]+ \$)<', stacked))
+
+
+def pictures_of(cast):
+    with clock.set_to(THEN):
+        return pictures.flows(picture_pages.lines())
 
 
 @given(lines)
@@ -181,7 +222,7 @@ def test_the_drawing_and_the_table_say_the_same(cast, world):
     bands = [svg for svg in page.svgs if svg["bands"]]
     assert len(bands) == 1 and not page.bad
     table = page.tables["flows-table"]
-    assert [f"{row[0]} → {row[1]} : {row[3]}" for row in table[1:-1]] == bands[0]["bands"]
+    assert [f"{row[0]} → {row[1]} : {row[4]}" for row in table[1:-1]] == bands[0]["bands"]
     assert table[-1][-1] in bands[0]["desc"]
 
     def about(start):

@@ -2,26 +2,37 @@
 
 import csv
 import hashlib
+import html
 import io
 import json
+import re
+import shlex
+import subprocess
+import sys
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import sampling
-from audit.models import RedFlag, SamplingPlan
+from audit import award_facts, reviewing, sampling
+from audit.models import PlanCheck, RedFlag, SamplingPlan
 from marketplace import clock
 from marketplace.ledger import LedgerEntry
-from marketplace.models import LedgerPayload
+from marketplace.models import LedgerPayload, User
 from proposals import award
-from tests.cast import CLOSES_AT
+from proposals.models import Award
+from tests import audit_moves
+from tests.cast import CLOSES_AT, person
 from tests.reading import signed_in, text_of, words
+from vendors.models import VendorMembership
 
 LATER = CLOSES_AT + timedelta(days=4)
+VERIFY = Path(__file__).resolve().parent.parent / "tools" / "verify.py"
 SINCE, UNTIL = date(2026, 11, 1), date(2026, 11, 28)
 
 
@@ -49,21 +60,51 @@ def flag(occasion, code="R018"):
 
 def recomputed(plan: dict) -> list[str]:
     """The recipe of the page, from the downloaded plan alone: nothing of the platform's code."""
-    keyed = [
-        (hashlib.sha256((plan["seed"] + number).encode("utf-8")).hexdigest(), number) for number in plan["population"]
-    ]
-    return [number for _key, number in sorted(keyed)][: plan["size"]]
+    keyed = []
+    for row in plan["population"]:
+        lot = hashlib.sha256((plan["seed"] + row["number"]).encode("utf-8")).hexdigest()
+        order = {"random": (lot,), "amount": (-row["cents"],), "flags": (-row["signals"], -row["cents"])}
+        keyed.append((*order[plan["method"]], row["number"]))
+    return [number for *_key, number in sorted(keyed)][: plan["size"]]
 
 
-def test_anyone_can_run_the_draw_again(cast, then):
-    for _time in range(5):
-        cast.awarded()
-    plan = drawn(cast)
-    data = json.loads(signed_in(cast.auditor).get(f"/verification/echantillons/{plan.number}/echantillon.json").content)
-    assert len(data["population"]) == 5 and len(data["picks"]) == 2
-    assert recomputed(data) == data["picks"] == plan.picks
-    joined = "".join(f"{number}\n" for number in sorted(data["population"]))
-    assert hashlib.sha256(joined.encode()).hexdigest() == data["population_sha256"]
+def files(client, plan) -> tuple[dict, list[dict]]:
+    """Both downloads: the JSON object, and the rows of the CSV."""
+    address = f"/verification/echantillons/{plan.number}/echantillon."
+    both = [client.get(f"{address}{extension}") for extension in ("json", "csv")]
+    names = [f'attachment; filename="echantillon-{plan.number}.{extension}"' for extension in ("json", "csv")]
+    assert [answer["Content-Disposition"] for answer in both] == names
+    return json.loads(both[0].content), list(csv.DictReader(io.StringIO(both[1].content.decode())))
+
+
+@pytest.mark.parametrize("method", ["random", "amount", "flags"])
+def test_anyone_can_run_the_draw_again(cast, then, method):
+    """From the files alone, whatever the method, and after the signals have changed."""
+    occasions = [cast.awarded(budget_cents=cents)[0] for cents in (50_000_00, 50_000_00, 64_000_00, 41_000_00)]
+    for occasion, code in ((occasions[1], "R018"), (occasions[3], "R018"), (occasions[3], "R036")):
+        flag(occasion, code)
+    plan = drawn(cast, method=method)
+    ledgered = LedgerEntry.objects.get(action="sample.draw").payload.body
+    RedFlag.objects.update(ceased_at=LATER)
+    flag(occasions[0])
+    data, rows = files(signed_in(cast.auditor), plan)
+    assert data["format"] == "dan-sample/2" and data["method"] == method and data["body"] is None
+    assert recomputed(data) == data["picks"] == plan.picks and len(plan.picks) == 2
+    assert [row["number"] for row in data["population"] if row["retained"]] == sorted(plan.picks)
+    frozen = [[row["number"], row["cents"], row["signals"]] for row in data["population"]]
+    assert frozen == sorted(frozen) and [row[2] for row in frozen] == ([0, 1, 0, 2] if method != "flags" else [1, 2])
+    digest = hashlib.sha256(json.dumps(frozen, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    assert digest == data["population_sha256"] == ledgered["population_sha256"]
+    assert (ledgered["method"], ledgered["seed"]) == (method, data["seed"])
+    assert list(rows[0]) == ["number", "cents", "signals", "sha256", "rank", "retained"]
+    assert [int(row["rank"]) for row in rows] == list(range(1, len(frozen) + 1))
+    assert [row["number"] for row in rows if row["retained"] == "yes"] == plan.picks
+    by_number = {row["number"]: row for row in rows}
+    for row in data["population"]:
+        told = by_number[row["number"]]
+        assert [told[name] for name in ("cents", "signals", "sha256", "rank")] == [
+            str(row[name]) for name in ("cents", "signals", "sha256", "rank")
+        ]
 
 
 @given(
@@ -72,25 +113,21 @@ def test_anyone_can_run_the_draw_again(cast, then):
     st.integers(1, 50),
 )
 def test_the_rule_depends_on_nothing_but_its_recipe(seed, numbers, size):
-    population = {f"DAN-2026-{n:04d}": (n, n % 3) for n in numbers}
-    backwards = dict(reversed(population.items()))
-    plan = {"seed": seed, "population": list(population), "size": size}
-    assert sampling.picks("random", seed, population, size) == recomputed(plan)
+    population = [[f"DAN-2026-{n:04d}", n // 7, n % 3] for n in sorted(numbers)]
+    rows = [dict(zip(("number", "cents", "signals"), row, strict=True)) for row in population]
     for method in ("random", "amount", "flags"):
-        chosen = sampling.picks(method, seed, population, size)
-        assert chosen == sampling.picks(method, seed, backwards, size)
-        assert len(set(chosen)) == len(chosen) <= size and set(chosen) <= set(population)
-    amounts = [population[n][0] for n in sampling.picks("amount", seed, population, size)]
-    assert amounts == sorted((n for n in numbers), reverse=True)[:size]
-    marked = [population[n][1] for n in sampling.picks("flags", seed, population, size)]
-    assert marked == sorted((n % 3 for n in numbers if n % 3), reverse=True)[:size]
+        chosen = sampling.ranked(method, seed, population)
+        assert chosen == sampling.ranked(method, seed, population[::-1])
+        assert sorted(chosen) == [row[0] for row in population]
+        plan = {"seed": seed, "method": method, "population": rows, "size": size}
+        assert chosen[:size] == recomputed(plan)
 
 
 def test_every_award_has_the_same_chance():
-    population = {f"DAN-2026-{n:04d}": (1, 0) for n in range(10)}
-    counts = dict.fromkeys(population, 0)
+    population = [[f"DAN-2026-{n:04d}", 1, 0] for n in range(10)]
+    counts = dict.fromkeys([row[0] for row in population], 0)
     for seed in range(2_000):
-        for number in sampling.picks("random", f"{seed:064x}", population, 3):
+        for number in sampling.ranked("random", f"{seed:064x}", population)[:3]:
             counts[number] += 1
     assert all(520 < count < 680 for count in counts.values()), counts  # 600 expected, six standard deviations around
 
@@ -114,6 +151,28 @@ def test_the_seed_is_written_before_the_population_is_read(cast, then, monkeypat
     assert not LedgerEntry.objects.public().filter(action__startswith="sample.").exists()
 
 
+def test_the_commands_of_the_page_work(cast, then, tmp_path):
+    """As written there, beside the files as the browser names them: the plan, then the plan and the ledger."""
+    for _time in range(3):
+        cast.awarded()
+    client = signed_in(cast.auditor)
+    (tmp_path / "verify.py").write_bytes(VERIFY.read_bytes())
+    for method in ("random", "amount"):
+        plan = drawn(cast, method=method)
+        address = f"/verification/echantillons/{plan.number}/"
+        exported = client.post("/verification/registre/exporter/", {"first": "1", "details": "on"})
+        for answer in (client.get(f"{address}echantillon.json"), exported):
+            name = answer["Content-Disposition"].partition('filename="')[2].rstrip('"')
+            (tmp_path / name).write_bytes(answer.getvalue())
+        commands = re.findall(r"<code>python3 (verify.py sample .+?)</code>", text_of(client.get(address)))
+        assert len(commands) == 2
+        for command in map(html.unescape, commands):
+            words_of = [sys.executable, *shlex.split(command)]
+            done = subprocess.run(words_of, cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert all(number in done.stdout for number in plan.picks)
+
+
 def test_a_plan_is_never_changed(cast, then):
     cast.awarded()
     plan = drawn(cast)
@@ -129,7 +188,7 @@ def test_only_standing_awards_of_the_period_the_body_and_the_amount(cast, then):
         award.request_reversal(second, by=cast.officer, reason="Erreur de calcul.")
         award.reverse(second, by=cast.second_officer)
     cast.recommended()
-    assert drawn(cast).population == [first.number]
+    assert drawn(cast).population == [[first.number, 64_000_00, 0]]
     day = CLOSES_AT.date() + timedelta(days=2)
     assert drawn(cast, since=day, until=day).picks == [first.number]
     for nothing in (
@@ -170,9 +229,10 @@ def test_drawing_at_the_browser(cast, then):
     assert occasion.title in words(page) and "SHA-256(graine ‖ numéro)" in words(page)
     assert f'href="/verification/occasions/{occasion.number}/"' in text_of(page)
     assert "2 000,50" not in words(page)
-    rows = list(csv.DictReader(io.StringIO(client.get(f"{answer['Location']}echantillon.csv").content.decode())))
+    _data, rows = files(client, plan)
     assert [(row["number"], row["retained"]) for row in rows] == [(occasion.number, "yes")]
-    assert plan.title in words(client.get("/verification/echantillons/"))
+    listed = words(client.get("/verification/echantillons/"))
+    assert plan.title in listed and "0 de 1 examinée" in listed
 
 
 @pytest.mark.parametrize(
@@ -206,3 +266,146 @@ def test_an_award_reversed_since_is_said(cast, then):
     award.reverse(occasion, by=cast.second_officer)
     page = signed_in(cast.auditor).get(f"/verification/echantillons/{plan.number}/")
     assert "Attribution annulée depuis" in words(page)
+
+
+# --- Working through it ----------------------------------------------------------------------------------------------
+def page_of(cast, plan, who=None):
+    return signed_in(who or cast.auditor).get(f"/verification/echantillons/{plan.number}/")
+
+
+def examined(cast, plan, number, **fields):
+    return signed_in(cast.auditor).post(
+        f"/verification/echantillons/{plan.number}/{number}/examiner/",
+        {"result": "nothing_noted", "note": "Pièces relues."} | fields,
+    )
+
+
+def test_a_sample_is_worked_through(cast, then):
+    """What each row shows: vendor, amount and signals of the draw, its cases, the body's review, three links."""
+    occasion = cast.awarded()[0]
+    other = cast.awarded()[0]
+    flag(occasion)
+    plan = drawn(cast)
+    flag(occasion, "R036")
+    case = audit_moves.asked(cast, at=LATER, opportunity=occasion)
+    row = award_facts.awards().get(opportunity=occasion)
+    seen = reviewing.fingerprint(reviewing.computed(row, at=LATER))
+    reviewing.conclude(
+        row, by=cast.second_officer, opinion="reserved", comment="Délai court.", method="password", seen=seen
+    )
+    page = page_of(cast, plan)
+    first = next(row for row in page.context["rows"] if row.opportunity == occasion)
+    assert (first.signals, first.cents, first.may) == (1, 64_000_00, True)
+    shown, written = words(page), text_of(page)
+    assert "0 de 2 examinées" in shown and cast.vendor.legal_name in shown and case.number in shown
+    assert "Conforme, avec réserves" in shown and "Ni vérification, ni revue" in shown
+    for address in (
+        f"occasions/{occasion.number}/", f"attributions/{occasion.number}/", f"dossiers/{case.number}/",
+        f"occasions/{other.number}/ouvrir/?echantillon={plan.number}",
+    ):  # fmt: skip
+        assert f'href="/verification/{address}"' in written, address
+    opening = signed_in(cast.auditor).get(f"/verification/occasions/{other.number}/ouvrir/?echantillon={plan.number}")
+    assert f"Attribution retenue par l’échantillon {plan.number} (Tirage)." in words(opening)
+    elsewhere = signed_in(cast.auditor).get(f"/verification/occasions/{other.number}/ouvrir/?echantillon=EC-2026-0999")
+    assert elsewhere.status_code == 200 and "retenue par" not in words(elsewhere)
+
+
+def test_an_examination_is_noted_once(cast, then):
+    occasion = cast.awarded()[0]
+    cast.awarded()
+    plan = drawn(cast)
+    form = signed_in(cast.auditor).get(f"/verification/echantillons/{plan.number}/{occasion.number}/examiner/")
+    assert form.status_code == 200 and "Rien à signaler" in words(form)
+    for _time in range(2):  # a double click
+        answer = examined(cast, plan, occasion.number)
+        assert (answer.status_code, answer["Location"]) == (302, f"/verification/echantillons/{plan.number}/")
+    made = PlanCheck.objects.get()
+    entry = LedgerEntry.objects.get(action="sample.check")
+    assert (made.by, made.result, made.note) == (cast.auditor, "nothing_noted", "Pièces relues.")
+    assert entry.subject == plan.ledger_subject()
+    told = {"occasion": occasion.number, "result": "nothing_noted", "note": "Pièces relues."}
+    assert told.items() <= entry.payload.body.items()
+    assert not LedgerEntry.objects.public().filter(action="sample.check").exists()
+    assert examined(cast, plan, occasion.number, note="Autre chose").status_code == 409
+    page = words(page_of(cast, plan))
+    assert "1 de 2 examinées" in page and "Pièces relues." in page
+    assert "1 de 2 examinées" in words(signed_in(cast.auditor).get("/verification/echantillons/"))
+    for change in (lambda: PlanCheck.objects.update(note="x"), lambda: made.delete()):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"note": "  "}, "obligatoire"),
+        ({"note": "é" * 2_001}, "2 001 caractères"),
+        ({"result": "rien"}, "Sélectionnez un choix valide"),
+        ({"result": "case_opened"}, "ouvrez-la d’abord"),
+    ],
+)
+def test_an_examination_refused_comes_back_as_typed(cast, then, changes, sentence):
+    occasion = cast.awarded()[0]
+    plan = drawn(cast)
+    answer = examined(cast, plan, occasion.number, **changes)
+    assert answer.status_code == 422 and sentence in words(answer), words(answer)
+    if "result" in changes:
+        assert "Pièces relues." in text_of(answer)
+    assert not PlanCheck.objects.exists()
+
+
+def test_a_case_is_opened_before_it_is_noted(cast, then):
+    occasion = cast.awarded()[0]
+    plan = drawn(cast)
+    audit_moves.opened(cast, at=LATER, opportunity=occasion)
+    assert examined(cast, plan, occasion.number, result="case_opened").status_code == 302
+    assert "Une vérification est ouverte" in words(page_of(cast, plan))
+
+
+def test_only_auditors_who_may_monitor_it_examine(cast, then):
+    """The table person × answer; 404 too for an occasion that the sample did not retain."""
+    occasion = cast.awarded()[0]
+    plan = drawn(cast)
+    left_out = cast.awarded()[0]
+    assert examined(cast, plan, left_out.number).status_code == 404
+    address = f"/verification/echantillons/{plan.number}/{occasion.number}/examiner/"
+    tied = person("Aline Liée", is_auditor=True)
+    VendorMembership.objects.create(user=tied, vendor=cast.rival, role="member")
+    inside = cast.member("Aimé Dedans", "buyer")
+    User.objects.filter(pk=inside.pk).update(is_auditor=True)
+    inside.refresh_from_db()
+    for who, status in (
+        (tied, 403), (inside, 403), (cast.officer, 404), (cast.vendor_owner, 404), (cast.administrator, 404),
+    ):  # fmt: skip
+        typed_by = {"result": "nothing_noted", "note": "Lu."}
+        assert signed_in(who).get(address).status_code == status, who
+        assert signed_in(who).post(address, typed_by).status_code == status, who
+        with pytest.raises(PermissionDenied):
+            sampling.examine(plan, occasion, by=who, **typed_by)
+    assert not PlanCheck.objects.exists()
+    flag(occasion)
+    audit_moves.opened(cast, at=LATER, opportunity=occasion)
+    seen = page_of(cast, drawn(cast, size=1, minimum_cents=1), tied)
+    assert seen.status_code == 200 and "VE-2026" not in words(seen) and "/ouvrir/" not in text_of(seen)
+    assert not any(row.may for row in seen.context["rows"])
+    for name in ("echantillon.csv", "echantillon.json"):
+        assert signed_in(tied).get(f"/verification/echantillons/{plan.number}/{name}").status_code == 403, name
+    assert "À examiner par une autre personne" in words(page_of(cast, plan, inside))
+
+
+def test_a_sample_costs_the_same_for_one_and_for_three(cast, then):
+    def cost(plan) -> int:
+        client = signed_in(cast.auditor)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(f"/verification/echantillons/{plan.number}/").status_code == 200
+        return len(queries)
+
+    costs = []
+    for size in (1, 3):
+        while Award.objects.count() < size:
+            audit_moves.opened(cast, at=LATER, opportunity=cast.awarded()[0])
+        plan = drawn(cast, size=size)
+        for number in plan.picks:
+            examined(cast, plan, number)
+        costs.append(cost(plan))
+    assert costs[0] == costs[1] <= 11, costs

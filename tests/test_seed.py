@@ -10,7 +10,7 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from audit.models import AwardReview, Monitoring, RedFlag
+from audit.models import AwardReview, Monitoring, RedFlag, SamplingPlan
 from contracts.models import (
     Contract,
     Delivery,
@@ -94,9 +94,11 @@ def check_monitorings(day):
     assert Monitoring.objects.awaiting_auditor().count() == 3
     officer = User.objects.get(email=people.ACCOUNTS["officer"].email)
     assert Monitoring.objects.visible_to(officer).awaiting_body().count() == 2
-    assert {"R028", "R035", "R036"} <= set(RedFlag.objects.standing().values_list("code", flat=True))
+    assert {"AFFIL", "R028", "R035", "R036"} <= set(RedFlag.objects.standing().values_list("code", flat=True))
     review = AwardReview.objects.get()
     assert review.award.at < review.at < day
+    plan = SamplingPlan.objects.get()
+    assert len(plan.population) == 5 and len(plan.picks) == 3 and plan.checks.count() == 1
     computed = LedgerEntry.objects.get(action="flags.compute")
     assert computed.seq <= Checkpoint.objects.latest("size").size
     for note in (note for case in Monitoring.objects.all() for note in case.notes.exclude(due_on=None)):

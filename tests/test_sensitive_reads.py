@@ -1,5 +1,6 @@
 """Who read what is sensitive is kept in the ledger, once an hour for a person and an object; never public."""
 
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -9,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
 from contracts import delivery, invoicing
-from contracts.models import DeliveryFile
+from contracts.models import Contract, DeliveryFile
 from marketplace import clock, ledger, ledger_labels
 from marketplace.models import LedgerEntry, LedgerPayload
 from proposals import drafts, opening
@@ -127,6 +128,48 @@ def test_once_an_hour_for_a_person_and_an_object(cast):
     assert entries.count() == 5 and not entries.public()
     for action in entries.values_list("action", flat=True).distinct():
         assert ledger_labels.label(action)
+
+
+def test_two_files_of_one_object_are_two_reads_each_named_without_its_name(cast, client, pages):
+    path, _subject = pages["document"]
+    contract = LedgerEntry.objects.filter(action="contract.sign").get().subject.partition(":")[2]
+    assert ask(client, cast.auditor, path) == ask(client, cast.auditor, path) == 200
+    other = Contract.objects.get(number=contract).documents.get(kind="offered").sha256
+    assert ask(client, cast.auditor, f"/contrats/{contract}/documents/{other}/") == 200
+    kept = [row.body["file"] for row in LedgerPayload.objects.filter(action="read.file").order_by("entry_id")]
+    assert kept == [path.split("/")[-2], other]
+    assert ask(client, cast.auditor, path, at=READ_AT + timedelta(minutes=59)) == 200 and len(reads()) == 2
+    for what in ("delivery file", "invoice"):
+        assert ask(client, cast.auditor, pages[what][0]) == 200
+    assert ask(client, cast.buyer, pages["attestation"][0]) == 200
+    files = [row.body["file"] for row in LedgerPayload.objects.filter(action="read.file").order_by("entry_id")]
+    assert len(set(files)) == 5 and all(re.fullmatch(r"[0-9a-f-]{36,64}", file) for file in files)
+
+
+@pytest.mark.parametrize("act", ["noter", "rejeter", "reexaminer"])
+def test_a_refused_act_that_shows_the_proposal_is_a_read(cast, client, act):
+    """422 shows the whole proposal again: it is kept as when the page is asked for."""
+    opportunity, (proposal, _other) = cast.opened()
+    if act != "rejeter":
+        cast.admit(proposal)
+    if act == "reexaminer":
+        cast.score(proposal)
+    client.force_login(cast.buyer)
+    with clock.set_to(READ_AT):
+        answer = client.post(f"/occasions/{opportunity.number}/evaluation/{proposal.public_id}/{act}/", {})
+    assert answer.status_code == 422 and "Nous ferons le travail" in answer.content.decode()
+    assert reads() == [("read.proposal", proposal.ledger_subject(), cast.buyer)]
+
+
+def test_prices_and_ranks_of_an_evaluation_are_kept_once_they_show(cast, client):
+    opportunity, pair = cast.opened(mode="adjusted_price")
+    path = f"/occasions/{opportunity.number}/evaluation/"
+    assert ask(client, cast.auditor, path) == 200 and not reads()
+    for proposal in pair:
+        cast.admit(proposal)
+        cast.score(proposal)
+    assert ask(client, cast.auditor, path) == ask(client, cast.auditor, f"/en{path}") == 200
+    assert reads() == [("read.evaluation", opportunity.ledger_subject(), cast.auditor)]
 
 
 def test_an_export_tells_that_it_was_made(cast, tmp_path):

@@ -66,6 +66,12 @@ def test_production_starts_when_everything_is_set(good):
     assert start(good) == (0, "True False True True\n")
 
 
+def test_in_production_the_ledger_has_the_sites_name(good):
+    name = "import marketplace.settings as s; print(s.LEDGER_ORIGIN)"
+    assert start(good, name) == (0, "exemple.invalid/registre\n")
+    assert start(good | {"LEDGER_ORIGIN": "ancien.example/registre"}, name) == (0, "ancien.example/registre\n")
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -65,6 +65,17 @@ def test_who_in_which_role_about_what(cast, story):
     assert found["contract.sign"].document and found["milestone.invoice"].document
     page = words(page_of(cast, story.opportunity))
     assert "Notes par critère" in page and "Empreinte de l’enveloppe" in page
+    assert "Critère 1 : 90" in page, "criteria by their names, not by their places"
+    confirmed = dict(found["opportunity.confirm_award"].details)
+    assert confirmed["Prestataire"] in {"Atelier Boréal inc.", "Coop Code du Fleuve"}
+    assert "$" in confirmed["Montant attribué, avant taxes"]
+
+
+def test_no_detail_keeps_the_name_of_its_field(cast, story):
+    """Every label is words: nothing of the ledger's own vocabulary is shown."""
+    entries = LedgerEntry.objects.order_by("seq")
+    labels = {label for act in acts.told(entries, cast.auditor) for label, _text in act.details}
+    assert len(labels) > 15 and not [label for label in labels if label == label.lower()]
 
 
 def test_documents_open_for_the_auditor(cast, story):

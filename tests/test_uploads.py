@@ -103,6 +103,8 @@ def test_an_empty_file_is_refused():
         ("../../etc/passwd.txt", "passwd.txt"),
         ("a\r\nSet-Cookie: x.txt", "a__Set-Cookie_ x.txt"),
         ('guillemets".txt', "guillemets_.txt"),
+        ("note à l’appui.txt", "note à l’appui.txt"),
+        ("note à l'appui.txt", "note à l’appui.txt"),
         ("été – bilan (v2).odt", "été _ bilan (v2).odt"),
         ("e\u0301te\u0301.txt", "été.txt"),  # decomposed, as macOS sends them
         ("\u202etxt.exe.pdf", "_txt.exe.pdf"),

@@ -36,8 +36,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync", "--hide-scrollbars"]
 STARTS_WITHIN = 60  # seconds
 CARD = "article.card h3 a"
-BUYER, OFFICER, VENDOR, ALONE, ADMINISTRATOR = (
-    f"{name}@exemple.invalid" for name in ("acheteuse", "responsable", "prestataire", "autonome", "pilote")
+BUYER, OFFICER, VENDOR, ALONE, ADMINISTRATOR, AUDITOR = (
+    f"{name}@exemple.invalid"
+    for name in ("acheteuse", "responsable", "prestataire", "autonome", "pilote", "verificatrice")
 )
 
 
@@ -82,6 +83,13 @@ SHOTS = {
     "projets": Shot(OFFICER, "/projets/", (), FRENCH),
     "publications-seao": Shot(OFFICER, "/publications-seao/", (), FRENCH),
     "rapprochements": Shot(ADMINISTRATOR, "/paiements/rapprochements/", (), FRENCH),
+    "registre": Shot(None, "/registre/", (), FRENCH),
+    "signaux": Shot(None, "/signaux/", (), FRENCH),
+    "verification": Shot(AUDITOR, "/verification/", (), FRENCH),
+    "signal": Shot(AUDITOR, "/verification/signaux/?code=R028", ('main table a[href*="/signaux/"]',), FRENCH),
+    "cas": Shot(AUDITOR, "/verification/dossiers/", ("main table a",), FRENCH),
+    "attribution-verifiee": Shot(AUDITOR, "/verification/attributions/", ("main table a",), FRENCH),
+    "images": Shot(AUDITOR, "/verification/images/", (), FRENCH),
 }
 TO_PREPARE = "/occasions/?etat=attribuee&q=inventaire+citoyen"  # awarded, and its contract not begun: see begin()
 

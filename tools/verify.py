@@ -10,11 +10,14 @@
     verify.py passport FILE [--archive FILE] [--key BASE64]  a passeport de livrable, and the code that it recognises
     verify.py contract FILE [--pdf FILE] [--key BASE64]      an attestation of signatures, and the PDF that was signed
     verify.py review  FILE [--key BASE64]                    an officer's conclusion on an award
-    verify.py draw    FILE                                   a tirage au sort: {commitment, secret, digests, order}
+    verify.py draw    FILE [--commitment HEX] [--minutes FILE] [--key BASE64]
+                                                             a tirage au sort, the notice's commitment, the minutes
+    verify.py sample  FILE [--ledger FILE] [--key BASE64]    an auditors' sample, and its entries in the ledger
 
 Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
 Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
-signature is checked against the key written in the file itself, which proves nothing about who signed.
+signature is checked against the key written in the file itself, which proves nothing about who signed. After a change
+of key, give --key once for each: every one of them is then believed.
 A ledger is whole, from entry 1, unless --from N asks for an excerpt. A genuine older export is genuine: whoever kept a
 hash (a former head, a public page) asks with --expect HASH whether the ledger still contains it, and whoever kept
 checkpoints asks with --checkpoints FILE. Trees, inclusion and consistency are those of RFC 9162; a checkpoint is a
@@ -31,13 +34,22 @@ import re
 import stat
 import sys
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from contextlib import suppress
+from datetime import datetime, timezone
 from itertools import zip_longest
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+try:
+    from zoneinfo import ZoneInfo
+
+    QUEBEC = ZoneInfo("America/Toronto")
+except (ImportError, LookupError):  # no data on time zones here: instants stay in UTC
+    QUEBEC = None
 
 GENESIS = "0" * 64
 HEADER = {"type", "key", "origin", "first", "frontier", "signature"}
@@ -73,6 +85,17 @@ REVIEW = {
     "comment": str, "checklist": list, "by": str, "method": str, "at": str, "key": str, "signature": str,
 }  # fmt: skip
 CHECKED = {"code": str, "title": str, "done": MAYBE, "by": list, "at": str, "found": str}
+MINUTES = {
+    "type": str, "occasion": str, "closes_at": str, "opened_at": str, "commitment": str, "envelopes": list, "key": str,
+    "signature": str,
+}  # fmt: skip
+ENVELOPE = {"receipt": str, "proponent": str, "received_at": str, "sha256": str, "intact": bool}
+SAMPLE = {
+    "format": str, "number": str, "method": str, "since": str, "until": str, "body": (str, type(None)),
+    "minimum_cents": int, "size": int, "seed": str, "drawn_at": str, "population": list, "population_sha256": str,
+    "picks": list,
+}  # fmt: skip
+AWARD = {"number": str, "cents": int, "signals": int, "sha256": str, "rank": int, "retained": bool}
 OPINIONS = {
     "compliant": ("conforme", "compliant"),
     "reserved": ("conforme, avec réserves", "compliant, with reservations"),
@@ -88,15 +111,11 @@ MESSAGES = {
     "not_json": ("ce n’est pas un objet JSON sous forme canonique.", "this is not a JSON object in canonical form."),
     "too_long": ("la ligne est démesurée.", "the line is far too long."),
     "no_newline": ("la ligne est coupée : le fichier est tronqué.", "the line is cut off: the file is truncated."),
-    "header": ("l’en-tête « dan-ledger/2 » manque ou a été changé.",
-               "the “dan-ledger/2” header is missing or was changed."),
+    "header": ("ce n’est pas un export « dan-ledger/2 » (peut-être un autre fichier), ou l’en-tête a été changé.",
+               "this is not a “dan-ledger/2” export of the ledger (perhaps another file), or the header was changed."),
     "header_key": ("la clé de l’en-tête n’est pas la clé attendue.", "the header’s key is not the expected key."),
-    "first": ("le fichier commence à l’inscription {first}, pas à {asked} : des lignes manquent au début, ou c’est un "
-              "extrait (--from {first}).",
-              "the file starts at entry {first}, not at {asked}: lines are missing at the beginning, or it is an "
-              "excerpt (--from {first})."),
-    "header_head": ("l’en-tête dit {said}, la tête signée dit {signed} : l’en-tête a été changé, des lignes manquent.",
-                    "the header says {said}, the signed head {signed}: the header was changed, lines are missing."),
+    "first": ("le fichier commence à l’inscription {first}, pas à {asked} : est-ce un extrait (--from {first})?",
+              "the file starts at entry {first}, not at {asked}: is it an excerpt (--from {first})?"),
     "no_head": ("la tête signée manque : fichier tronqué.", "the signed head is missing: truncated file."),
     "after_head": ("rien ne doit suivre la tête signée.", "nothing may follow the signed head."),
     "fields": ("des champs manquent, sont en trop ou n’ont pas le bon type.",
@@ -113,18 +132,17 @@ MESSAGES = {
                  "its payload was removed: the signed head counts one."),
     "added": ("elle a un détail que la tête signée ne compte pas.",
               "it has a payload that the signed head does not count."),
-    "expect": ("l’empreinte attendue {hash} n’est pas dans ce registre : il est plus ancien que celui que vous avez "
-               "connu, ou différent.",
-               "the expected hash {hash} is not in this ledger: it is older than the one you knew, or another one."),
+    "expect": ("l’empreinte attendue {hash} n’est pas dans ce registre : il est plus ancien, ou différent.",
+               "the expected hash {hash} is not in this ledger: it is older, or another one."),
     "head_link": ("la tête ne correspond pas à la dernière inscription : des lignes manquent ou ont été changées.",
                   "the head does not match the last entry: lines are missing or were changed."),
-    "checkpoint": ("le relevé n’est pas un relevé signé de ce registre : il a été changé, ou il vient d’ailleurs.",
+    "checkpoint": ("le relevé n’est pas un relevé signé de ce registre : il a été changé, ou il vient d’ailleurs.",
                    "the checkpoint is not one that this ledger signed: it was changed, or comes from elsewhere."),
-    "checkpoint_root": ("le relevé signé atteste un autre registre : sa racine n’est pas celle des inscriptions.",
+    "checkpoint_root": ("le relevé signé atteste un autre registre : sa racine n’est pas celle des inscriptions.",
                         "the signed checkpoint attests another ledger: its root is not that of the entries."),
-    "checkpoint_place": ("le relevé n’est pas à sa place : il atteste {size} inscription(s).",
+    "checkpoint_place": ("le relevé n’est pas à sa place : il atteste {size} inscription(s).",
                          "the checkpoint is not in its place: it attests {size} entries."),
-    "checkpoint_removed": ("un relevé signé a été retiré, celui de {size} inscription(s) : la tête signée le compte.",
+    "checkpoint_removed": ("un relevé signé a été retiré, celui de {size} inscription(s) : la tête signée le compte.",
                            "a checkpoint was removed, that of {size} entries: the signed head counts it."),
     "checkpoint_added": ("ce relevé n’est pas de ceux que compte la tête signée.",
                          "this checkpoint is not one that the signed head counts."),
@@ -132,21 +150,23 @@ MESSAGES = {
              "the checkpoint of {size} entries that you kept is not this ledger’s."),
     "kept_beyond": ("vous avez gardé un relevé de {size} inscriptions, que ce fichier ne contient pas toutes.",
                     "you kept a checkpoint of {size} entries, not all of which are in this file."),
-    "checkpoints_ok": ("{count} relevé(s) signé(s), de {first} à {last} inscription(s) : les racines sont justes.",
+    "checkpoints_ok": ("{count} relevé(s) signé(s), de {first} à {last} inscription(s) : les racines sont justes.",
                        "{count} signed checkpoint(s), from {first} to {last} entries: the roots are right."),
-    "kept_ok": ("Les {count} relevé(s) que vous avez gardé(s) sont ceux de ce registre.",
-                "The {count} checkpoint(s) that you kept are this ledger’s."),
-    "checkpoint_bad": ("Relevé {rank} : {why}", "Checkpoint {rank}: {why}"),
-    "checkpoint_order": ("il ne suit pas celui d’avant : moins d’inscriptions, ou un instant plus ancien.",
+    "kept_ok": ("Relevés gardés : {count} comparé(s) et justes; {left}, d’avant l’extrait, non comparé(s).",
+                "Checkpoints kept: {count} compared and right; {left}, from before the excerpt, not compared."),
+    "kept_none": ("ATTENTION : les {left} relevé(s) gardés sont d’avant cet extrait : aucun n’a pu être comparé.",
+                  "WARNING: the {left} checkpoint(s) kept are from before this excerpt: none could be compared."),
+    "checkpoint_bad": ("Relevé {rank} : {why}", "Checkpoint {rank}: {why}"),
+    "checkpoint_order": ("il ne suit pas celui d’avant : moins d’inscriptions, ou un instant plus ancien.",
                          "it does not follow the one before it: fewer entries, or an earlier instant."),
     "checkpoint_none": ("Il n’y a aucun relevé signé dans ce fichier.", "There is no checkpoint in this file."),
-    "checkpoint_ok": ("Relevé signé le {at} : {size} inscription(s), racine {root}",
+    "checkpoint_ok": ("Relevé signé le {at} : {size} inscription(s), racine {root}",
                       "Checkpoint signed at {at}: {size} entries, root {root}"),
-    "proof_fields": ("Ce n’est pas une preuve « dan-proof/1 » complète.",
+    "proof_fields": ("Ce n’est pas une preuve « dan-proof/1 » complète.",
                      "This is not a complete “dan-proof/1” proof."),
     "proof_checkpoint": ("Le relevé de la preuve n’est pas signé par la clé attendue, ou il a été changé.",
                          "The proof’s checkpoint is not signed by the expected key, or it was changed."),
-    "proof_entry": ("L’inscription ne correspond pas à son empreinte : elle a été changée.",
+    "proof_entry": ("L’inscription ne correspond pas à son empreinte : elle a été changée.",
                     "The entry does not match its hash: it was changed."),
     "proof_payload": ("Le détail ne correspond pas à l’empreinte inscrite.",
                       "The payload does not match the recorded digest."),
@@ -154,20 +174,18 @@ MESSAGES = {
                    "The entry is not in the ledger that the checkpoint attests."),
     "proof_receipt": ("L’inscription n’est pas celle de cet accusé de dépôt.",
                       "The entry is not that of this receipt."),
-    "proof_ok": ("Preuve vérifiée : l’inscription {seq} ({action}, {at}) est dans le registre de {size}.",
+    "proof_ok": ("Preuve vérifiée : l’inscription {seq} ({action}, {at}) est dans le registre de {size}.",
                  "Proof verified: entry {seq} ({action}, {at}) is in the ledger of {size} entries."),
-    "proof_payload_ok": ("Le détail correspond à l’empreinte inscrite : {body}",
+    "proof_payload_ok": ("Le détail correspond à l’empreinte inscrite : {body}",
                          "The payload matches the recorded digest: {body}"),
     "proof_receipt_ok": ("L’inscription est celle de l’accusé {number}.", "The entry is that of receipt {number}."),
-    "consistency_fields": ("Ce n’est pas une preuve « dan-consistency/1 » complète.",
+    "consistency_fields": ("Ce n’est pas une preuve « dan-consistency/1 » complète.",
                            "This is not a complete “dan-consistency/1” proof."),
     "consistency_checkpoint": ("L’un des deux relevés n’est pas signé par la clé attendue, ou il a été changé.",
                                "One of the two checkpoints is not signed by the expected key, or it was changed."),
-    "consistency_path": ("Le second relevé ne contient pas le premier : le registre a été réécrit, ou la preuve a été "
-                         "changée.",
-                         "The second checkpoint does not contain the first: the ledger was rewritten, or the proof "
-                         "changed."),
-    "consistency_ok": ("Cohérence vérifiée : les {first} inscription(s) du premier relevé ({first_at}) sont intactes "
+    "consistency_path": ("Le second relevé ne contient pas le premier : registre réécrit, ou preuve changée.",
+                         "The second checkpoint does not contain the first: ledger rewritten, or proof changed."),
+    "consistency_ok": ("Cohérence vérifiée : les {first} inscription(s) du premier relevé ({first_at}) sont intactes "
                        "dans les {second} du second ({second_at}).",
                        "Consistency verified: the {first} entries of the first checkpoint ({first_at}) are untouched "
                        "in the {second} of the second ({second_at})."),
@@ -184,16 +202,11 @@ MESSAGES = {
                 "et la clé publiée à /.well-known/dan-cles.json.\nClé du fichier : {key}",
                 "WARNING: the key comes from the file itself; anybody may have put one there. Run again with --key and "
                 "the key published at /.well-known/dan-cles.json.\nThe file’s key: {key}"),
-    "bad_option": ("--from veut un nombre d’au moins 1, --expect une empreinte de 64 caractères.",
-                   "--from takes a number of at least 1, --expect a hash of 64 characters."),
-    "key_needed": ("Donnez la clé publiée avec --key : un relevé ne porte pas la sienne.",
+    "bad_option": ("--from veut un nombre d’au moins 1; --expect et --commitment, une empreinte de 64 caractères.",
+                   "--from takes a number of at least 1; --expect and --commitment, a hash of 64 characters."),
+    "key_needed": ("Donnez la clé publiée avec --key : un relevé ne porte pas la sienne.",
                    "Give the published key with --key: a checkpoint does not carry its own."),
     "given_key": ("Clé attendue : {key}", "Expected key: {key}"),
-    "receipt_fields": ("Ce n’est pas un accusé de dépôt « dan-receipt/1 » complet.",
-                       "This is not a complete “dan-receipt/1” receipt."),
-    "receipt_key": ("L’accusé n’est pas signé par la clé attendue.", "The receipt is not signed by the expected key."),
-    "receipt_signature": ("La signature n’est pas valable : l’accusé a été changé.",
-                          "The signature is not valid: the receipt was changed."),
     "receipt_late": ("L’accusé se contredit : reçu à la fermeture ou après.",
                      "The receipt contradicts itself: received at or after the closing."),
     "envelope": ("L’enveloppe n’est pas celle que nomme l’accusé.", "The envelope is not the one the receipt names."),
@@ -203,12 +216,6 @@ MESSAGES = {
                    "dépôt n° {version} reçu le {received_at} (fermeture : {closes_at}).",
                    "Receipt verified: {number}, opportunity {occasion}, {proponent},\n"
                    "submission no. {version} received at {received_at} (closing: {closes_at})."),
-    "passport_fields": ("Ce n’est pas un passeport « dan-passport/1 » complet, ou il a été changé.",
-                        "This is not a complete “dan-passport/1” passport, or it was changed."),
-    "passport_key": ("Le passeport n’est pas signé par la clé attendue.",
-                     "The passport is not signed by the expected key."),
-    "passport_signature": ("La signature n’est pas valable : le passeport a été changé.",
-                           "The signature is not valid: the passport was changed."),
     "passport_ok": ("Passeport vérifié : {name}, contrat {contract}, jalon {milestone}, accepté le {accepted_at},\n"
                     "licence {licence}, {swhid}",
                     "Passport verified: {name}, contract {contract}, milestone {milestone}, accepted at {accepted_at},"
@@ -221,18 +228,12 @@ MESSAGES = {
                      "The archive is the one that was delivered, byte for byte."),
     "archive_code_ok": ("L’identifiant recalculé est celui du passeport : c’est le même contenu.",
                         "The recomputed identifier is the passport’s: it is the same content."),
-    "contract_fields": ("Ce n’est pas une attestation « dan-contract/1 » complète.",
-                        "This is not a complete “dan-contract/1” attestation."),
-    "contract_key": ("L’attestation n’est pas signée par la clé attendue.",
-                     "The attestation is not signed by the expected key."),
-    "contract_signature": ("La signature n’est pas valable : l’attestation a été changée.",
-                           "The signature is not valid: the attestation was changed."),
     "contract_parties": ("L’attestation ne nomme pas les deux parties, le prestataire d’abord.",
                          "The attestation does not name both parties, the vendor first."),
     "contract_pdf": ("Ce PDF n’est ni le texte que les parties ont signé, ni le contrat signé que nomme l’attestation.",
                      "This PDF is neither the text that the parties signed nor the attestation’s signed contract."),
-    "contract_ok": ("Contrat vérifié : {contract}, {dollars},{cents} $ avant taxes, texte {text_sha256}",
-                    "Contract verified: {contract}, ${dollars}.{cents} before taxes, text {text_sha256}"),
+    "contract_ok": ("Contrat vérifié : {contract}, {amount_fr} avant taxes, texte {text_sha256}",
+                    "Contract verified: {contract}, {amount_en} before taxes, text {text_sha256}"),
     "by_vendor": ("Signé pour le prestataire par {name}, {title}, le {at} ({method}).",
                   "Signed for the vendor by {name}, {title}, at {at} ({method})."),
     "by_body": ("Signé pour l’organisme public par {name}, {title}, le {at} ({method}).",
@@ -241,30 +242,63 @@ MESSAGES = {
                  "The PDF is the text that both parties signed, byte for byte."),
     "pdf_signed": ("Le PDF est le contrat avec ses signatures, octet pour octet.",
                    "The PDF is the contract with its signatures, byte for byte."),
-    "review_fields": ("Ce n’est pas une conclusion « dan-review/1 » complète.",
-                      "This is not a complete “dan-review/1” conclusion."),
-    "review_key": ("La conclusion n’est pas signée par la clé attendue.",
-                   "The conclusion is not signed by the expected key."),
-    "review_signature": ("La signature n’est pas valable : la conclusion a été changée.",
-                         "The signature is not valid: the conclusion was changed."),
-    "review_ok": ("Conclusion vérifiée : attribution {occasion} à {vendor}, {dollars},{cents} $ avant taxes,\n"
+    "review_ok": ("Conclusion vérifiée : attribution {occasion} à {vendor}, {amount_fr} avant taxes,\n"
                   "« {opinion_fr} », par {by}, le {at}.",
-                  "Conclusion verified: award {occasion} to {vendor}, ${dollars}.{cents} before taxes,\n"
+                  "Conclusion verified: award {occasion} to {vendor}, {amount_en} before taxes,\n"
                   "“{opinion_en}”, by {by}, at {at}."),
     "review_lines": ("Points respectés : {yes}; non respectés : {no}; sans objet : {none}.",
                      "Points that hold: {yes}; that do not: {no}; that do not apply: {none}."),
     "review_missing": ("- Non respecté : {title} ({found})", "- Does not hold: {title} ({found})"),
-    "draw_fields": ("Ce n’est pas un tirage : commitment, secret, digests et order sont attendus.",
-                    "This is not a draw: commitment, secret, digests and order are expected."),
-    "draw_secret": ("Le secret n’est pas celui qui était promis dans l’avis.",
-                    "The secret is not the one that the notice promised."),
+    "draw_fields": ("Ce n’est pas un tirage : commitment, secret (32 octets), digests (sans répétition) et order "
+                    "(deux empreintes ou plus par égalité) sont attendus, et rien d’autre.",
+                    "This is not a draw: commitment, secret (32 bytes), digests (none repeated) and order (two "
+                    "digests or more for each tie) are expected, and nothing else."),
+    "draw_secret": ("Le secret n’est pas celui dont le tirage donne l’empreinte.",
+                    "The secret is not the one whose hash the draw gives."),
     "draw_tied": ("L’ordre nomme une proposition qui n’a pas été ouverte, ou deux fois la même.",
                   "The order names a proposal that was not opened, or the same one twice."),
     "draw_order": ("L’ordre publié n’est pas celui que donne le calcul. Attendu : {expected}",
                    "The published order is not the computed one. Expected: {expected}"),
-    "draw_ok": ("Tirage vérifié : le secret est celui qui était promis, l’ordre est celui que donne le calcul.",
-                "Draw verified: the secret is the promised one, the order is the computed one."),
+    "draw_notice": ("L’empreinte du secret n’est pas celle de l’avis.", "The secret’s hash is not the notice’s."),
+    "draw_minutes": ("Le procès-verbal a d’autres propositions ({extra} en trop ici, {missing} absentes) ou un autre "
+                     "secret.",
+                     "The minutes have other proposals ({extra} too many here, {missing} missing) or another secret."),
+    "draw_ok": ("Tirage vérifié : l’ordre est celui que donnent le secret et les empreintes.",
+                "Draw verified: the order is the one that the secret and the digests give."),
+    "draw_facts": ("Propositions : {count}; dans chaque égalité : {ties}. Empreinte du secret : {commitment}",
+                   "Proposals: {count}; in each tie: {ties}. The secret’s hash: {commitment}"),
+    "draw_notice_ok": ("L’empreinte du secret est celle de l’avis.", "The secret’s hash is the notice’s."),
+    "draw_minutes_ok": ("Les propositions et le secret sont ceux du procès-verbal : {occasion}, {opened_at}",
+                        "The proposals and the secret are those of the minutes: {occasion}, {opened_at}"),
+    "draw_no_notice": ("ATTENTION : comparez l’empreinte du secret à celle de l’avis, option --commitment.",
+                       "WARNING: compare the secret’s hash with the notice’s, option --commitment."),
+    "draw_no_minutes": ("ATTENTION : comparez les propositions à celles du procès-verbal, option --minutes.",
+                        "WARNING: compare the proposals with those of the minutes, option --minutes."),
+    "sample_fields": ("Ce n’est pas un échantillon « dan-sample/2 ».", "This is not a “dan-sample/2” sample."),
+    "sample_digest": ("La population n’est pas celle dont l’échantillon donne l’empreinte.",
+                      "The population is not the one whose digest the sample gives."),
+    "sample_rank": ("{number} : empreinte, rang ou sort ne sont pas ceux que donne la règle.",
+                    "{number}: its digest, its rank or its lot is not what the rule gives."),
+    "sample_picks": ("Les attributions retenues ne sont pas celles de la règle. Attendu : {expected}",
+                     "The awards retained are not those of the rule. Expected: {expected}"),
+    "sample_ledger": ("Le registre n’a pas cette graine puis cette population (ou l’export n’a pas ses détails).",
+                      "The ledger does not have this seed then this population (or the export lacks its payloads)."),
+    "sample_ok": ("Échantillon vérifié : {number}, {picked} attribution(s) sur {count} ({method}, {since} à {until}).",
+                  "Sample verified: {number}, {picked} award(s) of {count} ({method}, {since} to {until})."),
+    "sample_order": ("Dans l’ordre : {picks}", "In order: {picks}"),
+    "sample_ledger_ok": ("Au registre : la graine est l’inscription {seed}, la population ensuite, la {drawn}.",
+                         "In the ledger: the seed is entry {seed}, the population comes after, entry {drawn}."),
+    "sample_no_ledger": ("ATTENTION : quand la graine fut fixée, seul --ledger le dit, avec un export et ses détails.",
+                         "WARNING: when the seed was fixed, only --ledger tells, with an export and its payloads."),
 }  # fmt: skip
+_PAPER = {
+    "fields": ("Ce n’est pas un fichier « dan-KIND/1 » complet.", "This is not a complete “dan-KIND/1” file."),
+    "key": ("Il n’est pas signé par la clé attendue.", "It is not signed by the expected key."),
+    "signature": ("La signature n’est pas valable : il a été changé.", "The signature is not valid: it was changed."),
+}
+for _kind in ("receipt", "passport", "contract", "review", "minutes"):
+    for _name, _words in _PAPER.items():
+        MESSAGES[f"{_kind}_{_name}"] = tuple(words.replace("KIND", _kind) for words in _words)
 
 
 class Bad(Exception):
@@ -284,7 +318,28 @@ class Unusable(Exception):
 
 
 def say(lang, message, /, **values):
-    return MESSAGES[message][lang].format(**values)
+    return MESSAGES[message][lang].format(**{name: _shown(value, lang) for name, value in values.items()})
+
+
+def _shown(value, lang):
+    """A value as people read it: instants in Québec's time, then as written; nothing of a file moves the cursor."""
+    text = "".join(
+        char if unicodedata.category(char)[0] != "C" and char not in "\u2028\u2029" else f"\\u{ord(char):04x}"
+        for char in str(value)
+    )
+    if QUEBEC and re.fullmatch(r"[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text, re.ASCII):
+        with suppress(ValueError, OverflowError):
+            at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)  # noqa: UP017 - 3.9
+            told = ("{:%Y-%m-%d à %H h %M min %S s}, heure du Québec", "{:%Y-%m-%d %H:%M:%S} Québec time")[lang]
+            return f"{told.format(at.astimezone(QUEBEC))} ({text})"
+    return text
+
+
+def _amounts(cents):
+    """How both languages write an amount of money."""
+    dollars, rest = divmod(abs(cents), 100)
+    words, space = f"{'-' * (cents < 0)}{dollars:,}", "\u00a0"
+    return {"amount_fr": f"{words.replace(',', space)},{rest:02}{space}$", "amount_en": f"${words}.{rest:02}"}
 
 
 # --- The recipes: the same as the platform's -----------------------------------------------------------------------
@@ -292,8 +347,11 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=F
 
 
 def canonical(value):
-    """JSON with sorted keys, no spaces, UTF-8."""
-    return _encode(value).encode()
+    """JSON with sorted keys, no spaces, UTF-8; ValueError for what has none."""
+    try:
+        return _encode(value).encode()
+    except RecursionError as error:
+        raise ValueError("nested") from error
 
 
 def sha256(content):
@@ -312,6 +370,29 @@ def from_base64(text, size):
     if len(found) != size or base64.b64encode(found).decode() != text:
         raise ValueError("base64")
     return found
+
+
+def keys_of(key):
+    """The keys to believe: none, one, or several after a change of key."""
+    return () if key is None else (key,) if isinstance(key, str) else tuple(key)
+
+
+def _whose(key, own=None):
+    """What is said of the key: the one expected, or the file's own."""
+    return ("given_key", {"key": " ".join(keys_of(key))}) if key else ("own_key", {"key": own})
+
+
+def _is_digest(value):
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def _fits(row, fields):
+    """Whether an object has exactly these fields, of exactly these types (no bool for an int)."""
+    return (
+        isinstance(row, dict)
+        and set(row) == set(fields)
+        and all(type(row[name]) in (types if isinstance(types, tuple) else (types,)) for name, types in fields.items())
+    )
 
 
 def signed(message, signature, key):
@@ -424,8 +505,8 @@ def roots_from_consistency(first, second, first_root, path):
 def read_note(text, key, origin=None):
     """The checkpoint that a signed note holds: {origin, size, root, at, hash}; ValueError unless `key` signed it.
 
-    One spelling only: origin, size, root in base64, instant, last entry's hash; an empty line; one signature, whose
-    first four bytes name the key (C2SP signed-note, Ed25519).
+    `key`: one, or several. One spelling only: origin, size, root in base64, instant, last entry's hash; an empty line;
+    one signature, whose first four bytes name the key (C2SP signed-note, Ed25519).
     """
     body, _blank, last = text.rpartition("\n\n")
     lines = body.split("\n")
@@ -436,10 +517,13 @@ def read_note(text, key, origin=None):
         raise ValueError("note")
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", lines[3], re.ASCII):
         raise ValueError("note")
-    named = hashlib.sha256(lines[0].encode() + b"\n\x01" + from_base64(key, 32)).digest()[:4]
     signature = from_base64(match[2], 68)
-    message = f"{body}\n".encode()
-    if signature[:4] != named or not signed(message, base64.b64encode(signature[4:]).decode(), key):
+    message, text = f"{body}\n".encode(), base64.b64encode(signature[4:]).decode()
+    for one in keys_of(key):
+        named = hashlib.sha256(lines[0].encode() + b"\n\x01" + from_base64(one, 32)).digest()[:4]
+        if signature[:4] == named and signed(message, text, one):
+            break
+    else:
         raise ValueError("signature")
     root = from_base64(lines[2], 32)
     return {"origin": lines[0], "size": int(lines[1]), "root": root, "at": lines[3], "hash": lines[4]}
@@ -447,10 +531,13 @@ def read_note(text, key, origin=None):
 
 def notes_of(blob):
     """The notes of a text that holds one after the other, an empty line between."""
-    text = blob.decode("utf-8")
-    found = re.findall("[^\u2014]*\u2014[^\n]*\n?", text)
-    found += [text[len("".join(found)) :]] if len("".join(found)) < len(text) else []  # a note cut or defaced
-    return found[:1] + [text[1:] if text.startswith("\n") else text for text in found[1:]]
+    rest, *signatures = blob.decode("utf-8").split("\n\u2014 ")
+    found = []
+    for text in signatures:
+        signature, newline, after = text.partition("\n")
+        found.append(f"{rest}\n\u2014 {signature}{newline}")
+        rest = after[1:] if after.startswith("\n") and after != "\n" else after
+    return found + [rest] if rest else found  # what is left was cut or defaced
 
 
 def steps_of(path):
@@ -480,7 +567,7 @@ def verify_checkpoints(blob, key):
             raise Bad("checkpoint_bad", rank=rank, why=("checkpoint_order", {}))
         before = note
         report.append(("checkpoint_ok", note | {"root": note["root"].hex()}))
-    return [*report, ("given_key", {"key": key})]
+    return [*report, _whose(key)]
 
 
 def verify_proof(blob, key, receipt=None):
@@ -500,7 +587,7 @@ def verify_proof(blob, key, receipt=None):
         if told and not (isinstance(row["salt"], str) and isinstance(row["body"], dict)):
             raise ValueError("fields")
         bare = canonical({name: entry[name] for name in CHAINED})
-        body = canonical(row["body"]) if told else b""
+        salt, body = (row["salt"].encode(), canonical(row["body"])) if told else (b"", b"")
         content = bytes.fromhex(entry["hash"])
     except (ValueError, KeyError, TypeError) as error:
         raise Bad("proof_fields") from error
@@ -510,7 +597,7 @@ def verify_proof(blob, key, receipt=None):
         raise Bad("proof_checkpoint") from error
     if sha256(bare) != entry["hash"]:
         raise Bad("proof_entry")
-    if told and (sha256(row["salt"].encode() + body) != entry["digest"] or not _agrees(entry, row["body"])):
+    if told and (sha256(salt + body) != entry["digest"] or not _agrees(entry, row["body"])):
         raise Bad("proof_payload")
     if root_from_inclusion(leaf(content), entry["seq"] - 1, note["size"], path) != note["root"]:
         raise Bad("proof_path")
@@ -524,7 +611,7 @@ def verify_proof(blob, key, receipt=None):
             raise Bad("proof_receipt")
         report.append(("proof_receipt_ok", paper))
     report.append(("checkpoint_ok", note | {"root": note["root"].hex()}))
-    return [*report, ("given_key", {"key": key})]
+    return [*report, _whose(key)]
 
 
 def verify_consistency(blob, key):
@@ -546,7 +633,7 @@ def verify_consistency(blob, key):
     if roots != (first["root"], second["root"]) or second["at"] < first["at"]:
         raise Bad("consistency_path")
     values = {"first": first["size"], "first_at": first["at"], "second": second["size"], "second_at": second["at"]}
-    return [("consistency_ok", values), ("given_key", {"key": key})]
+    return [("consistency_ok", values), _whose(key)]
 
 
 # --- Ledger --------------------------------------------------------------------------------------------------------
@@ -556,23 +643,23 @@ def verify_ledger(file, key, first=1, expect=None, kept=()):
     The export must start at entry `first`, contain the hash `expect` when there is one, and agree with the checkpoints
     `kept` (as read_note gives them).
     """
-    number, state, count, kept = 0, None, len(kept), {note["size"]: note for note in kept}
+    number, state, count, kept = 0, None, len(kept), {note["size"]: note["root"] for note in kept}
     while True:
         blob = file.readline(LINE_MAX + 1)
         if not blob:
             break
         number += 1
         try:
-            row = _row(blob)
+            row = _row(blob, known=state is not None)
             if state is None:
                 state = _header(row, key, first)
+                _compare(first - 1, state, kept)
             elif state["head"] is not None:
                 raise Bad("after_head")
             elif "type" not in row:
                 _entry(row, state)
                 state["expected"] |= row["hash"] == expect
-                if row["seq"] in kept and kept.pop(row["seq"])["root"] != state["tree"].root():
-                    raise Bad("kept", size=row["seq"])
+                _compare(row["seq"], state, kept)
             elif row["type"] == "checkpoint":
                 _checkpoint(row, state)
             else:
@@ -583,7 +670,13 @@ def verify_ledger(file, key, first=1, expect=None, kept=()):
             raise _at(number, state, bad) from None
     if state is None or state["head"] is None:
         raise _at(number + 1, state, Bad("no_head"))
-    return _ledger_report(state, key, expect, count - len(kept))
+    return _ledger_report(state, key, expect, count - len(kept), len(kept))
+
+
+def _compare(size, state, kept):
+    """The checkpoint that somebody kept at this size, if any, with the tree as it stands."""
+    if size in kept and kept.pop(size) != state["tree"].root():
+        raise Bad("kept", size=size)
 
 
 def _at(number, state, bad):
@@ -603,19 +696,19 @@ def _line_of(seq, state):
     return seq - state["first"] + 2 + sum(size < seq for size in state["checkpoints"])
 
 
-def _row(blob):
+def _row(blob, known=True):
     """One way only to write a row: a changed space, a repeated key, NaN are changes."""
     if len(blob) > LINE_MAX:
-        raise Bad("too_long")
+        raise Bad("too_long" if known else "header")
     if blob[-1:] != b"\n":
         raise Bad("no_newline")
     try:
         row = json.loads(blob)
         same = type(row) is dict and canonical(row) == blob[:-1]
     except (ValueError, RecursionError) as error:
-        raise Bad("not_json") from error
+        raise Bad("not_json" if known else "header") from error
     if not same:
-        raise Bad("not_json")
+        raise Bad("not_json" if known else "header")
     return row
 
 
@@ -624,7 +717,7 @@ def _header(row, key, first):
         raise Bad("header")
     if type(row["first"]) is not int or row["first"] < 1 or not isinstance(row["origin"], str):
         raise Bad("header")
-    if key is not None and row["key"] != key:
+    if key is not None and row["key"] not in keys_of(key):
         raise Bad("header_key")
     bare = {name: value for name, value in row.items() if name != "signature"}
     if not signed(canonical(bare), row["signature"], row["key"]):
@@ -636,7 +729,8 @@ def _header(row, key, first):
     except (ValueError, TypeError) as error:
         raise Bad("header") from error
     previous = GENESIS if first == 1 else None
-    state = {"key": row["key"], "origin": row["origin"], "first": first, "next": first, "tree": tree, "head": None}
+    state = {"key": row["key"], "keys": key or row["key"], "origin": row["origin"]}
+    state |= {"first": first, "next": first, "tree": tree, "head": None}
     state |= {"previous": previous, "hash": previous, "payloads": 0, "without": [], "checkpoints": []}
     return state | {"expected": False}
 
@@ -680,7 +774,7 @@ def _checkpoint(row, state):
     try:
         if set(row) != {"type", "note"}:
             raise ValueError("fields")
-        note = read_note(row["note"], state["key"], state["origin"])
+        note = read_note(row["note"], state["keys"], state["origin"])
     except (ValueError, TypeError, AttributeError) as error:
         raise Bad("checkpoint") from error
     size = note["size"]
@@ -694,8 +788,10 @@ def _checkpoint(row, state):
 def _head(row, state, expect):
     """The signature comes first: what an unsigned head claims denounces nobody."""
     bare = {name: value for name, value in row.items() if name != "signature"}
-    ranges = row.get("without")
+    ranges, sizes = row.get("without"), row.get("checkpoints")
     if set(row) != HEAD or not isinstance(ranges, list) or not all(map(_is_range, ranges)):
+        raise Bad("fields")
+    if not isinstance(sizes, list) or not all(type(size) is int for size in sizes) or type(row["at"]) is not str:
         raise Bad("fields")
     if not signed(canonical(bare), row["signature"], state["key"]):
         raise Bad("head_signature")
@@ -706,8 +802,10 @@ def _head(row, state, expect):
     if (row["seq"], row["hash"], row["previous"]) != ends or row["root"] != state["tree"].root().hex():
         raise Bad("head_link")
     _payloads_of_the_head(row, state)
-    if row["checkpoints"] != state["checkpoints"]:
-        said, found = ({*sizes} for sizes in (row["checkpoints"], state["checkpoints"]))
+    if sizes != state["checkpoints"]:
+        said, found = {*sizes}, {*state["checkpoints"]}
+        if said == found:  # one of them twice, or out of order
+            raise Bad("head_link")
         size = min(said ^ found)
         raise Bad("checkpoint_removed" if size in said else "checkpoint_added", size=size)
     if expect is not None and not state["expected"]:
@@ -734,7 +832,7 @@ def _payloads_of_the_head(row, state):
         raise Bad("head_link")
 
 
-def _ledger_report(state, key, expect, kept):
+def _ledger_report(state, key, expect, kept, left):
     count = state["next"] - state["first"]
     last = state["next"] - 1
     report = [("ledger_ok", {"first": state["first"], "last": last}) if count else ("ledger_empty", {})]
@@ -744,12 +842,12 @@ def _ledger_report(state, key, expect, kept):
         report.append(("excerpt", {"before": state["first"] - 1, "previous": state["previous"]}))
     if sizes := state["checkpoints"]:
         report.append(("checkpoints_ok", {"count": len(sizes), "first": sizes[0], "last": sizes[-1]}))
-    if kept:
-        report.append(("kept_ok", {"count": kept}))
+    if kept or left:
+        report.append(("kept_ok" if kept else "kept_none", {"count": kept, "left": left}))
     if expect:
         report.append(("expect_ok", {"hash": expect}))
     report.append(("head_ok", {"at": state["head"]["at"], "hash": state["head"]["hash"]}))
-    return [*report, ("given_key" if key else "own_key", {"key": state["key"]})]
+    return [*report, _whose(key, state["key"])]
 
 
 # --- Receipt, passport and draw --------------------------------------------------------------------------------------
@@ -760,15 +858,12 @@ def _paper(blob, kind, fields, key):
     """
     try:
         row = parse(blob)
-        right = set(row) == set(fields) and all(
-            type(row[name]) in (types if isinstance(types, tuple) else (types,)) for name, types in fields.items()
-        )
-        if not right or row["type"] != f"dan-{kind}/1":
+        if not _fits(row, fields) or row["type"] != f"dan-{kind}/1":
             raise ValueError("fields")
         message = canonical({name: value for name, value in row.items() if name != "signature"})
     except ValueError as error:  # half of a surrogate pair is not text either
         raise Bad(f"{kind}_fields") from error
-    if key is not None and row["key"] != key:
+    if key is not None and row["key"] not in keys_of(key):
         raise Bad(f"{kind}_key")
     if not signed(message, row["signature"], row["key"]):
         raise Bad(f"{kind}_signature")
@@ -784,7 +879,7 @@ def verify_receipt(blob, key, envelope=None):
         if sha256(envelope) != row["envelope_sha256"]:
             raise Bad("envelope")
         report.append(("envelope_ok", {}))
-    return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+    return [*report, _whose(key, row["key"])]
 
 
 def verify_contract(blob, key, pdf=None):
@@ -795,36 +890,28 @@ def verify_contract(blob, key, pdf=None):
         raise Bad("contract_fields")
     if [one["party"] for one in rows] != ["vendor", "body"] or rows[0]["at"] > rows[1]["at"]:
         raise Bad("contract_parties")
-    dollars, cents = divmod(row["value_cents"], 100)
-    report = [("contract_ok", row | {"dollars": dollars, "cents": f"{cents:02}"})]
+    report = [("contract_ok", row | _amounts(row["value_cents"]))]
     report += [(f"by_{one['party']}", one) for one in rows]
     if pdf is not None:
         named = {row["text_sha256"]: "pdf_text", row["signed_sha256"]: "pdf_signed"}
         if sha256(pdf) not in named:
             raise Bad("contract_pdf")
         report.append((named[sha256(pdf)], {}))
-    return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+    return [*report, _whose(key, row["key"])]
 
 
 def verify_review(blob, key):
     row = _paper(blob, "review", REVIEW, key)
     lines = row["checklist"]
-    right = row["opinion"] in OPINIONS and all(
-        isinstance(line, dict)
-        and set(line) == set(CHECKED)
-        and all(isinstance(line[name], types) for name, types in CHECKED.items())
-        for line in lines
-    )
-    if not right:
+    if row["opinion"] not in OPINIONS or not all(_fits(line, CHECKED) for line in lines):
         raise Bad("review_fields")
-    dollars, cents = divmod(row["amount_cents"], 100)
     fr, en = OPINIONS[row["opinion"]]
     done = [line["done"] for line in lines]
     return [
-        ("review_ok", row | {"dollars": dollars, "cents": f"{cents:02}", "opinion_fr": fr, "opinion_en": en}),
+        ("review_ok", row | _amounts(row["amount_cents"]) | {"opinion_fr": fr, "opinion_en": en}),
         ("review_lines", {"yes": done.count(True), "no": done.count(False), "none": done.count(None)}),
         *(("review_missing", line) for line in lines if line["done"] is False),
-        ("given_key" if key else "own_key", {"key": row["key"]}),
+        _whose(key, row["key"]),
     ]
 
 
@@ -845,7 +932,7 @@ def verify_passport(blob, key, packed=None):
             raise Bad("archive_code", swhid=found)
         report += [("archive_same", {})] if same else []
         report += [("archive_code_ok", {})] if found else []
-    return [*report, ("given_key" if key else "own_key", {"key": row["key"]})]
+    return [*report, _whose(key, row["key"])]
 
 
 def tree_of(blob):
@@ -912,27 +999,116 @@ def _folder(here):
     return _git(b"tree", b"".join(line for _name, line in sorted(lines)))
 
 
-def verify_draw(blob):
-    """`order`: digests in drawn order, or a list of such lists when several ties were drawn."""
+# --- Draws and samples -----------------------------------------------------------------------------------------------
+def verify_draw(blob, key=None, commitment=None, minutes=None):
+    """`order`: one list of digests for each tie, in drawn order. `minutes`: the signed ones of the opening (bytes).
+
+    The computation alone proves little: `commitment` (the notice's) and `minutes` say that neither the secret nor the
+    proposals were chosen afterwards.
+    """
     try:
         row = parse(blob)
-        secret, commitment = bytes.fromhex(row["secret"]), row["commitment"]
+        if set(row) != {"commitment", "secret", "digests", "order"}:
+            raise ValueError("fields")
         digests, groups = row["digests"], row["order"]
-        groups = groups if all(isinstance(group, list) for group in groups) else [groups]
-        texts = [commitment, *digests, *(digest for group in groups for digest in group)]
-        if not all(isinstance(text, str) for text in texts) or not groups:
-            raise ValueError("texts")
+        named = [digest for group in groups for digest in group]
+        right = isinstance(digests, list) and isinstance(groups, list) and groups and _is_digest(row["secret"])
+        if not right or not all(isinstance(group, list) and len(group) > 1 for group in groups):
+            raise ValueError("shapes")
+        if not all(map(_is_digest, [row["commitment"], *digests, *named])) or len(set(digests)) != len(digests):
+            raise ValueError("digests")
+        secret = bytes.fromhex(row["secret"])
     except (ValueError, KeyError, TypeError) as error:
         raise Bad("draw_fields") from error
-    if sha256(secret) != commitment:
+    if sha256(secret) != row["commitment"]:
         raise Bad("draw_secret")
-    named = [digest for group in groups for digest in group]
     if len(set(named)) != len(named) or not set(named) <= set(digests):
         raise Bad("draw_tied")
     expected = [draw_order(secret, digests, group) for group in groups]
     if groups != expected:
         raise Bad("draw_order", expected=", ".join(digest[:12] for group in expected for digest in group))
-    return [("draw_ok", {})]
+    if commitment not in (None, row["commitment"]):
+        raise Bad("draw_notice")
+    ties = ", ".join(str(len(group)) for group in groups)
+    report = [("draw_ok", {}), ("draw_facts", row | {"count": len(digests), "ties": ties})]
+    report.append(("draw_notice_ok" if commitment else "draw_no_notice", {}))
+    if minutes is None:
+        return [*report, ("draw_no_minutes", {})]
+    told = _paper(minutes, "minutes", MINUTES, key)
+    if not all(_fits(one, ENVELOPE) for one in told["envelopes"]):
+        raise Bad("minutes_fields")
+    opened = {one["sha256"] for one in told["envelopes"]}
+    if opened != set(digests) or told["commitment"] != row["commitment"]:
+        extra, missing = len(set(digests) - opened), len(opened - set(digests))
+        raise Bad("draw_minutes", extra=extra, missing=missing)
+    return [*report, ("draw_minutes_ok", told), _whose(key, told["key"])]
+
+
+def sample_order(method, seed, population):
+    """The population in the order of the rule, then by number; None for a method that has none."""
+    ranks = {
+        "random": lambda award: sha256(f"{seed}{award['number']}".encode()),
+        "amount": lambda award: -award["cents"],
+        "flags": lambda award: (-award["signals"], -award["cents"]),
+    }
+    rank = ranks.get(method)
+    return rank and sorted(population, key=lambda award: (rank(award), award["number"]))
+
+
+def verify_sample(blob, key=None, ledger=None):
+    """Draw again. `ledger`: an export with its payloads, verified too, where the seed comes before the population."""
+    try:
+        row = parse(blob)
+        rows = row["population"]
+        right = _fits(row, SAMPLE) and row["format"] == "dan-sample/2" and all(_fits(one, AWARD) for one in rows)
+        right = right and len({one["number"] for one in rows}) == len(rows) and _is_digest(row["seed"])
+        order = sample_order(row["method"], row["seed"], rows) if right else None
+        if not order or row["size"] < 1 or not all(isinstance(pick, str) for pick in row["picks"]):
+            raise ValueError("fields")
+        frozen = [[one[name] for name in ("number", "cents", "signals")] for one in rows]
+        digest = sha256(canonical(sorted(frozen)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Bad("sample_fields") from error
+    if digest != row["population_sha256"]:
+        raise Bad("sample_digest")
+    expected = [one["number"] for one in order[: row["size"]]]
+    if row["picks"] != expected:
+        raise Bad("sample_picks", expected=", ".join(expected))
+    for rank, one in enumerate(order, start=1):
+        lot = sha256(f"{row['seed']}{one['number']}".encode())
+        if (one["sha256"], one["rank"], one["retained"]) != (lot, rank, rank <= row["size"]):
+            raise Bad("sample_rank", number=one["number"])
+    values = {"count": len(rows), "picked": len(expected)}
+    report = [("sample_ok", row | values), ("sample_order", {"picks": ", ".join(expected)})]
+    if ledger is None:
+        return [*report, ("sample_no_ledger", {})]
+    whole = verify_ledger(io.BytesIO(ledger), key)
+    return [*report, ("sample_ledger_ok", _recorded(row, map(json.loads, io.BytesIO(ledger)))), *whole]
+
+
+def _recorded(row, entries):
+    """{seed, drawn}: the numbers of the sample's two entries in a verified export; Bad unless they say the same."""
+    found = {}
+    for entry in entries:
+        body = entry.get("body") or {}
+        if body.get("subject") == f"sample:{row['number']}":
+            found.setdefault(entry["action"], entry)
+    seed, drawn = found.get("sample.seed"), found.get("sample.draw")
+    if not seed or not drawn or seed["seq"] > drawn["seq"] or seed["body"].get("seed") != row["seed"]:
+        raise Bad("sample_ledger")
+    names = ("method", "since", "until", "body", "minimum_cents", "size", "population_sha256", "picks")
+    same = all(drawn["body"].get(name) == ("" if row[name] is None else row[name]) for name in names)
+    if not same or drawn["at"] != row["drawn_at"]:
+        raise Bad("sample_ledger")
+    return {"seed": seed["seq"], "drawn": drawn["seq"]}
+
+
+# What is verified, and the option that names a second file.
+READERS = {
+    "proof": (verify_proof, "receipt"), "consistency": (verify_consistency, None), "review": (verify_review, None),
+    "checkpoints": (verify_checkpoints, None), "receipt": (verify_receipt, "envelope"),
+    "passport": (verify_passport, "archive"), "contract": (verify_contract, "pdf"), "sample": (verify_sample, "ledger"),
+}  # fmt: skip
 
 
 # --- Command line --------------------------------------------------------------------------------------------------
@@ -940,24 +1116,20 @@ def _arguments(arguments):
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("file")
     common.add_argument("--lang", choices=("fr", "en"), default="fr")
-    keyed = argparse.ArgumentParser(add_help=False)
-    keyed.add_argument("--key", metavar="BASE64")
+    common.add_argument("--key", metavar="BASE64", action="append")
     parser = argparse.ArgumentParser(
         description=__doc__.partition("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    ledger = commands.add_parser("ledger", parents=[common, keyed])
-    ledger.add_argument("--from", dest="first", metavar="N", type=int, default=1)
-    ledger.add_argument("--expect", metavar="HASH", type=str.lower)
-    ledger.add_argument("--checkpoints", metavar="FILE")
-    commands.add_parser("proof", parents=[common, keyed]).add_argument("--receipt", metavar="FILE")
-    commands.add_parser("consistency", parents=[common, keyed])
-    commands.add_parser("checkpoints", parents=[common, keyed])
-    commands.add_parser("receipt", parents=[common, keyed]).add_argument("--envelope", metavar="FILE")
-    commands.add_parser("passport", parents=[common, keyed]).add_argument("--archive", metavar="FILE")
-    commands.add_parser("contract", parents=[common, keyed]).add_argument("--pdf", metavar="FILE")
-    commands.add_parser("review", parents=[common, keyed])
-    commands.add_parser("draw", parents=[common])
+    added = {name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", *READERS)}
+    added["ledger"].add_argument("--from", dest="first", metavar="N", type=int, default=1)
+    added["ledger"].add_argument("--expect", metavar="HASH", type=str.lower)
+    added["ledger"].add_argument("--checkpoints", metavar="FILE")
+    added["draw"].add_argument("--commitment", metavar="HEX", type=str.lower)
+    added["draw"].add_argument("--minutes", metavar="FILE")
+    for name, (_verify_it, beside) in READERS.items():
+        if beside:
+            added[name].add_argument(f"--{beside}", metavar="FILE", dest="beside")
     return parser.parse_args(arguments)
 
 
@@ -973,34 +1145,25 @@ def _kept(path, key):
 
 
 def _verify(options):
-    key = getattr(options, "key", None)
-    if key is not None:
-        try:
-            from_base64(key, 32)
-        except ValueError as error:
-            raise Unusable("bad_key") from error
-    if options.what == "ledger" and (options.first < 1 or not re.fullmatch("[0-9a-f]{64}", options.expect or GENESIS)):
+    key = options.key
+    try:
+        for one in keys_of(key):
+            from_base64(one, 32)
+    except ValueError as error:
+        raise Unusable("bad_key") from error
+    hashes = [getattr(options, name, None) or GENESIS for name in ("expect", "commitment")]
+    if getattr(options, "first", 1) < 1 or not all(map(_is_digest, hashes)):
         raise Unusable("bad_option")
     try:
         if options.what == "ledger":
             kept = _kept(options.checkpoints, key) if options.checkpoints else []
             with open(options.file, "rb") as file:
                 return verify_ledger(file, key, options.first, options.expect, kept)
-        if options.what == "proof":
-            return verify_proof(_read(options.file), key, options.receipt and _read(options.receipt))
-        if options.what == "consistency":
-            return verify_consistency(_read(options.file), key)
-        if options.what == "checkpoints":
-            return verify_checkpoints(_read(options.file), key)
-        if options.what == "receipt":
-            return verify_receipt(_read(options.file), key, options.envelope and _read(options.envelope))
-        if options.what == "passport":
-            return verify_passport(_read(options.file), key, options.archive and _read(options.archive))
-        if options.what == "contract":
-            return verify_contract(_read(options.file), key, options.pdf and _read(options.pdf))
-        if options.what == "review":
-            return verify_review(_read(options.file), key)
-        return verify_draw(_read(options.file))
+        if options.what == "draw":
+            minutes = options.minutes and _read(options.minutes)
+            return verify_draw(_read(options.file), key, options.commitment, minutes)
+        reader, beside = READERS[options.what][0], getattr(options, "beside", None)
+        return reader(_read(options.file), key, *([_read(beside)] if beside else []))
     except OSError as error:
         raise Unusable("unreadable", why=error.strerror or error) from error
 
@@ -1011,9 +1174,11 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    code = 0
     try:
         for name, values in _verify(options):
             print(say(lang, name, **values))
+            code = 2 if name == "kept_none" else code
     except Bad as bad:
         values = dict(bad.values)
         if isinstance(values.get("why"), tuple):
@@ -1024,7 +1189,7 @@ def main(arguments=None):
     except Unusable as error:
         print(say(lang, error.name, **error.values), file=sys.stderr)
         return 2
-    return 0
+    return code
 
 
 if __name__ == "__main__":

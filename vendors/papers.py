@@ -70,7 +70,7 @@ def file(request: HttpRequest, public_id, paper_id) -> HttpResponse:
     if not found.file:
         raise Http404
     if not rules.is_member(found.vendor, request.user):
-        ledger.record_read("file", f"vendor:{public_id}", by=request.user, at=clock.now())
+        ledger.record_read("file", f"vendor:{public_id}", by=request.user, at=clock.now(), file=str(found.public_id))
     name = f"attestation-{found.number}.pdf"
     answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
     answer["X-Content-Type-Options"] = "nosniff"

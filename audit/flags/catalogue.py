@@ -6,18 +6,21 @@ A signal is a question, never a proof. The texts are shown beside each signal, t
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import get_language, gettext_lazy, ngettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit.flags.texts import number, sentence
 from marketplace.money import format_cents
 
-__all__ = ["CATALOGUE", "Entry", "amount", "sentence"]
+__all__ = ["CATALOGUE", "Entry", "amount", "sentence", "with_unit"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """`unit`: of the value and of the threshold, in words; `kind`: how a page formats both."""
+    """`unit`: of the value and of the threshold, in words, after a percent; with the number (%(n)s) where it counts.
+
+    `kind`: how a page formats both.
+    """
 
     code: str
     title: str
@@ -37,7 +40,7 @@ _ENTRIES = [
         "R003",
         gettext_lazy("Délai de dépôt court"),
         gettext_lazy("Jours entiers de la publication à la date limite, sous le seuil."),
-        gettext_lazy("jours"),
+        ngettext_lazy("%(n)s jour", "%(n)s jours", "count"),
         gettext_lazy("Le besoin était urgent, ou le travail très petit; le motif du délai abrégé le dit."),
         _ocp("R003"),
     ),
@@ -45,7 +48,7 @@ _ENTRIES = [
         "R018",
         gettext_lazy("Une seule proposition"),
         gettext_lazy("Nombre de propositions reçues, égal au seuil."),
-        gettext_lazy("propositions"),
+        ngettext_lazy("%(n)s proposition", "%(n)s propositions", "count"),
         gettext_lazy("Peu de prestataires font ce travail, ou la période était chargée pour tous."),
         _ocp("R018"),
     ),
@@ -78,7 +81,7 @@ _ENTRIES = [
         "R028",
         gettext_lazy("Prix identiques"),
         gettext_lazy("Nombre de prestataires différents qui ont proposé le même prix, égal ou supérieur au seuil."),
-        gettext_lazy("prestataires"),
+        ngettext_lazy("%(n)s prestataire", "%(n)s prestataires", "count"),
         gettext_lazy("Le montant maximal est annoncé : plusieurs peuvent proposer ce montant exact."),
         _ocp("R028"),
     ),
@@ -86,7 +89,7 @@ _ENTRIES = [
         "R030",
         gettext_lazy("Proposition tardive retenue"),
         gettext_lazy("Minutes entre la date limite et le dépôt de la proposition retenue, au-dessus du seuil."),
-        gettext_lazy("minutes"),
+        ngettext_lazy("%(n)s minute", "%(n)s minutes", "count"),
         gettext_lazy(
             "Rien de connu : la plateforme refuse tout dépôt tardif. À vérifier d’abord comme une "
             "altération des données."
@@ -97,7 +100,7 @@ _ENTRIES = [
         "R035",
         gettext_lazy("Tous rejetés, sauf la proposition retenue"),
         gettext_lazy("Nombre d’autres prestataires, tous rejetés, égal ou supérieur au seuil."),
-        gettext_lazy("prestataires rejetés"),
+        ngettext_lazy("%(n)s prestataire rejeté", "%(n)s prestataires rejetés", "count"),
         gettext_lazy("Une condition d’admissibilité a été mal comprise par plusieurs; les motifs de rejet le disent."),
         _ocp("R035"),
     ),
@@ -108,7 +111,7 @@ _ENTRIES = [
             "Rang, par le prix, de la proposition rejetée la moins chère, en mode « prix uniquement »; au "
             "plus le seuil."
         ),
-        gettext_lazy("rang"),
+        gettext_lazy("rang %(n)s"),
         gettext_lazy("La proposition ne répondait pas à une condition annoncée, ou son prix était anormalement bas."),
         _ocp("R036"),
     ),
@@ -131,7 +134,7 @@ _ENTRIES = [
             "Nombre de compétences différentes demandées par les occasions que le prestataire a obtenues; au moins "
             "Q3 + 1,5 × (Q3 − Q1), arrondi vers le haut."
         ),
-        gettext_lazy("compétences"),
+        ngettext_lazy("%(n)s compétence", "%(n)s compétences", "count"),
         gettext_lazy("Une grande équipe, ou une coopérative, réunit plusieurs métiers."),
         _ocp("R048"),
     ),
@@ -181,7 +184,7 @@ _ENTRIES = [
             "versement, adresse, téléphone, texte presque identique, origine des documents. Comptent 0,5 : domaine de "
             "courriel, code postal."
         ),
-        gettext_lazy("indices"),
+        ngettext_lazy("%(n)s indice", "%(n)s indices", "count"),
         gettext_lazy(
             "Deux petites entreprises partagent un immeuble ou un modèle de document; un village a un seul code postal."
         ),
@@ -191,7 +194,7 @@ _ENTRIES = [
         "WINDOW",
         gettext_lazy("Délai de dépôt réduit par des congés, ou sans motif"),
         gettext_lazy("Jours ouvrables pour répondre, sous le seuil; ou jours sous le minimum, sans motif inscrit."),
-        gettext_lazy("jours"),
+        ngettext_lazy("%(n)s jour", "%(n)s jours", "count"),
         gettext_lazy(
             "La période des congés n’avait pas été remarquée; des questions reçues montrent que chacun a pu "
             "lire l’avis."
@@ -204,7 +207,7 @@ _ENTRIES = [
         gettext_lazy(
             "Nombre d’occasions de l’organisme, sur 24 mois, où ce prestataire seul a répondu; au moins le seuil."
         ),
-        gettext_lazy("occasions"),
+        ngettext_lazy("%(n)s occasion", "%(n)s occasions", "count"),
         gettext_lazy("Le prestataire est le seul de la région, ou maintient ce qu’il a fait."),
         gettext_lazy("Pratique des vérificateurs; prolonge R018"),
     ),
@@ -228,7 +231,7 @@ _ENTRIES = [
         gettext_lazy(
             "Heures du dernier addenda à la date limite, telle qu’elle fut en fin de compte; au plus le seuil."
         ),
-        gettext_lazy("heures"),
+        ngettext_lazy("%(n)s heure", "%(n)s heures", "count"),
         gettext_lazy("L’addenda corrigeait une coquille qui ne changeait rien aux propositions."),
         gettext_lazy("Règlement sur les contrats des organismes publics en technologies de l’information, a. 9"),
     ),
@@ -236,7 +239,7 @@ _ENTRIES = [
         "REVERSED",
         gettext_lazy("Attribution annulée"),
         gettext_lazy("Nombre d’attributions annulées, égal ou supérieur au seuil."),
-        gettext_lazy("attributions"),
+        ngettext_lazy("%(n)s attribution", "%(n)s attributions", "count"),
         gettext_lazy("Une erreur a été vue et corrigée au grand jour, comme la plateforme le permet."),
         gettext_lazy("Règles de la plateforme : deux personnes et un motif public"),
     ),
@@ -260,7 +263,7 @@ _ENTRIES = [
             "plus tardive, au "
             "paiement; au-dessus du seuil. Une facture impayée compte dès qu’elle le dépasse."
         ),
-        gettext_lazy("jours"),
+        ngettext_lazy("%(n)s jour", "%(n)s jours", "count"),
         gettext_lazy("Un désaccord sur le travail, ou un changement de compte, a retenu le paiement."),
         gettext_lazy("RLRQ, c. C-65.1, r. 8, a. 2"),
     ),
@@ -276,3 +279,18 @@ def amount(code: str, value: Decimal) -> str:
     if kind == "percent":
         return _("%s %%") % number(value * 100)
     return number(value)
+
+
+def with_unit(code: str, value: Decimal) -> str:
+    """The same with its unit: « 12,5 % du prix retenu », « 95 000 $ », « 1,08 prestataire »."""
+    entry, shown = CATALOGUE[code], amount(code, value)
+    if entry.kind == "dollars":
+        return shown
+    if entry.kind == "percent":
+        return f"{shown} {entry.unit}"
+    return entry.unit % {"n": shown, "count": 1 if _is_one(value) else 2}
+
+
+def _is_one(value: Decimal) -> bool:
+    """Whether its noun is singular: under two in French, exactly one in English."""
+    return abs(value) < 2 if (get_language() or "fr").startswith("fr") else abs(value) == 1

@@ -108,11 +108,19 @@ def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...
         "pk", "price_cents", "submission__received_at", "proposal__state", "proposal__rejection_code",
         "proposal__vendor", "proposal__opportunity", "proposal__opportunity__award_mode",
     )  # fmt: skip
+    # A price that the evaluators may not read yet is not read here either: a signal would tell it.
+    unscored = set(
+        Proposal.objects.filter(opportunity__in=seen, state__in=[State.OPENED, State.ADMISSIBLE]).values_list(
+            "opportunity_id", flat=True
+        )
+    )
     for pk, price_cents, received_at, state, rejection, vendor, occasion, mode in rows.iterator():
+        mode = AwardMode(mode)
+        hidden = mode == AwardMode.QUALITY_FIXED or (mode.price_waits and occasion in unscored)
         found[occasion].append(
             data.Proposal(
                 vendor=vendor,
-                price_cents=None if mode == AwardMode.QUALITY_FIXED else price_cents,
+                price_cents=None if hidden else price_cents,
                 received_at=received_at,
                 admitted={State.OPENED: None, State.REJECTED: False}.get(state, True),
                 rejection=rejection,

@@ -120,8 +120,8 @@ _SENTENCES = {
     % {"vendors": _listed(d["vendors"]), "price": format_cents(d["cents"])},
     "R030": _late_bid,
     "R035": lambda d: ngettext(
-        "%(vendor)s est retenu; le seul autre prestataire a été rejeté.",
-        "%(vendor)s est retenu; les %(rejected)d autres prestataires ont été rejetés.",
+        "La proposition de %(vendor)s est retenue; la seule autre a été rejetée.",
+        "La proposition de %(vendor)s est retenue; les %(rejected)d autres ont été rejetées.",
         d["rejected"],
     ) % d,
     "R036": lambda d: _("La proposition de %(vendor)s, la moins chère (%(price)s), a été rejetée.")

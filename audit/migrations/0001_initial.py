@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
             name='MonitoringNote',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('kind', models.CharField(choices=[('opening', 'Motif de l’ouverture'), ('question', 'Demande d’explications'), ('answer', 'Réponse de l’organisme'), ('conclusion', 'Conclusion'), ('remedy', 'Correctif annoncé par l’organisme'), ('acceptance', 'Correctif constaté'), ('closing', 'Fermeture')], max_length=12, verbose_name='nature')),
                 ('text', models.TextField(max_length=10000, verbose_name='texte')),
                 ('due_on', models.DateField(null=True, verbose_name='au plus tard le')),
@@ -146,6 +147,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PlanCheck',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('result', models.CharField(choices=[('nothing_noted', 'Rien à signaler'), ('case_opened', 'Une vérification est ouverte')], max_length=15, verbose_name='constat')),
+                ('note', models.TextField(max_length=2000, verbose_name='note')),
+                ('at', models.DateTimeField(verbose_name='examinée le')),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='opportunities.opportunity')),
+                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='audit.samplingplan')),
+            ],
+            options={
+                'verbose_name': 'examen d’une attribution retenue',
+                'verbose_name_plural': 'examens des attributions retenues',
+            },
+        ),
+        migrations.CreateModel(
             name='AwardReview',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -214,5 +231,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='samplingplan',
             index=models.Index(fields=['-at', '-id'], name='sample_recent'),
+        ),
+        migrations.AddConstraint(
+            model_name='plancheck',
+            constraint=models.UniqueConstraint(fields=('plan', 'opportunity'), name='sample_checked_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='plancheck',
+            constraint=models.CheckConstraint(condition=models.Q(('note', ''), _negated=True), name='sample_check_has_note'),
         ),
     ]

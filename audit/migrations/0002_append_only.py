@@ -2,7 +2,13 @@ from django.db import migrations
 
 from marketplace import ledger_triggers
 
-TABLES = ("audit_monitoringnote", "audit_monitoringfile", "audit_samplingplan", "audit_awardreview")
+TABLES = (
+    "audit_monitoringnote",
+    "audit_monitoringfile",
+    "audit_samplingplan",
+    "audit_plancheck",
+    "audit_awardreview",
+)
 
 
 def install(apps, editor):

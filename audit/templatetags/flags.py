@@ -2,17 +2,9 @@
 
 from django import template
 
-from audit import flagging
-from audit.flags.catalogue import CATALOGUE, amount, sentence
-from marketplace import clock
+from audit.flags.catalogue import CATALOGUE, sentence, with_unit
 
 register = template.Library()
-
-
-@register.inclusion_tag("audit/before_award.html")
-def flags_if_awarded(recommendation) -> dict:
-    """`{% flags_if_awarded recommendation %}`: what would be flagged if it were confirmed now, for who confirms."""
-    return {"flags": flagging.if_awarded(recommendation.opportunity, recommendation, at=clock.now())}
 
 
 @register.filter
@@ -35,10 +27,5 @@ def flag_normal(code: str) -> str:
 
 @register.filter
 def flag_amount(value, code: str) -> str:
-    """`{{ flag.value|flag_amount:flag.code }}`: a value or a threshold with its unit: « 3 (jours) »."""
-    if code not in CATALOGUE:
-        return str(value)
-    entry, shown = CATALOGUE[code], amount(code, value)
-    if entry.kind == "dollars":
-        return shown
-    return f"{shown} {entry.unit}" if entry.kind == "percent" else f"{shown} ({entry.unit})"
+    """`{{ flag.value|flag_amount:flag.code }}`: a value or a threshold with its unit: « 3 jours »."""
+    return with_unit(code, value) if code in CATALOGUE else str(value)

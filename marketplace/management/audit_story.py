@@ -1,11 +1,12 @@
-"""The demo's audits, through the public verbs (see story.py): monitorings, and an officer's review of an award."""
+"""The demo's audits, through the public verbs (see story.py): monitorings, a review of an award, a sample."""
 
 from datetime import date, datetime, time, timedelta
 from functools import partial
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from audit import award_facts, cases, reviewing
+from audit import award_facts, cases, reviewing, sampling
+from audit.enums import Checked, Sampling
 from audit.models import Monitoring
 from marketplace import clock, uploads
 from marketplace.calendar import add_business_days
@@ -60,3 +61,17 @@ def review(opportunity_pk: int, data: dict, *, by) -> None:
     award = award_facts.awards().standing().get(opportunity=opportunity_pk)
     seen = reviewing.fingerprint(reviewing.computed(award, at=clock.now()))
     reviewing.conclude(award, by=by, method="password", seen=seen, **data)
+
+
+def sample(*, by) -> None:
+    """An auditor draws three awards at random, and has examined one of them."""
+    today = local(clock.now()).date()
+    plan = sampling.draw(
+        by=by, title="Attributions des quatre derniers mois", method=Sampling.RANDOM,
+        since=today - timedelta(days=120), until=today, size=3,
+    )  # fmt: skip
+    # Of five awards, two have a case that is closed: among three, one at least has a case that goes on.
+    retained = Opportunity.objects.filter(number__in=plan.picks).order_by("number")
+    occasion = next(one for one in retained if sampling.cases_of(plan, one).exists())
+    note = "Avis, grille et procès-verbal relus : la vérification en cours porte sur le seul point douteux."
+    sampling.examine(plan, occasion, by=by, result=Checked.CASE_OPENED, note=note)

@@ -9,7 +9,7 @@ at either end, between or from a row.
 Payloads of acts on a proposal stay out until that proposal is opened, whoever asks: before, they would tell who bids.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from django.conf import settings
@@ -27,8 +27,15 @@ class NothingThere(Exception):
     """No entry in the asked range."""
 
 
-def lines(*, first: int = 1, last: int | None = None, with_payloads: bool = False) -> Iterator[bytes]:
-    """The export of entries first..last (the whole by default), one line each, memory flat. NothingThere when none."""
+def lines(
+    *, first: int = 1, last: int | None = None, with_payloads: bool = False, withheld: Callable = lambda entries: set()
+) -> Iterator[bytes]:
+    """The export of entries first..last (the whole by default), one line each, memory flat. NothingThere when none.
+
+    `withheld`: entries -> numbers of those whose payload stays out, for a reader who may not read them all.
+    IllegalMove when the checkpoints name another ledger than LEDGER_ORIGIN: such an export could not be verified.
+    """
+    checkpoints.check_origin()
     entries = LedgerEntry.objects.filter(seq__gte=first)
     # What is appended while this runs is left for the next export.
     end = entries.order_by("-seq").values_list("seq", flat=True).first() or 0
@@ -46,7 +53,7 @@ def lines(*, first: int = 1, last: int | None = None, with_payloads: bool = Fals
     without: list[list[int]] = []
     rows = entries.filter(seq__lte=end).order_by("seq").iterator(chunk_size=CHUNK)
     while chunk := list(islice(rows, CHUNK)):
-        payloads = _payloads(chunk) if with_payloads else {}
+        payloads = _payloads(chunk, withheld(chunk)) if with_payloads else {}
         for entry in chunk:
             payload = payloads.get(entry.seq, {})
             yield _line(entry.chained() | {"hash": entry.hash} | payload)
@@ -67,7 +74,7 @@ def lines(*, first: int = 1, last: int | None = None, with_payloads: bool = Fals
     yield _line(head | {"signature": keys.sign(canonical(head))})
 
 
-def _payloads(chunk: list[LedgerEntry]) -> dict[int, dict]:
+def _payloads(chunk: list[LedgerEntry], withheld: set[int]) -> dict[int, dict]:
     """{seq: {salt, body}} of the entries that may be told."""
     sealed = {entry.seq for entry in chunk if entry.action == "sealed"}
     rows = list(LedgerPayload.objects.filter(entry_id__gte=chunk[0].seq, entry_id__lte=chunk[-1].seq))
@@ -78,7 +85,7 @@ def _payloads(chunk: list[LedgerEntry]) -> dict[int, dict]:
     return {
         row.entry_id: {"salt": row.salt, "body": row.body}
         for row in rows
-        if row.entry_id not in sealed or row.subject in told
+        if row.entry_id not in withheld and (row.entry_id not in sealed or row.subject in told)
     }
 
 

@@ -83,6 +83,7 @@ VENDORS = {
         *("61, rue Principale", "Rouyn-Noranda", "08", "J9X 4P2"),
     ),
 }
+SAME_PHONE = {"capteurs": "nordet"}  # one switchboard: a clue for the signal of affiliated bidders
 STRENGTHS = {
     "nordet": "Notre équipe de six personnes, au Bas-Saint-Laurent, livre du logiciel libre aux organismes publics.",
     "lea": "Je travaille seule, dans le détail, et je publie tout mon code. Je prends un mandat à la fois.",
@@ -178,6 +179,7 @@ def _staff(people: People, body: PublicBody, names) -> Staff:
 def _vendor(key: str, number: int, owner: User | None, *, at) -> Vendor:
     legal_name, kind, owner_name, street, city, region, postal_code = VENDORS[key]
     owner = owner or _extra(owner_name, f"{key}@exemple.invalid")
+    line = list(VENDORS).index(SAME_PHONE.get(key, key)) + 1
     vendor = Vendor.objects.create(
         kind=kind,
         legal_name=legal_name,
@@ -188,7 +190,7 @@ def _vendor(key: str, number: int, owner: User | None, *, at) -> Vendor:
         region=region,
         postal_code=postal_code,
         email=owner.email,
-        phone=f"418 555-01{number:02d}",
+        phone=f"418 555-01{line:02d}",
         created_at=at,
     )
     VendorMembership.objects.create(user=owner, vendor=vendor, role=VendorMembership.Role.OWNER)

@@ -8,8 +8,10 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
+from django.conf import settings
+from django.urls import reverse
 
-from marketplace import localtime, markup
+from marketplace import keys, localtime, markup, verifier
 from marketplace.localtime import language
 from marketplace.money import format_cents
 
@@ -133,3 +135,19 @@ def _weight(size: int) -> str:
 def countdown(until: datetime, now: datetime) -> str:
     """`{% countdown opportunity.closes_at now %}` → « 2 jours 4 heures »."""
     return localtime.countdown(until, now)
+
+
+@register.simple_tag
+def signing_key() -> str:
+    """The key that verifies what the platform signs, as `--key` takes it."""
+    return keys.key_id()
+
+
+@register.inclusion_tag("components/verifier.html", name="verifier")
+def _verifier() -> dict:
+    """`{% verifier %}`: where the tool and the key are, by addresses that stay true on paper, and the tool's digest."""
+    return {
+        "tool": settings.BASE_URL + reverse("opendata:verifier"),
+        "sha256": verifier.sha256(),
+        "key_url": settings.BASE_URL + reverse("public_keys"),
+    }

@@ -45,7 +45,7 @@ def test_signals_and_the_conclusion(cast, alone, people, site_clock, findings):
     visit(auditor, "/verification/signaux/")
     auditor.sees("Aucun signal")
     auditor.press("Recalculer maintenant")
-    auditor.sees("Calcul terminé", "Une seule proposition")
+    auditor.sees("Calcul demandé", "Une seule proposition")
     look_both_ways(auditor)
     flag = RedFlag.objects.get(code="R018")
 
@@ -82,7 +82,7 @@ def test_signals_and_the_conclusion(cast, alone, people, site_clock, findings):
     visit(officer, "/verification/attributions/")
     assert AwardReview.objects.get().by == cast.second_officer
 
-    # The auditor joins the signal to a case, then dismisses it and takes it up again.
+    # The auditor opens a case from the signal, then dismisses it and takes it up again.
     auditor.go(f"/verification/signaux/{flag.pk}/")
     auditor.sees("Un seul atelier de la région")
     auditor.link("Joindre à une vérification")
@@ -90,10 +90,8 @@ def test_signals_and_the_conclusion(cast, alone, people, site_clock, findings):
     auditor.link("Ouvrir une vérification")
     auditor.fill(title="Une seule réponse", text="À vérifier.")
     auditor.press("Ouvrir la vérification")
-    visit(auditor, f"/verification/signaux/{flag.pk}/joindre/")
-    auditor.page.locator('main [name="case"]').first.check()
-    auditor.press("Joindre")
-    auditor.sees("Signal joint à la vérification")
+    visit(auditor, f"/verification/signaux/{flag.pk}/")
+    auditor.sees("En vérification", "VE-2026-0001")  # the case that was opened from the signal has it
     auditor.link("Écarter")
     auditor.fill(reason="Expliqué et vérifié.")
     auditor.press("Écarter")

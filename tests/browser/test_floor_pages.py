@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from audit import sampling
+from audit import cases, sampling
 from audit.models import RedFlag
 from marketplace import checkpoints, clock
 from marketplace.models import LedgerEntry
+from opportunities.models import Opportunity
 from tests import contract_cast
 from tests.browser.test_pages import look_both_ways
 from tests.cast import Cast
@@ -35,6 +36,9 @@ def floor(transactional_db, site_clock):
             by=cast.auditor, title="Automne 2026", method="random", since=THEN.date().replace(month=11, day=1),
             until=THEN.date(), size=2,
         )  # fmt: skip
+        examined = Opportunity.objects.get(number=plan.picks[0])
+        cases.open_(examined, by=cast.auditor, title="Calendrier", text="À comprendre.")
+        sampling.examine(plan, examined, by=cast.auditor, result="case_opened", note="Calendrier comparé à l’avis.")
     return cast, contract, plan
 
 
@@ -45,7 +49,8 @@ def addresses(contract, plan) -> list[str]:
         "", "recherche/?q=ponts", "recherche/?q=boreal&dans=attributions", "recherche/?q=a&dans=personnes",
         "recherche/?q=publier&dans=registre", "recherche/?q=introuvable", f"occasions/{number}/",
         f"occasions/{number}/?type=lectures", "registre/", "registre/3/", f"registre/{sealed}/", "registre/exporter/",
-        "echantillons/", "echantillons/nouveau/", f"echantillons/{plan.number}/", "images/", "images/?du=2030-01-01",
+        "echantillons/", "echantillons/nouveau/", f"echantillons/{plan.number}/",
+        f"echantillons/{plan.number}/{plan.picks[1]}/examiner/", "images/", "images/?du=2030-01-01",
     ]  # fmt: skip
 
 
@@ -59,8 +64,9 @@ def test_the_floor_is_readable(floor, people, findings):
     assert not findings.report(), findings.report()
 
 
-def test_an_auditor_draws_signs_and_exports(floor, people, findings):
+def test_an_auditor_draws_signs_and_exports(floor, people, findings, monkeypatch):
     """Through the screens only: the link of the navigation, a sample, a checkpoint, the export, the case file."""
+    monkeypatch.setattr(checkpoints, "_ON_DEMAND_AFTER", timedelta(0))  # the fixture has just made one
     cast, contract, _plan = floor
     auditor = people("Aude")
     auditor.enter_as(cast.auditor)

@@ -104,7 +104,7 @@ def test_from_the_opening_to_the_end(cast, people, site_clock, findings, mails):
     officer.fill(text="Le besoin était urgent : le procès-verbal joint le montre.")
     officer.attach("files", "pv.txt", PROOF)
     officer.press("Envoyer la réponse")
-    officer.sees("Réponse envoyée", "C’est au tour de la vérification", "pv.txt")
+    officer.sees("Réponse envoyée", "C’est au tour de la vérification", "pv.txt", "3 jours de retard")
     look_both_ways(officer)
     assert is_letter(officer)
     assert cast.auditor.email in told(mails())
@@ -154,7 +154,7 @@ def test_from_the_opening_to_the_end(cast, people, site_clock, findings, mails):
     officer.sees("Merci de votre collaboration.", TITLE)
     for person in (auditor, officer):
         person.go("/verification/dossiers/")
-        person.sees(TITLE, "Fermée")
+        person.sees(TITLE, "Manquement corrigé", "Fermée le")
         look_both_ways(person)
         person.visit(f"/en{case.get_absolute_url()}")
 

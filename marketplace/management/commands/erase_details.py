@@ -23,6 +23,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():  # all or none
                 opened = _opened(entries)
+                kinds = sorted({*LedgerPayload.objects.filter(entry__in=numbers).values_list("action", flat=True)})
                 for number in dict.fromkeys(numbers):
                     ledger.erase(
                         entries[number], by=None, at=clock.now(), reason=reason.strip(), opened=number in opened
@@ -35,6 +36,10 @@ class Command(BaseCommand):
                 "Rien n’a été détruit."
             ) from error
         self.stdout.write(f"{len(set(numbers))} détail(s) détruit(s).")
+        self.stdout.write(
+            f"Gestes : {', '.join(kinds)}. Le registre n’en garde plus le détail; les pages et les documents de ces "
+            "gestes gardent le leur (motifs, messages, lettres)."
+        )
 
 
 def _opened(entries: dict) -> set[int]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from marketplace import clock, ledger
+from marketplace import checkpoints, clock, ledger
+from marketplace.lifecycle import IllegalMove
 from marketplace.management import ledger_export
 from marketplace.models import LedgerEntry
 
@@ -27,6 +28,10 @@ class Command(BaseCommand):
     def handle(self, *args, file: str, first: int, last: int | None, with_payloads: bool, **options):
         if first < 1 or (last is not None and last < first):
             raise CommandError("Les bornes doivent être des nombres d’au moins 1, dans l’ordre.")
+        try:
+            checkpoints.check_origin()
+        except IllegalMove as error:
+            raise CommandError(str(error)) from error
         _record(first, last, with_payloads)
         lines = ledger_export.lines(first=first, last=last, with_payloads=with_payloads)
         try:

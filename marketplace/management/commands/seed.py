@@ -8,7 +8,8 @@ from django.db import transaction
 
 from audit.flags import compute
 from marketplace import checkpoints, clock, mail
-from marketplace.management import people, story
+from marketplace.management import audit_story, people, story
+from marketplace.models import User
 from opportunities.models import Opportunity
 
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             story.tell(clock.now())
             with clock.set_to(clock.now() - timedelta(minutes=1)):  # after the last act, before now
                 compute.refresh(clock.now())
+                audit_story.sample(by=User.objects.get(email=people.ACCOUNTS["auditor"].email))
                 checkpoints.make(at=clock.now())  # proofs and their page have something to show
             count = Opportunity.objects.count()
         self.stdout.write(f"{count} occasions de démonstration. Comptes :\n\n")

@@ -1,12 +1,17 @@
 """`manage.py sign_ledger`: a checkpoint now, besides the nightly one; the note on standard output."""
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from marketplace import checkpoints, clock
+from marketplace.lifecycle import IllegalMove
 
 
 class Command(BaseCommand):
     help = "Signe un relevé du registre et l’écrit sur la sortie standard."
 
     def handle(self, *args, **options):
-        self.stdout.write(checkpoints.make(at=clock.now()).note, ending="")
+        try:
+            made = checkpoints.make(at=clock.now())
+        except IllegalMove as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(made.note, ending="")
