@@ -2,8 +2,8 @@
 
 One rule: every entry is listed, with its number, instant, act and hash. Of a notice that is not published, neither
 which one nor the detail is told; of a proposal before it is opened, or of a rival's for whoever answers the same
-occasion, nothing but that something is sealed; of what a vendor or a person does for itself, not the detail. Exports
-with details leave out the same ones (`withheld`).
+occasion, nothing but that something is sealed; of what a vendor or a person does for itself, and of a case that this
+auditor may not read, not the detail. Exports with details leave out the same ones (`withheld`).
 """
 
 from dataclasses import dataclass, field
@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.act_details import PEOPLE, described
+from audit.models import Monitoring
 from marketplace import ledger_labels, lifecycle
 from marketplace.models import LedgerEntry, LedgerPayload, User
 from opportunities.models import Opportunity
 from proposals.models import Proposal
 
-OCCASION = "occasion:"
+OCCASION, CASE = "occasion:", "monitoring:"
 OWN = ("vendor:", "person:", "attestation:")
 ROLES = {
     "buyer": gettext_lazy("achat"),
@@ -73,9 +74,21 @@ def unpublished(entries) -> set[int]:
     return {seq for seq, number in about.items() if number not in public}
 
 
-def withheld(entries) -> set[int]:
-    """Numbers of the entries, not sealed, whose detail no auditor reads, on a page or in an export."""
-    return unpublished(entries) | {row.seq for row in entries if row.subject.startswith(OWN)}
+def of_others(entries, user) -> set[int]:
+    """Numbers of the entries about a case that this auditor may not read: it concerns where they work, or a rival."""
+    about = {row.seq: row.subject.removeprefix(CASE) for row in entries if row.subject.startswith(CASE)}
+    if not about:
+        return set()
+    seen = set(
+        Monitoring.objects.visible_to(user).filter(number__in=set(about.values())).values_list("number", flat=True)
+    )
+    return {seq for seq, number in about.items() if number not in seen}
+
+
+def withheld(entries, user) -> set[int]:
+    """Numbers of the entries, not sealed, whose detail this auditor does not read, on a page or in an export."""
+    own = {row.seq for row in entries if row.subject.startswith(OWN)}
+    return unpublished(entries) | of_others(entries, user) | own
 
 
 def proposals_told(subjects, user) -> set[str]:
@@ -95,9 +108,10 @@ def proposals_told(subjects, user) -> set[str]:
 
 
 def told(entries, user) -> list[Act]:
-    """Each entry with its detail when it may be told; six queries at most, whatever their number."""
+    """Each entry with its detail when it may be told; seven queries at most, whatever their number."""
     entries = list(entries)
-    hidden = unpublished(entries)
+    hidden = dict.fromkeys(unpublished(entries), _("avis non publié"))
+    hidden |= dict.fromkeys(of_others(entries, user), _("vérification qui ne vous est pas montrée"))
     found = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
     payloads = {payload.entry_id: payload for payload in found}
     proposals = proposals_told({p.subject for p in payloads.values()}, user)
@@ -110,7 +124,7 @@ def told(entries, user) -> list[Act]:
         if own or (sealed and payload.subject not in proposals):
             del payloads[entry.pk]
     people, criteria = _people(entries, payloads.values()), _criteria(payloads.values())
-    return [_act(entry, payloads.get(entry.pk), people, criteria, hidden=entry.seq in hidden) for entry in entries]
+    return [_act(entry, payloads.get(entry.pk), people, criteria, what=hidden.get(entry.seq, "")) for entry in entries]
 
 
 def _criteria(payloads) -> dict[str, dict[str, str]]:
@@ -139,7 +153,7 @@ def _people(entries, payloads) -> dict[str, str]:
     )}  # fmt: skip
 
 
-def _act(entry: LedgerEntry, payload: LedgerPayload | None, people: dict, criteria: dict, *, hidden: bool) -> Act:
+def _act(entry: LedgerEntry, payload: LedgerPayload | None, people: dict, criteria: dict, *, what: str) -> Act:
     sealed = entry.action == "sealed" and payload is None
     action = payload.action if payload else entry.action
     subject = payload.subject if payload else entry.subject
@@ -150,7 +164,7 @@ def _act(entry: LedgerEntry, payload: LedgerPayload | None, people: dict, criter
         entry, action, subject, words(action), actor=_name(actor, people), role=role(action, actor),
         details=described(action, payload.body, people, criteria.get(subject, {})) if payload else [],
         body=payload.body if payload else None, kind=kind_of(action),
-        what=_("avis non publié") if hidden else "", own=hidden or subject.startswith(OWN),
+        what=what, own=bool(what) or subject.startswith(OWN),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The ledger as auditors work with it: search, one entry and its proof, export by range, a checkpoint now."""
 
 import json
+from functools import partial
 from itertools import chain
 
 from django import forms
@@ -172,7 +173,8 @@ def export(request: HttpRequest) -> HttpResponse:
         ledger.record(
             "read.export", "ledger", by=request.user, at=clock.now(), first=first, last=last, with_payloads=details
         )
-    lines = ledger_export.lines(first=first, last=last, with_payloads=details, withheld=acts.withheld)
+    withheld = partial(acts.withheld, user=request.user)
+    lines = ledger_export.lines(first=first, last=last, with_payloads=details, withheld=withheld)
     header = next(lines)  # a problem is told as a page, not in the middle of a file
     answer = StreamingHttpResponse(chain([header], lines), content_type="application/jsonl; charset=utf-8")
     name = f"registre-{first}-{last or 'fin'}.jsonl"

@@ -13,9 +13,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from audit import acts, sampling
+from audit import acts, cases, sampling
 from marketplace import checkpoints, clock, keys, ledger
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload
+from opportunities.models import BodyMembership
 from proposals import deposit, drafts
 from tests import contract_cast, leaks
 from tests.cast import CLOSES_AT, PUBLISHED_AT
@@ -255,6 +256,26 @@ def test_every_rank_is_listed_and_the_same_details_stay_out_of_pages_and_exports
     for seq in (own, made):
         file.write_bytes(client.get(f"/verification/registre/{seq}/preuve.json").content)
         assert "body" not in json.loads(file.read_text()) and verify("proof", file) == 0
+
+
+def test_an_auditor_does_not_read_the_details_of_a_case_that_they_may_not_read(cast, then):
+    """They work for the body, which was told of nothing yet: neither on a page, nor in an export."""
+    opportunity, _proposals = cast.awarded()
+    case = cases.open_(opportunity, by=cast.auditor, title="Zéphyr", text="Motif zéphyr.")
+    entry = LedgerEntry.objects.get(subject=case.ledger_subject())
+    checkpoints.make(at=LATER)
+    client = signed_in(cast.auditor)
+
+    def read() -> tuple[bool, bool]:
+        page = client.get(f"/verification/registre/{entry.seq}/")
+        lines = b"".join(client.post("/verification/registre/exporter/", {"first": "1", "details": "on"}))
+        row = next(row for row in map(json.loads, lines.splitlines()) if row.get("seq") == entry.seq)
+        return page.context["body"] != "", "body" in row
+
+    assert read() == (True, True)
+    BodyMembership.objects.create(user=cast.auditor, body=cast.body, role="officer")
+    assert read() == (False, False)
+    assert "vérification qui ne vous est pas montrée" in words(client.get("/verification/registre/"))
 
 
 # --- The ledger's pages ----------------------------------------------------------------------------------------------
