@@ -2,8 +2,8 @@
 
 One rule: every entry is listed, with its number, instant, act and hash. Of a notice that is not published, neither
 which one nor the detail is told; of a proposal before it is opened, or of a rival's for whoever answers the same
-occasion, nothing but that something is sealed; of what a vendor or a person does for itself, and of a case that this
-auditor may not read, not the detail. Exports with details leave out the same ones (`withheld`).
+occasion, nothing but that something is sealed; of what a vendor or a person does for itself, and of what auditors say
+of an occasion that this one may not audit, not the detail. Exports with details leave out the same ones (`withheld`).
 """
 
 from dataclasses import dataclass, field
@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.act_details import PEOPLE, described
-from audit.models import Monitoring
+from audit.models import Monitoring, RedFlag
 from marketplace import ledger_labels, lifecycle
 from marketplace.models import LedgerEntry, LedgerPayload, User
 from opportunities.models import Opportunity
 from proposals.models import Proposal
 
-OCCASION, CASE = "occasion:", "monitoring:"
+OCCASION = "occasion:"
+AUDITED = ("monitoring.", "redflag.", "award.review", "sample.check")
 OWN = ("vendor:", "person:", "attestation:")
 ROLES = {
     "buyer": gettext_lazy("achat"),
@@ -74,15 +75,34 @@ def unpublished(entries) -> set[int]:
     return {seq for seq, number in about.items() if number not in public}
 
 
+def _not_for(user):
+    """Occasions that this auditor may not audit (rules.can_monitor), as a query."""
+    answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
+    tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor")).values("opportunity")
+    return Opportunity.objects.filter(Q(body__in=user.body_memberships.values("body")) | Q(pk__in=tied))
+
+
 def of_others(entries, user) -> set[int]:
-    """Numbers of the entries about a case that this auditor may not read: it concerns where they work, or a rival."""
-    about = {row.seq: row.subject.removeprefix(CASE) for row in entries if row.subject.startswith(CASE)}
-    if not about:
+    """Numbers of the entries about what auditors say of occasions that this one may not audit.
+
+    They work for the body, which may not be told of it yet, or belong to a vendor that answered.
+    """
+    found = {row.seq: row.subject.partition(":") for row in entries if row.action.startswith(AUDITED)}
+    if not found or not _not_for(user).exists():
         return set()
-    seen = set(
-        Monitoring.objects.visible_to(user).filter(number__in=set(about.values())).values_list("number", flat=True)
-    )
-    return {seq for seq, number in about.items() if number not in seen}
+    flags = {seq: int(name) for seq, (kind, _colon, name) in found.items() if kind == "flag"}
+    numbers = {seq: name for seq, (kind, _colon, name) in found.items() if kind == "award"}
+    cases = {seq: name for seq, (kind, _colon, name) in found.items() if kind == "monitoring"}
+    checks = {seq for seq, (kind, _colon, _name) in found.items() if kind == "sample"}
+    occasion_of = dict(RedFlag.objects.filter(pk__in=flags.values()).values_list("pk", "opportunity__number"))
+    case_of = dict(Monitoring.objects.filter(number__in=cases.values()).values_list("number", "opportunity__number"))
+    numbers |= {seq: occasion_of.get(flag) for seq, flag in flags.items()}
+    numbers |= {seq: case_of.get(name) for seq, name in cases.items()}
+    kept = LedgerPayload.objects.filter(entry__in=checks).values_list("entry_id", "body")
+    numbers |= {seq: body.get("occasion") for seq, body in kept}
+    closed = _not_for(user).filter(number__in=set(numbers.values()) - {None})
+    hidden = set(closed.values_list("number", flat=True))
+    return {seq for seq, number in numbers.items() if number in hidden}
 
 
 def withheld(entries, user) -> set[int]:
@@ -108,10 +128,10 @@ def proposals_told(subjects, user) -> set[str]:
 
 
 def told(entries, user) -> list[Act]:
-    """Each entry with its detail when it may be told; seven queries at most, whatever their number."""
+    """Each entry with its detail when it may be told; ten queries at most, whatever their number."""
     entries = list(entries)
     hidden = dict.fromkeys(unpublished(entries), _("avis non publié"))
-    hidden |= dict.fromkeys(of_others(entries, user), _("vérification qui ne vous est pas montrée"))
+    hidden |= dict.fromkeys(of_others(entries, user), _("ce dossier ne vous est pas montré"))
     found = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
     payloads = {payload.entry_id: payload for payload in found}
     proposals = proposals_told({p.subject for p in payloads.values()}, user)

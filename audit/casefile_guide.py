@@ -4,6 +4,7 @@ Each language has its own: the file leaves the platform, and its reader's langua
 spaces is a command, to be run as it is written from inside the folder.
 """
 
+import re
 import shlex
 from fnmatch import fnmatchcase
 
@@ -131,9 +132,10 @@ def guides(found, paths: list[str]) -> list[tuple[str, str]]:
     for name, language, template in (("LISEZMOI.txt", FR, _FRENCH), ("README.txt", EN, _ENGLISH)):
         lines, said = [], ""
         for words, command in commands(found, paths):
-            lang = " --lang en" if language == EN and command.startswith("python3") else ""
+            if language == EN:
+                command = re.sub(r"(python3 verify\.py .*?)( \|\||$)", r"\1 --lang en\2", command)
             lines += [] if words[language] == said else ["", words[language]]
-            lines.append(f"    {command}{lang}")
+            lines.append(f"    {command}")
             said = words[language]
         width = max(len(path) for path in names)
         listed = "\n".join(f"{path:<{width}}  {about(path, language)}" for path in names)
@@ -160,7 +162,7 @@ ou, mieux, à celle que vous avez gardée : %(key)s
 
 %(commands)s
 
-%(covered)s des %(count)s inscriptions ont une preuve; les autres en auront une au prochain relevé signé.
+%(covered)s des %(count)s inscriptions ont une preuve; s’il en manque, elles en auront une au prochain relevé signé.
 
 CE QU’IL Y A ICI
 ----------------
@@ -189,7 +191,7 @@ or, better, with the one that you kept: %(key)s
 
 %(commands)s
 
-%(covered)s of %(count)s entries have a proof; the others will have one at the next signed checkpoint.
+%(covered)s of %(count)s entries have a proof; any others will have one at the next signed checkpoint.
 
 WHAT IS HERE
 ------------

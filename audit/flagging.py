@@ -71,7 +71,7 @@ def keep(opportunity: Opportunity, *, by, at: datetime, explanation: str = "") -
             code=row.code, opportunity=opportunity, vendor_id=row.vendor,
             defaults=seen | {"ceased_at": None}, create_defaults=seen | {"first_at": at},
         )  # fmt: skip
-        if explanation.strip() and flag.state == FlagState.NEW:
+        if explanation.strip() and flag.state != FlagState.DISMISSED:
             flag.explain(by=by, reason=explanation)
     if found:
         codes = sorted({row.code for row in found})

@@ -76,7 +76,7 @@ def _exchanges(notes: list[MonitoringNote]) -> list[str]:
             continue
         line = f"- Demande du {day(local(row.at).date())}, à laquelle répondre au plus tard le {day(row.due_on)} : "
         if following is None or following.kind != Note.ANSWER:
-            lines.append(line + "aucune réponse reçue.")
+            lines.append(line + ("une autre demande l’a suivie." if following else "aucune réponse reçue."))
             continue
         words = late_words(late.get(following.pk, 0))
         received = f"réponse reçue le {day(local(following.at).date())}"

@@ -57,6 +57,9 @@ def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen:
         if len(comment) > COMMENT_MAX:
             complain("comment", _("Ce texte dépasse %d caractères.") % COMMENT_MAX)
         at = clock.now()
+        last = row.reviews.filter(by=by).order_by("-pk").first()
+        if last and (last.opinion, last.comment, fingerprint(last.checklist)) == (opinion, comment, seen):
+            return last  # the same form, sent twice
         lines = computed(row, at=at)
         if fingerprint(lines) != seen:
             complain(None, _("La liste a changé depuis que cette page est ouverte : relisez-la avant de conclure."))

@@ -13,6 +13,7 @@ from audit.flags.catalogue import CATALOGUE, sentence, with_unit
 from audit.models import FlagPeers, Monitoring, RedFlag
 from marketplace import clock
 from marketplace.models import LedgerEntry, LedgerPayload
+from proposals import award
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.reading import words
 from vendors.models import VendorMembership
@@ -315,6 +316,17 @@ def test_confirming_keeps_the_signals_and_what_is_said_of_them(cast, client, exp
     told = LedgerPayload.objects.get(action="redflag.award")
     assert "R018" in told.body["signals"] and told.actor == cast.officer
     assert not LedgerEntry.objects.public().filter(action__startswith="redflag").exists()
+
+
+def test_what_is_said_at_the_award_reaches_a_signal_in_a_case(cast):
+    alone, _proposals = cast.recommended(proposals=1)
+    with clock.set_to(CLOSES_AT + timedelta(days=2)):
+        row = flag(alone)
+        case = cases.open_(alone, by=cast.auditor, title="Délais", text="À voir.", flags=[row])
+        award.confirm(alone, by=cast.officer)
+        flagging.keep(alone, by=cast.officer, at=clock.now(), explanation="La seule équipe.")
+    row = RedFlag.objects.get(code="R018")
+    assert (row.state, row.reason, row.monitoring) == ("explained", "La seule équipe.", case)
 
 
 def test_an_open_case_is_told_before_confirming(cast, client):

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit import acts, cases, sampling
+from audit.models import RedFlag
 from marketplace import checkpoints, clock, keys, ledger
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload
 from opportunities.models import BodyMembership
@@ -261,21 +262,30 @@ def test_every_rank_is_listed_and_the_same_details_stay_out_of_pages_and_exports
 def test_an_auditor_does_not_read_the_details_of_a_case_that_they_may_not_read(cast, then):
     """They work for the body, which was told of nothing yet: neither on a page, nor in an export."""
     opportunity, _proposals = cast.awarded()
-    case = cases.open_(opportunity, by=cast.auditor, title="Zéphyr", text="Motif zéphyr.")
-    entry = LedgerEntry.objects.get(subject=case.ledger_subject())
+    flag = RedFlag.objects.create(
+        code="R018", opportunity=opportunity, value=1, threshold=1, first_at=LATER, last_at=LATER
+    )
+    case = cases.open_(opportunity, by=cast.auditor, title="Zéphyr", text="Motif zéphyr.", flags=[flag])
+    audited = LedgerEntry.objects.filter(subject__in=[case.ledger_subject(), flag.ledger_subject()])
+    assert audited.count() == 2
     checkpoints.make(at=LATER)
     client = signed_in(cast.auditor)
 
     def read() -> tuple[bool, bool]:
-        page = client.get(f"/verification/registre/{entry.seq}/")
+        pages = [client.get(f"/verification/registre/{entry.seq}/").context["body"] != "" for entry in audited]
         lines = b"".join(client.post("/verification/registre/exporter/", {"first": "1", "details": "on"}))
-        row = next(row for row in map(json.loads, lines.splitlines()) if row.get("seq") == entry.seq)
-        return page.context["body"] != "", "body" in row
+        rows = {row["seq"]: row for row in map(json.loads, lines.splitlines()) if "seq" in row}
+        exported = ["body" in rows[entry.seq] for entry in audited]
+        assert len({*pages, *exported}) == 1
+        return pages[0], exported[0]
 
     assert read() == (True, True)
     BodyMembership.objects.create(user=cast.auditor, body=cast.body, role="officer")
     assert read() == (False, False)
-    assert "vérification qui ne vous est pas montrée" in words(client.get("/verification/registre/"))
+    assert "ce dossier ne vous est pas montré" in words(client.get("/verification/registre/"))
+    BodyMembership.objects.all().delete()
+    VendorMembership.objects.create(user=cast.auditor, vendor=cast.rival, role="member")
+    assert all(not act.body for act in acts.told(audited, cast.auditor))
 
 
 # --- The ledger's pages ----------------------------------------------------------------------------------------------

@@ -222,7 +222,7 @@ def test_the_drawing_and_the_table_say_the_same(cast, world):
     bands = [svg for svg in page.svgs if svg["bands"]]
     assert len(bands) == 1 and not page.bad
     table = page.tables["flows-table"]
-    assert [f"{row[0]} → {row[1]} : {row[4]}" for row in table[1:-1]] == bands[0]["bands"]
+    assert [f"{row[0]} → {row[1]}, {row[4]}" for row in table[1:-1]] == bands[0]["bands"]
     assert table[-1][-1] in bands[0]["desc"]
 
     def about(start):

@@ -149,6 +149,13 @@ def test_an_award_reversed_meanwhile(world):
         )  # fmt: skip
 
 
+def test_the_same_form_sent_twice_signs_once(world):
+    first = conclude(world, opinion="reserved", comment="Réserve.")
+    assert conclude(world, opinion="reserved", comment="Réserve.") == first
+    assert conclude(world, opinion="not_compliant", comment="Réserve.") != first
+    assert AwardReview.objects.count() == LedgerPayload.objects.filter(action="award.review").count() == 2
+
+
 def test_a_conclusion_is_never_changed(world):
     made = conclude(world)
     with pytest.raises(Exception, match="append-only|immuable|never|append"):
