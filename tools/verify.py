@@ -288,8 +288,10 @@ MESSAGES = {
     "sample_order": ("Dans l’ordre : {picks}", "In order: {picks}"),
     "sample_ledger_ok": ("Au registre : la graine est l’inscription {seed}, la population ensuite, la {drawn}.",
                          "In the ledger: the seed is entry {seed}, the population comes after, entry {drawn}."),
-    "sample_no_ledger": ("ATTENTION : quand la graine fut fixée, seul --ledger le dit, avec un export et ses détails.",
-                         "WARNING: when the seed was fixed, only --ledger tells, with an export and its payloads."),
+    "sample_no_ledger": ("ATTENTION : le numéro, la période, les critères et l’instant de la graine sont ceux du "
+                         "fichier; seul --ledger, avec un export et ses détails, les compare au registre.",
+                         "WARNING: the number, period, criteria and instant of the seed are the file’s own; only "
+                         "--ledger, with an export and its payloads, compares them with the ledger."),
 }  # fmt: skip
 _PAPER = {
     "fields": ("Ce n’est pas un fichier « dan-KIND/1 » complet.", "This is not a complete “dan-KIND/1” file."),
