@@ -77,8 +77,7 @@ def unpublished(entries) -> set[int]:
 
 def _not_for(user):
     """Occasions that this auditor may not audit (rules.can_monitor), as a query."""
-    answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
-    tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor")).values("opportunity")
+    tied = Proposal.objects.tying(user).values("opportunity")
     return Opportunity.objects.filter(Q(body__in=user.body_memberships.values("body")) | Q(pk__in=tied))
 
 

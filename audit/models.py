@@ -36,8 +36,7 @@ class MonitoringQuerySet(models.QuerySet):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         works = user.body_memberships
-        answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
-        tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor")).values("opportunity")
+        tied = Proposal.objects.tying(user).values("opportunity")
         sees = Q(state__in=TOLD, opportunity__body__in=works.filter(role="officer").values("body"))
         if user.is_auditor:
             sees |= ~Q(opportunity__body__in=works.values("body"))

@@ -23,9 +23,7 @@ class RedFlagQuerySet(models.QuerySet):
         """
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
-        tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor"))
-        rows = self.exclude(opportunity__in=tied.values("opportunity"))
+        rows = self.exclude(opportunity__in=Proposal.objects.tying(user).values("opportunity"))
         if user.is_auditor:
             return rows.as_told(Q(opportunity__body__in=user.body_memberships.values("body")))
         bodies = user.body_memberships.filter(role="officer").values("body")

@@ -38,9 +38,8 @@ TONES = {Opinion.COMPLIANT: "ok", Opinion.RESERVED: "warn", Opinion.NOT_COMPLIAN
 # --- The list --------------------------------------------------------------------------------------------------------
 def seen_by(user):
     """Standing awards: all for auditors, those of their bodies for officers; none that the person has a tie with."""
-    answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"])
-    tied = answers.filter(vendor__in=user.vendor_memberships.values("vendor"))
-    rows = Award.objects.standing().exclude(opportunity__in=tied.values("opportunity"))
+    tied = Proposal.objects.tying(user).values("opportunity")
+    rows = Award.objects.standing().exclude(opportunity__in=tied)
     if user.is_auditor:
         return rows
     return rows.filter(opportunity__body__in=user.body_memberships.filter(role="officer").values("body"))

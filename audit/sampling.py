@@ -121,8 +121,7 @@ def as_data(plan: SamplingPlan) -> dict:
 # --- Working through it ----------------------------------------------------------------------------------------------
 def tied_to(user, numbers) -> set[str]:
     """Those of these occasions that a vendor of this person answered."""
-    answers = Proposal.objects.exclude(state__in=["draft", "withdrawn"]).filter(opportunity__number__in=numbers)
-    mine = answers.filter(vendor__in=user.vendor_memberships.values("vendor"))
+    mine = Proposal.objects.tying(user).filter(opportunity__number__in=numbers)
     return set(mine.values_list("opportunity__number", flat=True))
 
 

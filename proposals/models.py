@@ -62,6 +62,14 @@ class ProposalQuerySet(models.QuerySet):
     def opened(self):
         return self.filter(state__in=AFTER_OPENING)
 
+    def tying(self, user):
+        """Those by which this person has a tie with the occasion: a vendor of theirs sent it, and did not take it back.
+
+        What opportunities.rules.has_tie asks of one occasion, for lists.
+        """
+        sent = self.exclude(state__in=[State.DRAFT, State.WITHDRAWN])
+        return sent.filter(vendor__in=user.vendor_memberships.values("vendor"))
+
     def for_list(self):
         return self.select_related("opportunity__body", "vendor").order_by("-pk")
 
