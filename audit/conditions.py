@@ -5,8 +5,8 @@ The docstring's first line is published in /api/workflow.
 
 from django.utils.translation import gettext as _
 
+from marketplace.dates.localtime import day, local
 from marketplace.lifecycle import complain
-from marketplace.localtime import day, local
 
 
 def with_finding(monitoring, at) -> None:

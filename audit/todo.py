@@ -5,12 +5,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from audit import review_pages
+from audit.cases.status import standing
 from audit.enums import State
 from audit.models import Monitoring
-from audit.standing import standing
-from marketplace.localtime import local
-from proposals.dashboard import item
+from audit.reviews import views as review_views
+from marketplace.dates.localtime import local
+from proposals.dashboard.views import item
 
 MOST = 30  # of each kind
 
@@ -48,7 +48,7 @@ def _of_officers(user, bodies: set, today) -> list[dict]:
 def _awards(user, bodies: set) -> list[dict]:
     """Awards about which signals stand, that nobody of the body audited yet."""
     found = []
-    for award in review_pages.to_review(bodies, user)[:MOST]:
+    for award in review_views.to_review(bodies, user)[:MOST]:
         title = _("Vérifier l’attribution %s") % award.opportunity.number
         why = ngettext("%d signal", "%d signaux", award.signals) % award.signals
         url = reverse("audit:review", args=[award.opportunity.number])

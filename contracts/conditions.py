@@ -8,12 +8,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from contracts.enums import CONCLUDED, State
+from marketplace.dates.localtime import local
 from marketplace.lifecycle import complain
-from marketplace.localtime import local
 from marketplace.money import format_cents
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import CodeLicence
-from vendors import eligibility
+from vendors.eligibility import actions as eligibility
 
 
 def award_stands(contract, at) -> None:

@@ -3,9 +3,10 @@
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from contracts.models import Contract, State
-from marketplace import localtime
-from marketplace.ledger import LedgerPayload
+from contracts.enums import State
+from contracts.models import Contract
+from marketplace.dates import localtime
+from marketplace.ledger.entries import LedgerPayload
 from marketplace.money import format_cents
 
 MOST_AMENDMENTS = 30  # far over what a contract under the ceiling can know

@@ -6,12 +6,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from contracts.delivering import lateness, standing
+from contracts.deliveries.views import lateness, standing
 from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, PaymentState, State
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
-from marketplace.localtime import day, local
+from marketplace.dates.localtime import day, local
 from marketplace.money import format_cents
-from proposals.dashboard import RECENT, item
+from proposals.dashboard.views import RECENT, item
 from proposals.models import Award
 
 MOST = 30  # of each kind

@@ -1,32 +1,28 @@
 """Routes of contracts: each module of pages has its own."""
 
-from contracts import (
-    billing,
-    catalogue,
-    changing_pages,
-    clauses,
-    delivering,
-    duty_pages,
-    ending_pages,
-    health,
-    pages,
-    payment_urls,
-    preparing,
-    signing_pages,
-)
+from contracts import health_views
+from contracts import views as contract_views
+from contracts.agreement import clause_views, draft_views, signature_views
+from contracts.amendments import views as amendment_views
+from contracts.deliveries import views as delivery_views
+from contracts.end import views as end_views
+from contracts.invoices import views as invoice_views
+from contracts.payments import urls as payment_urls
+from contracts.publication import views as publication_views
+from contracts.reuse import catalogue_views
 
 app_name = "contracts"
 urlpatterns = [
-    *pages.urlpatterns,
-    *catalogue.urlpatterns,
-    *preparing.urlpatterns,
-    *signing_pages.urlpatterns,
-    *clauses.urlpatterns,
-    *delivering.urlpatterns,
-    *billing.urlpatterns,
-    *changing_pages.urlpatterns,
-    *ending_pages.urlpatterns,
-    *duty_pages.urlpatterns,
-    *health.urlpatterns,
+    *contract_views.urlpatterns,
+    *catalogue_views.urlpatterns,
+    *draft_views.urlpatterns,
+    *signature_views.urlpatterns,
+    *clause_views.urlpatterns,
+    *delivery_views.urlpatterns,
+    *invoice_views.urlpatterns,
+    *amendment_views.urlpatterns,
+    *end_views.urlpatterns,
+    *publication_views.urlpatterns,
+    *health_views.urlpatterns,
     *payment_urls.patterns,
 ]

@@ -19,7 +19,8 @@ from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from marketplace import clock, ledger
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
 from marketplace.pilotage import Administered, ListOnly
 

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.utils.cache import patch_cache_control
 
-from marketplace import ledger
+from marketplace.ledger import entries as ledger
 
 SECONDS = 15
 

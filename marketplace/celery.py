@@ -11,9 +11,20 @@ COVER_EVERY = 300  # seconds
 
 app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
-app.autodiscover_tasks(["contracts"], related_name="tasks_reminders")
-app.autodiscover_tasks(["audit"], related_name="reminders")
+# Tasks keep the names under which messages may already wait in the queue, wherever their code moves.
+app.conf.imports = [
+    "marketplace.mail.outbox",
+    "marketplace.mail.tasks",
+    "marketplace.ledger.tasks",
+    "marketplace.accounts.tasks",
+    "proposals.opening.tasks",
+    "contracts.payments.actions",
+    "contracts.payments.webhooks",
+    "contracts.payments.tasks",
+    "contracts.reminders",
+    "audit.cases.reminders",
+    "audit.flags.tasks",
+]
 app.conf.beat_schedule = {
     "send what the outbox still holds": {"task": "marketplace.tasks.sweep_emails", "schedule": 60.0},
     "open what has closed": {"task": "proposals.tasks.open_due", "schedule": 15.0},

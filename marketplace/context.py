@@ -7,7 +7,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from marketplace.localtime import language
+from marketplace.dates.localtime import language
 
 
 def _nav(request) -> list[dict]:

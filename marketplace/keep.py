@@ -40,7 +40,7 @@ def keep(request: HttpRequest) -> bool:
         return False
     typed = request.POST.copy()
     typed.pop("csrfmiddlewaretoken", None)
-    if typed.pop("password", None) is not None:  # a second look (marketplace/reauthentication.py): never kept
+    if typed.pop("password", None) is not None:  # a second look (marketplace/accounts/reauthentication.py): never kept
         typed.pop("code", None)
     text = typed.urlencode()
     if len(text) > _MOST:

@@ -13,7 +13,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace import clock, ledger
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 
 
 class IllegalMove(Exception):

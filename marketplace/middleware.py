@@ -8,7 +8,9 @@ from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 
-from marketplace import clock, keep, ledger
+from marketplace import keep
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
 
 

@@ -11,8 +11,8 @@ from django.db.models.functions import Lower
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.checkpoints import Checkpoint, LedgerBlock
-from marketplace.ledger import LedgerEntry, LedgerPayload
+from marketplace.ledger.checkpoints import Checkpoint, LedgerBlock
+from marketplace.ledger.entries import LedgerEntry, LedgerPayload
 
 __all__ = [
     "Checkpoint",

@@ -12,7 +12,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from marketplace.localtime import language
+from marketplace.dates.localtime import language
 
 NBSP = "\u00a0"
 MAX_CENTS = 10**15  # ten thousand billion dollars: far over any contract, far under a 64-bit column

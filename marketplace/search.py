@@ -9,6 +9,7 @@ import unicodedata
 from functools import lru_cache
 
 import snowballstemmer
+from django.db import migrations
 
 MAX_QUERY_WORDS = 12
 
@@ -93,3 +94,13 @@ def index_text(*parts: str | None) -> str:
 def query_words(query: str | None) -> list[str]:
     """The unique words of what a person searches, in order, 12 at most (a longer query is cut)."""
     return list(dict.fromkeys(words((query or "")[:1000])))[:MAX_QUERY_WORDS]
+
+
+def word_index(name: str, table: str) -> migrations.RunPython:
+    """The migration's operation. PostgreSQL indexes the words of `search_text` (GIN); SQLite scans the same column."""
+
+    def on_postgresql(sql: str):
+        return lambda _apps, editor: editor.execute(sql) if editor.connection.vendor == "postgresql" else None
+
+    create = f"CREATE INDEX {name} ON {table} USING gin (string_to_array(search_text, ' '))"
+    return migrations.RunPython(on_postgresql(create), on_postgresql(f"DROP INDEX {name}"))

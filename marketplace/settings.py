@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "contracts.apps.ContractsConfig",
     "audit.apps.AuditConfig",
     "opendata.apps.OpendataConfig",
+    "demo.apps.DemoConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -97,7 +98,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "marketplace.middleware.RefusedForms",
     "marketplace.middleware.Refusals",
-    "proposals.middleware.OpenDueOccasions",
+    "proposals.opening.middleware.OpenDueOccasions",
 ]
 
 ROOT_URLCONF = "marketplace.urls"
@@ -164,19 +165,19 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
-ACCOUNT_ADAPTER = "marketplace.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "marketplace.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_SIGNUP_FORM_CLASS = "marketplace.accounts.SignupForm"
+ACCOUNT_SIGNUP_FORM_CLASS = "marketplace.accounts.adapters.SignupForm"
 ACCOUNT_FORMS = {
-    "login": "marketplace.account_forms.LoginForm",
-    "signup": "marketplace.account_forms.SignupForm",
-    "add_email": "marketplace.account_forms.AddEmailForm",
-    "change_password": "marketplace.account_forms.ChangePasswordForm",
-    "set_password": "marketplace.account_forms.SetPasswordForm",
-    "reset_password": "marketplace.account_forms.ResetPasswordForm",
-    "reset_password_from_key": "marketplace.account_forms.ResetPasswordKeyForm",
-    "reauthenticate": "marketplace.account_forms.ReauthenticateForm",
+    "login": "marketplace.accounts.forms.LoginForm",
+    "signup": "marketplace.accounts.forms.SignupForm",
+    "add_email": "marketplace.accounts.forms.AddEmailForm",
+    "change_password": "marketplace.accounts.forms.ChangePasswordForm",
+    "set_password": "marketplace.accounts.forms.SetPasswordForm",
+    "reset_password": "marketplace.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "marketplace.accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "marketplace.accounts.forms.ReauthenticateForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -197,13 +198,13 @@ ACCOUNT_RATE_LIMITS = {
 }
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 # An application that shows codes. Not passkeys: their pages need data in inline script elements, which ours never have.
-MFA_ADAPTER = "marketplace.accounts.MFAAdapter"
+MFA_ADAPTER = "marketplace.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Développe avec nous"
 MFA_FORMS = {
-    "authenticate": "marketplace.account_forms.AuthenticateForm",
-    "reauthenticate": "marketplace.account_forms.CodeForm",
-    "activate_totp": "marketplace.account_forms.ActivateTOTPForm",
+    "authenticate": "marketplace.accounts.forms.AuthenticateForm",
+    "reauthenticate": "marketplace.accounts.forms.CodeForm",
+    "activate_totp": "marketplace.accounts.forms.ActivateTOTPForm",
 }
 # Behind n proxies, the caller's address for the rate limits is the n-th from the right in X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0, minimum=0)

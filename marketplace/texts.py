@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext as _
 
-from marketplace.localtime import NBSP, language
+from marketplace.dates.localtime import NBSP, language
 
 # Letters by their category, yet they show nothing: Hangul fillers and the empty Braille cell.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")

@@ -5,16 +5,21 @@ from django.contrib import admin
 from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 
-from audit import flagging, public_flags
 from audit import todo as audit_todo
-from contracts import payment_urls, todo
-from marketplace import ledger_pages, views
+from audit.flags import actions as flag_actions
+from audit.flags import public_views as public_flag_views
+from contracts import todo
+from contracts.payments import urls as payment_urls
+from marketplace import views
+from marketplace.ledger import views as public_ledger_views
 from opendata import subjects
-from opportunities import reviewing
 from opportunities import urls as opportunities
-from proposals import dashboard, deciding
-from proposals import public as occasion_pages
+from opportunities.review import views as notice_review_views
 from proposals import urls as proposals
+from proposals.award import views as award_views
+from proposals.dashboard import views as dashboard_views
+from proposals.notice import views as notice_views
+from proposals.public import views as public_views
 
 admin.site.site_header = _("Développe avec nous : administration")
 admin.site.site_title = _("Administration")
@@ -36,14 +41,19 @@ pages = [
 # app, under the lower one's name. Publishing says what the auditors' formulas would see.
 occasions = [
     *opportunities.urlpatterns,
-    path("<code:number>/publier/", reviewing.publish, {"warnings": flagging.before_publication}, name="publish"),
-    path("<code:number>/addenda/", deciding.add_addendum, name="add_addendum"),
-    path("<code:number>/", occasion_pages.detail, name="detail"),
+    path(
+        "<code:number>/publier/",
+        notice_review_views.publish,
+        {"warnings": flag_actions.before_publication},
+        name="publish",
+    ),
+    path("<code:number>/addenda/", notice_views.add_addendum, name="add_addendum"),
+    path("<code:number>/", public_views.detail, name="detail"),
 ]
 
 # So does confirming an award.
 answers = [
-    path("occasions/<code:number>/confirmer/", deciding.confirm, {"auditing": flagging}, name="confirm"),
+    path("occasions/<code:number>/confirmer/", award_views.confirm, {"auditing": flag_actions}, name="confirm"),
     *proposals.urlpatterns,
 ]
 
@@ -55,19 +65,19 @@ urlpatterns = [
     path("donnees-ouvertes/", include("opendata.urls")),
 ]
 urlpatterns += i18n_patterns(
-    path("", occasion_pages.home, name="home"),
+    path("", public_views.home, name="home"),
     path("occasions/", include((occasions, "opportunities"))),
     path("", include((answers, "proposals"))),
     path("prestataires/", include("vendors.urls")),
     path("", include("contracts.urls")),
     path("verification/", include("audit.urls")),
     path("compte/", include("allauth.account.urls")),
-    path("compte/deux-etapes/", include("marketplace.reauthentication")),
-    path("a-faire/", dashboard.dashboard, {"more": [todo.items, audit_todo.items]}, name="dashboard"),
+    path("compte/deux-etapes/", include("marketplace.accounts.views")),
+    path("a-faire/", dashboard_views.dashboard, {"more": [todo.items, audit_todo.items]}, name="dashboard"),
     path("mon-profil/", views.profile, name="profile"),
-    path("signaux/", public_flags.signals, name="signals"),
-    path("registre/", ledger_pages.entries, {"named": subjects.named}, name="ledger"),
-    path("registre/releves/", ledger_pages.checkpoints, name="ledger_checkpoints"),
+    path("signaux/", public_flag_views.signals, name="signals"),
+    path("registre/", public_ledger_views.entries, {"named": subjects.named}, name="ledger"),
+    path("registre/releves/", public_ledger_views.checkpoints, name="ledger_checkpoints"),
     path("guide-de-style/", views.styleguide, name="styleguide"),
     path("", include((pages, "pages"))),
     path("pilotage/", admin.site.urls),

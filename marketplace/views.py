@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from marketplace import clock, keys, lifecycle, markup
+from marketplace import keys, lifecycle, markup
 from marketplace.cache import public_page
+from marketplace.dates import clock
 from marketplace.models import Terms, User
 from marketplace.texts import PlainTexts
 

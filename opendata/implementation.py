@@ -24,8 +24,8 @@ from django.views.decorators.http import require_safe
 from contracts.enums import AmendmentState, PaymentMethod, PaymentState, State
 from contracts.models import Amendment, Contract, Payment
 from marketplace.cache import public_page
-from marketplace.ledger import LedgerPayload
-from marketplace.localtime import local, to_utc
+from marketplace.dates.localtime import local, to_utc
+from marketplace.ledger.entries import LedgerPayload
 
 VERSION = "1.1"
 CURRENCY = "CAD"

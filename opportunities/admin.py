@@ -4,11 +4,10 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
 
-from marketplace import clock, ledger
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.pilotage import Administered, ReadOnly
-from opportunities.bodies import BodyMembership, PublicBody
-from opportunities.models import Opportunity
-from opportunities.parts import Skill
+from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 
 
 class MembershipForm(forms.ModelForm):

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from marketplace.calendar import is_business_day
+from marketplace.dates.calendar import is_business_day
+from marketplace.dates.localtime import local, to_utc
 from marketplace.lifecycle import complain
-from marketplace.localtime import local, to_utc
 from marketplace.money import format_cents
 from opportunities.enums import AwardMode, UnsuccessfulReason
 

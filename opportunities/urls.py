@@ -3,14 +3,18 @@
 from django.urls import path
 
 import marketplace.converters  # noqa: F401 - registers `code`
-from opportunities import editing, listing, reviewing
+from opportunities.drafts import views as occasion_draft_views
+from opportunities.review import views as notice_review_views
+from opportunities.search import views as search_views
 
 urlpatterns = [
-    path("", listing.occasions, name="list"),
-    path("nouvelle/", editing.create, name="create"),
-    path("<code:number>/modifier/", editing.edit, name="edit"),
-    path("<code:number>/pieces/<uuid:file_id>/", editing.attachment, name="attachment"),
-    path("<code:number>/pieces/<uuid:file_id>/retirer/", editing.remove_attachment, name="remove_attachment"),
-    path("<code:number>/envoyer/", reviewing.submit_for_review, name="submit_for_review"),
-    path("<code:number>/retourner/", reviewing.return_to_author, name="return_to_author"),
+    path("", search_views.occasions, name="list"),
+    path("nouvelle/", occasion_draft_views.create, name="create"),
+    path("<code:number>/modifier/", occasion_draft_views.edit, name="edit"),
+    path("<code:number>/pieces/<uuid:file_id>/", occasion_draft_views.attachment, name="attachment"),
+    path(
+        "<code:number>/pieces/<uuid:file_id>/retirer/", occasion_draft_views.remove_attachment, name="remove_attachment"
+    ),
+    path("<code:number>/envoyer/", notice_review_views.submit_for_review, name="submit_for_review"),
+    path("<code:number>/retourner/", notice_review_views.return_to_author, name="return_to_author"),
 ]

@@ -3,10 +3,10 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from audit import cases
+from audit.cases import actions as case_actions
 from audit.enums import FlagState, State
 from audit.models import Monitoring, RedFlag
-from marketplace import clock
+from marketplace.dates import clock
 from tests.cast import CLOSES_AT
 
 REASON = "Motif"
@@ -37,20 +37,20 @@ PRODUCT = {
 def opened(cast, *, at=OPENED_AT, opportunity=None, title="Délai de publication", **more) -> Monitoring:
     with clock.set_to(at):
         occasion = opportunity or cast.awarded()[0]
-        return cases.open_(occasion, by=cast.auditor, title=title, text="Avis de dix jours.", **more)
+        return case_actions.open_(occasion, by=cast.auditor, title=title, text="Avis de dix jours.", **more)
 
 
 def asked(cast, *, at=OPENED_AT, due_on=DUE_ON, files=(), **more) -> Monitoring:
     made = opened(cast, at=at, **more)
     with clock.set_to(at):
-        cases.ask(made, by=cast.auditor, text="Pourquoi dix jours?", due_on=due_on, files=files)
+        case_actions.ask(made, by=cast.auditor, text="Pourquoi dix jours?", due_on=due_on, files=files)
     return made
 
 
 def answered(cast, *, at=OPENED_AT, files=(), **more) -> Monitoring:
     made = asked(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=1)):
-        cases.answer(made, by=cast.officer, text="Le besoin était urgent.", files=files)
+        case_actions.answer(made, by=cast.officer, text="Le besoin était urgent.", files=files)
     return made
 
 
@@ -58,28 +58,30 @@ def concluded(cast, *, finding=True, at=OPENED_AT, due_on=DUE_ON, **more) -> Mon
     made = answered(cast, at=at, **more)
     due_on = due_on if finding else None
     with clock.set_to(at + timedelta(hours=2)):
-        cases.conclude(made, by=cast.auditor, finding=finding, text="L’urgence n’est pas établie.", due_on=due_on)
+        case_actions.conclude(
+            made, by=cast.auditor, finding=finding, text="L’urgence n’est pas établie.", due_on=due_on
+        )
     return made
 
 
 def announced(cast, *, at=OPENED_AT, **more) -> Monitoring:
     made = concluded(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=3)):
-        cases.announce_remedy(made, by=cast.officer, text="La directive est corrigée.")
+        case_actions.announce_remedy(made, by=cast.officer, text="La directive est corrigée.")
     return made
 
 
 def remedied(cast, *, at=OPENED_AT, **more) -> Monitoring:
     made = announced(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=4)):
-        cases.accept_remedy(made, by=cast.auditor, text="Directive lue.")
+        case_actions.accept_remedy(made, by=cast.auditor, text="Directive lue.")
     return made
 
 
 def closed(cast, *, at=OPENED_AT, **more) -> Monitoring:
     made = remedied(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=5)):
-        cases.close(made, by=cast.auditor, text="Merci.")
+        case_actions.close(made, by=cast.auditor, text="Merci.")
     return made
 
 
@@ -96,10 +98,10 @@ def build_monitoring(cast, state) -> Monitoring:
 
 def act_on_monitoring(monitoring, action, by) -> None:
     acts = {
-        "ask": lambda: cases.ask(monitoring, by=by, text=REASON, due_on=LATER_DUE_ON),
-        "conclude": lambda: cases.conclude(monitoring, by=by, finding=False, text=REASON),
-        "accept_remedy": lambda: cases.accept_remedy(monitoring, by=by, text=REASON),
-        "close": lambda: cases.close(monitoring, by=by, text=REASON),
+        "ask": lambda: case_actions.ask(monitoring, by=by, text=REASON, due_on=LATER_DUE_ON),
+        "conclude": lambda: case_actions.conclude(monitoring, by=by, finding=False, text=REASON),
+        "accept_remedy": lambda: case_actions.accept_remedy(monitoring, by=by, text=REASON),
+        "close": lambda: case_actions.close(monitoring, by=by, text=REASON),
     }
     acts[action]()
 

@@ -4,14 +4,18 @@ import uuid
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from marketplace import clock
-from marketplace.localtime import to_utc
+from marketplace.dates import clock
+from marketplace.dates.localtime import to_utc
 from marketplace.models import User
 from marketplace.search import fold
-from opportunities import verbs
 from opportunities.models import BodyMembership, Criterion, Opportunity, PublicBody, Skill
-from proposals import award, deposit, drafts, examination, opening
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal
+from proposals.opening import actions as opening_actions
 from vendors.models import TaxAttestation, Vendor, VendorMembership
 
 PASSWORD = "Érable-rouge-4821"
@@ -87,7 +91,7 @@ class Cast:
             "start_date": closes_at.date() + timedelta(days=21),
         } | fields
         with clock.set_to(at):
-            opportunity = verbs.create(by=self.buyer, body=self.body, at=at, **values)
+            opportunity = notice_review_actions.create(by=self.buyer, body=self.body, at=at, **values)
         skill, _created = Skill.objects.get_or_create(folded="python", defaults={"name": "Python"})
         opportunity.skills.add(skill)
         grid = {"price": [], "quality_min_price": [60, 40], "adjusted_price": [40, 35, 25], "quality_fixed": [60, 40]}
@@ -100,21 +104,21 @@ class Cast:
     def in_review(self, *, at=PUBLISHED_AT, **fields) -> Opportunity:
         opportunity = self.draft(at=at, **fields)
         with clock.set_to(at):
-            verbs.submit_for_review(opportunity, by=self.buyer)
+            notice_review_actions.submit_for_review(opportunity, by=self.buyer)
         return opportunity
 
     def published(self, *, at=PUBLISHED_AT, **fields) -> Opportunity:
         opportunity = self.in_review(at=at, **fields)
         with clock.set_to(at):
-            verbs.publish(opportunity, by=self.officer)
+            notice_review_actions.publish(opportunity, by=self.officer)
         return opportunity
 
     def proposal(self, opportunity, *, vendor=None, by=None, at=PUBLISHED_AT, **content) -> Proposal:
         """A draft proposal."""
         vendor = vendor or self.vendor
         by = by or vendor.memberships.get(role="owner").user
-        made = drafts.start(opportunity, vendor, by=by, at=at)
-        drafts.write(made, at=at, **({"text": "Nous ferons le travail.", "price_cents": 60_000_00} | content))
+        made = draft_actions.start(opportunity, vendor, by=by, at=at)
+        draft_actions.write(made, at=at, **({"text": "Nous ferons le travail.", "price_cents": 60_000_00} | content))
         return made
 
     def submitted(self, opportunity, *, vendor=None, at=PUBLISHED_AT, key=None, **content) -> Proposal:
@@ -125,7 +129,7 @@ class Cast:
     def deposit(self, proposal, *, at=PUBLISHED_AT, key=None, by=None):
         by = by or proposal.vendor.memberships.get(role="owner").user
         with clock.set_to(at):
-            return deposit.deposit(
+            return deposit_actions.deposit(
                 proposal, by=by, idempotency_key=key or uuid.uuid4(), integrity=True, accept_terms=True
             )
 
@@ -137,7 +141,7 @@ class Cast:
         vendors = [self.vendor, self.rival][:proposals]
         made = [self.submitted(opportunity, vendor=v, price_cents=p) for v, p in zip(vendors, prices, strict=False)]
         with clock.set_to(at or opportunity.closes_at):
-            assert opening.open_if_due(opportunity.number)
+            assert opening_actions.open_if_due(opportunity.number)
         opportunity = Opportunity.objects.get(pk=opportunity.pk)
         return opportunity, [Proposal.objects.get(pk=p.pk) for p in made]
 
@@ -145,11 +149,11 @@ class Cast:
         with clock.set_to(at):
             criteria = proposal.opportunity.criteria.all()
             if criteria:
-                examination.score(proposal, by=self.buyer, values={c.pk: (Decimal(value), "") for c in criteria})
+                evaluation_actions.score(proposal, by=self.buyer, values={c.pk: (Decimal(value), "") for c in criteria})
 
     def admit(self, proposal, *, at=CLOSES_AT):
         with clock.set_to(at):
-            examination.admit(proposal, by=self.buyer)
+            evaluation_actions.admit(proposal, by=self.buyer)
 
     def scored(self, *, values=("90", "80"), **fields) -> tuple[Opportunity, list[Proposal]]:
         opportunity, proposals = self.opened(**fields)
@@ -161,14 +165,14 @@ class Cast:
     def recommended(self, **fields) -> tuple[Opportunity, list[Proposal]]:
         opportunity, proposals = self.scored(**fields)
         with clock.set_to(CLOSES_AT + timedelta(days=1)):
-            first = award.lines(opportunity)[0].proposal
-            award.recommend(opportunity, first, by=self.buyer)
+            first = award_actions.lines(opportunity)[0].proposal
+            award_actions.recommend(opportunity, first, by=self.buyer)
         return opportunity, proposals
 
     def awarded(self, **fields) -> tuple[Opportunity, list[Proposal]]:
         opportunity, proposals = self.recommended(**fields)
         with clock.set_to(CLOSES_AT + timedelta(days=2)):
-            award.confirm(opportunity, by=self.officer)
+            award_actions.confirm(opportunity, by=self.officer)
         return opportunity, [Proposal.objects.get(pk=p.pk) for p in proposals]
 
 

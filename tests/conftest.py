@@ -7,7 +7,8 @@ from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import translation
 
-from marketplace import clock, ledger_triggers
+from marketplace.dates import clock
+from marketplace.ledger import triggers as ledger_triggers
 
 APPEND_ONLY = [
     "marketplace_ledgerentry",

@@ -2,9 +2,11 @@
 
 from datetime import date, datetime, timedelta
 
-from contracts import delivery, drafting, invoicing, signing
+from contracts.agreement import draft_actions, signature_actions
+from contracts.deliveries import actions as delivery_actions
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Invoice, Milestone, Signatory, TaxRegistration
-from marketplace import clock
+from marketplace.dates import clock
 from tests.cast import CLOSES_AT
 
 SIGNED_AT = CLOSES_AT + timedelta(days=3)  # vendredi 27 novembre 2026
@@ -42,28 +44,28 @@ def draft(cast, *, at=SIGNED_AT, amounts=None, holdback=0, **occasion) -> Contra
     opportunity, _proposals = cast.awarded(**occasion)
     signatories(cast)
     with clock.set_to(at):
-        contract = drafting.start(opportunity, by=cast.buyer)
+        contract = draft_actions.start(opportunity, by=cast.buyer)
         value = contract.amount_cents
         lines = plan(*(amounts or (value // 4, value - value // 4)))
         fields = {
             "start_date": date(2026, 12, 1), "end_date": date(2027, 3, 31), "holdback_percent": holdback,
             "repository": "https://git.exemple.invalid/atelier/ponts",
         }  # fmt: skip
-        drafting.edit(contract, by=cast.buyer, fields=fields, plan=lines)
+        draft_actions.edit(contract, by=cast.buyer, fields=fields, plan=lines)
     return contract
 
 
 def offered(cast, *, at=SIGNED_AT, **fields) -> Contract:
     contract = draft(cast, at=at, **fields)
     with clock.set_to(at):
-        signing.offer(contract, by=cast.officer)
+        signature_actions.offer(contract, by=cast.officer)
     return contract
 
 
 def vendor_signed(cast, *, at=SIGNED_AT, **fields) -> Contract:
     contract = offered(cast, at=at, **fields)
     with clock.set_to(at):
-        signing.sign_as_vendor(
+        signature_actions.sign_as_vendor(
             contract, by=owner(contract), text_sha256=contract.text_sha256, title="Présidente", method="password",
             integrity=True,
         )  # fmt: skip
@@ -74,7 +76,7 @@ def active(cast, *, at=SIGNED_AT, **fields) -> Contract:
     """A concluded contract; the vendor is registered for taxes."""
     contract = vendor_signed(cast, at=at, **fields)
     with clock.set_to(at):
-        signing.sign(contract, by=cast.officer, text_sha256=contract.text_sha256, method="password")
+        signature_actions.sign(contract, by=cast.officer, text_sha256=contract.text_sha256, method="password")
     register(contract)
     return contract
 
@@ -98,7 +100,7 @@ def milestone(contract, position=1) -> Milestone:
 def delivered(contract, position=1, *, at=DELIVERED_AT, archive=None) -> Milestone:
     row = milestone(contract, position)
     with clock.set_to(at):
-        delivery.deliver(
+        delivery_actions.deliver(
             row, by=owner(contract), notes="Version 1.0, prête à vérifier.", reference="v1.0",
             repository="https://git.exemple.invalid/atelier/ponts", archive=archive,
         )  # fmt: skip
@@ -113,11 +115,11 @@ def accepted(cast, contract, position=1, *, at=ACCEPTED_AT, archive=None) -> Mil
     """Accepted by the buyer: the officer may then pay it."""
     row = delivered(contract, position, archive=archive)
     with clock.set_to(at):
-        delivery.accept(row, by=cast.buyer, checks=all_met(row))
+        delivery_actions.accept(row, by=cast.buyer, checks=all_met(row))
     return row
 
 
 def invoiced(cast, contract, position=1, *, at=INVOICED_AT) -> Invoice:
     row = accepted(cast, contract, position)
     with clock.set_to(at):
-        return invoicing.issue(row, by=owner(contract))
+        return invoice_actions.issue(row, by=owner(contract))

@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 
-from contracts import amending, delivery, ending, invoicing, signing
+from contracts.agreement import signature_actions
+from contracts.amendments import actions as amendment_actions
+from contracts.deliveries import actions as delivery_actions
+from contracts.end import actions as end_actions
 from contracts.enums import AmendmentState, MilestoneState, PaymentState
 from contracts.enums import State as ContractState
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Amendment, Contract, Milestone, Payment
-from marketplace import clock
-from marketplace.localtime import local
+from marketplace.dates import clock
+from marketplace.dates.localtime import local
 from tests import contract_cast as stage
 
 REASON = "Motif public"
@@ -68,7 +72,7 @@ def build_contract(cast, state):
             made.complete(by=cast.officer)
     elif state == "terminated":
         with clock.set_to(LATER):
-            ending.terminate(made, by=cast.officer, reason=REASON)
+            end_actions.terminate(made, by=cast.officer, reason=REASON)
     return made
 
 
@@ -81,15 +85,15 @@ def prepare_contract(cast, contract, action):
 def act_on_contract(contract, action, by):
     signature = {"text_sha256": contract.text_sha256, "method": "password"}
     acts = {
-        "offer": lambda: signing.offer(contract, by=by),
-        "refuse_terms": lambda: signing.refuse_terms(contract, by=by, reason=REASON),
-        "withdraw_offer": lambda: signing.withdraw_offer(contract, by=by, reason=REASON),
-        "sign_as_vendor": lambda: signing.sign_as_vendor(
+        "offer": lambda: signature_actions.offer(contract, by=by),
+        "refuse_terms": lambda: signature_actions.refuse_terms(contract, by=by, reason=REASON),
+        "withdraw_offer": lambda: signature_actions.withdraw_offer(contract, by=by, reason=REASON),
+        "sign_as_vendor": lambda: signature_actions.sign_as_vendor(
             contract, by=by, title="Présidente", integrity=True, **signature
         ),
-        "sign": lambda: signing.sign(contract, by=by, **signature),
-        "complete": lambda: ending.complete(contract, by=by, no_code_reason=REASON),
-        "terminate": lambda: ending.terminate(contract, by=by, reason=REASON),
+        "sign": lambda: signature_actions.sign(contract, by=by, **signature),
+        "complete": lambda: end_actions.complete(contract, by=by, no_code_reason=REASON),
+        "terminate": lambda: end_actions.terminate(contract, by=by, reason=REASON),
     }
     acts[action]()
 
@@ -119,10 +123,10 @@ def act_on_milestone(milestone, action, by):
     met = stage.all_met(milestone)
     week_later = local(LATER).date() + timedelta(days=7)
     acts = {
-        "deliver": lambda: delivery.deliver(milestone, by=by, notes="Livré."),
-        "accept": lambda: delivery.accept(milestone, by=by, checks=met),
-        "send_back": lambda: delivery.send_back(milestone, by=by, checks={}, reason=REASON, cure_by=week_later),
-        "invoice": lambda: invoicing.issue(milestone, by=by),
+        "deliver": lambda: delivery_actions.deliver(milestone, by=by, notes="Livré."),
+        "accept": lambda: delivery_actions.accept(milestone, by=by, checks=met),
+        "send_back": lambda: delivery_actions.send_back(milestone, by=by, checks={}, reason=REASON, cure_by=week_later),
+        "invoice": lambda: invoice_actions.issue(milestone, by=by),
         "pay": lambda: milestone.pay(by=by),
         "unpay": lambda: milestone.unpay(by=by),
     }
@@ -172,26 +176,28 @@ def act_on_payment(payment, action, by):
 def build_amendment(cast, state):
     contract = stage.active(cast)
     with clock.set_to(LATER):
-        plan = amending.plan_of(contract)
+        plan = amendment_actions.plan_of(contract)
         plan[-1]["amount_cents"] += 5_000_00
-        made = amending.propose(contract, by=cast.buyer, reason=REASON, delta_cents=5_000_00, end_date=None, plan=plan)
+        made = amendment_actions.propose(
+            contract, by=cast.buyer, reason=REASON, delta_cents=5_000_00, end_date=None, plan=plan
+        )
         if state in ("approved", "in_force"):
-            amending.approve(made, by=cast.officer)
+            amendment_actions.approve(made, by=cast.officer)
         if state == "in_force":
-            amending.accept(made, by=cast.vendor_owner, method="password")
+            amendment_actions.accept(made, by=cast.vendor_owner, method="password")
         elif state == "refused":
-            amending.refuse(made, by=cast.officer, reason=REASON)
+            amendment_actions.refuse(made, by=cast.officer, reason=REASON)
         elif state == "withdrawn":
-            amending.withdraw(made, by=cast.buyer)
+            amendment_actions.withdraw(made, by=cast.buyer)
     return made
 
 
 def act_on_amendment(amendment, action, by):
     acts = {
-        "approve": lambda: amending.approve(amendment, by=by),
-        "accept": lambda: amending.accept(amendment, by=by, method="password"),
-        "refuse": lambda: amending.refuse(amendment, by=by, reason=REASON),
-        "withdraw": lambda: amending.withdraw(amendment, by=by),
+        "approve": lambda: amendment_actions.approve(amendment, by=by),
+        "accept": lambda: amendment_actions.accept(amendment, by=by, method="password"),
+        "refuse": lambda: amendment_actions.refuse(amendment, by=by, reason=REASON),
+        "withdraw": lambda: amendment_actions.withdraw(amendment, by=by),
     }
     acts[action]()
 

@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from proposals import drafts
+from proposals.drafts import actions as draft_actions
 from proposals.models import Proposal
 
 PDF = b"%PDF-1.4 un plan"
@@ -17,7 +17,7 @@ def url(name: str, proposal, *args) -> str:
 
 
 def draft_of(proposal) -> dict:
-    return drafts.read(Proposal.objects.get(pk=proposal.pk))
+    return draft_actions.read(Proposal.objects.get(pk=proposal.pk))
 
 
 def save(client, proposal, *, files=(), **posted):

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 from audit.flags.data import Amendment, Award, Contract, Invoice, Procurement, Proposal, Vendor, World
-from marketplace.calendar import next_business_day
+from marketplace.dates.calendar import next_business_day
 
 AT = datetime(2026, 6, 30, 16, tzinfo=UTC)
 FIRST = date(2025, 1, 6)
@@ -521,8 +521,8 @@ def document(planted: Planted, found: list) -> str:
 Written by `python -m tests.flag_world` and checked by `tests/test_flags_world.py`: {size[0]} procurements of {size[1]}
 bodies and {len(planted.world.vendors)} vendors, seeded, with the patterns that each formula looks for, cases that only
 resemble them, and ordinary procurements around. A label says that the pattern was put there, not that anybody did
-wrong. Formulas, units and why each may be normal: `audit/flags/catalogue.py`; dated thresholds: `audit/thresholds.py`;
-OCP's own examples: `tests/test_flags_ocp.py`.
+wrong. Formulas, units and why each may be normal: `audit/flags/catalogue.py`; dated thresholds:
+`audit/flags/thresholds.py`; OCP's own examples: `tests/test_flags_ocp.py`.
 
 {body}
 

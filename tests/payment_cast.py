@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from contracts import gateway, payments, payouts, tasks
 from contracts.models import Invoice, Milestone, Payment, PayoutAccount
-from marketplace import clock, ledger
+from contracts.payments import actions as payment_actions
+from contracts.payments import payout_account, stripe_gateway
+from contracts.payments import tasks as payment_tasks
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from tests import contract_cast
 from tools.stripe_standin.client import KEY, SECRET, Standin
@@ -20,14 +23,14 @@ def use(settings, standin: Standin, *, timeout=(5.0, 5.0)) -> None:
     """Point the product at the stand-in, without the library's own retries: each test says what happens."""
     settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = KEY, SECRET
     settings.STRIPE_API_BASE, settings.STRIPE_FEE_BASIS_POINTS = standin.url, 0
-    gateway.TIMEOUT, gateway.RETRIES = timeout, 0
+    stripe_gateway.TIMEOUT, stripe_gateway.RETRIES = timeout, 0
 
 
 @contextmanager
 def no_lock_held(monkeypatch):
     """Every request to Stripe is made outside the code's own transactions (the test's is not counted)."""
     depth = len(connection.savepoint_ids)
-    real_ask, real_pages = gateway._ask, gateway._pages
+    real_ask, real_pages = stripe_gateway._ask, stripe_gateway._pages
     asked = []
 
     def ask(*args, **kwargs):
@@ -38,8 +41,8 @@ def no_lock_held(monkeypatch):
         asked.append(len(connection.savepoint_ids) - depth)
         return real_pages(*args, **kwargs)
 
-    monkeypatch.setattr(gateway, "_ask", ask)
-    monkeypatch.setattr(gateway, "_pages", pages)
+    monkeypatch.setattr(stripe_gateway, "_ask", ask)
+    monkeypatch.setattr(stripe_gateway, "_pages", pages)
     yield asked
     assert set(asked) <= {0}
 
@@ -56,10 +59,10 @@ class Till:
     def account(self, vendor=None, *, complete=True) -> PayoutAccount:
         vendor = vendor or self.cast.vendor
         with self.now():
-            row = payouts.open_account(vendor, by=vendor.memberships.get(role="owner").user)
+            row = payout_account.open_account(vendor, by=vendor.memberships.get(role="owner").user)
             if complete:
                 self.standin.control("complete_account", account=row.account_id)
-                payouts.refresh(row)
+                payout_account.refresh(row)
         self.standin.take_events()
         return row
 
@@ -81,7 +84,7 @@ class Till:
     # --- The payer ---------------------------------------------------------------------------------------------------
     def start(self, invoice, *, by=None) -> Payment:
         with self.now():
-            payments.start(invoice, by=by or self.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
+            payment_actions.start(invoice, by=by or self.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
         return invoice.payments.latest("pk")
 
     def pay(self, payment, how="card") -> None:
@@ -111,7 +114,7 @@ class Till:
 
     def sweep(self, *, everything=True) -> int:
         with self.now():
-            return tasks.sweep(at=clock.now(), everything=everything)
+            return payment_tasks.sweep(at=clock.now(), everything=everything)
 
     # --- What came of it ---------------------------------------------------------------------------------------------
     def transfers(self) -> list[dict]:

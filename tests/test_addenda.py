@@ -6,12 +6,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from marketplace import clock
-from marketplace.localtime import local, to_utc
+from marketplace.dates import clock
+from marketplace.dates.localtime import local, to_utc
 from marketplace.models import LedgerPayload, OutgoingEmail
 from opportunities import conditions
 from opportunities.models import Opportunity
-from proposals import deposit, history, notices
+from proposals.deposit import actions as deposit_actions
+from proposals.notice import actions as notice_actions
+from proposals.public import history
 from tests.cast import CLOSES_AT, closing
 from vendors.models import VendorMembership
 
@@ -43,7 +45,7 @@ def test_everybody_who_answers_is_told_once_and_the_author(cast, now):
     OutgoingEmail.objects.all().delete()
     cast.rival_owner.language = "en"
     cast.rival_owner.save()
-    notices.add_addendum(opportunity, by=cast.officer, text="Le **format** est précisé.")
+    notice_actions.add_addendum(opportunity, by=cast.officer, text="Le **format** est précisé.")
     rows = {row.to: row for row in OutgoingEmail.objects.filter(template=TEMPLATE)}
     assert set(rows) == {cast.vendor_owner, cast.rival_owner, cast.buyer}
     assert OutgoingEmail.objects.count() == 3
@@ -62,7 +64,7 @@ def test_whoever_left_the_vendor_is_no_longer_told(cast, now):
     made = cast.proposal(opportunity, by=cast.vendor_member)
     assert made.created_by == cast.vendor_member
     VendorMembership.objects.filter(user=cast.vendor_member).delete()
-    notices.add_addendum(opportunity, by=cast.buyer, text="Précision")
+    notice_actions.add_addendum(opportunity, by=cast.buyer, text="Précision")
     told = OutgoingEmail.objects.filter(template=TEMPLATE).values_list("to", flat=True)
     assert set(told) == {cast.vendor_owner.pk, cast.buyer.pk}
 
@@ -72,7 +74,7 @@ def test_a_refused_addendum_tells_nobody(cast, now):
     cast.submitted(opportunity)
     OutgoingEmail.objects.all().delete()
     with pytest.raises(ValidationError):
-        notices.add_addendum(opportunity, by=cast.buyer, text="  ")
+        notice_actions.add_addendum(opportunity, by=cast.buyer, text="  ")
     assert not OutgoingEmail.objects.exists()
 
 
@@ -134,16 +136,16 @@ def test_it_is_said_before_then_done_and_told(client, cast):
         assert "La nouvelle est : vendredi 27 novembre 2026, 14 h 00 (HNE)" in said
     with clock.set_to(CLOSES_AT):  # what would have been too late is not
         cast.submitted(moved, vendor=cast.rival, at=CLOSES_AT)
-        deposit.withdraw(moved.proposals.get(vendor=cast.vendor), by=cast.vendor_owner)
+        deposit_actions.withdraw(moved.proposals.get(vendor=cast.vendor), by=cast.vendor_owner)
 
 
 def test_each_late_addendum_moves_it_again(cast):
     opportunity = cast.published()
     with clock.set_to(CLOSES_AT - timedelta(hours=1)):
-        assert notices.add_addendum(opportunity, by=cast.buyer, text="Un").moved_closing
+        assert notice_actions.add_addendum(opportunity, by=cast.buyer, text="Un").moved_closing
         assert opportunity.closes_at == closing(date(2026, 11, 27))
-        assert not notices.add_addendum(opportunity, by=cast.buyer, text="Deux").moved_closing  # far again
+        assert not notice_actions.add_addendum(opportunity, by=cast.buyer, text="Deux").moved_closing  # far again
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
-        assert notices.add_addendum(opportunity, by=cast.buyer, text="Trois").moved_closing
+        assert notice_actions.add_addendum(opportunity, by=cast.buyer, text="Trois").moved_closing
     assert again(opportunity).closes_at == closing(date(2026, 12, 1))
     assert [a.number for a in opportunity.addenda.all()] == [1, 2, 3]

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from marketplace import mail
+from marketplace.mail import outbox
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, Terms, User
 from marketplace.pilotage import Administered
 from tests.cast import PUBLISHED_AT
@@ -111,7 +111,7 @@ def test_a_blank_name_is_refused(pilot, cast):
 @pytest.mark.parametrize("model", ["user", "terms", "ledgerentry", "outgoingemail"])
 def test_nothing_is_deleted(pilot, cast, model):
     cast.awarded()
-    mail.enqueue("x.txt", "a@exemple.invalid", "Sujet", "Texte", to=None, at=PUBLISHED_AT)
+    outbox.enqueue("x.txt", "a@exemple.invalid", "Sujet", "Texte", to=None, at=PUBLISHED_AT)
     kind = {"user": User, "terms": Terms, "ledgerentry": LedgerEntry, "outgoingemail": OutgoingEmail}[model]
     row = kind.objects.order_by("pk").last()
     count = kind.objects.count()
@@ -124,7 +124,7 @@ def test_nothing_is_deleted(pilot, cast, model):
 @pytest.mark.parametrize("model", ["ledgerentry", "outgoingemail"])
 def test_what_is_read_only_cannot_be_written(pilot, cast, model):
     cast.published()
-    mail.enqueue("x.txt", "a@exemple.invalid", "Sujet", "Texte", to=None, at=PUBLISHED_AT)
+    outbox.enqueue("x.txt", "a@exemple.invalid", "Sujet", "Texte", to=None, at=PUBLISHED_AT)
     kind = {"ledgerentry": LedgerEntry, "outgoingemail": OutgoingEmail}[model]
     row = kind.objects.order_by("pk").last()
     assert pilot.get(reverse(f"admin:marketplace_{model}_add")).status_code == 403
@@ -151,8 +151,8 @@ def test_messages_about_sealed_proposals_and_one_time_links_stay_out(pilot, cast
     opportunity = cast.published()
     cast.submitted(opportunity)
     hidden = OutgoingEmail.objects.get(confidential=True)
-    mail.enqueue("a.txt", "b@exemple.invalid", "Lien", "https://secret-link", to=None, at=PUBLISHED_AT, secret=True)
-    mail.enqueue("b.txt", "c@exemple.invalid", "Clair", "texte-clair", to=None, at=PUBLISHED_AT)
+    outbox.enqueue("a.txt", "b@exemple.invalid", "Lien", "https://secret-link", to=None, at=PUBLISHED_AT, secret=True)
+    outbox.enqueue("b.txt", "c@exemple.invalid", "Clair", "texte-clair", to=None, at=PUBLISHED_AT)
     listed = page(pilot, "marketplace_outgoingemail_changelist").content.decode()
     assert "c@exemple.invalid" in listed
     for secret in (hidden.address, "secret-link", "texte-clair"):

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from contracts import amending, delivery, papers
+from contracts import documents
+from contracts.amendments import actions as amendment_actions
+from contracts.deliveries import actions as delivery_actions
 from contracts.models import Amendment, Contract
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload, OutgoingEmail
 from proposals.models import Award
@@ -31,9 +33,7 @@ REASON = "Un module de plus pour les ponts ferroviaires"
 def _quick_documents(request, monkeypatch):
     """Documents are not what is tried here, but by the test that asks for them."""
     if "real_documents" not in request.fixturenames:
-        monkeypatch.setattr(
-            papers.pdf, "render", lambda template, data, *, at, lang="fr": f"{template} {data}".encode()
-        )
+        monkeypatch.setattr(documents.pdf, "render", lambda template, data, **_named: f"{template} {data}".encode())
 
 
 @pytest.fixture
@@ -61,25 +61,26 @@ def person_of(cast, contract, who: str):
 
 def grown(contract, delta: int, *, index=-1) -> list[dict]:
     """The plan as it is, one milestone worth `delta` more."""
-    plan = amending.plan_of(contract)
+    plan = amendment_actions.plan_of(contract)
     plan[index]["amount_cents"] += delta
     return plan
 
 
 def proposed(cast, contract, delta=5_000_00, *, by=None, plan=None, **fields) -> Amendment:
     plan = grown(contract, delta) if plan is None else plan
-    return amending.propose(contract, by=by or cast.buyer, reason=REASON, delta_cents=delta, plan=plan, **fields)
+    fields |= {"reason": REASON, "delta_cents": delta}
+    return amendment_actions.propose(contract, by=by or cast.buyer, plan=plan, **fields)
 
 
 def approved(cast, contract, delta=5_000_00, **fields) -> Amendment:
     amendment = proposed(cast, contract, delta, **fields)
-    amending.approve(amendment, by=cast.second_officer)
+    amendment_actions.approve(amendment, by=cast.second_officer)
     return amendment
 
 
 def in_force(cast, contract, delta=5_000_00, **fields) -> Amendment:
     amendment = approved(cast, contract, delta, **fields)
-    amending.accept(amendment, by=cc.owner(contract), method="password")
+    amendment_actions.accept(amendment, by=cc.owner(contract), method="password")
     return amendment
 
 
@@ -100,9 +101,9 @@ def test_three_turns_then_in_force(cast, then):
     amendment = proposed(cast, contract, end_date=end)
     assert (amendment.state, str(amendment)) == ("proposed", f"{contract.number}-A1")
     assert fresh(contract).value_cents == 64_000_00
-    amending.approve(amendment, by=cast.officer)
+    amendment_actions.approve(amendment, by=cast.officer)
     assert fresh(contract).value_cents == 64_000_00
-    amending.accept(amendment, by=cast.vendor_owner, method="password+totp")
+    amendment_actions.accept(amendment, by=cast.vendor_owner, method="password+totp")
     row = fresh(contract)
     assert (row.value_cents, row.amended_cents, row.amount_cents, row.end_date) == (69_000_00, 5_000_00, 64_000_00, end)
     assert [m.amount_cents for m in row.milestones.all()] == [16_000_00, 53_000_00]
@@ -129,38 +130,38 @@ def test_everybody_is_told_at_each_turn(cast, then):
     staff = {cast.buyer.pk, cast.other_buyer.pk, cast.officer.pk, cast.second_officer.pk}
     amendment = proposed(cast, contract, by=cast.officer)
     assert told() == {"amendment_to_approve": {cast.second_officer.pk}}
-    amending.approve(amendment, by=cast.second_officer)
+    amendment_actions.approve(amendment, by=cast.second_officer)
     assert told() == {"amendment_to_accept": {cast.vendor_owner.pk}}
-    amending.accept(amendment, by=cast.vendor_owner, method="password")
+    amendment_actions.accept(amendment, by=cast.vendor_owner, method="password")
     assert told() == {"amendment_in_force": staff | {cast.vendor_owner.pk}}
     amendment = proposed(cast, contract)
     told()
-    amending.refuse(amendment, by=cast.officer, reason="Trop cher")
+    amendment_actions.refuse(amendment, by=cast.officer, reason="Trop cher")
     assert told() == {"amendment_refused": staff - {cast.officer.pk}}
     amendment = approved(cast, contract)
     told()
-    amending.refuse(amendment, by=cast.vendor_owner, reason="Délai trop court")
+    amendment_actions.refuse(amendment, by=cast.vendor_owner, reason="Délai trop court")
     assert told() == {"amendment_refused": staff}
     amendment = proposed(cast, contract, by=cast.officer)
     told()
-    amending.withdraw(amendment, by=cast.officer)
+    amendment_actions.withdraw(amendment, by=cast.officer)
     assert told() == {"amendment_withdrawn": {cast.second_officer.pk}}
     amendment = approved(cast, contract)
     told()
-    amending.withdraw(amendment, by=cast.buyer)
+    amendment_actions.withdraw(amendment, by=cast.buyer)
     assert told() == {"amendment_withdrawn": {cast.vendor_owner.pk}}
 
 
 def test_milestones_are_changed_removed_and_added(cast, then):
     contract = cc.active(cast, amounts=(20_000_00, 30_000_00, 14_000_00))
     first, second, third = contract.milestones.all()
-    plan = amending.plan_of(contract)
+    plan = amendment_actions.plan_of(contract)
     criteria = ["Les tests passent.", "Un essai."]
     plan[0] |= {"title": "  Prototype  ", "due_date": date(2027, 1, 20), "criteria": criteria}
     new = {"id": None, "title": "Formation", "criteria": ["Dix personnes formées."], "amount_cents": 24_000_00,
            "due_date": date(2027, 3, 1)}  # fmt: skip
     amendment = proposed(cast, contract, -20_000_00, plan=[plan[0], new])
-    assert [line.replace("\u00a0", " ") for line in amending.changes(amendment)] == [
+    assert [line.replace("\u00a0", " ") for line in amendment_actions.changes(amendment)] == [
         "Le jalon « Jalon 0 » devient « Prototype ».",
         "Jalon « Jalon 0 » : la date passe du 15 décembre 2026 au 20 janvier 2027.",
         "Jalon « Jalon 0 » : les critères d’acceptation changent.",
@@ -168,8 +169,8 @@ def test_milestones_are_changed_removed_and_added(cast, then):
         "Jalon retiré : « Jalon 1 », 30 000,00 $.",
         "Jalon retiré : « Jalon 2 », 14 000,00 $.",
     ]
-    amending.approve(amendment, by=cast.officer)
-    amending.accept(amendment, by=cast.vendor_owner, method="password")
+    amendment_actions.approve(amendment, by=cast.officer)
+    amendment_actions.accept(amendment, by=cast.vendor_owner, method="password")
     rows = list(fresh(contract).milestones.all())
     assert [(row.position, row.title, row.amount_cents) for row in rows] == [
         (1, "Prototype", 20_000_00), (4, "Formation", 24_000_00),
@@ -205,10 +206,10 @@ STAGES = {
     "in_force": lambda cast, contract: in_force(cast, contract, by=cast.officer),
 }
 ACTS = {
-    "approve": lambda row, by: amending.approve(row, by=by),
-    "accept": lambda row, by: amending.accept(row, by=by, method="password"),
-    "refuse": lambda row, by: amending.refuse(row, by=by, reason="Non"),
-    "withdraw": lambda row, by: amending.withdraw(row, by=by),
+    "approve": lambda row, by: amendment_actions.approve(row, by=by),
+    "accept": lambda row, by: amendment_actions.accept(row, by=by, method="password"),
+    "refuse": lambda row, by: amendment_actions.refuse(row, by=by, reason="Non"),
+    "withdraw": lambda row, by: amendment_actions.withdraw(row, by=by),
 }
 # The officer proposed; the second one approved.
 ALLOWED = {
@@ -250,8 +251,7 @@ def test_who_may_propose(cast, then):
     for who in EVERYBODY:
         try:
             with transaction.atomic():
-                amending.propose(contract, by=person_of(cast, contract, who), reason=REASON, plan=grown(contract, 0),
-                                 end_date=date(2027, 6, 1))  # fmt: skip
+                proposed(cast, contract, 0, by=person_of(cast, contract, who), end_date=date(2027, 6, 1))
                 raise Undo
         except Undo:
             assert who in {"buyer", "other_buyer", "officer", "second_officer"}, who
@@ -275,7 +275,7 @@ def test_one_amendment_waits_at_a_time(cast, then):
         Amendment.objects.create(
             contract=contract, number=2, reason="x", proposed_by=cast.buyer, proposed_at=PROPOSED_AT
         )
-    amending.withdraw(first, by=cast.buyer)
+    amendment_actions.withdraw(first, by=cast.buyer)
     assert proposed(cast, contract).number == 2
 
 
@@ -283,7 +283,7 @@ def test_nobody_does_both_turns_of_the_body(cast, then):
     contract = cc.active(cast)
     amendment = proposed(cast, contract, by=cast.officer)
     with pytest.raises(PermissionDenied):
-        amending.approve(amendment, by=cast.officer)
+        amendment_actions.approve(amendment, by=cast.officer)
     with pytest.raises(IntegrityError), transaction.atomic():
         Amendment.objects.filter(pk=amendment.pk).update(approved_by=cast.officer)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -367,10 +367,10 @@ def test_the_database_refuses_what_the_code_would_forget(cast, then):
 )
 def test_plans_that_are_refused(cast, then, delta, change, field):
     contract = cc.active(cast)
-    plan = amending.plan_of(contract)
+    plan = amendment_actions.plan_of(contract)
     plan[-1] |= change
     with pytest.raises(ValidationError) as refused:
-        amending.propose(contract, by=cast.buyer, reason=REASON, delta_cents=delta, plan=plan)
+        amendment_actions.propose(contract, by=cast.buyer, reason=REASON, delta_cents=delta, plan=plan)
     found = refused.value.message_dict if hasattr(refused.value, "error_dict") else {"__all__": refused.value.messages}
     assert set(found) == {field}
     assert not Amendment.objects.exists()
@@ -380,7 +380,7 @@ def test_plans_that_are_refused(cast, then, delta, change, field):
 def test_a_reason_is_given(cast, then, reason):
     contract = cc.active(cast)
     with pytest.raises(ValidationError) as refused:
-        amending.propose(contract, by=cast.buyer, reason=reason, end_date=date(2027, 6, 1))
+        amendment_actions.propose(contract, by=cast.buyer, reason=reason, end_date=date(2027, 6, 1))
     assert "reason" in refused.value.message_dict
 
 
@@ -393,7 +393,7 @@ def test_new_ends(cast, then, end, possible):
     """Milestones are due on 15 and 22 December; today is the 7th."""
     contract = cc.active(cast)
     try:
-        amending.propose(contract, by=cast.buyer, reason=REASON, end_date=end)
+        amendment_actions.propose(contract, by=cast.buyer, reason=REASON, end_date=end)
         assert possible
     except ValidationError as refused:
         assert not possible and set(refused.message_dict) <= {"end_date", "plan"}
@@ -402,7 +402,7 @@ def test_new_ends(cast, then, end, possible):
 def test_the_value_cannot_fall_to_nothing(cast, then):
     contract = cc.active(cast)
     with pytest.raises(ValidationError) as refused:
-        amending.propose(contract, by=cast.buyer, reason=REASON, delta_cents=-64_000_00, plan=[])
+        amendment_actions.propose(contract, by=cast.buyer, reason=REASON, delta_cents=-64_000_00, plan=[])
     assert "delta" in refused.value.message_dict
 
 
@@ -412,8 +412,8 @@ def test_a_vendor_that_may_not_contract_gets_no_more(cast, then):
     amendment = proposed(cast, contract)
     TaxAttestation.objects.all().delete()
     with pytest.raises(ValidationError):
-        amending.approve(amendment, by=cast.second_officer)
-    amending.withdraw(amendment, by=cast.buyer)
+        amendment_actions.approve(amendment, by=cast.second_officer)
+    amendment_actions.withdraw(amendment, by=cast.buyer)
     with pytest.raises(ValidationError):
         proposed(cast, contract)
     in_force(cast, contract, -1_00)
@@ -424,31 +424,31 @@ def test_a_vendor_that_may_not_contract_gets_no_more(cast, then):
 def test_a_milestone_delivered_meanwhile_stops_the_amendment(cast, then, position):
     """Whether the amendment removed it or kept it."""
     contract = cc.active(cast)
-    plan = amending.plan_of(contract)[1:]
+    plan = amendment_actions.plan_of(contract)[1:]
     plan[0]["amount_cents"] += 16_000_00 - 1_00
     amendment = approved(cast, contract, -1_00, plan=plan)
     cc.delivered(contract, position, at=PROPOSED_AT)
     with pytest.raises(ValidationError) as refused:
-        amending.accept(amendment, by=cast.vendor_owner, method="password")
+        amendment_actions.accept(amendment, by=cast.vendor_owner, method="password")
     assert "plan" in refused.value.message_dict
     assert fresh(amendment).state == "approved"
     assert_sound(contract)
-    amending.withdraw(amendment, by=cast.buyer)
+    amendment_actions.withdraw(amendment, by=cast.buyer)
 
 
 def sent_back(cast, contract, position):
     row = cc.delivered(contract, position, at=PROPOSED_AT)
     checks = {criterion.pk: (True, "") for criterion in row.criteria.all()[:1]}
-    delivery.send_back(row, by=cast.buyer, checks=checks, reason="À refaire", cure_by=date(2026, 12, 20))
+    delivery_actions.send_back(row, by=cast.buyer, checks=checks, reason="À refaire", cure_by=date(2026, 12, 20))
     return row
 
 
 def test_what_was_delivered_once_is_not_removed(cast, then):
     contract = cc.active(cast)
     sent_back(cast, contract, 1)
-    plan = amending.plan_of(contract)[1:]
+    plan = amendment_actions.plan_of(contract)[1:]
     with pytest.raises(ValidationError) as refused:
-        amending.propose(contract, by=cast.buyer, reason=REASON, delta_cents=-16_000_00, plan=plan)
+        amendment_actions.propose(contract, by=cast.buyer, reason=REASON, delta_cents=-16_000_00, plan=plan)
     assert "déjà été livré" in str(refused.value)
 
 
@@ -456,24 +456,24 @@ def test_one_delivered_and_another_returned_meanwhile(cast, then):
     """The sums agree by chance: still refused, nothing is lost."""
     contract = cc.active(cast, amounts=(20_000_00, 20_000_00, 24_000_00))
     cc.delivered(contract, 2, at=PROPOSED_AT)
-    plan = amending.plan_of(contract)[1:]  # the first one goes
+    plan = amendment_actions.plan_of(contract)[1:]  # the first one goes
     amendment = approved(cast, contract, -20_000_00, plan=plan)
     cc.delivered(contract, 1, at=PROPOSED_AT)
-    delivery.send_back(
+    delivery_actions.send_back(
         cc.milestone(contract, 2), by=cast.buyer, checks={}, reason="À refaire", cure_by=date(2026, 12, 20)
     )
     with pytest.raises(ValidationError):
-        amending.accept(amendment, by=cast.vendor_owner, method="password")
+        amendment_actions.accept(amendment, by=cast.vendor_owner, method="password")
     assert_sound(contract)
 
 
 def test_criteria_that_were_answered_stay(cast, then):
     contract = cc.active(cast)
     row = sent_back(cast, contract, 1)
-    plan = amending.plan_of(contract)
+    plan = amendment_actions.plan_of(contract)
     plan[0]["criteria"] = ["La documentation est à jour.", "Un essai réussit."]
     with pytest.raises(ValidationError) as refused:
-        amending.propose(contract, by=cast.buyer, reason=REASON, plan=plan)
+        amendment_actions.propose(contract, by=cast.buyer, reason=REASON, plan=plan)
     assert "ont déjà servi" in str(refused.value)
     plan[0]["criteria"] = ["Un essai réussit.", "Les tests passent."]
     in_force(cast, contract, 0, plan=plan)
@@ -486,7 +486,7 @@ def test_an_ended_contract_is_not_amended(cast, then):
     amendment = approved(cast, contract)
     with pytest.raises(ValidationError):
         contract.terminate(by=cast.officer, reason="Besoin disparu")
-    amending.withdraw(amendment, by=cast.officer)
+    amendment_actions.withdraw(amendment, by=cast.officer)
     contract.terminate(by=cast.officer, reason="Besoin disparu")
     with pytest.raises(IllegalMove):
         proposed(cast, contract)
@@ -496,8 +496,8 @@ def test_a_refusal_says_why(cast, then):
     contract = cc.active(cast)
     amendment = proposed(cast, contract)
     with pytest.raises(ValidationError):
-        amending.refuse(amendment, by=cast.officer, reason=" ")
-    amending.refuse(amendment, by=cast.officer, reason="Hors de la nature du contrat")
+        amendment_actions.refuse(amendment, by=cast.officer, reason=" ")
+    amendment_actions.refuse(amendment, by=cast.officer, reason="Hors de la nature du contrat")
     assert (fresh(amendment).state, fresh(amendment).state_reason) == ("refused", "Hors de la nature du contrat")
 
 
@@ -512,7 +512,7 @@ steps = st.lists(
 
 
 def step_plan(contract, delta: int, index: int, how: str) -> list[dict]:
-    plan = amending.plan_of(contract)
+    plan = amendment_actions.plan_of(contract)
     if how == "remove" and len(plan) > 1:
         gone = plan.pop(index % len(plan))
         plan[-1]["amount_cents"] += gone["amount_cents"] + delta
@@ -539,7 +539,7 @@ def test_any_sequence_keeps_the_sum(cast, steps):
             if how == "deliver":
                 if planned:
                     row = planned[index % len(planned)]
-                    delivery.deliver(row, by=cast.vendor_owner, notes="Voici.", reference="v1")
+                    delivery_actions.deliver(row, by=cast.vendor_owner, notes="Voici.", reference="v1")
                     before.add(row.pk)
             else:
                 plan = step_plan(contract, delta, index, how)
@@ -568,7 +568,7 @@ def words(response) -> str:
 
 def typed(contract, *, change=None, **fields) -> dict:
     """What the page would post, unchanged but for `fields` and the last milestone's `change`."""
-    plan = amending.plan_of(contract)
+    plan = amendment_actions.plan_of(contract)
     plan[-1] |= change or {}
     data = {"reason": REASON, "direction": "same", "amount": "", "end_date": "", "accessory": "on"} | fields
     data |= {"jalons-TOTAL_FORMS": len(plan), "jalons-INITIAL_FORMS": len(plan)}
@@ -684,14 +684,14 @@ def test_two_answers_at_once_give_one(transactional_db):
     with clock.set_to(PROPOSED_AT):
         contract = cc.active(everybody)
         VendorMembership.objects.filter(user=everybody.vendor_member).update(role="admin")
-        plan = amending.plan_of(contract)[1:]
+        plan = amendment_actions.plan_of(contract)[1:]
         plan[0]["amount_cents"] += 15_999_99
         amendment = approved(everybody, contract, -1, plan=plan)
         first = contract.milestones.first()
         results = together(
-            lambda: amending.accept(fresh(amendment), by=everybody.vendor_owner, method="password"),
-            lambda: amending.accept(fresh(amendment), by=everybody.vendor_member, method="password"),
-            lambda: delivery.deliver(fresh(first), by=everybody.vendor_owner, notes="Voici."),
+            lambda: amendment_actions.accept(fresh(amendment), by=everybody.vendor_owner, method="password"),
+            lambda: amendment_actions.accept(fresh(amendment), by=everybody.vendor_member, method="password"),
+            lambda: delivery_actions.deliver(fresh(first), by=everybody.vendor_owner, notes="Voici."),
         )
     assert sum(not isinstance(result, Exception) for result in results) == 1
     accepted = fresh(amendment).state == "in_force"

@@ -6,9 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import cases, sampling, searching
+from audit import search_views
+from audit.cases import actions as case_actions
 from audit.names import named
-from marketplace import clock
+from audit.samples import actions as sample_actions
+from marketplace.dates import clock
 from marketplace.models import User
 from tests import contract_cast
 from tests.cast import CLOSES_AT, person, vendor
@@ -16,7 +18,7 @@ from tests.contract_cast import SIGNED_AT
 from tests.reading import signed_in, text_of, words
 from vendors.models import VendorMembership
 
-TABS = list(searching.TABS)
+TABS = list(search_views.TABS)
 
 
 @pytest.fixture
@@ -92,8 +94,8 @@ def test_an_invoice_is_found_by_its_number_and_its_amount(cast):
 
 def test_cases_and_samples_are_found_and_linked(cast, then):
     occasion, _pair = cast.awarded()
-    case = cases.open_(occasion, by=cast.auditor, title="Délai à expliquer", text="Pourquoi?")
-    plan = sampling.draw(
+    case = case_actions.open_(occasion, by=cast.auditor, title="Délai à expliquer", text="Pourquoi?")
+    plan = sample_actions.draw(
         by=cast.auditor, title="Premier tirage", method="random", since=CLOSES_AT.date(), until=SIGNED_AT.date(), size=1
     )
     client = signed_in(cast.auditor)
@@ -165,7 +167,7 @@ def test_pages_follow_each_other(cast, then, monkeypatch):
     for _time in range(5):
         cast.awarded()
     everything = found(cast, "ponts", "occasions")
-    monkeypatch.setattr(searching, "PAGE", 2)
+    monkeypatch.setattr(search_views, "PAGE", 2)
     client, read = signed_in(cast.auditor), []
     address = "/verification/recherche/?q=ponts&dans=occasions"
     while address:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.ledger import GENESIS, LedgerEntry, canonical
+from marketplace.ledger.entries import GENESIS, LedgerEntry, canonical
 from marketplace.models import NumberSeries, OutgoingEmail, User
 from opportunities.models import Addendum, Opportunity
-from proposals import drafts, sealing
+from proposals.deposit import sealing
+from proposals.drafts import actions as draft_actions
 from proposals.models import Award, OpenedProposal, Opening, Proposal, SealedEnvelope, Submission
 from tests.conftest import NOW
 from vendors.models import Vendor, VendorMembership
@@ -71,7 +72,7 @@ def test_sealed_content_opens_and_the_ledger_is_one_chain(loaded):
     )
     assert len(content["text"]) > 1_900
     assert content["price_cents"] == proposal.opportunity.budget_cents
-    assert drafts.read(proposal)["text"] == content["text"]
+    assert draft_actions.read(proposal)["text"] == content["text"]
 
     previous, before = GENESIS, None
     for seq, entry in enumerate(LedgerEntry.objects.select_related("payload"), start=1):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace.calendar import (
+from marketplace.dates.calendar import (
     add_business_days,
     business_days_between,
     easter,

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from audit import cases
+from audit.cases import actions as case_actions
 from audit.models import Monitoring, MonitoringFile, RedFlag
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, User
 from opportunities.models import BodyMembership
 from tests import audit_moves as stage
@@ -74,7 +74,7 @@ def test_the_body_sees_nothing_before_it_is_told(cast):
     assert case.title not in words(ask(cast.officer, reverse("dashboard")))
     assert not [name for name, _who in told() if name.startswith("monitoring")]
     with clock.set_to(OPENED_AT):
-        cases.ask(case, by=cast.auditor, text="Pourquoi?", due_on=DUE_ON)
+        case_actions.ask(case, by=cast.auditor, text="Pourquoi?", due_on=DUE_ON)
     assert "Pourquoi?" in words(ask(cast.officer, page("monitoring", case.number)))
     assert "Réponse attendue" in words(ask(cast.officer, reverse("dashboard")))
 
@@ -174,7 +174,7 @@ def test_a_refused_act_leaves_a_trace(cast):
     case = stage.asked(cast)
     assert ask(cast.officer, page("close", case.number), {"text": "Fin."}).status_code in (403, 409)
     with clock.set_to(OPENED_AT), pytest.raises(Exception, match="droit") as refused:
-        cases.close(case, by=cast.officer, text="Fin.")
+        case_actions.close(case, by=cast.officer, text="Fin.")
     assert refused.value.act == ("monitoring.close", case.ledger_subject())
 
 
@@ -322,8 +322,8 @@ def test_what_remains_to_decide_of_a_signal_is_said(cast):
 
     assert "À décider avec la conclusion" in seen(cast.auditor) and explain in seen(cast.officer)
     with clock.set_to(LATER):
-        cases.conclude(case, by=cast.auditor, finding=False, text="Rien.")
-        cases.close(case, by=cast.auditor, text="Fin.")
+        case_actions.conclude(case, by=cast.auditor, finding=False, text="Rien.")
+        case_actions.close(case, by=cast.auditor, text="Fin.")
     assert flag.get_absolute_url() in seen(cast.auditor) and dismiss in seen(cast.auditor)
     assert RedFlag.objects.get().state == "in_monitoring"  # closing decides nothing
     with clock.set_to(LATER):
@@ -394,13 +394,13 @@ def test_queries_do_not_grow(cast, who):
     for n in (1, 2):
         stage.answered(cast, opportunity=occasion, title=f"Autre {n}", files=[document()])
         with clock.set_to(OPENED_AT + timedelta(hours=2)):
-            cases.answer(first, by=cast.officer, text="Encore.", files=[document(), document()])
+            case_actions.answer(first, by=cast.officer, text="Encore.", files=[document(), document()])
     assert [cost(path) for path in paths] == one
     assert one[0] <= 8, one
 
 
 def test_pages_of_the_list(cast, monkeypatch):
-    monkeypatch.setattr("audit.case_pages.PAGE", 2)
+    monkeypatch.setattr("audit.cases.views.PAGE", 2)
     made = several(cast, 5)
     seen, path = [], page("monitorings")
     while path:
@@ -416,7 +416,7 @@ def test_filters(cast):
     late = stage.asked(cast, opportunity=occasion, title="En attente")
     second = person("Ange Vérificateur", is_auditor=True)
     with clock.set_to(OPENED_AT):
-        theirs = cases.open_(occasion, by=second, title="Celle d’Ange", text="Motif.")
+        theirs = case_actions.open_(occasion, by=second, title="Celle d’Ange", text="Motif.")
     done = stage.closed(cast, opportunity=occasion, title="Finie")
     after = OPENED_AT + timedelta(days=20)
 
@@ -449,7 +449,7 @@ def test_what_is_late_is_said(cast):
         for path in (page("monitorings"), page("monitoring", case.number), reverse("dashboard")):
             assert "En retard de 2 jours" in words(ask(user, path, at=after)), path
     with clock.set_to(after):
-        cases.answer(case, by=cast.officer, text="Tardive.")
+        case_actions.answer(case, by=cast.officer, text="Tardive.")
     for user in (cast.auditor, cast.officer):
         for path in (page("monitorings"), page("monitoring", case.number)):
             text = words(ask(user, path, at=after))
@@ -457,7 +457,7 @@ def test_what_is_late_is_said(cast):
     assert case.title not in words(ask(cast.officer, reverse("dashboard"), at=after))
     assert "à examiner · 2 jours de retard" in words(ask(cast.auditor, reverse("dashboard"), at=after))
     with clock.set_to(after):
-        cases.conclude(case, by=cast.auditor, finding=False, text="Constats.")
+        case_actions.conclude(case, by=cast.auditor, finding=False, text="Constats.")
     assert words(ask(cast.officer, page("monitoring", case.number), at=after)).count("2 jours de retard") == 1  # kept
 
 
@@ -473,7 +473,7 @@ def test_how_it_ended_is_said_everywhere(cast, concluded, acts, label):
     case = stage.concluded(cast, **concluded)
     with clock.set_to(LATER):
         for act in [*acts, "close"]:
-            getattr(cases, act)(case, by=cast.auditor, text="Texte.")
+            getattr(case_actions, act)(case, by=cast.auditor, text="Texte.")
     for user in (cast.auditor, cast.officer):
         for path in (page("monitorings"), page("monitoring", case.number)):
             assert label in words(ask(user, path, at=LATER)), path
@@ -489,7 +489,7 @@ def test_an_answered_case_says_so(cast):
         row, badge, _where = ask(cast.officer, page("monitorings")).context["rows"][0]
         assert (row.number, badge["label"]) == (case.number, told_)
         with clock.set_to(OPENED_AT):
-            cases.answer(case, by=cast.officer, text="Voici.")
+            case_actions.answer(case, by=cast.officer, text="Voici.")
 
 
 # --- Messages --------------------------------------------------------------------------------------------------------
@@ -498,7 +498,7 @@ TEMPLATES = {"asked", "answered", "concluded", "remedied", "closed", "due", "lat
 
 @pytest.mark.parametrize("language", ["fr-ca", "en"])
 def test_every_message_is_whole(cast, language):
-    from audit import reminders
+    from audit.cases import reminders as case_reminders
 
     speaking(cast, language)
     occasion = cast.awarded()[0]
@@ -509,7 +509,7 @@ def test_every_message_is_whole(cast, language):
     stage.asked(cast, opportunity=occasion)
     for day in (DUE_ON, DUE_ON + timedelta(days=1)):
         with clock.set_to(LATER.replace(month=day.month, day=day.day)):
-            reminders.remind()
+            case_reminders.remind()
     rows = mails()[since:]
     assert {row.template for row in rows} == {f"emails/monitoring_{name}.txt" for name in TEMPLATES}
     for row in rows:

@@ -18,16 +18,22 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from audit import cases, reviewing
-from audit.casefile import safe
+from audit.casefile.archive import safe
+from audit.cases import actions as case_actions
 from audit.models import RedFlag
-from contracts import amending, payments
-from marketplace import checkpoints, clock, keys
-from marketplace.calendar import next_business_day
+from audit.reviews import actions as review_actions
+from contracts.amendments import actions as amendment_actions
+from contracts.payments import actions as payment_actions
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.dates.calendar import next_business_day
+from marketplace.ledger import checkpoints
 from marketplace.models import LedgerPayload
-from proposals import drafts, examination, opening
+from proposals.drafts import actions as draft_actions
 from proposals.enums import RejectionCode
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal
+from proposals.opening import actions as opening_actions
 from tests import contract_cast, leaks
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.contract_cast import INVOICED_AT, SIGNED_AT
@@ -69,20 +75,22 @@ def story(cast, then):
     """A contract with a paid invoice, an amendment, a signal and a case that asked something."""
     contract = contract_cast.active(cast, mode="adjusted_price")
     invoice = contract_cast.invoiced(cast, contract)
-    made = payments.declare_outside(invoice, by=cast.officer, reference="=EFT-1", paid_on=THEN.date())
-    payments.confirm(made, by=contract_cast.owner(contract))
-    amending.propose(contract, by=cast.buyer, reason="Une page de plus.", delta_cents=0, end_date=date(2027, 4, 30))
+    made = payment_actions.declare_outside(invoice, by=cast.officer, reference="=EFT-1", paid_on=THEN.date())
+    payment_actions.confirm(made, by=contract_cast.owner(contract))
+    amendment_actions.propose(
+        contract, by=cast.buyer, reason="Une page de plus.", delta_cents=0, end_date=date(2027, 4, 30)
+    )
     flag = RedFlag.objects.create(
         code="R018", opportunity=contract.opportunity, value=1, threshold=1, first_at=THEN, last_at=THEN, details={}
     )
     flag.dismiss(by=cast.auditor, reason="Motif des vérificateurs")
-    case = cases.open_(contract.opportunity, by=cast.auditor, title="Délai", text="Le délai paraît court.")
-    cases.ask(
+    case = case_actions.open_(contract.opportunity, by=cast.auditor, title="Délai", text="Le délai paraît court.")
+    case_actions.ask(
         case, by=cast.auditor, text="Pourquoi si vite?", due_on=next_business_day(THEN.date() + timedelta(days=20))
     )
-    seen = reviewing.fingerprint(reviewing.computed(contract.award, at=THEN))
+    seen = review_actions.fingerprint(review_actions.computed(contract.award, at=THEN))
     conclusion = {"opinion": "reserved", "comment": "Tout y est.", "method": "password", "seen": seen}
-    reviewing.conclude(contract.award, by=cast.second_officer, **conclusion)
+    review_actions.conclude(contract.award, by=cast.second_officer, **conclusion)
     checkpoints.make(at=THEN)
     return contract
 
@@ -120,9 +128,9 @@ def test_reasons_of_rejections_and_comments_on_scores_are_in_it(cast, then):
     with clock.set_to(CLOSES_AT + timedelta(hours=1)):
         cast.admit(kept)
         values = {c.pk: (Decimal("81.5"), f"Vu au point {c.position}") for c in occasion.criteria.all()}
-        examination.score(kept, by=cast.buyer, values=values)
+        evaluation_actions.score(kept, by=cast.buyer, values=values)
         code = RejectionCode.values[0]
-        examination.reject(out, by=cast.buyer, code=code, text="Le formulaire n’est pas signé.")
+        evaluation_actions.reject(out, by=cast.buyer, code=code, text="Le formulaire n’est pas signé.")
         for who in (cast.auditor, cast.officer):
             found = inside(who, occasion)
             scored, rejected = sorted(rows(found["evaluation.csv"]), key=lambda row: row["rejection_text"])
@@ -259,7 +267,7 @@ def test_a_tie_refuses_it(cast, then, who):
 
 
 def test_officers_get_no_case_that_they_were_not_told_of(cast, story):
-    hidden = cases.open_(story.opportunity, by=cast.auditor, title="Autre doute", text="Rien n’est demandé.")
+    hidden = case_actions.open_(story.opportunity, by=cast.auditor, title="Autre doute", text="Rien n’est demandé.")
     flag = RedFlag.objects.create(
         code="R036", opportunity=story.opportunity, value=1, threshold=1, first_at=THEN, last_at=THEN, details={}
     )
@@ -281,7 +289,9 @@ def test_only_what_was_opened_is_in_it(cast):
     occasion = cast.published(mode="price")
     marks = ["zq11aa22bb33", "zq44cc55dd66", "zq77ee88ff99", "zq10203040aa"]
     opened = cast.proposal(occasion, text=f"Démarche {marks[0]}", price_cents=48_173_29)
-    drafts.add_file(opened, SimpleUploadedFile(f"{marks[1]}.txt", f"inside {marks[1]}".encode()), at=PUBLISHED_AT)
+    draft_actions.add_file(
+        opened, SimpleUploadedFile(f"{marks[1]}.txt", f"inside {marks[1]}".encode()), at=PUBLISHED_AT
+    )
     cast.deposit(opened)
     cast.proposal(occasion, vendor=cast.rival, text=f"Brouillon {marks[2]}", price_cents=41_111_37)
     secret = leaks.Marks(marks, [48_173_29, 41_111_37])
@@ -292,7 +302,7 @@ def test_only_what_was_opened_is_in_it(cast):
         assert "proces-verbal.json" not in before and "tirage.json" not in before
         assert b"sealed" not in before["inscriptions.jsonl"]
     with clock.set_to(CLOSES_AT):
-        assert opening.open_if_due(occasion.number)
+        assert opening_actions.open_if_due(occasion.number)
         after = inside(cast.auditor, occasion)
     found = secret.found_in(*after.values(), *(name.encode() for name in after))
     assert found == {marks[0], marks[1], 48_173_29}, "price alone decides: it is shown at the opening"

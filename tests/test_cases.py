@@ -1,4 +1,4 @@
-"""The acts of a monitoring (audit/cases.py): who may, what is kept, who is told, until when."""
+"""The acts of a monitoring (audit/cases/actions.py): who may, what is kept, who is told, until when."""
 
 import hashlib
 import uuid
@@ -12,10 +12,15 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, transaction
 from pypdf import PdfReader
 
-from audit import cases, letters, notices, reminders, todo
+from audit import todo
+from audit.cases import actions as case_actions
+from audit.cases import emails as case_emails
+from audit.cases import letters
+from audit.cases import reminders as case_reminders
 from audit.models import Monitoring, MonitoringFile, MonitoringNote, RedFlag
 from contracts.models import Reminder
-from marketplace import clock, ledger_labels
+from marketplace.dates import clock
+from marketplace.ledger import labels as ledger_labels
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, User
 from opportunities.models import BodyMembership
@@ -61,7 +66,7 @@ def test_d6_the_whole_way(cast):
     acts = ["open", "ask", "answer", "conclude", "remedy", "accept_remedy", "close"]
     assert [entry.action for entry in entries] == [f"monitoring.{act}" for act in acts]
     for entry, note in zip(entries, case.notes.all(), strict=True):
-        assert entry.body["note_sha256"] == cases.digest(note)
+        assert entry.body["note_sha256"] == case_actions.digest(note)
         assert entry.actor == note.by and entry.entry.at == note.at
         assert ledger_labels.label(entry.action)
     assert not LedgerEntry.objects.public().filter(subject=case.ledger_subject()).exists()
@@ -72,10 +77,10 @@ def test_d6_without_a_finding(cast):
     assert case.due_on is None and case.finding is False
     with clock.set_to(LATER):
         with pytest.raises(IllegalMove):
-            cases.announce_remedy(case, by=cast.officer, text=TEXT)
+            case_actions.announce_remedy(case, by=cast.officer, text=TEXT)
         with pytest.raises(ValidationError):
-            cases.accept_remedy(case, by=cast.auditor, text=TEXT)
-        cases.close(case, by=cast.auditor, text=TEXT)
+            case_actions.accept_remedy(case, by=cast.auditor, text=TEXT)
+        case_actions.close(case, by=cast.auditor, text=TEXT)
     assert Monitoring.objects.get().state == "closed"
 
 
@@ -94,7 +99,7 @@ def test_d6_nobody_else_closes(cast, who):
     else:
         by = getattr(cast, who)
     with clock.set_to(LATER), pytest.raises(PermissionDenied):
-        cases.close(case, by=by, text=TEXT)
+        case_actions.close(case, by=by, text=TEXT)
     assert Monitoring.objects.get().state == "remedied"
 
 
@@ -103,10 +108,10 @@ def test_an_auditor_alone_opens_and_only_what_is_published(cast):
     with clock.set_to(PUBLISHED_AT):
         for who in ("officer", "buyer", "administrator", "vendor_owner"):
             with pytest.raises(PermissionDenied):
-                cases.open_(published, by=getattr(cast, who), title="Objet", text=TEXT)
+                case_actions.open_(published, by=getattr(cast, who), title="Objet", text=TEXT)
         with pytest.raises(IllegalMove):
-            cases.open_(draft, by=cast.auditor, title="Objet", text=TEXT)
-        assert cases.open_(published, by=cast.auditor, title="Objet", text=TEXT).state == "open"
+            case_actions.open_(draft, by=cast.auditor, title="Objet", text=TEXT)
+        assert case_actions.open_(published, by=cast.auditor, title="Objet", text=TEXT).state == "open"
     assert Monitoring.objects.count() == 1 and not [name for name, _who in told() if name.startswith("monitoring")]
 
 
@@ -125,19 +130,19 @@ def test_only_officers_answer_and_only_in_their_turn(cast):
     case = stage.opened(cast)
     with clock.set_to(OPENED_AT):
         with pytest.raises(IllegalMove):
-            cases.answer(case, by=cast.officer, text=TEXT)
-        cases.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON)
+            case_actions.answer(case, by=cast.officer, text=TEXT)
+        case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON)
         for who in ("buyer", "auditor", "outside_officer", "vendor_owner", "administrator"):
             with pytest.raises(PermissionDenied):
-                cases.answer(case, by=getattr(cast, who), text=TEXT)
+                case_actions.answer(case, by=getattr(cast, who), text=TEXT)
         with pytest.raises(IllegalMove):
-            cases.announce_remedy(case, by=cast.officer, text=TEXT)
-        cases.answer(case, by=cast.officer, text=TEXT)
-        cases.answer(case, by=cast.second_officer, text=TEXT)
-        cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON)
+            case_actions.announce_remedy(case, by=cast.officer, text=TEXT)
+        case_actions.answer(case, by=cast.officer, text=TEXT)
+        case_actions.answer(case, by=cast.second_officer, text=TEXT)
+        case_actions.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON)
         with pytest.raises(IllegalMove):
-            cases.answer(case, by=cast.officer, text=TEXT)
-        cases.announce_remedy(case, by=cast.officer, text=TEXT)
+            case_actions.answer(case, by=cast.officer, text=TEXT)
+        case_actions.announce_remedy(case, by=cast.officer, text=TEXT)
     assert case.notes.filter(kind="answer").count() == 2
 
 
@@ -148,16 +153,16 @@ def test_an_officer_with_a_tie_neither_answers_nor_sees_nor_is_told(cast):
     assert ("monitoring_asked.txt", "Omar Responsable") not in told()
     assert not Monitoring.objects.visible_to(cast.second_officer).exists()
     with clock.set_to(OPENED_AT), pytest.raises(PermissionDenied):
-        cases.answer(case, by=cast.second_officer, text=TEXT)
+        case_actions.answer(case, by=cast.second_officer, text=TEXT)
 
 
 def test_a_case_may_be_closed_once_the_last_day_of_the_remedy_is_past(cast):
     """Announced or not: the day itself is still the body's."""
     case = stage.announced(cast)
     with clock.set_to(datetime(2026, 12, 12, 4, 59, tzinfo=UTC)), pytest.raises(ValidationError, match="11 décembre"):
-        cases.close(case, by=cast.auditor, text=TEXT)
+        case_actions.close(case, by=cast.auditor, text=TEXT)
     with clock.set_to(datetime(2026, 12, 12, 5, 0, tzinfo=UTC)):  # minuit, HNE
-        cases.close(case, by=cast.auditor, text=TEXT)
+        case_actions.close(case, by=cast.auditor, text=TEXT)
     assert Monitoring.objects.get().state == "closed"
 
 
@@ -180,12 +185,12 @@ def test_the_body_has_three_business_days_at_least(cast, now, least):
     case = stage.opened(cast)
     with clock.set_to(now):
         with pytest.raises(ValidationError) as refused:
-            cases.ask(case, by=cast.auditor, text=TEXT, due_on=least - timedelta(days=1))
+            case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=least - timedelta(days=1))
         assert set(refused.value.error_dict) == {"due_on"}
         assert (case.state, case.due_on) == ("open", None), "what is in memory is what is in the database"
         with pytest.raises(ValidationError):
-            cases.ask(case, by=cast.auditor, text=TEXT, due_on=least + timedelta(days=400))
-        cases.ask(case, by=cast.auditor, text=TEXT, due_on=least)
+            case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=least + timedelta(days=400))
+        case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=least)
     assert Monitoring.objects.get().due_on == least
 
 
@@ -212,12 +217,12 @@ def test_a_finding_needs_a_last_day_and_nothing_else_does(cast):
     case = stage.answered(cast)
     with clock.set_to(OPENED_AT):
         with pytest.raises(ValidationError) as refused:
-            cases.conclude(case, by=cast.auditor, finding=True, text=TEXT)
+            case_actions.conclude(case, by=cast.auditor, finding=True, text=TEXT)
         assert "due_on" in refused.value.error_dict
         with pytest.raises(ValidationError) as refused:
-            cases.conclude(case, by=cast.auditor, finding=False, text=TEXT, due_on=DUE_ON)
+            case_actions.conclude(case, by=cast.auditor, finding=False, text=TEXT, due_on=DUE_ON)
         assert set(refused.value.error_dict) == {"due_on"} and Monitoring.objects.get().state != "concluded"
-        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT)
+        case_actions.conclude(case, by=cast.auditor, finding=False, text=TEXT)
     assert Monitoring.objects.get().due_on is None
 
 
@@ -232,7 +237,7 @@ def test_a_finding_needs_a_last_day_and_nothing_else_does(cast):
 def test_a_last_day_is_a_business_day(cast, due_on, offered):
     case = stage.answered(cast)
     with clock.set_to(OPENED_AT + timedelta(hours=2)):
-        for act, more in ((cases.ask, {}), (cases.conclude, {"finding": True})):
+        for act, more in ((case_actions.ask, {}), (case_actions.conclude, {"finding": True})):
             with pytest.raises(ValidationError) as refused:
                 act(case, by=cast.auditor, text=TEXT, due_on=due_on, **more)
             assert offered in refused.value.message_dict["due_on"][0]
@@ -243,7 +248,7 @@ def finds(cast, case, at) -> str:
     """What is wrong at `finding`; an empty text when the finding is accepted."""
     with clock.set_to(at):
         try:
-            cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=date(2027, 1, 29))
+            case_actions.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=date(2027, 1, 29))
         except ValidationError as error:
             return error.message_dict["finding"][0]
     return ""
@@ -254,7 +259,7 @@ def test_a_finding_needs_that_the_body_was_asked(cast):
     assert "Demandez d’abord" in finds(cast, case, LATER)
     assert Monitoring.objects.get().state == "open" and case.notes.count() == 1
     with clock.set_to(LATER):
-        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT)
+        case_actions.conclude(case, by=cast.auditor, finding=False, text=TEXT)
     assert Monitoring.objects.get().finding is False
 
 
@@ -268,10 +273,10 @@ def test_a_finding_may_follow_the_answer_at_once(cast):
     case = stage.answered(cast)
     again = OPENED_AT + timedelta(hours=2)
     with clock.set_to(again):
-        cases.ask(case, by=cast.auditor, text="Et la suite?", due_on=DUE_ON)
+        case_actions.ask(case, by=cast.auditor, text="Et la suite?", due_on=DUE_ON)
     assert "attendue jusqu’au" in finds(cast, case, again)  # of the second demand
     with clock.set_to(again):
-        cases.answer(case, by=cast.officer, text=TEXT)
+        case_actions.answer(case, by=cast.officer, text=TEXT)
     assert finds(cast, case, again) == ""
 
 
@@ -285,14 +290,14 @@ def test_how_late_is_in_the_ledger(cast):
     case = stage.asked(cast)
     for days in (4, 6):
         with clock.set_to(datetime(2026, 12, 11 + days, 15, tzinfo=UTC)):
-            cases.answer(case, by=cast.officer, text=f"{days} jours après.")
+            case_actions.answer(case, by=cast.officer, text=f"{days} jours après.")
     with clock.set_to(datetime(2026, 12, 17, 15, tzinfo=UTC)):
-        cases.ask(case, by=cast.auditor, text=TEXT, due_on=date(2026, 12, 22))
+        case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=date(2026, 12, 22))
     with clock.set_to(datetime(2026, 12, 23, 4, 59, tzinfo=UTC)):
-        cases.answer(case, by=cast.officer, text="À temps.")
-        cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=date(2027, 1, 29))
+        case_actions.answer(case, by=cast.officer, text="À temps.")
+        case_actions.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=date(2027, 1, 29))
     with clock.set_to(datetime(2027, 1, 30, 5, 0, tzinfo=UTC)):
-        cases.announce_remedy(case, by=cast.officer, text=TEXT)
+        case_actions.announce_remedy(case, by=cast.officer, text=TEXT)
     assert said("monitoring.answer") == [4, None, None] and said("monitoring.remedy") == [1]
     letter = MonitoringFile.objects.get(is_letter=True, note__kind="conclusion")
     text = " ".join(PdfReader(BytesIO(read(letter))).pages[0].extract_text().replace("\u00a0", " ").split())
@@ -305,16 +310,16 @@ def test_the_same_form_does_each_act_once(cast):
     occasion = cast.awarded()[0]
     keys = [uuid.uuid4() for _ in range(7)]
     with clock.set_to(OPENED_AT):
-        made = [cases.open_(occasion, by=cast.auditor, title="Objet", text=TEXT, key=keys[0]) for _ in range(2)]
+        made = [case_actions.open_(occasion, by=cast.auditor, title="Objet", text=TEXT, key=keys[0]) for _ in range(2)]
         case = made[0]
         assert made[1] == case
         acts = [
-            lambda: cases.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON, key=keys[1]),
-            lambda: cases.answer(case, by=cast.officer, text=TEXT, files=[document()], key=keys[2]),
-            lambda: cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON, key=keys[3]),
-            lambda: cases.announce_remedy(case, by=cast.officer, text=TEXT, key=keys[4]),
-            lambda: cases.accept_remedy(case, by=cast.auditor, text=TEXT, key=keys[5]),
-            lambda: cases.close(case, by=cast.auditor, text=TEXT, key=keys[6]),
+            lambda: case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON, key=keys[1]),
+            lambda: case_actions.answer(case, by=cast.officer, text=TEXT, files=[document()], key=keys[2]),
+            lambda: case_actions.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON, key=keys[3]),
+            lambda: case_actions.announce_remedy(case, by=cast.officer, text=TEXT, key=keys[4]),
+            lambda: case_actions.accept_remedy(case, by=cast.auditor, text=TEXT, key=keys[5]),
+            lambda: case_actions.close(case, by=cast.auditor, text=TEXT, key=keys[6]),
         ]
         for act in acts:
             act()
@@ -327,10 +332,10 @@ def test_the_same_form_does_each_act_once(cast):
 def test_a_form_that_served_says_so_when_its_text_is_another(cast):
     case, key = stage.asked(cast), uuid.uuid4()
     with clock.set_to(OPENED_AT):
-        cases.answer(case, by=cast.officer, text=TEXT, key=key)
+        case_actions.answer(case, by=cast.officer, text=TEXT, key=key)
         for by, text in ((cast.officer, "Un autre texte."), (cast.second_officer, TEXT)):
             with pytest.raises(ValidationError, match="déjà servi"):
-                cases.answer(case, by=by, text=text, key=key)
+                case_actions.answer(case, by=by, text=text, key=key)
     assert case.notes.filter(kind="answer").count() == 1
 
 
@@ -344,10 +349,10 @@ def test_two_connections_make_one_message_and_one_case(transactional_db):
         mine = [User.objects.get(pk=user.pk) for user in (cast.officer, cast.officer, cast.auditor, cast.auditor)]
 
         def answer(by):
-            cases.answer(Monitoring.objects.get(pk=case.pk), by=by, text=TEXT, key=keys[0])
+            case_actions.answer(Monitoring.objects.get(pk=case.pk), by=by, text=TEXT, key=keys[0])
 
         def open_(by):
-            return cases.open_(case.opportunity, by=by, title="Objet", text=TEXT, key=keys[1])
+            return case_actions.open_(case.opportunity, by=by, title="Objet", text=TEXT, key=keys[1])
 
         results = together(*(partial(answer if n < 2 else open_, by) for n, by in enumerate(mine)))
     assert not only(results)
@@ -361,7 +366,7 @@ def test_a_message_has_a_text(cast, text):
     case = stage.asked(cast)
     before = LedgerEntry.objects.count(), OutgoingEmail.objects.count()
     with clock.set_to(OPENED_AT), pytest.raises(ValidationError):
-        cases.answer(case, by=cast.officer, text=text, files=[document()])
+        case_actions.answer(case, by=cast.officer, text=text, files=[document()])
     assert (LedgerEntry.objects.count(), OutgoingEmail.objects.count()) == before
     assert stored() == MonitoringFile.objects.count() == 1  # the letter of the demand
 
@@ -369,15 +374,15 @@ def test_a_message_has_a_text(cast, text):
 def test_documents_are_kept_and_an_act_that_fails_leaves_none(cast):
     case = stage.asked(cast)
     with clock.set_to(OPENED_AT):
-        cases.answer(case, by=cast.officer, text=TEXT, files=[document(), document(b"Deux.\n")])
+        case_actions.answer(case, by=cast.officer, text=TEXT, files=[document(), document(b"Deux.\n")])
         kept = list(MonitoringFile.objects.filter(is_letter=False))
         assert [read(file) for file in kept] == [b"Preuve.\n", b"Deux.\n"]
         files = stored()
         with pytest.raises(ValidationError):
-            cases.answer(case, by=cast.officer, text=TEXT, files=[document()] * 11)
+            case_actions.answer(case, by=cast.officer, text=TEXT, files=[document()] * 11)
         with pytest.raises(RuntimeError), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(notices, "answered", lambda *args, **kwargs: (_ for _ in ()).throw(RuntimeError))
-            cases.answer(case, by=cast.officer, text=TEXT, files=[document()])
+            patch.setattr(case_emails, "answered", lambda *args, **kwargs: (_ for _ in ()).throw(RuntimeError))
+            case_actions.answer(case, by=cast.officer, text=TEXT, files=[document()])
     assert stored() == files and MonitoringFile.objects.count() == 3
 
 
@@ -393,10 +398,12 @@ def test_nothing_written_changes(cast, model):
 def test_the_digest_commits_to_the_text_and_the_documents(cast):
     case = stage.answered(cast, files=[])
     with clock.set_to(OPENED_AT):
-        cases.answer(case, by=cast.officer, text="Le besoin était urgent.", files=[document()])
+        case_actions.answer(case, by=cast.officer, text="Le besoin était urgent.", files=[document()])
     one, two = case.notes.filter(kind="answer")
-    assert cases.digest(one) != cases.digest(two)
-    assert cases.digest(two) == LedgerPayload.objects.filter(action="monitoring.answer").last().body["note_sha256"]
+    assert case_actions.digest(one) != case_actions.digest(two)
+    assert (
+        case_actions.digest(two) == LedgerPayload.objects.filter(action="monitoring.answer").last().body["note_sha256"]
+    )
 
 
 # --- Letters ---------------------------------------------------------------------------------------------------------
@@ -409,7 +416,7 @@ def test_letters_are_the_same_bytes_each_time(cast):
         note = case.notes.get(kind=kind)
         kept = note.files.get(is_letter=True)
         content = read(kept)
-        digest = cases.digest(note)
+        digest = case_actions.digest(note)
         assert content == letters.letter(note, finding=finding, digest=digest)
         assert content == letters.letter(note, finding=finding, digest=digest)
         assert kept.sha256 == hashlib.sha256(content).hexdigest()
@@ -435,7 +442,7 @@ def test_letters_are_the_same_bytes_each_time(cast):
 def test_the_reason_is_in_a_conclusion_without_a_demand(cast):
     case = stage.opened(cast)
     with clock.set_to(OPENED_AT):
-        cases.conclude(case, by=cast.auditor, finding=False, text=TEXT)
+        case_actions.conclude(case, by=cast.auditor, finding=False, text=TEXT)
     letter = PdfReader(BytesIO(read(MonitoringFile.objects.get(is_letter=True)))).pages[0].extract_text()
     assert "Avis de dix jours." in letter and "Demandes et réponses" not in letter
 
@@ -452,12 +459,12 @@ def test_both_sides_are_told_once_each(cast):
     start = OutgoingEmail.objects.count()
     officers = ["Odile Responsable", "Omar Responsable"]
     with clock.set_to(OPENED_AT):
-        cases.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON)
-        cases.answer(case, by=cast.officer, text=TEXT)
-        cases.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON)
-        cases.announce_remedy(case, by=cast.officer, text=TEXT)
-        cases.accept_remedy(case, by=cast.auditor, text=TEXT)
-        cases.close(case, by=cast.auditor, text=TEXT)
+        case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=DUE_ON)
+        case_actions.answer(case, by=cast.officer, text=TEXT)
+        case_actions.conclude(case, by=cast.auditor, finding=True, text=TEXT, due_on=DUE_ON)
+        case_actions.announce_remedy(case, by=cast.officer, text=TEXT)
+        case_actions.accept_remedy(case, by=cast.auditor, text=TEXT)
+        case_actions.close(case, by=cast.auditor, text=TEXT)
     auditors = ["Aude Vérificatrice"]
     expected = [("asked", officers), ("answered", auditors), ("concluded", officers), ("answered", auditors)]
     expected += [("remedied", officers), ("closed", officers)]
@@ -469,12 +476,12 @@ def test_another_auditor_who_wrote_is_told_and_one_who_left_is_not(cast):
     second = person("Ange Vérificateur", is_auditor=True)
     case = stage.opened(cast)
     with clock.set_to(OPENED_AT):
-        cases.ask(case, by=second, text=TEXT, due_on=DUE_ON)
-        assert notices.auditors(case) == [cast.auditor, second]
+        case_actions.ask(case, by=second, text=TEXT, due_on=DUE_ON)
+        assert case_emails.auditors(case) == [cast.auditor, second]
         for user in (cast.auditor, second):
             type(user).objects.filter(pk=user.pk).update(is_auditor=False)
         third = person("Théa Vérificatrice", is_auditor=True)
-        assert notices.auditors(case) == [third]
+        assert case_emails.auditors(case) == [third]
         assert todo.items(third, set(), set(), set(), at=LATER)[0]["action"] == "Examiner"
 
 
@@ -482,7 +489,7 @@ def test_another_auditor_who_wrote_is_told_and_one_who_left_is_not(cast):
 def remind(day: date) -> list[tuple[str, str]]:
     since = OutgoingEmail.objects.count()
     with clock.set_to(datetime(day.year, day.month, day.day, 12, 10, tzinfo=UTC)):
-        reminders.remind()
+        case_reminders.remind()
     return told(since)
 
 
@@ -502,7 +509,7 @@ def test_nobody_is_reminded_of_what_was_done(cast):
     case = stage.answered(cast)
     assert remind(DUE_ON + timedelta(days=1)) == []
     with clock.set_to(LATER):
-        cases.ask(case, by=cast.auditor, text=TEXT, due_on=date(2027, 1, 29))
+        case_actions.ask(case, by=cast.auditor, text=TEXT, due_on=date(2027, 1, 29))
     assert len(remind(date(2027, 1, 28))) == 3  # another demand, another day
     assert len(remind(date(2027, 2, 1))) == 3
 

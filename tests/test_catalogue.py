@@ -21,17 +21,26 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import translation
 
-from audit import cases
-from audit.reminders import remind
-from contracts import amending, delivery, ending, invoicing, notices, notices_payments, payments, signing
+from audit.cases import actions as case_actions
+from audit.cases.reminders import remind
+from contracts import emails as contract_emails
+from contracts.agreement import signature_actions
+from contracts.amendments import actions as amendment_actions
+from contracts.deliveries import actions as delivery_actions
+from contracts.end import actions as end_actions
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Milestone, Payment, Reconciliation, Signatory
-from marketplace import clock
-from marketplace.localtime import local
+from contracts.payments import actions as payment_actions
+from contracts.payments import emails as payment_emails
+from marketplace.dates import clock
+from marketplace.dates.localtime import local
 from marketplace.models import OutgoingEmail, User
 from marketplace.regions import Region
-from opportunities import verbs
 from opportunities.models import Criterion, PublicBody
-from proposals import award, deposit, examination
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal
 from tests import contract_cast, test_emails
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast
@@ -296,41 +305,41 @@ def english(compiled, settings):
 
 def reviewing(cast):
     made = cast.in_review()
-    verbs.return_to_author(made, by=cast.officer, reason="The scope must be clearer.")
+    notice_review_actions.return_to_author(made, by=cast.officer, reason="The scope must be clearer.")
     return made
 
 
 def withdrawn(cast):
     made = cast.published(mode="price")
-    deposit.withdraw(cast.submitted(made), by=cast.vendor_owner)
+    deposit_actions.withdraw(cast.submitted(made), by=cast.vendor_owner)
     return made
 
 
 def suspended(cast):
     made = cast.published(mode="adjusted_price")
     cast.submitted(made)
-    award.suspend(made, by=cast.officer, reason="A court asked us.")
+    award_actions.suspend(made, by=cast.officer, reason="A court asked us.")
     return made
 
 
 def cancelled(cast):
     made = cast.published()
     cast.submitted(made)
-    award.cancel(made, by=cast.officer, reason="The need is gone.")
+    award_actions.cancel(made, by=cast.officer, reason="The need is gone.")
     return made
 
 
 def rejected(cast):
     made, proposals = cast.opened(mode="adjusted_price")
     with clock.set_to(CLOSES_AT):
-        examination.reject(proposals[0], by=cast.buyer, code="CONF-9", text="A test failed.")
+        evaluation_actions.reject(proposals[0], by=cast.buyer, code="CONF-9", text="A test failed.")
     return made
 
 
 def unsuccessful(cast):
     made, _proposals = cast.opened(proposals=0)
     with clock.set_to(CLOSES_AT):
-        award.conclude(made, by=cast.officer, code="other", reason="Nothing came.")
+        award_actions.conclude(made, by=cast.officer, code="other", reason="Nothing came.")
     return made
 
 
@@ -341,8 +350,8 @@ def tied(cast):
 def reversed_award(cast):
     made, _proposals = cast.awarded(mode="adjusted_price")
     with clock.set_to(CLOSES_AT + timedelta(days=3)):
-        award.request_reversal(made, by=cast.officer, reason="A score was wrong.")
-        award.reverse(made, by=cast.second_officer)
+        award_actions.request_reversal(made, by=cast.officer, reason="A score was wrong.")
+        award_actions.reverse(made, by=cast.second_officer)
     return made
 
 
@@ -443,9 +452,9 @@ def returned(cast, made) -> Milestone:
     """Delivered, and returned to be corrected."""
     row = contract_cast.milestone(made)
     with clock.set_to(contract_cast.DELIVERED_AT):
-        delivery.deliver(row, by=cast.vendor_owner, notes="First version.", reference="v1.0")
+        delivery_actions.deliver(row, by=cast.vendor_owner, notes="First version.", reference="v1.0")
         week = local(clock.now()).date() + timedelta(days=7)
-        delivery.send_back(row, by=cast.buyer, checks={}, reason="A test fails.", cure_by=week)
+        delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="A test fails.", cure_by=week)
     return row
 
 
@@ -456,41 +465,41 @@ def delivered(cast, made) -> Milestone:
             "Carte des limites de charge des ponts, pour les camionneurs.", "Bridge load limits, mapped for truckers."
         )
         archive = tar_gz(FILES | {"publiccode.yml": described.encode()})
-        delivery.deliver(row, by=cast.vendor_owner, notes="Second version.", reference="v1.1", archive=archive)
+        delivery_actions.deliver(row, by=cast.vendor_owner, notes="Second version.", reference="v1.1", archive=archive)
     return row
 
 
 def accepted(cast, made) -> Milestone:
     row = delivered(cast, made)
     with clock.set_to(contract_cast.ACCEPTED_AT):
-        delivery.accept(row, by=cast.buyer, checks=contract_cast.all_met(row))
+        delivery_actions.accept(row, by=cast.buyer, checks=contract_cast.all_met(row))
     return row
 
 
 def declared(cast, made) -> Payment:
     row = accepted(cast, made)
     with clock.set_to(contract_cast.INVOICED_AT):
-        invoice = invoicing.issue(row, by=cast.vendor_owner)
-        return payments.declare_outside(
+        invoice = invoice_actions.issue(row, by=cast.vendor_owner)
+        return payment_actions.declare_outside(
             invoice, by=cast.officer, reference="TR-1", paid_on=local(contract_cast.INVOICED_AT).date()
         )
 
 
 def amended(cast, made):
     with clock.set_to(contract_cast.DELIVERED_AT):
-        plan = amending.plan_of(made)
+        plan = amendment_actions.plan_of(made)
         plan[-1]["amount_cents"] += 5_000_00
-        row = amending.propose(made, by=cast.buyer, reason="One more screen.", delta_cents=5_000_00, plan=plan)
-        amending.approve(row, by=cast.officer)
+        row = amendment_actions.propose(made, by=cast.buyer, reason="One more screen.", delta_cents=5_000_00, plan=plan)
+        amendment_actions.approve(row, by=cast.officer)
     return row
 
 
 def evaluated(cast, made):
     accepted(cast, made)
     with clock.set_to(contract_cast.INVOICED_AT):
-        ending.terminate(made, by=cast.officer, reason="The need is gone.")
+        end_actions.terminate(made, by=cast.officer, reason="The need is gone.")
         grades = {"quality": 4, "deadlines": 3, "communication": 5, "satisfactory": True}
-        return ending.evaluate(made, by=cast.buyer, comment="The code is clear.", **grades)
+        return end_actions.evaluate(made, by=cast.buyer, comment="The code is clear.", **grades)
 
 
 @pytest.fixture
@@ -508,8 +517,8 @@ def concluded(cast) -> Contract:
     made = contract_cast.offered(cast)
     signature = {"text_sha256": made.text_sha256, "method": "password"}
     with clock.set_to(contract_cast.SIGNED_AT):
-        signing.sign_as_vendor(made, by=cast.vendor_owner, title="President", integrity=True, **signature)
-        signing.sign(made, by=cast.officer, **signature)
+        signature_actions.sign_as_vendor(made, by=cast.vendor_owner, title="President", integrity=True, **signature)
+        signature_actions.sign(made, by=cast.officer, **signature)
     contract_cast.register(made)
     return made
 
@@ -576,7 +585,7 @@ def test_messages_of_contracts_are_read_in_english(english_cast):
     payment = declared(cast, made)
     amendment = amended(cast, made)
     with clock.set_to(contract_cast.INVOICED_AT):
-        payments.contest(payment, by=cast.vendor_owner, reason="Nothing came.")
+        payment_actions.contest(payment, by=cast.vendor_owner, reason="Nothing came.")
     at = contract_cast.INVOICED_AT + timedelta(days=1)
     payment.reversal_requested_by, payment.reversal_reason = cast.officer, "Paid twice."
     payment.failure, payment.dispute_status, payment.dispute_due_at = "Card refused", "needs_response", at
@@ -584,30 +593,35 @@ def test_messages_of_contracts_are_read_in_english(english_cast):
     for method in ("outside", "stripe"):
         payment.method = method
         for tell in ("paid", "failed", "retracted", "reversal_requested", "reversed_payment", "disputed"):
-            getattr(notices_payments, tell)(payment, at=at)
-        notices_payments.reversal_declined(payment, cast.officer, cast.second_officer, "Paid once.", at=at)
+            getattr(payment_emails, tell)(payment, at=at)
+        payment_emails.reversal_declined(payment, cast.officer, cast.second_officer, "Paid once.", at=at)
         for step in ("transfer", "refund"):
-            notices_payments.blocked(payment, step, at=at)
-    notices_payments.mismatches(run, 2, at=at)
+            payment_emails.blocked(payment, step, at=at)
+    payment_emails.mismatches(run, 2, at=at)
     made.offer_reason = made.reason = "Too late."
-    for tell in (notices.terms_refused, notices.offer_withdrawn, notices.ended, notices.terminated):
+    for tell in (
+        contract_emails.terms_refused,
+        contract_emails.offer_withdrawn,
+        contract_emails.ended,
+        contract_emails.terminated,
+    ):
         tell(made, at=at)
-    notices.amendment_proposed(amendment, at=at)
-    notices.amendment_in_force(amendment, at=at)
-    notices.amendment_refused(amendment, by=cast.buyer, at=at)
+    contract_emails.amendment_proposed(amendment, at=at)
+    contract_emails.amendment_in_force(amendment, at=at)
+    contract_emails.amendment_refused(amendment, by=cast.buyer, at=at)
     about = {"delivery": payment.invoice.milestone.deliveries.last(), "milestone": contract_cast.milestone(made)}
     about["payment"] = payment
     about |= {"invoice": payment.invoice, "day": local(at).date()}
     reminders = {f"milestone_{kind}" for kind in ("waiting", "due", "late", "cure")} | {"invoice_due", "invoice_late"}
     reminders.add("payment_unconfirmed")
     for name in sorted(reminders):
-        notices.tell([cast.buyer], f"emails/{name}.txt", made, at=at, **about)
+        contract_emails.tell([cast.buyer], f"emails/{name}.txt", made, at=at, **about)
     with clock.set_to(at):
-        amending.withdraw(amendment, by=cast.buyer)
-        ending.terminate(made, by=cast.officer, reason="The need is gone.")
+        amendment_actions.withdraw(amendment, by=cast.buyer)
+        end_actions.terminate(made, by=cast.officer, reason="The need is gone.")
         grades = {"quality": 4, "deadlines": 3, "communication": 5, "satisfactory": True}
-        performance = ending.evaluate(made, by=cast.buyer, comment="The code is clear.", **grades)
-        ending.reply(performance, by=cast.vendor_owner, text="Thank you.")
+        performance = end_actions.evaluate(made, by=cast.buyer, comment="The code is clear.", **grades)
+        end_actions.reply(performance, by=cast.vendor_owner, text="Thank you.")
     rows = OutgoingEmail.objects.filter(template__in=CONTRACT_MESSAGES)
     assert {row.template for row in rows} == CONTRACT_MESSAGES and {row.language for row in rows} == {"en"}
     found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
@@ -619,17 +633,17 @@ def test_messages_of_monitorings_are_read_in_english(english_cast):
     cast, at = english_cast, CLOSES_AT + timedelta(days=3)
     occasion, _proposals = cast.awarded()
     with clock.set_to(at):
-        made = cases.open_(occasion, by=cast.auditor, title="Publication period", text="A notice of ten days.")
-        cases.ask(made, by=cast.auditor, text="Why ten days?", due_on=date(2026, 12, 11))
+        made = case_actions.open_(occasion, by=cast.auditor, title="Publication period", text="A notice of ten days.")
+        case_actions.ask(made, by=cast.auditor, text="Why ten days?", due_on=date(2026, 12, 11))
     for days in (13, 17):  # soon, then late
         with clock.set_to(at + timedelta(days=days)):
             remind()
     with clock.set_to(at + timedelta(days=18)):
-        cases.answer(made, by=cast.officer, text="The need was urgent.")
-        cases.conclude(made, by=cast.auditor, finding=True, text="It was not.", due_on=date(2027, 1, 29))
-        cases.announce_remedy(made, by=cast.officer, text="The directive is corrected.")
-        cases.accept_remedy(made, by=cast.auditor, text="Read.")
-        cases.close(made, by=cast.auditor, text="Thank you.")
+        case_actions.answer(made, by=cast.officer, text="The need was urgent.")
+        case_actions.conclude(made, by=cast.auditor, finding=True, text="It was not.", due_on=date(2027, 1, 29))
+        case_actions.announce_remedy(made, by=cast.officer, text="The directive is corrected.")
+        case_actions.accept_remedy(made, by=cast.auditor, text="Read.")
+        case_actions.close(made, by=cast.auditor, text="Thank you.")
     rows = OutgoingEmail.objects.filter(template__in=CASE_MESSAGES)
     assert {row.template for row in rows} == CASE_MESSAGES and {row.language for row in rows} == {"en"}
     found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}

@@ -7,15 +7,20 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from audit import award_facts, checklist, reviewing
-from audit.checklist_words import PAGES, STEPS, WORDS, counts, sentence, shown
-from contracts import amending, payments
+from audit.reviews import actions as review_actions
+from audit.reviews import checklist
+from audit.reviews import facts as review_facts
+from audit.reviews.checklist_words import PAGES, STEPS, WORDS, counts, sentence, shown
+from contracts.amendments import actions as amendment_actions
 from contracts.models import Contract, Duty, Invoice, Signatory
-from marketplace import checkpoints, clock, ledger
+from contracts.payments import actions as payment_actions
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from opportunities.models import Criterion, Opportunity
-from proposals import notices
 from proposals.models import Draw, Proposal, Recommendation, SealedEnvelope
+from proposals.notice import actions as notice_actions
 from tests import contract_cast as stage
 from tests.cast import CLOSES_AT
 from vendors.models import Ineligibility, TaxAttestation, VendorMembership
@@ -25,13 +30,13 @@ LATER = stage.INVOICED_AT + timedelta(days=120)
 
 
 def row_of(opportunity):
-    return award_facts.awards().standing().get(opportunity=opportunity)
+    return review_facts.awards().standing().get(opportunity=opportunity)
 
 
 def answers(opportunity, *, at=AFTER) -> dict:
     """{code: line} of the standing award."""
     with clock.set_to(at):
-        return {line.code: line for line in checklist.lines(award_facts.facts(row_of(opportunity), at=at))}
+        return {line.code: line for line in checklist.lines(review_facts.facts(row_of(opportunity), at=at))}
 
 
 def done(opportunity, *, at=AFTER) -> dict:
@@ -66,7 +71,7 @@ def test_a_signed_checkpoint_covers_the_acts(awarded):
 
 
 def test_the_last_acts_wait_for_the_nightly_checkpoint(awarded):
-    rows = award_facts.facts(row_of(awarded), at=AFTER).entries.values()
+    rows = review_facts.facts(row_of(awarded), at=AFTER).entries.values()
     written = max(row.recorded_at for row in rows)
     assert done(awarded, at=written + timedelta(hours=1))["checkpoint"] is None
     assert done(awarded, at=written + timedelta(days=3))["checkpoint"] is False
@@ -77,12 +82,12 @@ def test_a_newer_act_takes_nothing_from_what_is_covered(awarded):
     with clock.set_to(AFTER):
         checkpoints.make(at=AFTER)
     soon = LedgerEntry.objects.latest("seq").recorded_at + timedelta(hours=1)
-    before = reviewing.fingerprint(reviewing.computed(row_of(awarded), at=soon))
+    before = review_actions.fingerprint(review_actions.computed(row_of(awarded), at=soon))
     with transaction.atomic():
         ledger.record("opportunity.addendum", awarded.ledger_subject(), by=None, at=AFTER)
     line = answers(awarded, at=soon)["checkpoint"]
     assert (line.done, line.details["left"]) == (True, 1)
-    assert reviewing.fingerprint(reviewing.computed(row_of(awarded), at=soon)) == before
+    assert review_actions.fingerprint(review_actions.computed(row_of(awarded), at=soon)) == before
     assert "que le prochain couvrira : 1." in sentence("checkpoint", True, line.details)
 
 
@@ -104,10 +109,10 @@ def test_the_contract_up_to_its_payment(cast):
     assert (found["value"], found["signatures"], found["invoices"], found["payers"]) == (True, True, None, None)
     assert found["duties"] is False  # 15 days after the conclusion, nothing is noted
     with clock.set_to(stage.INVOICED_AT):
-        paid = payments.declare_outside(
+        paid = payment_actions.declare_outside(
             invoice, by=cast.officer, reference="VIR-1", paid_on=date(2026, 12, 17)
         )  # fmt: skip
-        payments.confirm(paid, by=stage.owner(contract))
+        payment_actions.confirm(paid, by=stage.owner(contract))
     found = answers(opportunity, at=stage.INVOICED_AT)
     assert (found["invoices"].done, found["payers"].done) == (True, True)
     assert found["payers"].by == (cast.officer.name,)
@@ -126,13 +131,13 @@ def test_duties_that_are_due_later_say_nothing(cast):
 def test_an_amendment_by_two_people(cast):
     contract = stage.active(cast)
     with clock.set_to(stage.INVOICED_AT):
-        plan = amending.plan_of(contract)
+        plan = amendment_actions.plan_of(contract)
         plan[-1]["amount_cents"] += 1_000_00
-        made = amending.propose(
+        made = amendment_actions.propose(
             contract, by=cast.buyer, reason="Motif", delta_cents=1_000_00, end_date=None, plan=plan
         )  # fmt: skip
-        amending.approve(made, by=cast.officer)
-        amending.accept(made, by=cast.vendor_owner, method="password")
+        amendment_actions.approve(made, by=cast.officer)
+        amendment_actions.accept(made, by=cast.vendor_owner, method="password")
     line = answers(contract.opportunity, at=LATER)["amendments"]
     assert line.done is True
     assert line.by == (cast.buyer.name, cast.officer.name)
@@ -149,7 +154,7 @@ def test_an_addendum_is_told_to_whoever_was_preparing(cast):
     opportunity = cast.published()
     proposal = cast.submitted(opportunity)
     with clock.set_to(CLOSES_AT - timedelta(days=7)):
-        notices.add_addendum(opportunity, by=cast.buyer, text="Précision.")
+        notice_actions.add_addendum(opportunity, by=cast.buyer, text="Précision.")
     later = cast.submitted(opportunity, vendor=cast.rival, at=CLOSES_AT - timedelta(days=6))
     _award(cast, opportunity, [proposal, later])
     line = answers(opportunity)["addenda"]
@@ -161,19 +166,20 @@ def test_an_addendum_is_told_to_whoever_was_preparing(cast):
 
 
 def _award(cast, opportunity, proposals):
-    from proposals import award, opening
+    from proposals.award import actions as award_actions
+    from proposals.opening import actions as opening_actions
 
     with clock.set_to(opportunity.closes_at):
-        assert opening.open_if_due(opportunity.number)
+        assert opening_actions.open_if_due(opportunity.number)
     for proposal in proposals:
         row = Proposal.objects.get(pk=proposal.pk)
         cast.admit(row)
         cast.score(row)
     fresh = Opportunity.objects.get(pk=opportunity.pk)
     with clock.set_to(CLOSES_AT + timedelta(days=1)):
-        award.recommend(fresh, award.lines(fresh)[0].proposal, by=cast.buyer)
+        award_actions.recommend(fresh, award_actions.lines(fresh)[0].proposal, by=cast.buyer)
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
-        award.confirm(fresh, by=cast.officer)
+        award_actions.confirm(fresh, by=cast.officer)
 
 
 # --- What is wrong ---------------------------------------------------------------------------------------------------
@@ -206,7 +212,7 @@ def test_each_line_sees_what_is_wrong(cast, awarded, code):
     assert before[code] is True
     WRONG[code](awarded, cast)
     if code == "scored":  # nothing can be ranked again without all the scores
-        facts = award_facts.facts(row_of(awarded), at=AFTER)
+        facts = review_facts.facts(row_of(awarded), at=AFTER)
         assert checklist.scored(facts).done is False
         return
     assert done(awarded)[code] is False
@@ -286,7 +292,7 @@ def test_an_erased_detail_takes_nothing_from_the_ledger(awarded):
 
 # --- As a whole ------------------------------------------------------------------------------------------------------
 def test_each_line_has_words_in_both_languages(cast, awarded):
-    lines = reviewing.computed(row_of(awarded), at=AFTER)
+    lines = review_actions.computed(row_of(awarded), at=AFTER)
     assert [line["code"] for line in lines] == list(WORDS)
     for line in lines:
         said = sentence(line["code"], line["done"], line["details"])
@@ -300,10 +306,12 @@ def test_each_line_has_words_in_both_languages(cast, awarded):
 def test_what_does_not_hold_says_where_to_act(cast, awarded, client):
     assert set(STEPS) == set(WORDS) and {step.page for step in STEPS.values()} <= set(PAGES)
     row = row_of(awarded)
-    refused = [line | {"done": False} for line in reviewing.computed(row, at=AFTER) if line["code"] in {"attestation"}]
+    refused = [
+        line | {"done": False} for line in review_actions.computed(row, at=AFTER) if line["code"] in {"attestation"}
+    ]
     (line,) = shown(refused, row)[3]["lines"]
     assert line["step"]["url"] == f"/occasions/{awarded.number}/attribution/" and line["step"]["text"]
-    held = shown(reviewing.computed(row, at=AFTER), row)
+    held = shown(review_actions.computed(row, at=AFTER), row)
     assert all((line["step"] is None) == (line["done"] is not False) for group in held for line in group["lines"])
     client.force_login(cast.officer)
     page = client.get(f"/verification/attributions/{awarded.number}/").content.decode()
@@ -316,7 +324,7 @@ def test_the_same_number_of_queries_whatever_was_received(cast):
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            checklist.lines(award_facts.facts(row, at=AFTER))
+            checklist.lines(review_facts.facts(row, at=AFTER))
         return len(queries)
 
     one, two = (cast.awarded(proposals=count, values=("90", "80")[:count])[0] for count in (1, 2))

@@ -7,7 +7,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
-from marketplace import checkpoints, clock, keys, ledger, merkle
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints, merkle
+from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import Checkpoint, LedgerBlock, LedgerEntry
 from tests.cast import PUBLISHED_AT

@@ -7,19 +7,17 @@ import pytest
 from django.conf import settings
 from django.core import mail as sent
 
-from contracts import (
-    amending,
-    delivery,
-    ending,
-    invoicing,
-    notices_payments,
-    payments,
-    reversing,
-    signing,
-    tasks_reminders,
-)
+from contracts import reminders as contract_reminders
+from contracts.agreement import signature_actions
+from contracts.amendments import actions as amendment_actions
+from contracts.deliveries import actions as delivery_actions
+from contracts.end import actions as end_actions
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Invoice, Milestone, Payment, Reconciliation
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from contracts.payments import emails as payment_emails
+from contracts.payments import reversal
+from marketplace.dates import clock
 from marketplace.models import User
 from opportunities.models import BodyMembership
 from tests import contract_cast as stage
@@ -83,19 +81,19 @@ def about_contracts() -> list:
 
 def sign_both(cast, contract) -> None:
     signature = {"text_sha256": contract.text_sha256, "method": "password"}
-    signing.sign_as_vendor(contract, by=cast.vendor_owner, title="Présidente", integrity=True, **signature)
-    signing.sign(contract, by=cast.officer, **signature)
+    signature_actions.sign_as_vendor(contract, by=cast.vendor_owner, title="Présidente", integrity=True, **signature)
+    signature_actions.sign(contract, by=cast.officer, **signature)
 
 
 def agreed(cast, **occasion) -> Contract:
     """Offered three times before both parties sign."""
     contract = stage.draft(cast, amounts=(20_000_00, 20_000_00, 24_000_00), title=TITLE, **occasion)
     with clock.set_to(instant(11, 27)):
-        signing.offer(contract, by=cast.officer)
-        signing.withdraw_offer(contract, by=cast.officer, reason=REASON)
-        signing.offer(contract, by=cast.officer)
-        signing.refuse_terms(contract, by=cast.vendor_owner, reason=REASON)
-        signing.offer(contract, by=cast.officer)
+        signature_actions.offer(contract, by=cast.officer)
+        signature_actions.withdraw_offer(contract, by=cast.officer, reason=REASON)
+        signature_actions.offer(contract, by=cast.officer)
+        signature_actions.refuse_terms(contract, by=cast.vendor_owner, reason=REASON)
+        signature_actions.offer(contract, by=cast.officer)
         sign_both(cast, contract)
     stage.register(contract)
     return contract
@@ -105,40 +103,40 @@ def amended(cast, contract) -> None:
     """One refused, one withdrawn before and one after the approval, one in force that changes no value."""
 
     def proposed(delta_cents=5_000_00, end_date=None):
-        plan = amending.plan_of(contract)
+        plan = amendment_actions.plan_of(contract)
         plan[-1]["amount_cents"] += delta_cents
-        return amending.propose(
+        return amendment_actions.propose(
             contract, by=cast.officer, reason=REASON, delta_cents=delta_cents, end_date=end_date, plan=plan
         )
 
     with clock.set_to(instant(11, 30)):
-        amending.refuse(proposed(), by=cast.second_officer, reason=REASON)
-        amending.withdraw(proposed(-1_000_00), by=cast.officer)
+        amendment_actions.refuse(proposed(), by=cast.second_officer, reason=REASON)
+        amendment_actions.withdraw(proposed(-1_000_00), by=cast.officer)
         withdrawn = proposed()
-        amending.approve(withdrawn, by=cast.second_officer)
-        amending.withdraw(withdrawn, by=cast.officer)
+        amendment_actions.approve(withdrawn, by=cast.second_officer)
+        amendment_actions.withdraw(withdrawn, by=cast.officer)
         accepted = proposed(0, end_date=date(2027, 4, 30))
-        amending.approve(accepted, by=cast.second_officer)
-        amending.accept(accepted, by=cast.vendor_owner, method="password")
+        amendment_actions.approve(accepted, by=cast.second_officer)
+        amendment_actions.accept(accepted, by=cast.vendor_owner, method="password")
 
 
 def remind(*moments: datetime) -> None:
     for moment in moments:
         with clock.set_to(moment):
-            tasks_reminders.remind()
+            contract_reminders.remind()
 
 
 def worked(cast, contract) -> Invoice:
     """The first milestone: returned, delivered again, left waiting, accepted and invoiced; the others late."""
     row = stage.delivered(contract, at=instant(12, 1))
     with clock.set_to(instant(12, 2)):
-        delivery.send_back(row, by=cast.buyer, checks={}, reason=REASON, cure_by=date(2026, 12, 4))
+        delivery_actions.send_back(row, by=cast.buyer, checks={}, reason=REASON, cure_by=date(2026, 12, 4))
     remind(instant(12, 3))  # to deliver again
     stage.delivered(contract, at=instant(12, 4))
     remind(instant(12, 11))  # it waits
     with clock.set_to(instant(12, 14)):
-        delivery.accept(row, by=cast.buyer, checks=stage.all_met(row))
-        invoice = invoicing.issue(row, by=cast.vendor_owner)
+        delivery_actions.accept(row, by=cast.buyer, checks=stage.all_met(row))
+        invoice = invoice_actions.issue(row, by=cast.vendor_owner)
     second = stage.milestone(contract, 2).due_date
     remind(*(datetime(second.year, second.month, second.day + days, 15, tzinfo=UTC) for days in (-2, 1)))
     remind(instant(1, 12), instant(1, 14))  # due on the 13th
@@ -146,25 +144,27 @@ def worked(cast, contract) -> Invoice:
 
 
 def declared(cast, invoice) -> Payment:
-    return payments.declare_outside(invoice, by=cast.officer, reference="VIR-2027-001", paid_on=date(2027, 1, 15))
+    return payment_actions.declare_outside(
+        invoice, by=cast.officer, reference="VIR-2027-001", paid_on=date(2027, 1, 15)
+    )
 
 
 def paid_outside(cast, invoice) -> Payment:
     """Contested, retracted, declared again and confirmed; its reversal declined, then made by two people; then paid."""
     with clock.set_to(instant(1, 15)):
         contested = declared(cast, invoice)
-        payments.contest(contested, by=cast.vendor_owner, reason=REASON)
-        payments.retract(contested, by=cast.officer, reason=REASON)
+        payment_actions.contest(contested, by=cast.vendor_owner, reason=REASON)
+        payment_actions.retract(contested, by=cast.officer, reason=REASON)
         payment = declared(cast, invoice)
-        payments.confirm(payment, by=cast.vendor_owner)
-        reversing.request_reversal(payment, by=cast.officer, reason=REASON)
-        reversing.decline_reversal(payment, by=cast.second_officer, reason=REASON)
-        reversing.request_reversal(payment, by=cast.officer, reason=REASON)
-        reversing.reverse(payment, by=cast.second_officer)
+        payment_actions.confirm(payment, by=cast.vendor_owner)
+        reversal.request_reversal(payment, by=cast.officer, reason=REASON)
+        reversal.decline_reversal(payment, by=cast.second_officer, reason=REASON)
+        reversal.request_reversal(payment, by=cast.officer, reason=REASON)
+        reversal.reverse(payment, by=cast.second_officer)
         payment = declared(cast, invoice)
     remind(instant(1, 22))  # not answered yet
     with clock.set_to(instant(1, 15)):
-        payments.confirm(payment, by=cast.vendor_owner)
+        payment_actions.confirm(payment, by=cast.vendor_owner)
     return payment
 
 
@@ -176,33 +176,33 @@ def told_of_stripe(cast, invoice) -> None:
         by=cast.officer, created_at=at, failure=REASON, dispute_id="du_1", dispute_due_at=instant(1, 30),
         reversal_requested_by=cast.officer, reversal_reason=REASON,
     )  # fmt: skip
-    notices_payments.paid(payment, at=at)
-    notices_payments.failed(payment, at=at)
+    payment_emails.paid(payment, at=at)
+    payment_emails.failed(payment, at=at)
     for step in ("transfer", "transfer_reversal", "refund"):
-        notices_payments.blocked(payment, step, at=at)
-    notices_payments.reversed_payment(payment, at=at)
+        payment_emails.blocked(payment, step, at=at)
+    payment_emails.reversed_payment(payment, at=at)
     for status in ("needs_response", "under_review", "won", "lost"):
         payment.dispute_status = status
-        notices_payments.disputed(payment, at=at)
+        payment_emails.disputed(payment, at=at)
     for count in (1, 3):
-        notices_payments.mismatches(Reconciliation.objects.create(started_at=at, since=at), count, at=at)
+        payment_emails.mismatches(Reconciliation.objects.create(started_at=at, since=at), count, at=at)
 
 
 def ended(cast, contract) -> None:
     for position in (2, 3):
         row = stage.delivered(contract, position, at=instant(1, 18))
         with clock.set_to(instant(1, 18)):
-            delivery.accept(row, by=cast.buyer, checks=stage.all_met(row))
-            invoicing.issue(row, by=cast.vendor_owner)
+            delivery_actions.accept(row, by=cast.buyer, checks=stage.all_met(row))
+            invoice_actions.issue(row, by=cast.vendor_owner)
     Invoice.objects.filter(contract=contract, paid_at=None).update(paid_at=instant(1, 19))
     Milestone.objects.filter(contract=contract).update(state="paid")
     with clock.set_to(instant(1, 20)):
-        ending.complete(Contract.objects.get(pk=contract.pk), by=cast.officer, no_code_reason=REASON)
-        performance = ending.evaluate(
+        end_actions.complete(Contract.objects.get(pk=contract.pk), by=cast.officer, no_code_reason=REASON)
+        performance = end_actions.evaluate(
             Contract.objects.get(pk=contract.pk), by=cast.buyer, quality=4, deadlines=2, communication=5,
             satisfactory=True, comment=REASON,
         )  # fmt: skip
-        ending.reply(performance, by=cast.vendor_owner, text=REASON)
+        end_actions.reply(performance, by=cast.vendor_owner, text=REASON)
 
 
 def whole_story(cast) -> Contract:
@@ -214,7 +214,7 @@ def whole_story(cast) -> Contract:
     ended(cast, contract)
     terminated = stage.active(cast, title=TITLE)
     with clock.set_to(instant(1, 21)):
-        ending.terminate(terminated, by=cast.officer, reason=REASON)
+        end_actions.terminate(terminated, by=cast.officer, reason=REASON)
     return contract
 
 
@@ -329,8 +329,8 @@ def test_the_accepter_is_not_asked_to_pay(cast):
     contract = stage.active(cast)
     row = stage.delivered(contract)
     with clock.set_to(stage.ACCEPTED_AT):
-        delivery.accept(row, by=User.objects.get(pk=cast.officer.pk), checks=stage.all_met(row))
-        invoice = invoicing.issue(row, by=cast.vendor_owner)
+        delivery_actions.accept(row, by=User.objects.get(pk=cast.officer.pk), checks=stage.all_met(row))
+        invoice = invoice_actions.issue(row, by=cast.vendor_owner)
     for days in (-1, 1):
         remind(datetime(invoice.due_on.year, invoice.due_on.month, invoice.due_on.day, 15, tzinfo=UTC)
                + timedelta(days=days))  # fmt: skip

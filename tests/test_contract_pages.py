@@ -11,12 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
-from contracts import drafting, signing
+from contracts.agreement import draft_actions, signature_actions
 from contracts.models import Clause, Contract, Signatory
-from marketplace import clock
-from marketplace.ledger import LedgerPayload
+from marketplace.dates import clock
+from marketplace.ledger.entries import LedgerPayload
 from marketplace.models import OutgoingEmail
-from proposals import award
+from proposals.award import actions as award_actions
 from tests import contract_cast as made
 from tests.cast import PASSWORD
 from tests.reading import signed_in, text_of, words
@@ -53,7 +53,7 @@ def answer(person, path: str) -> int:
 def typed(contract, *rows, **changes) -> dict:
     """What the browser posts: the terms, then a row per milestone."""
     page = {
-        "seen": drafting.version(contract), "start_date": "2026-12-01", "end_date": "2027-03-31",
+        "seen": draft_actions.version(contract), "start_date": "2026-12-01", "end_date": "2027-03-31",
         "repository": "https://git.exemple.invalid/atelier/ponts", "holdback_percent": "5",
         "personal_information": "non", "jalons-TOTAL_FORMS": str(len(rows)), "jalons-INITIAL_FORMS": "0",
     }  # fmt: skip
@@ -111,13 +111,13 @@ def test_a_document_of_another_contract_is_not_served(cast, then):
 
 def test_the_public_reads_neither_names_nor_reasons_nor_documents(cast, then):
     contract = made.offered(cast)
-    signing.withdraw_offer(contract, by=cast.officer, reason="Une date était fausse.")
-    signing.offer(contract, by=cast.officer)
-    signing.sign_as_vendor(
+    signature_actions.withdraw_offer(contract, by=cast.officer, reason="Une date était fausse.")
+    signature_actions.offer(contract, by=cast.officer)
+    signature_actions.sign_as_vendor(
         contract, by=cast.vendor_owner, text_sha256=contract.text_sha256, title="Présidente", method="password",
         integrity=True,
     )  # fmt: skip
-    signing.sign(contract, by=cast.officer, text_sha256=contract.text_sha256, method="password")
+    signature_actions.sign(contract, by=cast.officer, text_sha256=contract.text_sha256, method="password")
     shown = text_of(Client().get(address(contract)))
     for hidden in [cast.officer.name, cast.vendor_owner.name, "Présidente", "Une date était fausse", "documents/"]:
         assert hidden not in shown
@@ -283,7 +283,7 @@ def test_who_may_prepare(cast, then):
         assert signed_in(getattr(cast, who)).post(address(contract, "preparer/"), page).status_code == 404, who
     assert signed_in(cast.auditor).get(address(contract, "preparer/")).status_code == 404
     assert Client().post(address(contract, "preparer/"), page).status_code == 302
-    signing.offer(contract, by=cast.officer)
+    signature_actions.offer(contract, by=cast.officer)
     assert signed_in(cast.buyer).get(address(contract, "preparer/")).status_code == 409
     assert signed_in(cast.buyer).post(address(contract, "preparer/"), page).status_code == 409
     assert signed_in(cast.vendor_owner).get(address(contract, "preparer/")).status_code == 404
@@ -295,7 +295,7 @@ def test_the_draft_in_pdf_says_that_it_is_one(cast, then):
     assert got["Content-Disposition"] == f'attachment; filename="{contract.number}-projet.pdf"'
     assert all("(PROJET)" in page.extract_text() for page in PdfReader(BytesIO(got.content)).pages)
     assert signed_in(cast.vendor_owner).get(address(contract, "projet.pdf")).status_code == 404
-    signing.offer(contract, by=cast.officer)
+    signature_actions.offer(contract, by=cast.officer)
     assert signed_in(cast.buyer).get(address(contract, "projet.pdf")).status_code == 404
 
 
@@ -332,10 +332,12 @@ def test_an_incomplete_contract_is_not_offered(cast, then):
 
 def test_the_pdf_holds_what_was_agreed(cast, then):
     contract = made.draft(cast, holdback=10)
-    drafting.edit(contract, by=cast.buyer, fields={"personal_information": True}, plan=made.plan(24_000_00, 40_000_00))
+    draft_actions.edit(
+        contract, by=cast.buyer, fields={"personal_information": True}, plan=made.plan(24_000_00, 40_000_00)
+    )
     Clause.objects.create(body=cast.body, position=1, title="Accès au chantier", text="Les lundis seulement.")
     Clause.objects.create(body=cast.other_body, position=1, title="Clause d’ailleurs", text="Non.")
-    signing.offer(contract, by=cast.officer)
+    signature_actions.offer(contract, by=cast.officer)
     with contract.documents.get().file.open() as file:
         reader = PdfReader(BytesIO(file.read()))
         text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
@@ -358,7 +360,7 @@ def test_a_small_supplier_signs_without_taxes(cast, then):
     """The page says what the PDF and the invoices say."""
     contract = made.draft(cast)
     made.register(contract, small_supplier=True)
-    signing.offer(contract, by=cast.officer)
+    signature_actions.offer(contract, by=cast.officer)
     for page in (
         signed_in(cast.vendor_owner).get(address(contract, "signer/")),
         signed_in(cast.buyer).get(address(contract)),
@@ -421,11 +423,11 @@ def test_a_signature_is_refused_and_nothing_is_lost(cast, then, changes, sentenc
 def test_a_text_that_changed_between_reading_and_signing(cast, then):
     contract = made.offered(cast)
     read = signature(contract)
-    signing.withdraw_offer(contract, by=cast.officer, reason="Une clause manquait.")
+    signature_actions.withdraw_offer(contract, by=cast.officer, reason="Une clause manquait.")
     client, path = signed_in(cast.vendor_owner), address(contract, "signer/")
     assert client.post(path, read).status_code == 404  # in preparation again: the body's alone
     Clause.objects.create(body=cast.body, position=1, title="Nouvelle", text="Nouvelle clause.")
-    signing.offer(contract, by=cast.officer)
+    signature_actions.offer(contract, by=cast.officer)
     assert contract.text_sha256 != read["text_sha256"]
     refused = client.post(path, read)
     assert refused.status_code == 422 and "Le contrat a changé" in words(refused)
@@ -541,8 +543,8 @@ def test_the_body_takes_a_signed_text_back(cast, then):
 def test_a_void_contract_says_so_and_has_no_button(cast, then):
     contract = made.vendor_signed(cast)
     opportunity = contract.opportunity
-    award.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
-    award.reverse(opportunity, by=cast.second_officer)
+    award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
+    award_actions.reverse(opportunity, by=cast.second_officer)
     for who in (cast.officer, cast.buyer, cast.vendor_owner, cast.auditor):
         shown = signed_in(who).get(address(contract))
         assert "ce contrat est sans effet" in words(shown) and "Sans effet" in words(shown)
@@ -564,7 +566,7 @@ def test_the_public_list_filters_and_pages(cast, then, monkeypatch):
     for query, expected in cases.items():
         shown = words(Client().get(f"/contrats/?{query}"))
         assert [rank for rank, one in enumerate(contracts) if one.number in shown] == expected, query
-    monkeypatch.setattr("contracts.pages.PAGE", 2)
+    monkeypatch.setattr("contracts.views.PAGE", 2)
     first = signed_in(cast.outsider).get("/contrats/?etat=active")  # visitors may be shown the page kept above
     older = re.search(r'rel="next" href="([^"]+)"', text_of(first))[1].replace("&amp;", "&")
     second = words(Client().get(f"/contrats/{older}"))

@@ -8,13 +8,14 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 
-from contracts import drafting, papers, signing
+from contracts import documents
+from contracts.agreement import draft_actions, signature_actions
 from contracts.models import Clause, Contract, Document, Signature
-from marketplace import clock
-from marketplace.ledger import LedgerPayload
+from marketplace.dates import clock
+from marketplace.ledger.entries import LedgerPayload
 from marketplace.lifecycle import IllegalMove
 from opportunities.models import BodyMembership, Opportunity
-from proposals import award
+from proposals.award import actions as award_actions
 from proposals.models import Award
 from tests import contract_cast as made
 from tests.cast import CLOSES_AT, Cast, person
@@ -36,11 +37,11 @@ def fresh(contract) -> Contract:
 
 def sign_as_vendor(contract, by=None, **changes):
     typed = {"text_sha256": contract.text_sha256, "title": "Présidente", "method": "password", "integrity": True}
-    signing.sign_as_vendor(contract, by=by or made.owner(contract), **(typed | changes))
+    signature_actions.sign_as_vendor(contract, by=by or made.owner(contract), **(typed | changes))
 
 
 def sign(contract, by, **changes):
-    signing.sign(contract, by=by, **({"text_sha256": contract.text_sha256, "method": "password"} | changes))
+    signature_actions.sign(contract, by=by, **({"text_sha256": contract.text_sha256, "method": "password"} | changes))
 
 
 # --- The story -------------------------------------------------------------------------------------------------------
@@ -63,12 +64,12 @@ def test_from_the_award_to_the_conclusion(cast, then):
 
 def test_the_draft_comes_from_the_notice_and_the_winning_price(cast, then):
     opportunity, _proposals = cast.awarded(mode="price", acceptance_criteria="- Les tests passent.\n- C’est documenté.")
-    contract = drafting.start(opportunity, by=cast.buyer)
+    contract = draft_actions.start(opportunity, by=cast.buyer)
     only = contract.milestones.get()
     assert contract.amount_cents == only.amount_cents == 55_000_00
     assert [row.text for row in only.criteria.all()] == ["Les tests passent.", "C’est documenté."]
     assert contract.start_date == max(opportunity.start_date, date(2026, 11, 27))
-    assert drafting.start(opportunity, by=cast.officer).pk == contract.pk
+    assert draft_actions.start(opportunity, by=cast.officer).pk == contract.pk
 
 
 def test_the_text_is_the_one_that_was_offered(cast, then):
@@ -89,10 +90,10 @@ def test_clauses_are_the_standard_ones_then_the_bodys(cast, then):
     Clause.objects.create(body=cast.body, title="La nôtre", text="Oui.", position=1)
     Clause.objects.create(body=cast.body, title="Retirée", text="Non.", position=2, retired_at=SIGNED_AT)
     Clause.objects.create(body=cast.body, title="Personnelle", text="Oui.", position=3, personal_information=True)
-    titles = [clause["title"] for clause in papers.clauses_for(contract)]
+    titles = [clause["title"] for clause in documents.clauses_for(contract)]
     assert titles[0] == "Objet et documents du contrat" and titles[-1] == "La nôtre" and len(titles) == 12
     contract.personal_information = True
-    assert [clause["title"] for clause in papers.clauses_for(contract)][-2:] == ["La nôtre", "Personnelle"]
+    assert [clause["title"] for clause in documents.clauses_for(contract)][-2:] == ["La nôtre", "Personnelle"]
 
 
 # --- The price guard: a contract is worth its award ------------------------------------------------------------------
@@ -144,9 +145,9 @@ def test_the_database_knows_the_ceiling_to_the_cent(cast, then):
 @pytest.mark.parametrize("amounts", [[64_000_01], [63_999_99], [32_000_00, 32_000_01], [1]])
 def test_an_offer_totals_the_value_to_the_cent(cast, then, amounts):
     contract = made.draft(cast)
-    drafting.edit(contract, by=cast.buyer, fields={}, plan=made.plan(*amounts))
+    draft_actions.edit(contract, by=cast.buyer, fields={}, plan=made.plan(*amounts))
     with pytest.raises(ValidationError, match="Les jalons totalisent"):
-        signing.offer(contract, by=cast.officer)
+        signature_actions.offer(contract, by=cast.officer)
     assert fresh(contract).state == "draft" and not Document.objects.exists()
 
 
@@ -161,9 +162,9 @@ def test_an_offer_totals_the_value_to_the_cent(cast, then, amounts):
 def test_an_incomplete_milestone_is_not_offered(cast, then, change, sentence):
     contract = made.draft(cast)
     plan = made.plan(32_000_00, 32_000_00)
-    drafting.edit(contract, by=cast.buyer, fields={}, plan=[plan[0], plan[1] | change])
+    draft_actions.edit(contract, by=cast.buyer, fields={}, plan=[plan[0], plan[1] | change])
     with pytest.raises(ValidationError, match=sentence):
-        signing.offer(contract, by=cast.officer)
+        signature_actions.offer(contract, by=cast.officer)
 
 
 @pytest.mark.parametrize(
@@ -174,17 +175,17 @@ def test_an_incomplete_milestone_is_not_offered(cast, then, change, sentence):
 def test_a_bad_plan_changes_nothing(cast, then, change):
     contract = made.draft(cast)
     with pytest.raises(ValidationError):
-        drafting.edit(contract, by=cast.buyer, fields={}, plan=[made.plan(64_000_00)[0] | change])
+        draft_actions.edit(contract, by=cast.buyer, fields={}, plan=[made.plan(64_000_00)[0] | change])
     assert [row.amount_cents for row in contract.milestones.all()] == [16_000_00, 48_000_00]
 
 
 def test_the_announced_licence_holds(cast, then):
     contract = made.draft(cast)
     with pytest.raises(ValidationError, match="celle que l’avis a annoncée"):
-        drafting.edit(contract, by=cast.buyer, fields={"licence": "MIT"}, plan=made.plan(64_000_00))
+        draft_actions.edit(contract, by=cast.buyer, fields={"licence": "MIT"}, plan=made.plan(64_000_00))
     to_agree = made.draft(cast, code_licence="to-be-agreed")
     with pytest.raises(ValidationError, match="Choisissez la licence"):
-        signing.offer(to_agree, by=cast.officer)
+        signature_actions.offer(to_agree, by=cast.officer)
 
 
 # --- Who may, at each state ------------------------------------------------------------------------------------------
@@ -203,10 +204,10 @@ EVERYBODY = [
 
 def act(contract, move, by) -> None:
     calls = {
-        "offer": lambda: signing.offer(contract, by=by),
+        "offer": lambda: signature_actions.offer(contract, by=by),
         "sign_as_vendor": lambda: sign_as_vendor(contract, by=by),
-        "refuse_terms": lambda: signing.refuse_terms(contract, by=by, reason="Un motif"),
-        "withdraw_offer": lambda: signing.withdraw_offer(contract, by=by, reason="Un motif"),
+        "refuse_terms": lambda: signature_actions.refuse_terms(contract, by=by, reason="Un motif"),
+        "withdraw_offer": lambda: signature_actions.withdraw_offer(contract, by=by, reason="Un motif"),
         "sign": lambda: sign(contract, by=by),
     }
     calls[move]()
@@ -240,7 +241,7 @@ def test_each_move_exists_from_its_states_only(cast, then, stage):
             act(fresh(contract), move, by.get(move, cast.officer))
     if stage != "draft":
         with pytest.raises(IllegalMove):
-            drafting.edit(contract, by=cast.buyer, fields={}, plan=made.plan(64_000_00))
+            draft_actions.edit(contract, by=cast.buyer, fields={}, plan=made.plan(64_000_00))
 
 
 def test_nobody_sits_on_both_sides(cast, then):
@@ -306,17 +307,17 @@ def test_the_body_signs_the_same_text(cast, then):
 
 def test_a_signature_given_to_a_text_taken_back_falls(cast, then):
     contract = made.vendor_signed(cast)
-    signing.withdraw_offer(contract, by=cast.officer, reason="Erreur de date.")
-    drafting.edit(contract, by=cast.buyer, fields={"end_date": date(2027, 4, 30)}, plan=made.plan(64_000_00))
-    signing.offer(contract, by=cast.officer)
+    signature_actions.withdraw_offer(contract, by=cast.officer, reason="Erreur de date.")
+    draft_actions.edit(contract, by=cast.buyer, fields={"end_date": date(2027, 4, 30)}, plan=made.plan(64_000_00))
+    signature_actions.offer(contract, by=cast.officer)
     with pytest.raises(IllegalMove):
         sign(contract, cast.officer)
     sign_as_vendor(contract)
     sign(contract, cast.officer)
     old, new = contract.signatures.filter(party="vendor")
     assert old.void_at == SIGNED_AT and new.void_at is None and old.text_sha256 != new.text_sha256
-    assert [one["at"] for one in signing.attestation(contract)["signatures"]]
-    assert len(signing.attestation(contract)["signatures"]) == 2
+    assert [one["at"] for one in signature_actions.attestation(contract)["signatures"]]
+    assert len(signature_actions.attestation(contract)["signatures"]) == 2
 
 
 @pytest.mark.parametrize("stage", ["draft", "offered", "vendor_signed"])
@@ -334,12 +335,12 @@ def test_eligibility_is_asked_at_each_turn(cast, then, stage):
 def test_a_reversed_award_leaves_a_contract_without_effect(cast, then, stage):
     contract = getattr(made, stage)(cast)
     opportunity = contract.opportunity
-    award.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
+    award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
     move = {"draft": "offer", "offered": "sign_as_vendor", "vendor_signed": "sign"}[stage]
     by = cast.vendor_owner if move == "sign_as_vendor" else cast.officer
     with pytest.raises(ValidationError, match="attendez la décision"):
         act(fresh(contract), move, by)
-    award.reverse(opportunity, by=cast.second_officer)
+    award_actions.reverse(opportunity, by=cast.second_officer)
     contract = fresh(contract)
     assert contract.is_void and contract.state == stage
     with pytest.raises(ValidationError, match="ne peut plus être signé"):
@@ -349,14 +350,14 @@ def test_a_reversed_award_leaves_a_contract_without_effect(cast, then, stage):
 def test_after_a_new_award_there_is_a_new_contract(cast, then):
     first = made.draft(cast)
     opportunity = first.opportunity
-    award.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
-    award.reverse(opportunity, by=cast.second_officer)
+    award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
+    award_actions.reverse(opportunity, by=cast.second_officer)
     for proposal in opportunity.proposals.all():
         cast.admit(proposal, at=SIGNED_AT)
         cast.score(proposal, at=SIGNED_AT)
-    award.recommend(opportunity, award.lines(opportunity)[0].proposal, by=cast.buyer)
-    award.confirm(opportunity, by=cast.officer)
-    second = drafting.start(opportunity, by=cast.buyer)
+    award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
+    award_actions.confirm(opportunity, by=cast.officer)
+    second = draft_actions.start(opportunity, by=cast.buyer)
     assert second.number != first.number and fresh(first).is_void and not second.is_void
 
 
@@ -365,10 +366,10 @@ def test_a_concluded_contract_holds_its_award(cast, then):
     opportunity = contract.opportunity
     sign(contract, cast.officer)
     with pytest.raises(ValidationError, match="Le contrat est conclu"):
-        award.request_reversal(opportunity, by=cast.officer, reason="Trop tard")
+        award_actions.request_reversal(opportunity, by=cast.officer, reason="Trop tard")
     Opportunity.objects.filter(pk=opportunity.pk).update(reversal_requested_by=cast.officer, reversal_reason="Forcé")
     with pytest.raises(ValidationError, match="Le contrat est conclu"):
-        award.reverse(Opportunity.objects.get(pk=opportunity.pk), by=cast.second_officer)
+        award_actions.reverse(Opportunity.objects.get(pk=opportunity.pk), by=cast.second_officer)
     assert Award.objects.standing().filter(opportunity=opportunity).exists()
 
 
@@ -403,8 +404,8 @@ def test_signing_and_reversing_at_once(transactional_db):
 
     def undo():
         row = Opportunity.objects.get(pk=opportunity.pk)
-        award.request_reversal(row, by=type(cast.officer).objects.get(pk=cast.officer.pk), reason="Erreur")
-        award.reverse(row, by=type(cast.officer).objects.get(pk=cast.second_officer.pk))
+        award_actions.request_reversal(row, by=type(cast.officer).objects.get(pk=cast.officer.pk), reason="Erreur")
+        award_actions.reverse(row, by=type(cast.officer).objects.get(pk=cast.second_officer.pk))
 
     def run(act):
         try:

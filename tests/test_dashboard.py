@@ -8,11 +8,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from contracts import signing
-from marketplace import clock
-from opportunities import verbs
+from contracts.agreement import signature_actions
+from marketplace.dates import clock
 from opportunities.models import Opportunity
-from proposals import award, deposit, drafts, examination
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal
 from tests import contract_cast
 from tests.cast import CLOSES_AT, PUBLISHED_AT
@@ -54,7 +57,7 @@ def test_the_administrator_finds_the_administration(cast, client):
 def test_a_buyer_finishes_drafts_and_reads_why_one_came_back(cast, client):
     draft, returned = cast.draft(title="Carte des écoles"), cast.in_review(title="Suivi des permis")
     with clock.set_to(PUBLISHED_AT):
-        verbs.return_to_author(returned, by=cast.officer, reason="Précisez le lieu")
+        notice_review_actions.return_to_author(returned, by=cast.officer, reason="Précisez le lieu")
     body = seen_by(client, cast.buyer)
     assert page("opportunities:edit", draft) in body and "Brouillon à terminer" in body
     assert "Retournée : Précisez le lieu" in body
@@ -69,11 +72,11 @@ def test_the_award_is_told_until_the_contract_is_sent(cast, client):
     shown = seen_by(client, cast.vendor_owner, at=contract_cast.SIGNED_AT)
     assert told in shown and sent not in shown and told not in seen_by(client, cast.rival_owner)
     with clock.set_to(contract_cast.SIGNED_AT):
-        signing.offer(drafted, by=cast.officer)
+        signature_actions.offer(drafted, by=cast.officer)
     shown = seen_by(client, cast.vendor_owner, at=contract_cast.SIGNED_AT)
     assert told not in shown and sent in shown
     with clock.set_to(contract_cast.SIGNED_AT):
-        signing.refuse_terms(drafted, by=cast.vendor_owner, reason="La date est trop tôt.")
+        signature_actions.refuse_terms(drafted, by=cast.vendor_owner, reason="La date est trop tôt.")
     shown = seen_by(client, cast.vendor_owner, at=contract_cast.SIGNED_AT)
     assert told not in shown and sent not in shown
 
@@ -96,11 +99,11 @@ def test_the_evaluation_from_opening_to_award(cast, client):
     assert page("proposals:recommend", opportunity) in seen_by(client, cast.buyer)
     opportunity = Opportunity.objects.get(pk=opportunity.pk)
     with clock.set_to(AFTER):
-        award.recommend(opportunity, first, by=cast.buyer)
+        award_actions.recommend(opportunity, first, by=cast.buyer)
     assert page("proposals:confirm", opportunity) in seen_by(client, cast.officer)
     assert page("proposals:confirm", opportunity) not in seen_by(client, cast.buyer)
     with clock.set_to(AFTER):
-        award.send_back(opportunity, by=cast.officer, reason="Note à revoir")
+        award_actions.send_back(opportunity, by=cast.officer, reason="Note à revoir")
     assert "Recommandation renvoyée : Note à revoir" in seen_by(client, cast.buyer)
 
 
@@ -114,10 +117,10 @@ def test_officers_conclude_resume_and_hear_of_reversals(cast, client):
     empty, _none = cast.opened(proposals=0, title="Sans réponse")
     suspended = cast.published(title="Suspendue un jour")
     with clock.set_to(PUBLISHED_AT):
-        award.suspend(suspended, by=cast.officer, reason="Attente")
+        award_actions.suspend(suspended, by=cast.officer, reason="Attente")
     awarded, _proposals = cast.awarded(title="Portail")
     with clock.set_to(AFTER):
-        award.request_reversal(awarded, by=cast.officer, reason="Erreur")
+        award_actions.request_reversal(awarded, by=cast.officer, reason="Erreur")
     mine, others = seen_by(client, cast.officer), seen_by(client, cast.second_officer)
     for body in [mine, others]:
         assert page("proposals:conclude", empty) in body and page("proposals:resume", suspended) in body
@@ -131,7 +134,7 @@ def test_auditors_see_reversal_requests_and_recent_awards(cast, client):
     assert "Attributions récentes" in body and "Portail" in body
     assert page("proposals:reverse", awarded) not in body
     with clock.set_to(AFTER):
-        award.request_reversal(awarded, by=cast.officer, reason="Erreur")
+        award_actions.request_reversal(awarded, by=cast.officer, reason="Erreur")
     assert page("proposals:reverse", awarded) in seen_by(client, cast.auditor)
 
 
@@ -167,10 +170,10 @@ def test_changes_after_the_deposit_and_withdrawals_are_said(cast, client):
     later = PUBLISHED_AT + timedelta(hours=1)
     edit = reverse("proposals:edit", args=[proposal.public_id])
     assert edit not in seen_by(client, cast.vendor_owner, at=later)
-    drafts.write(proposal, at=later, text="Mieux")
+    draft_actions.write(proposal, at=later, text="Mieux")
     assert "modifications ne sont pas déposées" in seen_by(client, cast.vendor_owner, at=later)
     with clock.set_to(later):
-        deposit.withdraw(proposal, by=cast.vendor_owner)
+        deposit_actions.withdraw(proposal, by=cast.vendor_owner)
     assert "Retirée : rien n’est déposé" in seen_by(client, cast.vendor_owner, at=later)
 
 
@@ -180,7 +183,7 @@ def test_vendors_hear_of_results_and_not_of_work_in_progress(cast, client):
     body = seen_by(client, cast.vendor_owner)
     assert "En évaluation" in body and "Admissible" not in body
     with clock.set_to(CLOSES_AT):
-        examination.reject(second, by=cast.buyer, code="CONF-9", text="Absente")
+        evaluation_actions.reject(second, by=cast.buyer, code="CONF-9", text="Absente")
     assert "Proposition rejetée : le motif est à lire" in seen_by(client, cast.rival_owner)
     _awarded, (winner, loser) = cast.awarded(title="Portail")
     assert "Votre proposition est retenue" in seen_by(client, cast.vendor_owner)
@@ -212,7 +215,7 @@ def test_the_page_costs_the_same_for_one_and_three(cast, client, who):
         cast.recommended(title=f"Recommandée {title}")
         asked, _proposals = cast.awarded(title=f"Attribuée {title}")
         with clock.set_to(AFTER):
-            award.request_reversal(asked, by=cast.second_officer, reason="Erreur")
+            award_actions.request_reversal(asked, by=cast.second_officer, reason="Erreur")
         cast.proposal(cast.published(title=f"Publiée {title}"))
 
     def cost():

@@ -13,9 +13,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from contracts import billing, conditions, delivering, delivery, tasks_reminders
+from contracts import conditions
+from contracts import reminders as contract_reminders
+from contracts.deliveries import actions as delivery_actions
+from contracts.deliveries import views as delivery_views
+from contracts.invoices import views as invoice_views
 from contracts.models import Contract, CriterionCheck, Delivery, DeliveryFile, Milestone, Passport, Reminder
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from tests import contract_cast as made
@@ -140,10 +144,10 @@ def test_accepted_once_and_by_one_only(cast, contract, delivered_day):
     row = made.delivered(contract)
     checks = made.all_met(row)
     stale = again(row)
-    delivery.accept(row, by=cast.buyer, checks=checks)
+    delivery_actions.accept(row, by=cast.buyer, checks=checks)
     for person in (cast.buyer, cast.other_buyer):
         with pytest.raises(IllegalMove):
-            delivery.accept(again(stale), by=person, checks=checks)
+            delivery_actions.accept(again(stale), by=person, checks=checks)
         assert signed_in(person).post(page(contract), answers(row)).status_code == 409
         assert signed_in(person).post(page(contract), answers(row, decision="return")).status_code == 409
     assert LedgerEntry.objects.filter(action="milestone.accept").count() == 1
@@ -205,7 +209,7 @@ def test_an_archive_without_anything_says_what_is_missing(cast, contract, delive
 def test_the_passport_comes_with_the_acceptance(cast, contract, delivered_day):
     row = made.delivered(contract, archive=CODE)
     assert not Passport.objects.exists()
-    delivery.accept(row, by=cast.buyer, checks=made.all_met(row))
+    delivery_actions.accept(row, by=cast.buyer, checks=made.all_met(row))
     assert Passport.objects.get().delivery == row.deliveries.get()
 
 
@@ -236,7 +240,7 @@ def test_who_delivers_and_who_answers(cast, contract, delivered_day):
         assert reader.get(deliver_page(contract)).status_code == refused, name
         assert reader.post(deliver_page(contract), {"notes": "x"}).status_code == refused, name
         with pytest.raises(PermissionDenied):
-            delivery.deliver(again(row), by=getattr(cast, name), notes="x")
+            delivery_actions.deliver(again(row), by=getattr(cast, name), notes="x")
     assert not Delivery.objects.exists()
     made.delivered(contract)
     for name in READERS | STRANGERS:
@@ -249,7 +253,7 @@ def test_who_delivers_and_who_answers(cast, contract, delivered_day):
         if name in READERS:
             assert "Accepter la livraison" not in text_of(reader.get(page(contract))), name
         with pytest.raises(PermissionDenied):
-            delivery.accept(again(row), by=getattr(cast, name), checks=made.all_met(row))
+            delivery_actions.accept(again(row), by=getattr(cast, name), checks=made.all_met(row))
     assert again(row).state == "delivered"
     assert "Accepter la livraison" in text_of(signed_in(cast.other_buyer).get(page(contract)))
 
@@ -276,7 +280,7 @@ def test_what_is_no_longer_possible_answers_409(cast, contract, delivered_day):
     assert vendor.get(deliver_page(contract)).status_code == 409  # a delivery waits
     assert vendor.post(deliver_page(contract), {"notes": "Encore"}).status_code == 409
     assert Delivery.objects.count() == 1
-    delivery.accept(row, by=cast.buyer, checks=made.all_met(row))
+    delivery_actions.accept(row, by=cast.buyer, checks=made.all_met(row))
     assert vendor.post(deliver_page(contract), {"notes": "Encore"}).status_code == 409
 
 
@@ -300,8 +304,8 @@ def test_another_delivery_than_the_one_read_is_not_accepted(cast, contract, deli
     """A page left open: a colleague returned what it shows, and the vendor delivered again."""
     row = made.delivered(contract)
     posted = answers(row)
-    delivery.send_back(row, by=cast.other_buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 20))
-    delivery.deliver(row, by=cast.vendor_owner, notes="Seconde version")
+    delivery_actions.send_back(row, by=cast.other_buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 20))
+    delivery_actions.deliver(row, by=cast.vendor_owner, notes="Seconde version")
     answer = signed_in(cast.buyer).post(page(contract), posted)
     assert answer.status_code == 409 and "Une autre livraison" in words(answer)
     assert again(row).state == "delivered" and not CriterionCheck.objects.exists()
@@ -402,7 +406,7 @@ def test_a_verb_wants_every_criterion(cast, contract, delivered_day):
     checks = made.all_met(row)
     for wrong in ({}, dict(list(checks.items())[:1]), dict.fromkeys(checks, (False, "")), {0: (True, "")}):
         with pytest.raises(ValidationError) as error:
-            delivery.accept(again(row), by=cast.buyer, checks=wrong)
+            delivery_actions.accept(again(row), by=cast.buyer, checks=wrong)
         assert "checks" in error.value.message_dict
     assert not CriterionCheck.objects.exists() and again(row).deliveries.get().accepted is None
 
@@ -419,7 +423,7 @@ def test_a_verb_wants_every_criterion(cast, contract, delivered_day):
 )
 def test_a_planned_milestone_is_late_from_the_day_after(cast, contract, instant, late):
     with clock.set_to(datetime.fromisoformat(instant)):
-        shown = delivering.section(contract, cast.outsider, clock.now())
+        shown = delivery_views.section(contract, cast.outsider, clock.now())
         assert shown["rows"][0]["state"]["late"] == late
         vendor = signed_in(cast.vendor_owner)
         for path in (page(contract), contract.get_absolute_url(), reverse("dashboard")):
@@ -432,7 +436,7 @@ def test_a_milestone_of_a_terminated_contract_is_never_done(cast, contract):
     """Neither planned nor to correct: it will not be delivered."""
     row = made.delivered(contract)
     with clock.set_to(DELIVERED_AT):
-        delivery.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 24))
+        delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 24))
         contract.terminate(by=cast.officer, reason="Besoin disparu")
     client = signed_in(cast.buyer)
     for path in (contract.get_absolute_url(), page(contract), page(contract, 2)):
@@ -446,17 +450,17 @@ def test_a_milestone_of_a_terminated_contract_is_never_done(cast, contract):
 def test_a_returned_milestone_is_late_after_its_own_day(cast, contract):
     row = made.delivered(contract)
     with clock.set_to(DELIVERED_AT):
-        delivery.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 24))
+        delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 24))
     row = again(row)
-    assert delivering.standing(row, date(2026, 12, 24))["late"] == ""
-    assert delivering.standing(row, date(2026, 12, 26))["late"] == "En retard de 2 jours"
-    assert delivering.standing(row, None) == {"label": "Retourné, à corriger", "tone": "warn", "late": ""}
+    assert delivery_views.standing(row, date(2026, 12, 24))["late"] == ""
+    assert delivery_views.standing(row, date(2026, 12, 26))["late"] == "En retard de 2 jours"
+    assert delivery_views.standing(row, None) == {"label": "Retourné, à corriger", "tone": "warn", "late": ""}
 
 
 def test_a_delivery_without_an_answer_is_said_after_five_business_days(cast, contract):
     row = made.delivered(contract)  # Monday the 14th
-    assert delivering.standing(row, date(2026, 12, 20))["late"] == ""
-    assert delivering.standing(row, date(2026, 12, 21))["late"] == "Sans réponse depuis 5 jours ouvrables"
+    assert delivery_views.standing(row, date(2026, 12, 20))["late"] == ""
+    assert delivery_views.standing(row, date(2026, 12, 21))["late"] == "Sans réponse depuis 5 jours ouvrables"
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
@@ -467,9 +471,9 @@ def test_the_plan_is_public_and_its_acts_are_not(cast, contract, delivered_day, 
     assert "Version 1.0, prête à vérifier." not in text_of(visitor)
     owner = text_of(signed_in(cast.vendor_owner).get(contract.get_absolute_url()))
     assert deliver_page(contract, 2) in owner and deliver_page(contract, 1) not in owner
-    rows = delivering.section(contract, cast.buyer, clock.now())["rows"]
+    rows = delivery_views.section(contract, cast.buyer, clock.now())["rows"]
     assert [str(row["act"]) for row in rows] == ["Examiner", ""]
-    assert [row["act"] for row in delivering.section(contract, cast.auditor, clock.now())["rows"]] == ["", ""]
+    assert [row["act"] for row in delivery_views.section(contract, cast.auditor, clock.now())["rows"]] == ["", ""]
 
 
 @pytest.mark.parametrize("who", ["vendor_owner", "buyer", "officer", "auditor"])
@@ -482,8 +486,8 @@ def test_the_sections_cost_the_same_for_one_and_three_milestones(cast, delivered
         user = type(cast.buyer).objects.get(pk=getattr(cast, who).pk)
         fresh = Contract.objects.select_related("award__opportunity__body", "award__proposal__vendor").get(pk=found.pk)
         with CaptureQueriesContext(connection) as captured:
-            assert len(delivering.section(fresh, user, clock.now())["rows"]) == len(amounts)
-            assert len(billing.section(fresh, user, clock.now())["rows"]) == len(amounts)
+            assert len(delivery_views.section(fresh, user, clock.now())["rows"]) == len(amounts)
+            assert len(invoice_views.section(fresh, user, clock.now())["rows"]) == len(amounts)
         counts.append(len(captured))
     assert counts[0] == counts[1] <= 8
 
@@ -493,7 +497,7 @@ def remind(instant: str) -> list[tuple[str, str]]:
     """Run the morning's task; (template, to whom) of what it wrote."""
     before = set(OutgoingEmail.objects.values_list("pk", flat=True))
     with clock.set_to(datetime.fromisoformat(instant)):
-        tasks_reminders.remind()
+        contract_reminders.remind()
     rows = OutgoingEmail.objects.exclude(pk__in=before).order_by("pk")
     return [(row.template.removeprefix("emails/").removesuffix(".txt"), row.address) for row in rows]
 
@@ -524,7 +528,7 @@ def test_deliveries_that_wait_and_corrections(cast, contract):
     assert remind("2026-12-21T07:00:00-05:00") == buyers
     assert remind("2026-12-22T07:00:00-05:00") == []
     with clock.set_to(datetime.fromisoformat("2026-12-22T10:00:00-05:00")):
-        delivery.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2027, 1, 5))
+        delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2027, 1, 5))
     owner = cast.vendor_owner.email
     assert remind("2027-01-03T07:00:00-05:00") == []
     assert remind("2027-01-04T07:00:00-05:00") == [("milestone_cure", owner)]
@@ -545,7 +549,7 @@ def test_the_schedule_knows_the_task():
 
     app.loader.import_default_modules()
     names = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert "contracts.tasks_reminders.remind" in names <= set(app.tasks)
+    assert "contracts.reminders.remind" in names <= set(app.tasks)
 
 
 def test_the_day_to_correct_by_is_after_today(cast, contract):

@@ -7,11 +7,13 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from marketplace import clock
-from marketplace.ledger import LedgerEntry
+from marketplace.dates import clock
+from marketplace.ledger.entries import LedgerEntry
 from marketplace.models import Terms, TermsAcceptance
 from opportunities.models import Opportunity
-from proposals import award, deposit, drafts
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
 from proposals.models import Proposal, SealedEnvelope, Submission
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.desk import PDF, accepted, draft_of, put, save, text_of, url
@@ -77,7 +79,7 @@ def test_new_terms_must_be_read(owner, client, proposal):
 
 def test_what_changed_after_the_check_is_checked_again(owner, client, proposal):
     posted = accepted(client, proposal)
-    drafts.write(proposal, at=PUBLISHED_AT + timedelta(minutes=1), text="Une autre main.")
+    draft_actions.write(proposal, at=PUBLISHED_AT + timedelta(minutes=1), text="Une autre main.")
     response = client.post(url("submit", proposal), posted)
     assert response.status_code == 422
     assert "Une autre main." in text_of(response)
@@ -111,7 +113,7 @@ def test_a_failed_replacement_leaves_the_first(owner, client, proposal, monkeypa
     def fails(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr(deposit.notifications, "submitted", fails)
+    monkeypatch.setattr(deposit_actions.notifications, "submitted", fails)
     client.raise_request_exception = False
     assert client.post(url("submit", proposal), posted).status_code == 500
     assert Submission.objects.get().version == 1
@@ -209,7 +211,7 @@ def test_the_clock_passing_during_the_request_is_told_too(owner, client, proposa
 
 def test_a_suspension_stops_deposits_not_writing(owner, cast, client, proposal):
     posted = accepted(client, proposal)
-    award.suspend(Opportunity.objects.get(), by=cast.officer, reason="Précisions à venir")
+    award_actions.suspend(Opportunity.objects.get(), by=cast.officer, reason="Précisions à venir")
     assert save(client, proposal, text="Toujours possible.").status_code == 302
     response = client.post(url("submit", proposal), posted)
     assert response.status_code == 409
@@ -224,7 +226,7 @@ STRANGERS = ["rival_owner", "outsider", "buyer", "officer", "outside_buyer", "au
 @pytest.mark.parametrize("who", STRANGERS)
 def test_before_the_opening_a_proposal_exists_for_nobody_else(cast, client, occasion, who):
     proposal = cast.proposal(occasion)
-    drafts.add_file(proposal, SimpleUploadedFile("plan.pdf", PDF), at=PUBLISHED_AT)
+    draft_actions.add_file(proposal, SimpleUploadedFile("plan.pdf", PDF), at=PUBLISHED_AT)
     number = cast.deposit(proposal).receipt_number
     item = draft_of(proposal)["files"][0]["id"]
     if who != "visitor":
@@ -264,7 +266,7 @@ def test_after_the_opening_the_vendor_s_pages_stay_its_own(cast, client, who):
 def test_opened_files_are_for_those_entitled(cast, client, who, status):
     occasion = cast.published()
     proposal = cast.proposal(occasion)
-    drafts.add_file(proposal, SimpleUploadedFile("plan.pdf", PDF), at=PUBLISHED_AT)
+    draft_actions.add_file(proposal, SimpleUploadedFile("plan.pdf", PDF), at=PUBLISHED_AT)
     cast.deposit(proposal)
     with clock.set_to(CLOSES_AT):
         client.get(reverse("proposals:minutes", args=[occasion.number]))

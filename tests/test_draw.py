@@ -9,10 +9,11 @@ from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerPayload
 from opportunities.models import Opportunity
-from proposals import award, draw, ranking
+from proposals.award import actions as award_actions
+from proposals.evaluation import draw, ranking
 from proposals.models import Draw
 from tests.cast import CLOSES_AT
 from tests.leaks import Marks, database
@@ -79,12 +80,12 @@ def tied(cast):
 def test_a_tie_is_drawn_published_and_computed_again(cast, tied):
     opportunity, proposals = tied
     expected = by_hand(opportunity.draw_secret(), list(proposals), list(proposals))
-    lines = award.lines(opportunity)
+    lines = award_actions.lines(opportunity)
     assert [line.ranked.entry.digest for line in lines] == expected
     assert [line.ranked.rank for line in lines] == [1, 2] and all(line.ranked.drawn for line in lines)
     assert not Draw.objects.exists()  # nothing is revealed before the recommendation
     with clock.set_to(CLOSES_AT):
-        award.recommend(opportunity, lines[0].proposal, by=cast.buyer)
+        award_actions.recommend(opportunity, lines[0].proposal, by=cast.buyer)
     drawn = Draw.objects.get()
     assert drawn.commitment == Opportunity.objects.get(pk=opportunity.pk).draw_commitment
     assert hashlib.sha256(bytes.fromhex(drawn.secret)).hexdigest() == drawn.commitment
@@ -96,12 +97,12 @@ def test_a_tie_is_drawn_published_and_computed_again(cast, tied):
 
 def test_the_second_of_a_draw_is_not_first(cast, tied):
     opportunity, _proposals = tied
-    second = award.lines(opportunity)[1].proposal
+    second = award_actions.lines(opportunity)[1].proposal
     with clock.set_to(CLOSES_AT):
         with pytest.raises(ValidationError, match="premier rang"):
-            award.recommend(opportunity, second, by=cast.buyer)
+            award_actions.recommend(opportunity, second, by=cast.buyer)
         assert not Draw.objects.exists()  # rolled back with the refusal
-        award.recommend(opportunity, second, by=cast.buyer, justification="La première s’est désistée.")
+        award_actions.recommend(opportunity, second, by=cast.buyer, justification="La première s’est désistée.")
 
 
 def test_drawing_again_gives_the_same_order(cast, tied):
@@ -110,15 +111,15 @@ def test_drawing_again_gives_the_same_order(cast, tied):
     for day in (1, 2):
         with clock.set_to(CLOSES_AT + timedelta(days=day)):
             opportunity = Opportunity.objects.get(pk=opportunity.pk)
-            award.recommend(opportunity, award.lines(opportunity)[0].proposal, by=cast.buyer)
-            award.send_back(opportunity, by=cast.officer, reason="À vérifier")
+            award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
+            award_actions.send_back(opportunity, by=cast.officer, reason="À vérifier")
     assert Draw.objects.count() == 2
     assert len({(d.secret, str(d.digests), str(d.order)) for d in Draw.objects.all()}) == 1
 
 
 def test_no_tie_no_draw(cast):
     opportunity, _pair = cast.recommended()
-    assert not Draw.objects.exists() and not any(line.ranked.drawn for line in award.lines(opportunity))
+    assert not Draw.objects.exists() and not any(line.ranked.drawn for line in award_actions.lines(opportunity))
 
 
 def test_two_ties_are_drawn_apart():
@@ -134,7 +135,7 @@ def test_the_draw_can_be_taken_away_and_verified(cast, tied, client):
     opportunity, _proposals = tied
     url = reverse("proposals:draw_json", args=[opportunity.number])
     with clock.set_to(CLOSES_AT):
-        award.recommend(opportunity, award.lines(opportunity)[0].proposal, by=cast.buyer)
+        award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
         assert client.get(url).status_code == 404
-        award.confirm(opportunity, by=cast.officer)
+        award_actions.confirm(opportunity, by=cast.officer)
     assert client.get(url).json()["order"] == Draw.objects.get().order

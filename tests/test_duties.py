@@ -6,9 +6,10 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 
-from contracts import duties, ending
+from contracts.end import actions as end_actions
 from contracts.models import Duty
-from marketplace import clock
+from contracts.publication import actions as publication_actions
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload
 from tests import contract_cast as cc
@@ -54,9 +55,9 @@ def test_the_final_description(cast, way):
         contract = settled(cast, contract)
     with clock.set_to(datetime.fromisoformat("2027-01-31T22:00:00-05:00")):
         if way == "complete":
-            ending.complete(contract, by=cast.officer, no_code_reason="Aucun")
+            end_actions.complete(contract, by=cast.officer, no_code_reason="Aucun")
         else:
-            ending.terminate(contract, by=cast.officer, reason="Besoin disparu")
+            end_actions.terminate(contract, by=cast.officer, reason="Besoin disparu")
     duty = contract.duties.get(kind="final")
     assert (duty.due_on, duty.amount_cents) == (date(2027, 5, 1), 64_000_00 if way == "complete" else 0)
 
@@ -100,8 +101,8 @@ def test_the_texts_to_copy(cast, then):  # noqa: F811
     contract.vendor.save()
     in_force(cast, contract, 7_000_00)
     with clock.set_to(PROPOSED_AT + timedelta(days=1)):
-        ending.terminate(contract, by=cast.officer, reason="Besoin disparu")
-    texts = {row.kind: duties.text_of(row).replace("\u00a0", " ") for row in Duty.objects.for_list()}
+        end_actions.terminate(contract, by=cast.officer, reason="Besoin disparu")
+    texts = {row.kind: publication_actions.text_of(row).replace("\u00a0", " ") for row in Duty.objects.for_list()}
     for text in texts.values():
         for said in [contract.number, contract.title, "Atelier Boréal inc.", "NEQ : 1234567890", "27 novembre 2026"]:
             assert said in text, said
@@ -121,7 +122,7 @@ def test_who_marks_it_published(cast, then):  # noqa: F811
     for who in EVERYBODY:
         try:
             with transaction.atomic():
-                duties.publish(fresh(duty), by=person_of(cast, contract, who), done_on=TODAY, proof="123")
+                publication_actions.publish(fresh(duty), by=person_of(cast, contract, who), done_on=TODAY, proof="123")
                 raise Undo
         except Undo:
             assert who in {"officer", "second_officer"}, who
@@ -132,12 +133,14 @@ def test_who_marks_it_published(cast, then):  # noqa: F811
 def test_published_once_with_its_proof(cast, then):  # noqa: F811
     contract = cc.active(cast)
     duty = contract.duties.get()
-    duties.publish(duty, by=cast.officer, done_on=date(2026, 12, 4), proof="  https://seao.exemple.invalid/avis/9 ")
+    publication_actions.publish(
+        duty, by=cast.officer, done_on=date(2026, 12, 4), proof="  https://seao.exemple.invalid/avis/9 "
+    )
     row = fresh(duty)
     assert (row.done_on, row.proof) == (date(2026, 12, 4), "https://seao.exemple.invalid/avis/9")
     assert (row.done_by, row.done_at) == (cast.officer, PROPOSED_AT)
     with pytest.raises(IllegalMove):
-        duties.publish(duty, by=cast.second_officer, done_on=TODAY, proof="autre")
+        publication_actions.publish(duty, by=cast.second_officer, done_on=TODAY, proof="autre")
     entry = LedgerPayload.objects.get(action="duty.publish")
     assert entry.body["kind"] == "initial" and entry.body["proof"] == row.proof
 
@@ -155,10 +158,10 @@ def test_published_once_with_its_proof(cast, then):  # noqa: F811
 def test_what_is_refused(cast, then, done_on, proof, field):  # noqa: F811
     duty = cc.active(cast).duties.get()
     with pytest.raises(ValidationError) as refused:
-        duties.publish(duty, by=cast.officer, done_on=done_on, proof=proof)
+        publication_actions.publish(duty, by=cast.officer, done_on=done_on, proof=proof)
     assert set(refused.value.message_dict) == {field}
     assert fresh(duty).done_on is None
-    duties.publish(duty, by=cast.officer, done_on=date(2026, 11, 27), proof="x" * 300)
+    publication_actions.publish(duty, by=cast.officer, done_on=date(2026, 11, 27), proof="x" * 300)
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
@@ -214,7 +217,7 @@ def test_the_way_of_one_publication(cast, client, then):  # noqa: F811
 
 def test_a_proof_is_never_a_dangerous_link(cast, client, then):  # noqa: F811
     contract = cc.active(cast)
-    duties.publish(contract.duties.get(), by=cast.officer, done_on=TODAY, proof="javascript:alert(1)<b>")
+    publication_actions.publish(contract.duties.get(), by=cast.officer, done_on=TODAY, proof="javascript:alert(1)<b>")
     page = client.get(contract.get_absolute_url()).content.decode()
     assert 'href="javascript' not in page and "javascript:alert(1)&lt;b&gt;" in page
 
@@ -239,7 +242,7 @@ def test_the_list_costs_the_same_for_one_and_three(cast, client, then, who, djan
     for more in (1, 2):
         for _number in range(more):
             contract = cc.active(cast)
-            duties.publish(contract.duties.get(), by=cast.officer, done_on=TODAY, proof="1")
+            publication_actions.publish(contract.duties.get(), by=cast.officer, done_on=TODAY, proof="1")
             cc.active(cast)
         with django_assert_max_num_queries(8) as seen:
             client.get(url("duties"))

@@ -11,15 +11,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Opportunity
-from proposals import award
+from proposals.award import actions as award_actions
 from proposals.models import Award, Proposal, Recommendation, Submission
 from tests.cast import CLOSES_AT, PUBLISHED_AT, person, vendor
 from tests.desk import PDF, put, text_of, url
-from vendors import eligibility
+from vendors.eligibility import actions as eligibility
 from vendors.models import Ineligibility, TaxAttestation, end_of_third_month
 
 DAY = date(2026, 11, 3)
@@ -211,7 +211,7 @@ def page(name, occasion) -> str:
 
 def recommend(occasion, proposal, by):
     with clock.set_to(AFTER):
-        award.recommend(Opportunity.objects.get(pk=occasion.pk), proposal, by=by)
+        award_actions.recommend(Opportunity.objects.get(pk=occasion.pk), proposal, by=by)
 
 
 def test_expired_between_the_deposit_and_the_recommendation(cast):
@@ -219,10 +219,10 @@ def test_expired_between_the_deposit_and_the_recommendation(cast):
     cast.vendor.attestations.update(issued_on=date(2026, 8, 1))  # valid through 30 November
     with clock.set_to(datetime(2026, 12, 1, 5, 0, tzinfo=UTC)):
         with pytest.raises(ValidationError) as refused:
-            award.recommend(occasion, first, by=cast.buyer)
+            award_actions.recommend(occasion, first, by=cast.buyer)
         assert "n’est plus valide depuis le" in refused.value.message_dict["proposal"][0]
         assert Opportunity.objects.get(pk=occasion.pk).state == occasion.state == "evaluation"
-        award.recommend(occasion, second, by=cast.buyer, justification="La première n’est plus admissible.")
+        award_actions.recommend(occasion, second, by=cast.buyer, justification="La première n’est plus admissible.")
 
 
 def test_a_recommendation_is_refused_over_http(cast):
@@ -266,7 +266,7 @@ def test_a_refused_confirmation_changes_nothing_in_the_callers_hands(cast):
     occasion, _proposals = cast.recommended()
     bar(cast, cast.vendor)
     with clock.set_to(AFTER), pytest.raises(ValidationError):
-        award.confirm(occasion, by=cast.officer)
+        award_actions.confirm(occasion, by=cast.officer)
     assert occasion.state == "recommended"
 
 
@@ -339,7 +339,9 @@ def test_only_the_winners_attestation_is_verified(cast, shown):
     with clock.set_to(AFTER):
         assert logged(cast.officer).post(page("confirm", occasion), {"verify": shown}).status_code == 409
         with pytest.raises(IllegalMove):
-            award.verify_attestation(cast.scored()[0], by=cast.officer, shown=shown)  # nothing is recommended there
+            award_actions.verify_attestation(
+                cast.scored()[0], by=cast.officer, shown=shown
+            )  # nothing is recommended there
     assert not TaxAttestation.objects.exclude(verified_at=None).exists()
 
 
@@ -489,14 +491,14 @@ def test_the_copy_goes_to_the_body_that_retained_the_vendor(cast):
     occasion, _proposals = cast.recommended()
     assert copy_status(cast.officer, row) == 404
     with clock.set_to(AFTER):
-        award.confirm(occasion, by=cast.officer)
+        award_actions.confirm(occasion, by=cast.officer)
         for who, status in [("officer", 200), ("buyer", 200), ("outside_officer", 404), ("auditor", 404)]:
             assert copy_status(getattr(cast, who), row) == status, who
         assert set(TaxAttestation.objects.visible_to(cast.buyer)) == {row}
         assert rival not in TaxAttestation.objects.visible_to(cast.officer)
         assert logged(cast.officer).get(papers_of(cast.vendor)).status_code == 404
-        award.request_reversal(occasion, by=cast.officer, reason="Une erreur de calcul.")
-        award.reverse(occasion, by=cast.second_officer)
+        award_actions.request_reversal(occasion, by=cast.officer, reason="Une erreur de calcul.")
+        award_actions.reverse(occasion, by=cast.second_officer)
     assert copy_status(cast.officer, row) == 404
 
 

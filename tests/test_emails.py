@@ -13,14 +13,18 @@ from django.test import Client
 from django.urls import resolve
 from django.utils import translation
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import OutgoingEmail, User
-from opportunities import verbs
 from opportunities.models import Opportunity
-from proposals import award, deposit, examination, notices, opening
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal, SealedEnvelope
+from proposals.notice import actions as notice_actions
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
-from vendors import members
+from vendors.members import actions as member_actions
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
 # What follows the award is driven in tests/test_contract_emails.py.
@@ -47,40 +51,40 @@ def whole_story(cast) -> None:
     """Every message at least once: returned, published, suspended, resumed, opened, rejected, awarded, reversed…"""
     with clock.set_to(PUBLISHED_AT):
         opportunity = cast.in_review(title=TITLE, mode="adjusted_price")
-        verbs.return_to_author(opportunity, by=cast.officer, reason=REASON)
-        verbs.submit_for_review(opportunity, by=cast.other_buyer)
-        verbs.publish(opportunity, by=cast.officer)
+        notice_review_actions.return_to_author(opportunity, by=cast.officer, reason=REASON)
+        notice_review_actions.submit_for_review(opportunity, by=cast.other_buyer)
+        notice_review_actions.publish(opportunity, by=cast.officer)
         first = cast.submitted(opportunity, text=SECRET, comments=SECRET, price_cents=PRICE)
         cast.deposit(first)  # replaced
-        deposit.withdraw(first, by=cast.vendor_owner)
+        deposit_actions.withdraw(first, by=cast.vendor_owner)
         cast.deposit(first)
         second = cast.submitted(opportunity, vendor=cast.rival, text=SECRET, price_cents=PRICE + 1)
-        notices.add_addendum(opportunity, by=cast.buyer, text=REASON)
-        members.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
-        award.suspend(opportunity, by=cast.officer, reason=REASON)
-        award.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT)
+        notice_actions.add_addendum(opportunity, by=cast.buyer, text=REASON)
+        member_actions.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
+        award_actions.suspend(opportunity, by=cast.officer, reason=REASON)
+        award_actions.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT)
         cancelled = cast.published(title=TITLE)
         cast.submitted(cancelled, text=SECRET)
-        award.cancel(cancelled, by=cast.officer, reason=REASON)
+        award_actions.cancel(cancelled, by=cast.officer, reason=REASON)
         empty = cast.published(title=TITLE)
         assert not any(SECRET in row.body + row.subject or "48" + "\u00a0173" in row.body for row in mails())
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
         opportunity, empty = (Opportunity.objects.get(pk=row.pk) for row in (opportunity, empty))
         first, second = (Proposal.objects.get(pk=row.pk) for row in (first, second))
-        award.conclude(empty, by=cast.officer, code="other", reason=REASON)
-        examination.reject(second, by=cast.buyer, code="CONF-9", text=REASON)
-        examination.reexamine(second, by=cast.buyer, reason="Erreur")
+        award_actions.conclude(empty, by=cast.officer, code="other", reason=REASON)
+        evaluation_actions.reject(second, by=cast.buyer, code="CONF-9", text=REASON)
+        evaluation_actions.reexamine(second, by=cast.buyer, reason="Erreur")
         for proposal, value in ((first, "91.25"), (second, "80.1")):
-            examination.admit(proposal, by=cast.buyer)
+            evaluation_actions.admit(proposal, by=cast.buyer)
             grid = {criterion.pk: (Decimal(value), "") for criterion in opportunity.criteria.all()}
-            examination.score(proposal, by=cast.buyer, values=grid)
-        award.recommend(opportunity, first, by=cast.buyer)
-        award.send_back(opportunity, by=cast.officer, reason=REASON)
-        award.recommend(opportunity, first, by=cast.buyer)
-        award.confirm(opportunity, by=cast.officer)
-        award.request_reversal(opportunity, by=cast.officer, reason=REASON)
-        award.reverse(opportunity, by=cast.second_officer)
+            evaluation_actions.score(proposal, by=cast.buyer, values=grid)
+        award_actions.recommend(opportunity, first, by=cast.buyer)
+        award_actions.send_back(opportunity, by=cast.officer, reason=REASON)
+        award_actions.recommend(opportunity, first, by=cast.buyer)
+        award_actions.confirm(opportunity, by=cast.officer)
+        award_actions.request_reversal(opportunity, by=cast.officer, reason=REASON)
+        award_actions.reverse(opportunity, by=cast.second_officer)
 
 
 def speaking(cast, language: str) -> None:
@@ -170,9 +174,9 @@ def test_nothing_tells_of_a_proposal_before_the_opening(cast, now):
     """B1: to anybody but its own vendor; text and price to nobody."""
     opportunity = cast.published()
     cast.submitted(opportunity, text=SECRET, price_cents=PRICE)
-    award.suspend(opportunity, by=cast.officer, reason="Correction")
-    award.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT)
-    award.cancel(opportunity, by=cast.officer, reason="Besoin disparu")
+    award_actions.suspend(opportunity, by=cast.officer, reason="Correction")
+    award_actions.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT)
+    award_actions.cancel(opportunity, by=cast.officer, reason="Besoin disparu")
     for row in mails():
         assert SECRET not in row.body and "173,29" not in row.body
         if row.to not in {cast.vendor_owner, cast.vendor_member}:
@@ -219,9 +223,9 @@ def test_a_rejected_bidder_gets_the_result_too(cast):
     cast.admit(first)
     cast.score(first)
     with clock.set_to(CLOSES_AT):
-        examination.reject(second, by=cast.buyer, code="ADM-4", text="Inscrit au registre.")
-        award.recommend(opportunity, first, by=cast.buyer)
-        award.confirm(opportunity, by=cast.officer)
+        evaluation_actions.reject(second, by=cast.buyer, code="ADM-4", text="Inscrit au registre.")
+        award_actions.recommend(opportunity, first, by=cast.buyer)
+        award_actions.confirm(opportunity, by=cast.officer)
     body = last("proposal_not_awarded", cast.rival_owner).body
     assert "rejetée à l’examen" in body and "ADM-4" in body and "Inscrit au registre." in body
 
@@ -236,10 +240,10 @@ def test_fractional_scores_and_missed_minima(cast):
             for criterion, value in zip(opportunity.criteria.all(), values, strict=True)
         }
         with clock.set_to(CLOSES_AT):
-            examination.score(proposal, by=cast.buyer, values=grid)
+            evaluation_actions.score(proposal, by=cast.buyer, values=grid)
     with clock.set_to(CLOSES_AT + timedelta(hours=1)):
-        award.recommend(opportunity, proposals[0], by=cast.buyer)
-        award.confirm(opportunity, by=cast.officer)
+        award_actions.recommend(opportunity, proposals[0], by=cast.buyer)
+        award_actions.confirm(opportunity, by=cast.officer)
     assert "Note finale\u00a0: 90,05 sur 100" in last("proposal_awarded", cast.vendor_owner).body
     assert (
         "Rang\u00a0: aucun, un minimum exigé n’est pas atteint" in last("proposal_not_awarded", cast.rival_owner).body
@@ -264,7 +268,7 @@ def test_an_altered_envelope_is_told_to_its_vendor(cast):
     envelope = SealedEnvelope.objects.get(submission__proposal__vendor=cast.vendor)
     SealedEnvelope.objects.filter(pk=envelope.pk).update(content=bytes(envelope.content)[:-1] + b"\0")
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     assert "n’a pas pu être constatée" in last("opportunity_opened_vendor", cast.vendor_owner).body
     assert "a été constatée" in last("opportunity_opened_vendor", cast.rival_owner).body
     assert "2 propositions ont été reçues" in last("opportunity_opened", cast.buyer).body
@@ -330,7 +334,7 @@ def test_changes_to_an_account(cast, settings, django_capture_on_commit_callback
              "email_confirmation"],
 )  # fmt: skip
 def test_the_librarys_other_messages_are_ours(cast, name):
-    from marketplace.accounts import AccountAdapter
+    from marketplace.accounts.adapters import AccountAdapter
 
     context = {"user": cast.outsider, "ip": "192.0.2.1", "user_agent": "Essai", "timestamp": PUBLISHED_AT,
                "from_email": "a@exemple.invalid", "to_email": "b@exemple.invalid", "deleted_email": "a@exemple.invalid",

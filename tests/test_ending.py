@@ -8,9 +8,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from pypdf import PdfReader
 
-from contracts import amending, delivery, duties, ending, invoicing, settling
+from contracts.amendments import actions as amendment_actions
+from contracts.deliveries import actions as delivery_actions
+from contracts.end import actions as end_actions
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Duty, Invoice, Milestone, Payment, Performance
-from marketplace import clock
+from contracts.payments import settlement
+from contracts.publication import actions as publication_actions
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload, OutgoingEmail
 from tests import contract_cast as cc
@@ -47,7 +52,7 @@ def settled(cast, contract, *, at=cc.INVOICED_AT) -> Contract:
         cc.invoiced(cast, contract, milestone.position, at=at)
     if contract.holdback_percent:
         with clock.set_to(at):
-            invoicing.release_holdback(contract, by=cc.owner(contract))
+            invoice_actions.release_holdback(contract, by=cc.owner(contract))
     Invoice.objects.filter(contract=contract).update(paid_at=at)
     Milestone.objects.filter(contract=contract).update(state="paid", paid_at=at)
     return fresh(contract)
@@ -55,13 +60,13 @@ def settled(cast, contract, *, at=cc.INVOICED_AT) -> Contract:
 
 def completed(cast, **fields) -> Contract:
     contract = settled(cast, cc.active(cast, **fields))
-    ending.complete(contract, by=cast.officer, no_code_reason="Formation seulement")
+    end_actions.complete(contract, by=cast.officer, no_code_reason="Formation seulement")
     return contract
 
 
 def terminated(cast, **fields) -> Contract:
     contract = cc.active(cast, **fields)
-    ending.terminate(contract, by=cast.officer, reason=REASON)
+    end_actions.terminate(contract, by=cast.officer, reason=REASON)
     return contract
 
 
@@ -78,7 +83,7 @@ STAGES = {
 def test_a_contract_is_completed_when_everything_is_paid(cast, then, holdback):
     contract = settled(cast, cc.active(cast, holdback=holdback))
     OutgoingEmail.objects.all().delete()
-    ending.complete(contract, by=cast.officer, no_code_reason="  Formation seulement ")
+    end_actions.complete(contract, by=cast.officer, no_code_reason="  Formation seulement ")
     row = fresh(contract)
     assert (row.state, row.ended_at, row.final_cents) == ("completed", ENDED_AT, 64_000_00)
     assert row.no_code_reason == "Formation seulement"
@@ -107,7 +112,7 @@ def test_not_before(cast, then, spoil):
     contract = settled(cast, cc.active(cast, holdback=5))
     spoil(cast, contract)
     with pytest.raises(ValidationError):
-        ending.complete(fresh(contract), by=cast.officer, no_code_reason="Aucun")
+        end_actions.complete(fresh(contract), by=cast.officer, no_code_reason="Aucun")
     row = fresh(contract)
     assert (row.state, row.no_code_reason) == ("active", "")
     assert not Duty.objects.filter(kind="final").exists()
@@ -117,7 +122,7 @@ def test_not_before(cast, then, spoil):
 def test_why_no_code_is_catalogued(cast, then, reason):
     contract = settled(cast, cc.active(cast))
     with pytest.raises(ValidationError) as refused:
-        ending.complete(contract, by=cast.officer, no_code_reason=reason)
+        end_actions.complete(contract, by=cast.officer, no_code_reason=reason)
     assert "no_code_reason" in refused.value.message_dict
     assert fresh(contract).state == "active"
 
@@ -127,7 +132,7 @@ def test_the_total_paid_follows_a_payment_undone_after_the_end(cast, then):
     contract = completed(cast)
     whole = contract.final_cents
     invoice = contract.invoices.filter(kind="milestone").first()
-    settling.record_unpaid(
+    settlement.record_unpaid(
         Payment.objects.create(
             invoice=invoice, method="outside", state="declared", amount_cents=invoice.total_cents, by=cast.officer,
             created_at=then, reference="VIR-1", paid_on=then.date(),
@@ -141,8 +146,8 @@ def test_a_termination_has_a_public_reason(cast, client, then):
     contract = cc.active(cast)
     for empty in ["", " ", None]:
         with pytest.raises(ValidationError):
-            ending.terminate(contract, by=cast.officer, reason=empty)
-    ending.terminate(contract, by=cast.officer, reason=REASON)
+            end_actions.terminate(contract, by=cast.officer, reason=empty)
+    end_actions.terminate(contract, by=cast.officer, reason=REASON)
     row = fresh(contract)
     assert (row.state, row.state_reason, row.ended_at) == ("terminated", REASON, ENDED_AT)
     assert REASON in words(client.get(contract.get_absolute_url()))
@@ -154,13 +159,13 @@ def test_what_was_accepted_is_still_owed(cast, then):
     """It is invoiced after the end; the final description then says what was paid by the day it is published."""
     contract = cc.active(cast)
     row = cc.accepted(cast, contract)
-    ending.terminate(contract, by=cast.officer, reason=REASON)
+    end_actions.terminate(contract, by=cast.officer, reason=REASON)
     duty = Duty.objects.get(kind="final")
     assert duty.amount_cents == 0
-    invoicing.issue(row, by=cast.vendor_owner)
+    invoice_actions.issue(row, by=cast.vendor_owner)
     Invoice.objects.update(paid_at=ENDED_AT)
-    assert duties.amount_to_publish(duty) == 16_000_00
-    duties.publish(duty, by=cast.officer, done_on=date(2027, 1, 12), proof="20270112-1")
+    assert publication_actions.amount_to_publish(duty) == 16_000_00
+    publication_actions.publish(duty, by=cast.officer, done_on=date(2027, 1, 12), proof="20270112-1")
     assert fresh(duty).amount_cents == 16_000_00
 
 
@@ -168,9 +173,9 @@ def test_a_delivery_is_answered_first(cast, then):
     contract = cc.active(cast)
     row = cc.delivered(contract)
     with pytest.raises(ValidationError):
-        ending.terminate(contract, by=cast.officer, reason=REASON)
-    delivery.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2027, 2, 1))
-    ending.terminate(contract, by=cast.officer, reason=REASON)
+        end_actions.terminate(contract, by=cast.officer, reason=REASON)
+    delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2027, 2, 1))
+    end_actions.terminate(contract, by=cast.officer, reason=REASON)
 
 
 @pytest.mark.parametrize("act", ["complete", "terminate"])
@@ -179,12 +184,12 @@ def test_a_pending_amendment_is_decided_first(cast, then, act):
     if act == "terminate":
         proposed(cast, contract)
     else:
-        amending.propose(contract, by=cast.buyer, reason="Plus tard", end_date=date(2027, 6, 1))
+        amendment_actions.propose(contract, by=cast.buyer, reason="Plus tard", end_date=date(2027, 6, 1))
     with pytest.raises(ValidationError):
         if act == "complete":
-            ending.complete(contract, by=cast.officer, no_code_reason="Aucun")
+            end_actions.complete(contract, by=cast.officer, no_code_reason="Aucun")
         else:
-            ending.terminate(contract, by=cast.officer, reason=REASON)
+            end_actions.terminate(contract, by=cast.officer, reason=REASON)
     assert fresh(contract).state == "active"
 
 
@@ -194,8 +199,8 @@ def test_who_ends_a_contract(cast, then):
     for who in EVERYBODY:
         person = person_of(cast, paid, who)
         for act in [
-            lambda by: ending.complete(fresh(paid), by=by, no_code_reason="Aucun"),
-            lambda by: ending.terminate(fresh(running), by=by, reason=REASON),
+            lambda by: end_actions.complete(fresh(paid), by=by, no_code_reason="Aucun"),
+            lambda by: end_actions.terminate(fresh(running), by=by, reason=REASON),
         ]:
             try:
                 with transaction.atomic():
@@ -211,9 +216,9 @@ def test_who_ends_a_contract(cast, then):
 def test_only_a_contract_under_way_ends(cast, then, stage):
     contract = STAGES[stage](cast)
     with pytest.raises(IllegalMove):
-        ending.complete(contract, by=cast.officer, no_code_reason="Aucun")
+        end_actions.complete(contract, by=cast.officer, no_code_reason="Aucun")
     with pytest.raises(IllegalMove):
-        ending.terminate(contract, by=cast.officer, reason=REASON)
+        end_actions.terminate(contract, by=cast.officer, reason=REASON)
 
 
 # --- Performance -----------------------------------------------------------------------------------------------------
@@ -224,10 +229,10 @@ def test_who_evaluates_when(cast, then, stage):
     for who in EVERYBODY:
         person = person_of(cast, contract, who)
         allowed = ended and who in {"buyer", "other_buyer", "officer", "second_officer"}
-        assert ending.can_evaluate(fresh(contract), person) == allowed, who
+        assert end_actions.can_evaluate(fresh(contract), person) == allowed, who
         try:
             with transaction.atomic():
-                ending.evaluate(contract, by=person, **EVALUATION)
+                end_actions.evaluate(contract, by=person, **EVALUATION)
                 raise Undo
         except Undo:
             assert allowed, who
@@ -237,10 +242,10 @@ def test_who_evaluates_when(cast, then, stage):
 
 def test_an_evaluation_is_made_once_and_told(cast, then):
     contract = completed(cast)
-    performance = ending.evaluate(contract, by=cast.buyer, **EVALUATION)
+    performance = end_actions.evaluate(contract, by=cast.buyer, **EVALUATION)
     assert performance.reply_until == date(2027, 1, 12) + timedelta(days=30)
     with pytest.raises(IllegalMove):
-        ending.evaluate(contract, by=cast.officer, **EVALUATION)
+        end_actions.evaluate(contract, by=cast.officer, **EVALUATION)
     mails = OutgoingEmail.objects.filter(template="emails/performance_evaluated.txt")
     assert [mail.to_id for mail in mails] == [cast.vendor_owner.pk]
     assert COMMENT not in mails[0].body
@@ -254,12 +259,12 @@ def test_an_evaluation_is_made_once_and_told(cast, then):
 def test_evaluations_out_of_bounds(cast, then, wrong):
     contract = terminated(cast)
     with pytest.raises(ValidationError):
-        ending.evaluate(contract, by=cast.buyer, **(EVALUATION | wrong))
+        end_actions.evaluate(contract, by=cast.buyer, **(EVALUATION | wrong))
     assert not Performance.objects.exists()
 
 
 def test_the_database_knows_the_bounds(cast, then):
-    performance = ending.evaluate(terminated(cast), by=cast.buyer, **EVALUATION)
+    performance = end_actions.evaluate(terminated(cast), by=cast.buyer, **EVALUATION)
     with pytest.raises(IntegrityError), transaction.atomic():
         Performance.objects.filter(pk=performance.pk).update(quality=6)
 
@@ -279,30 +284,30 @@ LAST = date(2027, 2, 11)  # thirty days after the evaluation
 def test_the_last_day_to_reply(cast, then, instant, open_still):
     """The whole last day, in Québec."""
     contract = terminated(cast)
-    performance = ending.evaluate(contract, by=cast.buyer, **EVALUATION)
+    performance = end_actions.evaluate(contract, by=cast.buyer, **EVALUATION)
     assert performance.reply_until == LAST
     at = instant
     with clock.set_to(at):
-        assert ending.can_reply(performance, cast.vendor_owner, at=at) == open_still
+        assert end_actions.can_reply(performance, cast.vendor_owner, at=at) == open_still
         if not open_still:
             with pytest.raises(IllegalMove):
-                ending.reply(performance, by=cast.vendor_owner, text="Nous contestons.")
+                end_actions.reply(performance, by=cast.vendor_owner, text="Nous contestons.")
             return
-        ending.reply(performance, by=cast.vendor_owner, text="  Nous contestons. ")
+        end_actions.reply(performance, by=cast.vendor_owner, text="  Nous contestons. ")
         assert (fresh(performance).reply, fresh(performance).reply_at) == ("Nous contestons.", at)
         with pytest.raises(IllegalMove):
-            ending.reply(performance, by=cast.vendor_owner, text="Encore.")
+            end_actions.reply(performance, by=cast.vendor_owner, text="Encore.")
     told = OutgoingEmail.objects.filter(template="emails/performance_replied.txt").values_list("to_id", flat=True)
     assert sorted(told) == sorted([cast.buyer.pk, cast.officer.pk, cast.second_officer.pk])
 
 
 def test_who_replies(cast, then):
     contract = terminated(cast)
-    performance = ending.evaluate(contract, by=cast.buyer, **EVALUATION)
+    performance = end_actions.evaluate(contract, by=cast.buyer, **EVALUATION)
     for who in EVERYBODY:
         try:
             with transaction.atomic():
-                ending.reply(fresh(performance), by=person_of(cast, contract, who), text="Voici.")
+                end_actions.reply(fresh(performance), by=person_of(cast, contract, who), text="Voici.")
                 raise Undo
         except Undo:
             assert who == "owner"
@@ -312,7 +317,7 @@ def test_who_replies(cast, then):
 
 def test_the_letter(cast, client, then, real_documents):  # noqa: F811
     contract = terminated(cast)
-    ending.evaluate(contract, by=cast.buyer, **EVALUATION)
+    end_actions.evaluate(contract, by=cast.buyer, **EVALUATION)
     path = url("performance", contract.number)
     client.force_login(cast.vendor_owner)
 
@@ -327,7 +332,7 @@ def test_the_letter(cast, client, then, real_documents):  # noqa: F811
                  "11 février 2027", contract.vendor.legal_name, "Ville d’Essai"]:  # fmt: skip
         assert said in text, said
     assert read()[0] == first
-    ending.reply(Performance.objects.get(), by=cast.vendor_owner, text="Nous contestons.")
+    end_actions.reply(Performance.objects.get(), by=cast.vendor_owner, text="Nous contestons.")
     text = read()[1]
     signed, heading, answer = (text.index(said) for said in (cast.buyer.name, "Réplique du prestataire", "Nous cont"))
     assert signed < heading < answer < text.index(cast.vendor_owner.name)
@@ -338,7 +343,7 @@ def test_the_letter(cast, client, then, real_documents):  # noqa: F811
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_an_evaluation_is_between_the_parties(cast, client, then, who):
     contract = terminated(cast)
-    ending.evaluate(contract, by=cast.buyer, **EVALUATION)
+    end_actions.evaluate(contract, by=cast.buyer, **EVALUATION)
     client.force_login(person_of(cast, contract, who))
     entitled = who in PARTY | {"auditor"}
     page = client.get(contract.get_absolute_url())
@@ -351,7 +356,7 @@ def test_an_evaluation_is_between_the_parties(cast, client, then, who):
 
 def test_visitors_do_not_see_it(cast, client, then):
     contract = terminated(cast)
-    ending.evaluate(contract, by=cast.buyer, **EVALUATION)
+    end_actions.evaluate(contract, by=cast.buyer, **EVALUATION)
     assert COMMENT not in client.get(contract.get_absolute_url()).content.decode()
     assert client.get(url("performance", contract.number)).status_code == 302
 
@@ -420,8 +425,8 @@ def test_the_page_costs_the_same_whatever_it_holds(cast, client, then, who, djan
         contract = cc.active(cast, amounts=amounts)
         for _number in range(amendments):
             made = proposed(cast, contract, 1_00)
-            amending.approve(made, by=cast.officer)
-            amending.accept(made, by=cast.vendor_owner, method="password")
+            amendment_actions.approve(made, by=cast.officer)
+            amendment_actions.accept(made, by=cast.vendor_owner, method="password")
         if who:
             client.force_login(person_of(cast, contract, who))
         client.get(contract.get_absolute_url())

@@ -10,12 +10,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerPayload
-from opportunities import verbs
 from opportunities.models import Criterion, Opportunity
-from proposals import award, examination, opening
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import OpenedProposal, Proposal
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, person, vendor
 from vendors.models import VendorMembership
 
@@ -56,7 +58,7 @@ def opened_with(cast, count, mode="quality_min_price"):
         firm = vendor(f"Firme {count} {mode} {index}", owner)
         made.append(cast.submitted(opportunity, vendor=firm, price_cents=(50 + index) * 1000_00))
     with clock.set_to(CLOSES_AT):
-        opening.open_if_due(opportunity.number)
+        opening_actions.open_if_due(opportunity.number)
     return again(opportunity), [Proposal.objects.get(pk=p.pk) for p in made]
 
 
@@ -152,7 +154,7 @@ def test_an_unopened_proposal_is_not_found_and_a_suspension_keeps_the_seal(cast,
     proposal = cast.submitted(opportunity)
     client.force_login(cast.buyer)
     assert client.get(page("examine", opportunity, proposal)).status_code == 404
-    award.suspend(opportunity, by=cast.officer, reason="Question en cours")
+    award_actions.suspend(opportunity, by=cast.officer, reason="Question en cours")
     assert "restent scellées" in main_of(client.get(page("evaluation", opportunity)))
 
 
@@ -224,7 +226,7 @@ def test_price_alone_shows_prices_at_once(cast, client, after):
     assert f"49{NBSP}000,00{NBSP}$" in main_of(client.get(page("evaluation", opportunity)))
     for proposal in [first, second]:
         assert client.post(page("admit", opportunity, proposal)).status_code == 302
-    assert [line.proposal for line in award.lines(opportunity)] == [second, first]
+    assert [line.proposal for line in award_actions.lines(opportunity)] == [second, first]
 
 
 @pytest.mark.parametrize(
@@ -264,8 +266,8 @@ def test_many_criteria_have_codes_and_a_legend(cast, client, after):
             opportunity=opportunity, position=position, label=f"Un critère au long libellé {position}", weight=weight
         )
     with clock.set_to(CLOSES_AT - timedelta(days=21)):
-        verbs.submit_for_review(opportunity, by=cast.buyer)
-        verbs.publish(opportunity, by=cast.officer)
+        notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
+        notice_review_actions.publish(opportunity, by=cast.officer)
     cast.submitted(opportunity)
     client.force_login(cast.buyer)
     table = main_of(client.get(page("evaluation", opportunity)))  # the page itself opens what is due
@@ -316,7 +318,7 @@ def test_a_zero_is_a_score_and_ranks(cast, client, after):
     client.force_login(cast.buyer)
     table = main_of(client.get(page("evaluation", opportunity)))
     assert table.count("0,00</") >= 3
-    assert [line.ranked.rank for line in award.lines(opportunity)] == [1, 2]
+    assert [line.ranked.rank for line in award_actions.lines(opportunity)] == [1, 2]
 
 
 def test_comments_have_a_limit(cast, client, after):
@@ -402,7 +404,7 @@ def test_a_second_admission_is_409_and_after_the_recommendation_scores_are_froze
     opportunity, (first, _second) = cast.scored()
     client.force_login(cast.buyer)
     assert client.post(page("admit", opportunity, first)).status_code == 409
-    award.recommend(opportunity, first, by=cast.buyer)
+    award_actions.recommend(opportunity, first, by=cast.buyer)
     response = client.post(page("score", opportunity, first), score_data(opportunity, "1", "1"))
     assert response.status_code == 422
     assert "pas en évaluation" in main_of(response)
@@ -442,7 +444,7 @@ def test_recommend_the_first_without_a_justification(cast, client, after):
     assert re.search(rf'value="{first.public_id}"[^>]*checked', body)
     response = client.post(page("recommend", opportunity), {"proposal": first.public_id, "justification": " "})
     assert response["Location"] == page("evaluation", opportunity)
-    assert award.pending(opportunity).proposal == first
+    assert award_actions.pending(opportunity).proposal == first
 
 
 def test_recommend_another_needs_a_justification_at_its_field(cast, client, after):
@@ -484,7 +486,7 @@ def test_a_recommender_cannot_confirm_and_the_ledger_knows(cast, client, after):
     url = page("confirm", opportunity)
     refused = client.get(url)
     assert refused.status_code == 403 and "une autre personne doit en décider" in text_of(refused)
-    assert client.post(url, {"recommendation": award.pending(opportunity).pk}).status_code == 403
+    assert client.post(url, {"recommendation": award_actions.pending(opportunity).pk}).status_code == 403
     assert client.post(page("send_back", opportunity), {"reason": "Non"}).status_code == 403
     refusals = LedgerPayload.objects.filter(subject=opportunity.ledger_subject(), action__endswith=".refused")
     assert [row.action for row in refusals.order_by("pk")] == [
@@ -503,7 +505,7 @@ def test_confirm_shows_what_is_confirmed_then_once_only(cast, client, after):
     body = main_of(client.get(url)).replace(NBSP, " ")
     for word in ["Atelier Boréal inc.", "Béatrice Acheteuse", "64 000 $", "73 584,00 $", "90,00"]:
         assert word in body, word
-    seen = award.pending(opportunity).pk
+    seen = award_actions.pending(opportunity).pk
     assert client.post(url, {"recommendation": seen})["Location"] == page("evaluation", opportunity)
     assert client.post(url, {"recommendation": seen}).status_code == 409
     assert client.get(url).status_code == 409
@@ -513,9 +515,9 @@ def test_confirm_shows_what_is_confirmed_then_once_only(cast, client, after):
 
 def test_a_recommendation_replaced_meanwhile_is_not_confirmed_by_surprise(cast, client, after):
     opportunity, (_first, second) = cast.recommended()
-    seen = award.pending(opportunity).pk
-    award.send_back(again(opportunity), by=cast.second_officer, reason="À revoir")
-    award.recommend(again(opportunity), second, by=cast.buyer, justification="Après correction")
+    seen = award_actions.pending(opportunity).pk
+    award_actions.send_back(again(opportunity), by=cast.second_officer, reason="À revoir")
+    award_actions.recommend(again(opportunity), second, by=cast.buyer, justification="Après correction")
     client.force_login(cast.officer)
     assert client.post(page("confirm", opportunity), {"recommendation": seen}).status_code == 409
     assert again(opportunity).state == "recommended"
@@ -601,7 +603,7 @@ def test_conclude_guesses_the_reason(cast, client, after):
 
     assert guess() == "other"
     for proposal in opportunity.proposals.all():
-        examination.reject(proposal, by=cast.buyer, code="CONF-6", text="Essai non satisfait")
+        evaluation_actions.reject(proposal, by=cast.buyer, code="CONF-6", text="Essai non satisfait")
     assert guess() == "none_conforming"
     assert "Conclure" in main_of(client.get(page("evaluation", opportunity)))
 

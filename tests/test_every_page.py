@@ -8,7 +8,7 @@ import pytest
 from django.urls import get_resolver
 from django.utils import translation
 
-from marketplace import clock
+from marketplace.dates import clock
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 # Read by anybody. Adding a line here is a decision: say in the commit why a visitor needs it.

@@ -8,12 +8,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import cases, flag_pages, flagging, public_flags
+from audit.cases import actions as case_actions
+from audit.flags import actions as flag_actions
+from audit.flags import public_views as public_flag_views
+from audit.flags import views as flag_views
 from audit.flags.catalogue import CATALOGUE, sentence, with_unit
 from audit.models import FlagPeers, Monitoring, RedFlag
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload
-from proposals import award
+from proposals.award import actions as award_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.reading import words
 from vendors.models import VendorMembership
@@ -98,8 +101,8 @@ def test_explained_then_dismissed_then_taken_up(world, client):
 def test_joined_to_a_case(world, client):
     client.force_login(world.auditor)
     assert "Ouvrir une vérification" in client.get(f"{world.url}joindre/").content.decode()
-    case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
-    other = cases.open_(world.awarded()[0], by=world.auditor, title="Autre", text="À voir.")
+    case = case_actions.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
+    other = case_actions.open_(world.awarded()[0], by=world.auditor, title="Autre", text="À voir.")
     assert client.post(f"{world.url}joindre/", {"case": other.number}).status_code == 422
     assert client.post(f"{world.url}joindre/", {"case": case.number}).status_code == 302
     row = RedFlag.objects.get(pk=world.flag.pk)
@@ -111,8 +114,8 @@ def test_the_body_learns_of_no_case_that_it_was_not_told_of(world, client):
     """Joined to a case of which nothing was said yet, the signal looks to the body as it did before."""
     client.force_login(world.officer)
     before = client.get(world.url).content.decode()
-    case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
-    flagging.join(world.flag, by=world.auditor, monitoring=case)
+    case = case_actions.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
+    flag_actions.join(world.flag, by=world.auditor, monitoring=case)
     assert without_tokens(client.get(world.url).content.decode()) == without_tokens(before)
     mine = "/verification/mes-signaux/"
     assert world.opportunity.number in client.get(f"{mine}?etat=new").content.decode()
@@ -123,24 +126,24 @@ def test_the_body_learns_of_no_case_that_it_was_not_told_of(world, client):
     assert RedFlag.objects.get(pk=world.flag.pk).state == "explained"
 
     client.force_login(world.auditor)
-    flagging.join(RedFlag.objects.get(pk=world.flag.pk), by=world.auditor, monitoring=case)
+    flag_actions.join(RedFlag.objects.get(pk=world.flag.pk), by=world.auditor, monitoring=case)
     assert case.number in client.get(world.url).content.decode()
     client.force_login(world.officer)
     page = client.get(world.url).content.decode()
     assert case.number not in page and "Expliqué par l’organisme" in page
-    cases.ask(case, by=world.auditor, due_on=date(2026, 12, 15), text="Pourquoi?")
+    case_actions.ask(case, by=world.auditor, due_on=date(2026, 12, 15), text="Pourquoi?")
     page = client.get(world.url).content.decode()
     assert case.number in page and "En vérification" in page
 
 
 def test_a_concluded_case_takes_no_signal(world):
-    case = cases.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
-    cases.conclude(case, by=world.auditor, finding=False, text="Rien.")
-    assert not flagging.cases_for(world.flag, world.auditor)
+    case = case_actions.open_(world.opportunity, by=world.auditor, title="Délais", text="À voir.")
+    case_actions.conclude(case, by=world.auditor, finding=False, text="Rien.")
+    assert not flag_actions.cases_for(world.flag, world.auditor)
     from marketplace.lifecycle import IllegalMove
 
     with pytest.raises(IllegalMove):
-        flagging.join(world.flag, by=world.auditor, monitoring=Monitoring.objects.get())
+        flag_actions.join(world.flag, by=world.auditor, monitoring=Monitoring.objects.get())
 
 
 # --- One signal ------------------------------------------------------------------------------------------------------
@@ -157,14 +160,14 @@ def test_each_code_has_its_page(world, client, language):
 
 def test_the_drawing_puts_each_value_in_its_place():
     quartiles = tuple(map(Decimal, ("2", "3", "6")))
-    places = flag_pages.drawing(Decimal("12"), Decimal("2"), quartiles)
-    assert places["q1"] == places["threshold"] == flag_pages.EDGE
-    assert places["value"] == flag_pages.WIDTH - flag_pages.EDGE
+    places = flag_views.drawing(Decimal("12"), Decimal("2"), quartiles)
+    assert places["q1"] == places["threshold"] == flag_views.EDGE
+    assert places["value"] == flag_views.WIDTH - flag_views.EDGE
     assert places["q1"] < places["median"] < places["q3"] < places["value"]
-    flat = flag_pages.drawing(Decimal(1), Decimal(1), (Decimal(1),) * 3)
-    assert flat["value"] == flat["median"] == flag_pages.EDGE and flat["box"] == 2
-    assert (places["low"], places["high"], places["ticks"]) == (2, 12, [flag_pages.EDGE, places["value"]])
-    assert flat["low"] == flat["high"] == 1 and flat["ticks"] == [flag_pages.EDGE]
+    flat = flag_views.drawing(Decimal(1), Decimal(1), (Decimal(1),) * 3)
+    assert flat["value"] == flat["median"] == flag_views.EDGE and flat["box"] == 2
+    assert (places["low"], places["high"], places["ticks"]) == (2, 12, [flag_views.EDGE, places["value"]])
+    assert flat["low"] == flat["high"] == 1 and flat["ticks"] == [flag_views.EDGE]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,7 @@ def test_the_filters_and_the_counts(world, client):
 def test_pages_of_the_list_have_no_hole(world, client, monkeypatch):
     for code in ("R003", "WINDOW"):
         flag(world.opportunity, code, details={"days": 3, "why": "reason"})
-    monkeypatch.setattr(flag_pages, "PAGE", 2)
+    monkeypatch.setattr(flag_views, "PAGE", 2)
     client.force_login(world.officer)
     first = client.get("/verification/mes-signaux/")
     second = client.get(f"/verification/mes-signaux/{first.context['older']}")
@@ -322,9 +325,9 @@ def test_what_is_said_at_the_award_reaches_a_signal_in_a_case(cast):
     alone, _proposals = cast.recommended(proposals=1)
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
         row = flag(alone)
-        case = cases.open_(alone, by=cast.auditor, title="Délais", text="À voir.", flags=[row])
-        award.confirm(alone, by=cast.officer)
-        flagging.keep(alone, by=cast.officer, at=clock.now(), explanation="La seule équipe.")
+        case = case_actions.open_(alone, by=cast.auditor, title="Délais", text="À voir.", flags=[row])
+        award_actions.confirm(alone, by=cast.officer)
+        flag_actions.keep(alone, by=cast.officer, at=clock.now(), explanation="La seule équipe.")
     row = RedFlag.objects.get(code="R018")
     assert (row.state, row.reason, row.monitoring) == ("explained", "La seule équipe.", case)
 
@@ -333,17 +336,17 @@ def test_an_open_case_is_told_before_confirming(cast, client):
     waiting, _proposals = cast.recommended()
     client.force_login(cast.officer)
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
-        case = cases.open_(waiting, by=cast.auditor, title="Délais", text="À voir.")
+        case = case_actions.open_(waiting, by=cast.auditor, title="Délais", text="À voir.")
         url = f"/occasions/{waiting.number}/confirmer/"
         assert case.number not in client.get(url).content.decode()  # nothing was asked of the body yet
-        cases.ask(case, by=cast.auditor, due_on=date(2026, 12, 15), text="Pourquoi?")
+        case_actions.ask(case, by=cast.auditor, due_on=date(2026, 12, 15), text="Pourquoi?")
         page = client.get(url).content.decode()
         assert case.number in page and "Une vérification est en cours" in page
 
 
 # --- The public's totals ---------------------------------------------------------------------------------------------
 def test_the_public_reads_totals_and_never_which(cast, client):
-    made = [cast.awarded(mode="price")[0] for _one in range(public_flags.LEAST)]
+    made = [cast.awarded(mode="price")[0] for _one in range(public_flag_views.LEAST)]
     with clock.set_to(AFTER):
         for opportunity in made[:2]:
             flag(opportunity)
@@ -351,7 +354,7 @@ def test_the_public_reads_totals_and_never_which(cast, client):
         flag(made[3], vendor=cast.vendor)
         waiting = cast.opened(proposals=1)[0]
         flag(waiting)
-        found = public_flags.totals()
+        found = public_flag_views.totals()
         page = client.get("/signaux/").content.decode()
     assert found["years"] == [(2026, 5)]
     assert found["codes"]["R018"] == [3]
@@ -366,7 +369,7 @@ def test_few_awards_give_no_total(cast, client):
     made = cast.awarded()[0]
     with clock.set_to(AFTER):
         flag(made)
-        found = public_flags.totals()
+        found = public_flag_views.totals()
         page = client.get("/en/signaux/").content.decode()
     assert (found["years"], found["bodies"]) == ([], [])
     assert cast.body.name not in page
@@ -383,7 +386,7 @@ def test_a_sealed_proposal_changes_nothing_on_any_page(cast, client):
             client.get("/verification/signaux/")
             return [
                 [(row.code, row.value) for row, _tone in client.get("/verification/signaux/").context["rows"]],
-                public_flags.totals(),
+                public_flag_views.totals(),
             ]
 
     before = pages()

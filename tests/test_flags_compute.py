@@ -11,15 +11,16 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import tasks
-from audit.flags import compute, documents, loading
+from audit.flags import compute, documents, loader
+from audit.flags import tasks as flag_tasks
 from audit.models import FlagPeers, RedFlag
-from contracts import payments
 from contracts.models import PayoutAccount
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Attachment
-from proposals import drafts, opening
+from proposals.drafts import actions as draft_actions
+from proposals.opening import actions as opening_actions
 from tests import contract_cast
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 def world(at=AT, **more):
-    return loading.load(at, **more)
+    return loader.load(at, **more)
 
 
 def only(made):
@@ -85,10 +86,10 @@ def test_a_payment_outside_counts_from_the_day_it_was_made(cast):
     invoice = contract_cast.invoiced(cast, contract_cast.active(cast))
     day = (contract_cast.INVOICED_AT + timedelta(days=5)).date()
     with clock.set_to(contract_cast.INVOICED_AT + timedelta(days=6)):
-        payment = payments.declare_outside(invoice, by=cast.officer, reference="VIR-1", paid_on=day)
+        payment = payment_actions.declare_outside(invoice, by=cast.officer, reference="VIR-1", paid_on=day)
     assert only(world()).contract.invoices[0].paid_on is None
     with clock.set_to(contract_cast.INVOICED_AT + timedelta(days=45)):
-        payments.confirm(payment, by=cast.vendor_owner)
+        payment_actions.confirm(payment, by=cast.vendor_owner)
     assert only(world()).contract.invoices[0].paid_on == day
 
 
@@ -207,14 +208,14 @@ def bids_with(cast, *files):
     occasion = cast.published()
     for vendor, file in zip((cast.vendor, cast.rival), files, strict=True):
         proposal = cast.proposal(occasion, vendor=vendor)
-        drafts.add_file(proposal, file, at=PUBLISHED_AT)
+        draft_actions.add_file(proposal, file, at=PUBLISHED_AT)
         cast.deposit(proposal)
     return occasion
 
 
 def open_(occasion):
     with clock.set_to(CLOSES_AT):
-        assert opening.open_if_due(occasion.number)
+        assert opening_actions.open_if_due(occasion.number)
 
 
 def clues(at=AT) -> set[str]:
@@ -247,7 +248,7 @@ def test_a_file_that_is_lost_stops_nothing(cast, settings, monkeypatch):
     def lost(*args):
         raise FileNotFoundError
 
-    monkeypatch.setattr(opening, "read_file", lost)
+    monkeypatch.setattr(opening_actions, "read_file", lost)
     assert "documents" not in clues() and "address" in clues()
 
 
@@ -339,7 +340,7 @@ def test_the_task_and_the_command(cast, capsys):
     with clock.set_to(AT):
         call_command("compute_flags", "--report")
         assert not RedFlag.objects.exists()
-        tasks.compute_flags()
+        flag_tasks.compute_flags()
         count = RedFlag.objects.count()
         call_command("compute_flags")
     said = capsys.readouterr().out

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit import thresholds
-from audit.flags import bidders, compute, own
+from audit.flags import bidders, buyers, compute, thresholds
 from audit.flags.data import Amendment, Award, Contract, Invoice, Procurement, Proposal, Vendor, World, decimal
 from audit.flags.minhash import SAMPLE, estimate, jaccard, shingles, signature
 
@@ -59,11 +58,11 @@ OTHER = {"title": "Inventaire des forêts publiques", "teaser": "Compter les arb
     ],
 )  # fmt: skip
 def test_split(second, expected):
-    assert flagged(own.split, row("A"), row("B", **second)) == expected
+    assert flagged(buyers.split, row("A"), row("B", **second)) == expected
 
 
 def test_split_says_with_what_and_how_much():
-    (measure,) = (m for m in own.split(World((row("A"), row("B", at=later(9)))), AT) if m.flagged)
+    (measure,) = (m for m in buyers.split(World((row("A"), row("B", at=later(9)))), AT) if m.flagged)
     assert measure.details["others"] == ["A"] and measure.details["total_cents"] == 100_000_00
     assert measure.value == Decimal("100000") and measure.threshold == Decimal("90000")
 
@@ -75,7 +74,7 @@ def test_what_many_notices_share_tells_no_need_apart():
         row(thing, at=later(n), winner=n, title=f"Tableau de bord numérique sur les {thing}", **shared)
         for n, thing in enumerate(things)
     ]
-    assert not flagged(own.split, *rows)
+    assert not flagged(buyers.split, *rows)
 
 
 # --- CLUSTER ---------------------------------------------------------------------------------------------------------
@@ -94,12 +93,12 @@ def test_what_many_notices_share_tells_no_need_apart():
 def test_cluster(near, far, amount, expected):
     rows = [row(f"n{n}", at=later(n), amount=amount) for n in range(near)]
     rows += [row(f"f{n}", at=later(40 + n), amount=30_000_00) for n in range(far)]
-    assert (flagged(own.cluster, *rows) == {f"n{near - 1}"}) is expected
+    assert (flagged(buyers.cluster, *rows) == {f"n{near - 1}"}) is expected
 
 
 def test_cluster_forgets_after_twelve_months():
     rows = [row(f"n{n}", at=later(n), amount=85_000_00) for n in range(5)]
-    assert flagged(own.cluster, *rows) and not flagged(own.cluster, *rows, at=AT + timedelta(days=200))
+    assert flagged(buyers.cluster, *rows) and not flagged(buyers.cluster, *rows, at=AT + timedelta(days=200))
 
 
 # --- WINDOW, LATE_ADD ------------------------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ def test_cluster_forgets_after_twelve_months():
 )
 def test_window(start, days, reason, expected):
     at = datetime(start.year, start.month, start.day, 15, tzinfo=UTC)
-    assert bool(flagged(own.window, row(at=at, days=days, short_reason=reason))) is expected
+    assert bool(flagged(buyers.window, row(at=at, days=days, short_reason=reason))) is expected
 
 
 @pytest.mark.parametrize(
@@ -132,13 +131,13 @@ def test_window(start, days, reason, expected):
 def test_late_addendum(before, expected):
     closes_at = MONDAY + timedelta(days=21)
     addenda = (closes_at - timedelta(days=9), closes_at - before)
-    assert bool(flagged(own.late_addendum, row(addenda=addenda))) is expected
+    assert bool(flagged(buyers.late_addendum, row(addenda=addenda))) is expected
 
 
 # --- REVERSED, AMEND, SLOWPAY ----------------------------------------------------------------------------------------
 def test_reversed():
     undone = Award(7, 1, MONDAY, reversed_at=MONDAY)
-    assert flagged(own.reversed_award, row("A", awards=(undone, Award(8, 1, MONDAY))), row("B")) == {"A"}
+    assert flagged(buyers.reversed_award, row("A", awards=(undone, Award(8, 1, MONDAY))), row("B")) == {"A"}
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ def test_reversed():
 )
 def test_amended(deltas, expected):
     contract = Contract(50_000_00, tuple(Amendment(delta, MONDAY) for delta in deltas))
-    assert bool(flagged(own.amended, row(contract=contract))) is expected
+    assert bool(flagged(buyers.amended, row(contract=contract))) is expected
 
 
 @pytest.mark.parametrize(
@@ -172,12 +171,12 @@ def test_amended(deltas, expected):
 def test_slow_payment(waits, expected):
     start = MONDAY.date()
     invoices = tuple(Invoice(start, start + timedelta(days=w) if w is not None else None) for w in waits)
-    assert bool(flagged(own.slow_payment, row(contract=Contract(1, (), invoices)))) is expected
+    assert bool(flagged(buyers.slow_payment, row(contract=Contract(1, (), invoices)))) is expected
 
 
 def test_an_invoice_that_is_not_due_yet_does_not_count():
     given = row(contract=Contract(1, (), (Invoice(AT.date() - timedelta(days=30)),)))
-    assert own.slow_payment(World((given,)), AT) == []
+    assert buyers.slow_payment(World((given,)), AT) == []
 
 
 # --- AFFIL -----------------------------------------------------------------------------------------------------------

@@ -13,12 +13,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from audit import acts, cases, sampling
+from audit.cases import actions as case_actions
+from audit.ledger import acts
 from audit.models import RedFlag
-from marketplace import checkpoints, clock, keys, ledger
+from audit.samples import actions as sample_actions
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload
 from opportunities.models import BodyMembership
-from proposals import deposit, drafts
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
 from tests import contract_cast, leaks
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.reading import signed_in, text_of, words
@@ -37,7 +43,7 @@ def then():
 
 
 def plan_of(cast):
-    return sampling.draw(
+    return sample_actions.draw(
         by=cast.auditor, title="Premier tirage", method="random", since=PUBLISHED_AT.date(), until=LATER.date(), size=3
     )
 
@@ -133,7 +139,7 @@ def test_nothing_of_an_unopened_proposal_is_anywhere(cast):
     occasion = cast.published(mode="price")
     texts = ["zq81d0aa52e1", "zq3b77c0d94f", "zq5c9e11a7b2"]
     sealed = cast.proposal(occasion, text=f"Démarche {texts[0]}", price_cents=48_173_29)
-    drafts.add_file(sealed, SimpleUploadedFile(f"{texts[1]}.txt", texts[2].encode()), at=PUBLISHED_AT)
+    draft_actions.add_file(sealed, SimpleUploadedFile(f"{texts[1]}.txt", texts[2].encode()), at=PUBLISHED_AT)
     cast.deposit(sealed)
     drafted = cast.proposal(occasion, vendor=cast.rival, text="Démarche zq77aa00bb11", price_cents=41_111_37)
     receipt = sealed.submissions.get()
@@ -200,7 +206,7 @@ def test_a_withdrawn_proposal_stays_sealed_after_the_opening(cast):
     cast.submitted(occasion)
     gone = cast.submitted(occasion, vendor=cast.rival)
     with clock.set_to(NEARLY):
-        deposit.withdraw(gone, by=cast.rival_owner)
+        deposit_actions.withdraw(gone, by=cast.rival_owner)
     with clock.set_to(CLOSES_AT):
         client = signed_in(cast.auditor)
         client.get(f"/occasions/{occasion.number}/")
@@ -265,7 +271,7 @@ def test_an_auditor_does_not_read_the_details_of_a_case_that_they_may_not_read(c
     flag = RedFlag.objects.create(
         code="R018", opportunity=opportunity, value=1, threshold=1, first_at=LATER, last_at=LATER
     )
-    case = cases.open_(opportunity, by=cast.auditor, title="Zéphyr", text="Motif zéphyr.", flags=[flag])
+    case = case_actions.open_(opportunity, by=cast.auditor, title="Zéphyr", text="Motif zéphyr.", flags=[flag])
     audited = LedgerEntry.objects.filter(subject__in=[case.ledger_subject(), flag.ledger_subject()])
     assert audited.count() == 2
     checkpoints.make(at=LATER)
@@ -307,7 +313,7 @@ def test_searching_the_ledger(cast, then, text, expected):
 
 
 def test_searching_by_number_hash_period_and_page(cast, then, monkeypatch):
-    from audit import ledger_pages
+    from audit.ledger import views as ledger_views
 
     cast.awarded()
     client = signed_in(cast.auditor)
@@ -322,7 +328,7 @@ def test_searching_by_number_hash_period_and_page(cast, then, monkeypatch):
     assert 1 in seqs(au="2026-11-03") and seqs(du="2027-01-01") == []
     assert client.get("/verification/registre/", {"du": "hier", "avant": "x"}).status_code == 200
     everything = seqs()
-    monkeypatch.setattr(ledger_pages, "PAGE", 7)
+    monkeypatch.setattr(ledger_views, "PAGE", 7)
     read, page = [], client.get("/verification/registre/")
     while True:
         read += [act.entry.seq for act in page.context["acts"]]

@@ -5,9 +5,11 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from contracts import delivery, ending, health
+from contracts import health_views
+from contracts.deliveries import actions as delivery_actions
+from contracts.end import actions as end_actions
 from contracts.models import Contract, Invoice
-from marketplace import clock
+from marketplace.dates import clock
 from tests import contract_cast as cc
 from tests.test_amending import (
     EVERYBODY,
@@ -27,8 +29,8 @@ def at(day: str, hour: str = "12:00") -> datetime:
     return datetime.fromisoformat(f"{day}T{hour}:00-05:00")
 
 
-def seen(contract, day: str, hour: str = "12:00") -> health.Health:
-    return health.of(fresh(contract), at=at(day, hour))
+def seen(contract, day: str, hour: str = "12:00") -> health_views.Health:
+    return health_views.of(fresh(contract), at=at(day, hour))
 
 
 # --- Lateness --------------------------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def test_delivered_in_time_is_not_late_and_late_stays_late(cast):
     late = cc.active(cast)
     cc.delivered(late, at=at("2026-12-20"))
     with clock.set_to(at("2026-12-21")):
-        delivery.accept(cc.milestone(late), by=cast.buyer, checks=cc.all_met(cc.milestone(late)))
+        delivery_actions.accept(cc.milestone(late), by=cast.buyer, checks=cc.all_met(cc.milestone(late)))
     line = seen(late, "2026-12-21").lines[0]
     assert (line.late_days, line.late, line.tone) == (5, "5 jours de retard", "ok")
     assert seen(late, "2026-12-21").worst == 0  # nobody can do anything about it any more
@@ -66,7 +68,7 @@ def test_a_returned_milestone_is_late_again(cast):
     contract = cc.active(cast)
     row = cc.delivered(contract)
     with clock.set_to(at("2026-12-16")):
-        delivery.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 20))
+        delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 20))
     found = seen(contract, "2026-12-18")
     assert (found.lines[0].done_on, found.lines[0].late_days) == (None, 3)
     assert found.since_delivery == 4
@@ -100,7 +102,7 @@ def test_past_its_end(cast):
 def test_an_ended_contract_is_late_no_more(cast):
     contract = cc.active(cast)
     with clock.set_to(at("2026-12-18")):
-        ending.terminate(contract, by=cast.officer, reason="Besoin disparu")
+        end_actions.terminate(contract, by=cast.officer, reason="Besoin disparu")
     before, after = seen(contract, "2026-12-19"), seen(contract, "2027-06-01")
     assert [line.late_days for line in before.lines] == [line.late_days for line in after.lines] == [0, 0]
     assert after.worst == 0 and after.next_on is None
@@ -138,9 +140,9 @@ def test_the_chart_stays_in_its_frame(cast, day):
     found = seen(contract, day)
     for line in found.lines:
         bar = line.bar
-        assert 0 <= bar.plan_x <= health.WIDTH and bar.plan_width > 0 and bar.late_width >= 0
-        assert bar.late_x + bar.late_width <= health.WIDTH
-    assert found.now_x is None or 0 <= found.now_x <= health.WIDTH
+        assert 0 <= bar.plan_x <= health_views.WIDTH and bar.plan_width > 0 and bar.late_width >= 0
+        assert bar.late_x + bar.late_width <= health_views.WIDTH
+    assert found.now_x is None or 0 <= found.now_x <= health_views.WIDTH
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------

@@ -15,9 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts import amending, ending, invoicing, payments, reversing
+from contracts.amendments import actions as amendment_actions
+from contracts.end import actions as end_actions
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Payment
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from contracts.payments import reversal
+from marketplace.dates import clock
 from opendata import implementation
 from tests import contract_cast
 from tests.contract_cast import INVOICED_AT, SIGNED_AT, owner
@@ -121,8 +125,8 @@ def cents(value: dict) -> int:
 def pay(cast, invoice, *, at=PAID_AT) -> Payment:
     """By the body's own system, confirmed by the vendor."""
     with clock.set_to(at):
-        made = payments.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=at.date())
-        payments.confirm(made, by=owner(invoice.contract))
+        made = payment_actions.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=at.date())
+        payment_actions.confirm(made, by=owner(invoice.contract))
     return made
 
 
@@ -138,19 +142,19 @@ def test_each_stage_is_valid_ocds(cast):
     pay(cast, invoice)
     assert_valid(read(contract))
     with clock.set_to(PAID_AT):
-        plan = amending.plan_of(contract)
+        plan = amendment_actions.plan_of(contract)
         plan[0]["amount_cents"] += 1_000_01
-        amendment = amending.propose(
+        amendment = amendment_actions.propose(
             contract, by=cast.buyer, reason="Une carte de plus.", delta_cents=1_000_01, plan=plan,
             end_date=date(2027, 4, 30),
         )  # fmt: skip
-        amending.approve(amendment, by=cast.officer)
-        amending.accept(amendment, by=owner(contract), method="password")
+        amendment_actions.approve(amendment, by=cast.officer)
+        amendment_actions.accept(amendment, by=owner(contract), method="password")
     package = read(contract)
     assert_valid(package)
     assert package["releases"][0]["tag"] == ["award", "contract", "contractAmendment", "implementation"]
     with clock.set_to(PAID_AT + timedelta(days=1)):
-        ending.terminate(Contract.objects.get(pk=contract.pk), by=cast.officer, reason="Le projet s’arrête.")
+        end_actions.terminate(Contract.objects.get(pk=contract.pk), by=cast.officer, reason="Le projet s’arrête.")
     package = read(contract)
     assert_valid(package)
     assert contract_of(package)["status"] == "terminated"
@@ -217,7 +221,7 @@ def test_a_holdback_is_paid_without_a_milestone(cast):
     contract = contract_cast.active(cast, amounts=(64_000_00,), holdback=10)
     pay(cast, contract_cast.invoiced(cast, contract))
     with clock.set_to(PAID_AT + timedelta(days=1)):
-        invoice = invoicing.release_holdback(Contract.objects.get(pk=contract.pk), by=owner(contract))
+        invoice = invoice_actions.release_holdback(Contract.objects.get(pk=contract.pk), by=owner(contract))
     pay(cast, invoice, at=PAID_AT + timedelta(days=2))
     first, second = transactions(read(contract))
     assert "relatedImplementationMilestone" in first and "relatedImplementationMilestone" not in second
@@ -231,9 +235,9 @@ def test_a_reversed_payment_is_no_transaction_any_more(cast):
     before = read(contract)
     later = PAID_AT + timedelta(days=5)
     with clock.set_to(later):
-        reversing.request_reversal(made, by=cast.officer, reason="Payée deux fois.")
+        reversal.request_reversal(made, by=cast.officer, reason="Payée deux fois.")
         assert len(transactions(read(contract))) == 1
-        reversing.reverse(made, by=cast.second_officer)
+        reversal.reverse(made, by=cast.second_officer)
     after = read(contract)
     assert len(transactions(before)) == 1 and transactions(after) == []
     assert after["releases"][0]["date"] == implementation.moment(later) > before["releases"][0]["date"]
@@ -244,23 +248,23 @@ def test_declared_and_contested_payments_are_not_told(cast):
     contract = contract_cast.active(cast)
     invoice = contract_cast.invoiced(cast, contract)
     with clock.set_to(PAID_AT):
-        made = payments.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=PAID_AT.date())
+        made = payment_actions.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=PAID_AT.date())
         assert transactions(read(contract)) == []
-        payments.contest(made, by=owner(contract), reason="Rien reçu.")
+        payment_actions.contest(made, by=owner(contract), reason="Rien reçu.")
         assert transactions(read(contract)) == []
 
 
 def test_an_amendment_in_force_is_told_and_a_pending_one_is_not(cast):
     contract = contract_cast.active(cast)
     with clock.set_to(PAID_AT):
-        plan = amending.plan_of(contract)
+        plan = amendment_actions.plan_of(contract)
         plan[0]["amount_cents"] -= 1_234_56
-        amendment = amending.propose(
+        amendment = amendment_actions.propose(
             contract, by=cast.buyer, reason="Moins de cartes.", delta_cents=-1_234_56, plan=plan
         )
         assert "amendments" not in contract_of(read(contract))
-        amending.approve(amendment, by=cast.officer)
-        amending.accept(amendment, by=owner(contract), method="password")
+        amendment_actions.approve(amendment, by=cast.officer)
+        amendment_actions.accept(amendment, by=owner(contract), method="password")
     told = contract_of(read(contract))
     assert told["amendments"] == [
         {

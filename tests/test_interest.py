@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from contracts.interest import claimable, days_late, due_on, interest_cents
+from contracts.invoices.interest import claimable, days_late, due_on, interest_cents
 from marketplace.money import MAX_CENTS, taxes
 
 RATES = [(date(2023, 10, 1), 1000), (date(2025, 1, 1), 900), (date(2025, 4, 1), 800), (date(2026, 4, 1), 700)]

@@ -13,9 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from contracts import billing, delivery, invoicing, papers, payments
+from contracts import documents
+from contracts.deliveries import actions as delivery_actions
+from contracts.invoices import actions as invoice_actions
+from contracts.invoices import views as invoice_views
 from contracts.models import Contract, Invoice, Milestone, Reminder, TaxRegistration
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from marketplace.money import format_cents, taxes
@@ -56,8 +60,8 @@ def issue_page(contract, position=1) -> str:
 def paid(cast, invoice, on: date) -> Invoice:
     """Paid by the body's own system, the vendor confirms the same day."""
     with clock.set_to(local_noon(on)):
-        payment = payments.declare_outside(invoice, by=cast.officer, reference=f"V-{invoice.pk}", paid_on=on)
-        payments.confirm(payment, by=made.owner(invoice.contract))
+        payment = payment_actions.declare_outside(invoice, by=cast.officer, reference=f"V-{invoice.pk}", paid_on=on)
+        payment_actions.confirm(payment, by=made.owner(invoice.contract))
     return again(invoice)
 
 
@@ -116,7 +120,7 @@ def test_a_double_click_issues_one_invoice(cast, contract, invoicing_day):
     assert vendor.post(issue_page(contract), posted).status_code == 409
     assert vendor.get(issue_page(contract)).status_code == 409
     with pytest.raises(IllegalMove):
-        invoicing.issue(stale, by=cast.vendor_owner)
+        invoice_actions.issue(stale, by=cast.vendor_owner)
     assert Invoice.objects.count() == 1
     assert LedgerEntry.objects.filter(action="milestone.invoice").count() == 1
 
@@ -135,7 +139,7 @@ def test_another_amount_than_the_one_seen_is_not_issued(cast, contract, invoicin
     made.accepted(cast, contract)
     vendor = signed_in(cast.vendor_owner)
     vendor.get(issue_page(contract))
-    invoicing.register_taxes(cast.vendor, by=cast.vendor_owner, small_supplier=True)
+    invoice_actions.register_taxes(cast.vendor, by=cast.vendor_owner, small_supplier=True)
     answer = vendor.post(issue_page(contract), {"total": "2759400", "reference": "Gardée"})
     assert answer.status_code == 422 and "Le montant a changé" in words(answer)
     assert 'value="2400000"' in text_of(answer) and "Gardée" in text_of(answer)
@@ -163,7 +167,7 @@ def test_who_issues(cast, contract, invoicing_day):
         assert reader.get(issue_page(contract)).status_code == refused, name
         assert reader.post(issue_page(contract), {"total": "2759400"}).status_code == refused, name
         with pytest.raises(PermissionDenied):
-            invoicing.issue(again(row), by=getattr(cast, name))
+            invoice_actions.issue(again(row), by=getattr(cast, name))
     assert not Invoice.objects.exists()
 
 
@@ -256,7 +260,7 @@ def test_who_changes_a_vendors_taxes(cast, invoicing_day, client):
     assert client.get(taxes_page(cast.vendor)).status_code == 302
     assert TaxRegistration.objects.get().small_supplier
     with pytest.raises(PermissionDenied):
-        invoicing.register_taxes(cast.vendor, by=cast.vendor_member, small_supplier=True)
+        invoice_actions.register_taxes(cast.vendor, by=cast.vendor_member, small_supplier=True)
     member = signed_in(cast.vendor_member).get(taxes_page(cast.vendor))
     assert "Petit fournisseur" in words(member) and '<form class="form"' not in text_of(member)
 
@@ -284,7 +288,9 @@ def test_a_small_supplier_invoices_without_taxes(cast, contract, invoicing_day):
     assert (invoice.tps_cents, invoice.tvq_cents, invoice.total_cents) == (0, 0, 24_000_00)
     shown = words(signed_in(cast.officer).get(page("invoice", invoice.number)))
     assert "Petit fournisseur" in shown and "TVQ" not in shown
-    invoicing.register_taxes(cast.vendor, by=cast.vendor_owner, small_supplier=False, tps_number=TPS, tvq_number=TVQ)
+    invoice_actions.register_taxes(
+        cast.vendor, by=cast.vendor_owner, small_supplier=False, tps_number=TPS, tvq_number=TVQ
+    )
     assert again(invoice).details["seller"]["small_supplier"] and again(invoice).tps_number == ""
 
 
@@ -322,7 +328,7 @@ def test_who_releases_the_holdback(cast, invoicing_day):
         assert reader.get(page("holdback", contract.number)).status_code == refused, name
         assert reader.post(page("holdback", contract.number), {"total": "1"}).status_code == refused, name
         with pytest.raises(PermissionDenied):
-            invoicing.release_holdback(contract, by=getattr(cast, name))
+            invoice_actions.release_holdback(contract, by=getattr(cast, name))
     assert Invoice.objects.count() == 1
 
 
@@ -331,13 +337,13 @@ def test_no_holdback_nothing_to_release(cast, contract, invoicing_day):
         made.invoiced(cast, contract, position)
     assert signed_in(cast.vendor_owner).get(page("holdback", contract.number)).status_code == 409
     with pytest.raises(IllegalMove):
-        invoicing.release_holdback(contract, by=cast.vendor_owner)
+        invoice_actions.release_holdback(contract, by=cast.vendor_owner)
 
 
 def test_what_an_amendment_adds_after_the_release_is_owed_whole(cast, invoicing_day):
     contract = made.active(cast, amounts=(64_000_00,), holdback=10)
     made.invoiced(cast, contract)
-    invoicing.release_holdback(contract, by=cast.vendor_owner)
+    invoice_actions.release_holdback(contract, by=cast.vendor_owner)
     Milestone.objects.create(
         contract=contract, position=2, title="Ajout", amount_cents=1_000_00, due_date=contract.end_date
     )
@@ -347,14 +353,14 @@ def test_what_an_amendment_adds_after_the_release_is_owed_whole(cast, invoicing_
 def test_a_terminated_contract_releases_what_was_held(cast, invoicing_day):
     contract = made.active(cast, amounts=(24_000_00, 40_000_00), holdback=10)
     made.invoiced(cast, contract)
-    assert not invoicing.can_release(again(contract))
+    assert not invoice_actions.can_release(again(contract))
     contract.terminate(by=cast.officer, reason="Besoin disparu")
-    assert invoicing.release_holdback(again(contract), by=cast.vendor_owner).before_cents == 2_400_00
+    assert invoice_actions.release_holdback(again(contract), by=cast.vendor_owner).before_cents == 2_400_00
 
 
 @pytest.fixture
 def three(cast, monkeypatch):
-    monkeypatch.setattr(papers, "invoice_pdf", lambda invoice: b"%PDF-")  # its content has tests of its own
+    monkeypatch.setattr(documents, "invoice_pdf", lambda invoice: b"%PDF-")  # its content has tests of its own
     return made.active(cast, amounts=(20_000_00, 20_000_00, 24_000_00), holdback=10)
 
 
@@ -378,11 +384,11 @@ def test_invoices_always_total_the_contract(cast, three, cuts, percent, small):
         made.register(three, small_supplier=small)
         contract = again(three)
         for milestone in contract.milestones.all():
-            bill = invoicing.issue(milestone, by=cast.vendor_owner)
+            bill = invoice_actions.issue(milestone, by=cast.vendor_owner)
             held = (milestone.amount_cents * percent + 50) // 100
             assert (bill.holdback_cents, bill.before_cents) == (held, milestone.amount_cents - held)
-        if invoicing.can_release(again(three)):
-            invoicing.release_holdback(again(three), by=cast.vendor_owner)
+        if invoice_actions.can_release(again(three)):
+            invoice_actions.release_holdback(again(three), by=cast.vendor_owner)
         bills = list(Invoice.objects.filter(contract=three))
         assert sum(bill.before_cents for bill in bills) == contract.value_cents == sum(amounts)
         for bill in bills:
@@ -409,11 +415,11 @@ def test_days_late_follow_the_calendar_of_quebec(cast, contract, instant, days):
     invoice = made.invoiced(cast, contract)
     assert invoice.due_on == DUE
     with clock.set_to(datetime.fromisoformat(instant)):
-        assert invoicing.days_late(invoice, at=clock.now()) == days
+        assert invoice_actions.days_late(invoice, at=clock.now()) == days
         shown = words(signed_in(cast.officer).get(page("invoice", invoice.number)))
         assert ("En retard de" in shown) == bool(days)
         interest = (2 * 27_594_00 * 700 * days + 3_650_000) // 7_300_000  # 7 %, simple, half up
-        assert invoicing.interest_cents(invoice, at=clock.now()) == interest
+        assert invoice_actions.interest_cents(invoice, at=clock.now()) == interest
         if days:
             plural = "jours" if days > 1 else "jour"
             assert f"En retard de {days} {plural}; intérêts courus : " in shown
@@ -426,7 +432,7 @@ def test_the_later_of_receipt_and_acceptance_begins_the_thirty_days(cast, contra
     """Accepted on the 16th in the evening, invoiced after midnight UTC: one local day."""
     row = made.accepted(cast, contract, at=datetime.fromisoformat("2026-12-16T23:30:00-05:00"))
     with clock.set_to(datetime.fromisoformat("2026-12-16T23:45:00-05:00")):
-        invoice = invoicing.issue(row, by=cast.vendor_owner)
+        invoice = invoice_actions.issue(row, by=cast.vendor_owner)
     assert (invoice.accepted_on, invoice.due_on) == (date(2026, 12, 16), date(2027, 1, 15))
 
 
@@ -436,7 +442,7 @@ def test_interest_of_a_late_payment_is_claimed_once(cast, contract):
     at = local_noon(date(2027, 1, 29))
     claim = page("claim_interest", invoice.number)
     with clock.set_to(at):
-        assert invoicing.interest_cents(invoice, at=at) == 63_50  # 27 594,00 $ × 7 % × 12 ÷ 365
+        assert invoice_actions.interest_cents(invoice, at=at) == 63_50  # 27 594,00 $ × 7 % × 12 ÷ 365
         vendor = signed_in(cast.vendor_owner)
         shown = vendor.get(page("invoice", invoice.number))
         assert claim in text_of(shown) and "12 jours de retard" in words(shown)
@@ -453,7 +459,7 @@ def test_interest_of_a_late_payment_is_claimed_once(cast, contract):
         assert_whole("invoice", vendor.get(page("invoice", made_one.number)))
         assert LedgerPayload.objects.get(action="invoice.interest").body["total_cents"] == 63_50
         # Interest bears no interest.
-        assert invoicing.interest_cents(made_one, at=local_noon(date(2028, 1, 1))) == 0
+        assert invoice_actions.interest_cents(made_one, at=local_noon(date(2028, 1, 1))) == 0
         assert vendor.get(page("claim_interest", made_one.number)).status_code == 409
 
 
@@ -467,7 +473,7 @@ def test_who_claims_interest(cast, contract):
             assert reader.get(page("claim_interest", invoice.number)).status_code == refused, name
             assert reader.post(page("claim_interest", invoice.number)).status_code == refused, name
             with pytest.raises(PermissionDenied):
-                invoicing.claim_interest(invoice, by=getattr(cast, name))
+                invoice_actions.claim_interest(invoice, by=getattr(cast, name))
     assert not Invoice.objects.filter(kind="interest").exists()
 
 
@@ -485,14 +491,14 @@ def test_less_than_five_dollars_is_not_claimed(cast, on, cents):
     contract = made.active(cast, amounts=(13_916_07, 50_083_93))
     invoice = paid(cast, made.invoiced(cast, contract), on)
     with clock.set_to(local_noon(on)):
-        assert invoicing.interest_cents(invoice, at=clock.now()) == cents
+        assert invoice_actions.interest_cents(invoice, at=clock.now()) == cents
         vendor = signed_in(cast.vendor_owner)
         assert page("claim_interest", invoice.number) not in text_of(vendor.get(page("invoice", invoice.number)))
         assert "à partir de 5 $" in words(vendor.get(page("claim_interest", invoice.number)))
         answer = vendor.post(page("claim_interest", invoice.number))
         assert answer.status_code == 422 and "à partir de 5 $" in words(answer)
         with pytest.raises(ValidationError):
-            invoicing.claim_interest(invoice, by=cast.vendor_owner)
+            invoice_actions.claim_interest(invoice, by=cast.vendor_owner)
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
@@ -504,7 +510,7 @@ def test_the_list_has_three_tabs_and_its_own_people(cast):
     first = paid(cast, first, date(2026, 12, 18))
     with clock.set_to(local_noon(date(2027, 1, 20))):
         officer = signed_in(cast.officer)
-        found = {tab: words(officer.get(page("invoices") + f"?etat={tab}")) for tab in billing.TABS}
+        found = {tab: words(officer.get(page("invoices") + f"?etat={tab}")) for tab in invoice_views.TABS}
         third = f"{contract.number}-F3"
         for tab, inside in {"a-payer": {second.number, third}, "en-retard": {second.number},
                             "payees": {first.number}}.items():  # fmt: skip
@@ -528,7 +534,7 @@ def test_the_list_costs_the_same_for_one_and_three(cast, who):
 
 
 def test_the_list_goes_on_without_losing_one(cast, monkeypatch):
-    monkeypatch.setattr(billing, "PAGE", 1)
+    monkeypatch.setattr(invoice_views, "PAGE", 1)
     contract = made.active(cast, amounts=(20_000_00, 20_000_00, 24_000_00))
     for position in (1, 2, 3):
         made.invoiced(cast, contract, position)
@@ -548,7 +554,7 @@ def test_the_vendor_is_reminded_of_a_payment_to_confirm(cast, contract):
     Milestone.objects.filter(contract=contract, position=2).update(due_date=date(2027, 3, 31))
     with clock.set_to(datetime.fromisoformat("2027-01-11T10:00:00-05:00")):  # a Monday
         paid_on = date(2027, 1, 11)
-        payment = payments.declare_outside(invoice, by=cast.officer, reference="VIR-1", paid_on=paid_on)
+        payment = payment_actions.declare_outside(invoice, by=cast.officer, reference="VIR-1", paid_on=paid_on)
     told = [("payment_unconfirmed", cast.vendor_owner.email)]
     assert remind("2027-01-15T07:00:00-05:00") == []
     assert remind("2027-01-18T07:00:00-05:00") == told
@@ -559,7 +565,7 @@ def test_the_vendor_is_reminded_of_a_payment_to_confirm(cast, contract):
     assert page("answer_payment", payment.public_id) in sent.body and "VIR-1" in sent.body
     Reminder.objects.all().delete()
     with clock.set_to(datetime.fromisoformat("2027-03-01T10:00:00-05:00")):
-        payments.confirm(payment, by=cast.vendor_owner)
+        payment_actions.confirm(payment, by=cast.vendor_owner)
     assert remind("2027-03-02T07:00:00-05:00") == []
 
 
@@ -581,14 +587,14 @@ def test_what_is_paid_or_declared_is_not_reminded_of(cast, contract):
     invoice = made.invoiced(cast, contract)
     Milestone.objects.filter(contract=contract, position=2).update(due_date=date(2027, 3, 31))
     with clock.set_to(local_noon(date(2027, 1, 9))):
-        payment = payments.declare_outside(invoice, by=cast.officer, reference="V-1", paid_on=date(2027, 1, 9))
+        payment = payment_actions.declare_outside(invoice, by=cast.officer, reference="V-1", paid_on=date(2027, 1, 9))
     assert remind("2027-01-14T07:00:00-05:00") == []
     told = remind("2027-01-20T07:00:00-05:00")
     assert [template for template, _to in told] == ["payment_unconfirmed"]  # nobody is asked to pay again
     with clock.set_to(local_noon(date(2027, 1, 21))):
-        payments.confirm(payment, by=cast.vendor_owner)
+        payment_actions.confirm(payment, by=cast.vendor_owner)
     assert remind("2027-01-22T07:00:00-05:00") == []
-    assert invoicing.days_late(again(invoice), at=local_noon(date(2027, 1, 22))) == 0  # paid on the 9th
+    assert invoice_actions.days_late(again(invoice), at=local_noon(date(2027, 1, 22))) == 0  # paid on the 9th
 
 
 # --- At once ---------------------------------------------------------------------------------------------------------
@@ -604,11 +610,11 @@ def test_twenty_clicks_at_once_accept_once_and_issue_one_invoice(transactional_d
 
     def accept(number):
         by = type(cast.buyer).objects.get(pk=buyers[number % 2].pk)
-        return delivery.accept(again(row), by=by, checks=checks)
+        return delivery_actions.accept(again(row), by=by, checks=checks)
 
     def issue(_number):
         by = type(cast.buyer).objects.get(pk=cast.vendor_owner.pk)
-        return invoicing.issue(again(row), by=by)
+        return invoice_actions.issue(again(row), by=by)
 
     for act in (accept, issue):
         with clock.set_to(INVOICED_AT):  # around the threads: the clock is the process's

@@ -9,13 +9,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from marketplace import checkpoints, clock, keys, ledger
+from audit.ledger import export as ledger_export
+from marketplace import keys
 from marketplace.celery import COVER_EVERY
-from marketplace.management import ledger_export
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Opportunity
-from proposals import deposit, opening
+from proposals.deposit import actions as deposit_actions
 from proposals.models import Submission
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 VERIFY = Path(__file__).parent.parent / "tools" / "verify.py"
@@ -196,7 +200,7 @@ def test_sealed_acts_tell_nothing_in_an_export_before_the_opening(cast):
     before = LedgerEntry.objects.count()
     proposal = cast.submitted(opportunity)
     with clock.set_to(PUBLISHED_AT):
-        deposit.withdraw(proposal, by=cast.vendor_owner)
+        deposit_actions.withdraw(proposal, by=cast.vendor_owner)
     cast.deposit(proposal)
     rows = [json.loads(line) for line in exported(with_payloads=True)[1 + before : -1]]
     assert len(rows) == 3
@@ -219,10 +223,10 @@ def test_a_withdrawn_proposal_stays_sealed_after_the_opening(cast):
     opportunity = cast.published()
     gone = cast.submitted(opportunity)
     with clock.set_to(PUBLISHED_AT):
-        deposit.withdraw(gone, by=cast.vendor_owner)
+        deposit_actions.withdraw(gone, by=cast.vendor_owner)
     cast.submitted(opportunity, vendor=cast.rival)
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     text = b"".join(exported(with_payloads=True)).decode()
     assert str(gone.public_id) not in text
     assert str(cast.vendor_owner.public_id) not in text

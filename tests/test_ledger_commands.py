@@ -6,9 +6,14 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from marketplace import checkpoints, clock, keys, ledger, tasks
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
+from marketplace.ledger import tasks as ledger_tasks
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload
-from proposals import deposit, opening
+from proposals.deposit import actions as deposit_actions
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.test_ledger import exported, first_bad_line, verify
 
@@ -35,8 +40,8 @@ def test_sign_ledger_writes_the_note_that_it_kept(cast):
 
 def test_the_nightly_task_signs_even_when_nothing_happened(cast):
     cast.published()
-    tasks.sign_ledger()
-    tasks.sign_ledger()
+    ledger_tasks.sign_ledger()
+    ledger_tasks.sign_ledger()
     first, second = Checkpoint.objects.all()
     assert second.size == first.size + 1  # the request itself
     assert LedgerPayload.objects.filter(action="ledger.checkpoint", actor=None).count() == 2
@@ -44,7 +49,7 @@ def test_the_nightly_task_signs_even_when_nothing_happened(cast):
 
 
 def test_an_empty_ledger_can_be_signed(db):
-    tasks.sign_ledger()
+    ledger_tasks.sign_ledger()
     assert Checkpoint.objects.get().size == 1
 
 
@@ -57,7 +62,7 @@ def test_a_checkpoint_on_demand_names_who_asked(cast):
 @pytest.mark.parametrize(("dice", "added"), [(0, 1), (1, 0), (3, 0)])
 def test_a_cover_is_written_now_and_then(db, monkeypatch, dice, added):
     monkeypatch.setattr("secrets.randbelow", lambda odds: dice)
-    tasks.cover_ledger()
+    ledger_tasks.cover_ledger()
     assert LedgerEntry.objects.filter(action="sealed").count() == added
 
 
@@ -65,17 +70,17 @@ def test_a_cover_looks_like_a_deposit_and_tells_nothing(cast, monkeypatch):
     """Not even in an export with payloads, before as after the openings."""
     opportunity = cast.published()
     monkeypatch.setattr("secrets.randbelow", lambda odds: 0)
-    tasks.cover_ledger()
+    ledger_tasks.cover_ledger()
     cover = LedgerEntry.objects.latest("seq")
     gone = cast.submitted(opportunity)
     sealed = LedgerEntry.objects.latest("seq")
     with clock.set_to(PUBLISHED_AT):
-        deposit.withdraw(gone, by=cast.vendor_owner)
+        deposit_actions.withdraw(gone, by=cast.vendor_owner)
     public = ("action", "actor", "subject")
     assert [getattr(cover, name) for name in public] == [getattr(sealed, name) for name in public] == ["sealed"] * 3
     for instant in (PUBLISHED_AT, CLOSES_AT):
         with clock.set_to(instant):
-            opening.open_due()
+            opening_actions.open_due()
         rows = {row["seq"]: row for row in told(exported(with_payloads=True))}
         assert set(rows[cover.seq]) == set(rows[sealed.seq]) == verify.BARE
     assert b"ledger.cover" not in b"".join(exported(with_payloads=True))
@@ -152,7 +157,7 @@ def test_what_is_sealed_is_evidence_until_the_opening(cast, monkeypatch):
     sealed = LedgerEntry.objects.latest("seq")
     with clock.set_to(PUBLISHED_AT):
         gone = cast.submitted(opportunity, vendor=cast.rival)
-        deposit.withdraw(gone, by=cast.rival_owner)
+        deposit_actions.withdraw(gone, by=cast.rival_owner)
     withdrawn = LedgerEntry.objects.latest("seq")
     monkeypatch.setattr("secrets.randbelow", lambda odds: 0)
     checkpoints.cover()
@@ -164,7 +169,7 @@ def test_what_is_sealed_is_evidence_until_the_opening(cast, monkeypatch):
             ledger.erase(entry, by=None, at=PUBLISHED_AT, reason=WHY)
     assert LedgerPayload.objects.filter(entry__in=[sealed, withdrawn, cover]).count() == 3
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     erase(sealed.seq, withdrawn.seq)
     with pytest.raises(CommandError):
         erase(cover.seq)  # it holds nothing personal; erasing it would say what it is

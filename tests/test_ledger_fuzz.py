@@ -14,9 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 
-from marketplace import checkpoints, clock, keys
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
 from marketplace.models import Checkpoint, LedgerEntry
-from proposals import award
+from proposals.award import actions as award_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast
 from tests.test_ledger import exported, first_bad_line, verify
 
@@ -55,9 +57,9 @@ def _published_files() -> dict:
     checkpoints.make(at=CLOSES_AT)
     later = CLOSES_AT + timedelta(days=1)
     with clock.set_to(later):
-        award.recommend(opportunity, award.lines(opportunity)[0].proposal, by=cast.buyer)
+        award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
         checkpoints.make(at=later)
-        award.confirm(opportunity, by=cast.officer)
+        award_actions.confirm(opportunity, by=cast.officer)
         checkpoints.make(at=later)
     cast.draft(title="Une autre", at=PUBLISHED_AT)  # entries that no checkpoint covers
     sizes = list(Checkpoint.objects.values_list("size", flat=True))

@@ -5,7 +5,11 @@ import re
 import pytest
 from django.db import transaction
 
-from marketplace import checkpoints, clock, keys, ledger, ledger_pages
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
+from marketplace.ledger import views as public_ledger_views
 from marketplace.models import Checkpoint, LedgerEntry
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.reading import text_of
@@ -67,7 +71,7 @@ def test_the_list_goes_on_by_size_and_costs_the_same(client, db, monkeypatch, dj
     second, third = signed(1, 1)
     with django_assert_num_queries(2):
         client.get(f"{PAGE}?trois")
-    monkeypatch.setattr(ledger_pages, "CHECKPOINTS_PAGE", 2)
+    monkeypatch.setattr(public_ledger_views, "CHECKPOINTS_PAGE", 2)
     page = client.get(f"{PAGE}?deux").content.decode()
     assert f"?avant={second.size}" in page and f"/releves/{first.size}.txt" not in page
     assert f"/coherence/{first.size}-{second.size}.json" in page  # even with one that the next page shows

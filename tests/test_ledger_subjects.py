@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from contracts import payments
 from contracts.models import Contract
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry
 from opendata import subjects
 from tests import contract_cast
@@ -24,8 +24,8 @@ def contract(cast):
     with clock.set_to(THEN):
         made = contract_cast.active(cast, mode="adjusted_price")
         invoice = contract_cast.invoiced(cast, made)
-        payment = payments.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=THEN.date())
-        payments.confirm(payment, by=contract_cast.owner(made))
+        payment = payment_actions.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=THEN.date())
+        payment_actions.confirm(payment, by=contract_cast.owner(made))
         yield made
 
 

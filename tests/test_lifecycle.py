@@ -11,15 +11,18 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from marketplace import clock, lifecycle
+from marketplace import lifecycle
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
-from opportunities import verbs
+from opportunities.enums import State as OpportunityState
 from opportunities.models import Opportunity
-from opportunities.models import State as OpportunityState
-from proposals import award, deposit, examination
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.enums import State as ProposalState
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Award, Proposal
-from proposals.models import State as ProposalState
 from tests import audit_moves, contract_moves
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
@@ -96,19 +99,19 @@ def build_opportunity(cast, state):
     if state == "suspended":
         made = cast.published()
         with clock.set_to(PUBLISHED_AT):
-            award.suspend(made, by=cast.officer, reason=REASON)
+            award_actions.suspend(made, by=cast.officer, reason=REASON)
     elif state == "awarded":
         made, _proposals = cast.awarded()
         with clock.set_to(CLOSES_AT + timedelta(days=3)):
-            award.request_reversal(made, by=cast.officer, reason=REASON)
+            award_actions.request_reversal(made, by=cast.officer, reason=REASON)
     elif state == "unsuccessful":
         made, _proposals = cast.opened(proposals=0)
         with clock.set_to(CLOSES_AT):
-            award.conclude(made, by=cast.officer, code="none_received")
+            award_actions.conclude(made, by=cast.officer, code="none_received")
     elif state == "cancelled":
         made = cast.published()
         with clock.set_to(PUBLISHED_AT):
-            award.cancel(made, by=cast.officer, reason=REASON)
+            award_actions.cancel(made, by=cast.officer, reason=REASON)
     elif state in ("evaluation", "recommended"):
         made, _proposals = {"evaluation": cast.scored, "recommended": cast.recommended}[state]()
     else:
@@ -120,18 +123,18 @@ def act_on_opportunity(opportunity, action, by):
     late = CLOSES_AT + timedelta(days=14)
     best = opportunity.proposals.filter(state="scored", vendor__legal_name__startswith="Atelier").first()
     acts = {
-        "submit_for_review": lambda: verbs.submit_for_review(opportunity, by=by),
-        "return_to_author": lambda: verbs.return_to_author(opportunity, by=by, reason=REASON),
-        "publish": lambda: verbs.publish(opportunity, by=by),
-        "suspend": lambda: award.suspend(opportunity, by=by, reason=REASON),
-        "resume": lambda: award.resume(opportunity, by=by, closes_at=late),
+        "submit_for_review": lambda: notice_review_actions.submit_for_review(opportunity, by=by),
+        "return_to_author": lambda: notice_review_actions.return_to_author(opportunity, by=by, reason=REASON),
+        "publish": lambda: notice_review_actions.publish(opportunity, by=by),
+        "suspend": lambda: award_actions.suspend(opportunity, by=by, reason=REASON),
+        "resume": lambda: award_actions.resume(opportunity, by=by, closes_at=late),
         "open": lambda: opportunity.open(by=by),
-        "recommend": lambda: award.recommend(opportunity, best, by=by),
-        "confirm_award": lambda: award.confirm(opportunity, by=by),
-        "reject_recommendation": lambda: award.send_back(opportunity, by=by, reason=REASON),
-        "conclude_without_award": lambda: award.conclude(opportunity, by=by, code="other", reason=REASON),
-        "reverse_award": lambda: award.reverse(opportunity, by=by),
-        "cancel": lambda: award.cancel(opportunity, by=by, reason=REASON),
+        "recommend": lambda: award_actions.recommend(opportunity, best, by=by),
+        "confirm_award": lambda: award_actions.confirm(opportunity, by=by),
+        "reject_recommendation": lambda: award_actions.send_back(opportunity, by=by, reason=REASON),
+        "conclude_without_award": lambda: award_actions.conclude(opportunity, by=by, code="other", reason=REASON),
+        "reverse_award": lambda: award_actions.reverse(opportunity, by=by),
+        "cancel": lambda: award_actions.cancel(opportunity, by=by, reason=REASON),
     }
     acts[action]()
 
@@ -142,7 +145,7 @@ def build_proposal(cast, state):
         made = cast.proposal(occasion) if state == "draft" else cast.submitted(occasion)
         if state == "withdrawn":
             with clock.set_to(PUBLISHED_AT):
-                deposit.withdraw(made, by=cast.vendor_owner)
+                deposit_actions.withdraw(made, by=cast.vendor_owner)
     elif state in ("awarded", "not_awarded"):
         _occasion, pair = cast.awarded(values=("90", "80") if state == "awarded" else ("80", "90"))
         made = pair[0]
@@ -154,7 +157,7 @@ def build_proposal(cast, state):
             cast.admit(made)
         elif state == "rejected":
             with clock.set_to(CLOSES_AT):
-                examination.reject(made, by=cast.buyer, code="CONF-4", text=REASON)
+                evaluation_actions.reject(made, by=cast.buyer, code="CONF-4", text=REASON)
     return made
 
 
@@ -164,16 +167,16 @@ def prepare_proposal(cast, proposal, action):
     if action == "open" and proposal.state == "submitted":
         occasion.open(by=None)
     elif action in ("award", "decline") and proposal.state == "scored":
-        table = award.lines(occasion)
+        table = award_actions.lines(occasion)
         chosen = next(line.proposal for line in table if (line.proposal.pk == proposal.pk) == (action == "award"))
-        made = award.recommend(occasion, chosen, by=cast.buyer, justification=REASON)
+        made = award_actions.recommend(occasion, chosen, by=cast.buyer, justification=REASON)
         occasion.confirm_award(by=cast.officer)
         Award.objects.create(
             opportunity=occasion, proposal=chosen, recommendation=made, amount_cents=1, confirmed_by=cast.officer,
             at=clock.now(),
         )  # fmt: skip
     elif action == "reexamine" and proposal.state in ("awarded", "not_awarded"):
-        award.request_reversal(occasion, by=cast.officer, reason=REASON)
+        award_actions.request_reversal(occasion, by=cast.officer, reason=REASON)
         occasion.reverse_award(by=cast.second_officer)
         Award.objects.filter(opportunity=occasion).update(
             reversed_at=clock.now(), reversed_by=cast.second_officer, reversal_reason=REASON
@@ -183,17 +186,17 @@ def prepare_proposal(cast, proposal, action):
 def act_on_proposal(proposal, action, by):
     values = {criterion.pk: (Decimal(75), "") for criterion in proposal.opportunity.criteria.all()}
     acts = {
-        "submit": lambda: deposit.deposit(
+        "submit": lambda: deposit_actions.deposit(
             proposal, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
         ),
-        "withdraw": lambda: deposit.withdraw(proposal, by=by),
+        "withdraw": lambda: deposit_actions.withdraw(proposal, by=by),
         "open": lambda: proposal.open(by=by),
-        "admit": lambda: examination.admit(proposal, by=by),
-        "reject": lambda: examination.reject(proposal, by=by, code="CONF-4", text=REASON),
-        "score": lambda: examination.score(proposal, by=by, values=values),
+        "admit": lambda: evaluation_actions.admit(proposal, by=by),
+        "reject": lambda: evaluation_actions.reject(proposal, by=by, code="CONF-4", text=REASON),
+        "score": lambda: evaluation_actions.score(proposal, by=by, values=values),
         "award": lambda: proposal.award(by=by),
         "decline": lambda: proposal.decline(by=by),
-        "reexamine": lambda: examination.reexamine(proposal, by=by, reason=REASON),
+        "reexamine": lambda: evaluation_actions.reexamine(proposal, by=by, reason=REASON),
     }
     acts[action]()
 

@@ -19,8 +19,8 @@ import uuid
 import pytest
 import stripe
 
-from contracts import gateway
 from contracts.models import StripeEvent
+from contracts.payments import stripe_gateway
 
 pytestmark = [pytest.mark.serial, pytest.mark.django_db]
 installed = pytest.mark.skipif(
@@ -89,9 +89,9 @@ def sdk(localstripe, settings):
     """The product points at localstripe; the payer's side is played with the library itself."""
     settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk_test_12345", SECRET
     settings.STRIPE_API_BASE = localstripe
-    gateway.TIMEOUT, gateway.RETRIES = (5.0, 10.0), 0
+    stripe_gateway.TIMEOUT, stripe_gateway.RETRIES = (5.0, 10.0), 0
     yield stripe.StripeClient("sk_test_12345", base_addresses={"api": localstripe}).v1
-    gateway.forget()
+    stripe_gateway.forget()
 
 
 def card(sdk, number: str) -> str:
@@ -107,16 +107,16 @@ def intent(sdk, number: str, **fields):
 @installed
 def test_a_card_is_paid_and_refunded(sdk):
     made = intent(sdk, "4242424242424242", confirm=True)
-    told = gateway.intent(made.id)
+    told = stripe_gateway.intent(made.id)
     assert (told.status, told.amount_cents, told.currency) == ("succeeded", AMOUNT, "cad")
     assert told.metadata == {"payment": "p-1"} and told.charge.status == "succeeded"
     assert told.charge.amount_cents == AMOUNT
-    assert gateway.refunds_of(told.charge.id) == []
-    back = gateway.refund_charge(
+    assert stripe_gateway.refunds_of(told.charge.id) == []
+    back = stripe_gateway.refund_charge(
         told.charge.id, amount_cents=AMOUNT, metadata={"payment": "p-1"}, key=str(uuid.uuid4())
     )
     assert (back.charge, back.amount_cents, back.stands) == (told.charge.id, AMOUNT, True)
-    assert [each.id for each in gateway.refunds_of(told.charge.id)] == [back.id]
+    assert [each.id for each in stripe_gateway.refunds_of(told.charge.id)] == [back.id]
 
 
 @installed
@@ -124,7 +124,7 @@ def test_a_refused_card(sdk):
     made = intent(sdk, "4000000000000341")
     with pytest.raises(stripe.CardError):
         sdk.payment_intents.confirm(made.id)
-    told = gateway.intent(made.id)
+    told = stripe_gateway.intent(made.id)
     assert told.status == "requires_payment_method" and told.charge.status == "failed"
 
 
@@ -132,22 +132,22 @@ def test_a_refused_card(sdk):
 @pytest.mark.parametrize("success", [True, False])
 def test_three_d_secure(sdk, localstripe, success):
     made = intent(sdk, "4000002500003155", confirm=True)
-    told = gateway.intent(made.id)
+    told = stripe_gateway.intent(made.id)
     assert told.status == "requires_action" and told.charge is None
     body = f"client_secret={made.client_secret}&success={str(success).lower()}".encode()
     request = urllib.request.Request(f"{localstripe}/v1/payment_intents/{made.id}/_authenticate", body)
     request.add_header("Authorization", "Bearer sk_test_12345")
     with urllib.request.urlopen(request, timeout=10):
         pass
-    told = gateway.intent(made.id)
+    told = stripe_gateway.intent(made.id)
     assert told.status == ("succeeded" if success else "requires_payment_method")
     assert bool(told.charge) == success
 
 
 @installed
 def test_what_does_not_exist_is_refused(sdk):
-    with pytest.raises(gateway.Refused):
-        gateway.intent("pi_nobody")
+    with pytest.raises(stripe_gateway.Refused):
+        stripe_gateway.intent("pi_nobody")
 
 
 @installed
@@ -175,8 +175,8 @@ def test_its_webhooks_pass_our_door(sdk, letters, client):
 @installed
 def test_a_stripe_that_is_away_is_a_doubt(sdk, settings):
     settings.STRIPE_API_BASE = "http://localhost:1"
-    with pytest.raises(gateway.Unsure):
-        gateway.intent("pi_1")
+    with pytest.raises(stripe_gateway.Unsure):
+        stripe_gateway.intent("pi_1")
 
 
 # --- Stripe's own test mode ------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_a_stripe_that_is_away_is_a_doubt(sdk, settings):
 def real(settings):
     settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = REAL_KEY, ""
     yield stripe.StripeClient(REAL_KEY).v1
-    gateway.forget()
+    stripe_gateway.forget()
 
 
 @with_key
@@ -194,10 +194,10 @@ def test_at_stripe_a_page_is_opened_once_and_closed(real):
         "amount_cents": AMOUNT, "label": "Facture CT-1-F1", "group": "CT-1", "metadata": about, "locale": "fr-CA",
         "success_url": "https://exemple.ca/retour", "cancel_url": "https://exemple.ca/", "key": about["payment"],
     }  # fmt: skip
-    first, second = gateway.create_session(**fields), gateway.create_session(**fields)
+    first, second = stripe_gateway.create_session(**fields), stripe_gateway.create_session(**fields)
     assert first.id == second.id and first.url.startswith("https://checkout.stripe.com/")
-    assert gateway.session(first.id).metadata == about
-    assert gateway.expire_session(first.id).status == "expired"
+    assert stripe_gateway.session(first.id).metadata == about
+    assert stripe_gateway.expire_session(first.id).status == "expired"
 
 
 @with_key
@@ -212,28 +212,30 @@ def test_at_stripe_a_charge_is_transferred_once_and_taken_back(real):
         {"amount": 5_000, "currency": "cad", "payment_method": "pm_card_bypassPending", "confirm": True,
          "transfer_group": key, "metadata": {"payment": key}, "payment_method_types": ["card"]}
     )  # fmt: skip
-    told = gateway.intent(made.id)
+    told = stripe_gateway.intent(made.id)
     assert told.status == "succeeded" and told.metadata == {"payment": key}
     fields = {
         "amount_cents": 4_000, "destination": account.id, "source": told.charge.id, "group": key,
         "metadata": {"payment": key}, "key": key,
     }  # fmt: skip
     try:
-        first, second = gateway.create_transfer(**fields), gateway.create_transfer(**fields)
-    except gateway.Refused as refusal:  # the new account has not been verified: the right refusal is all there is
+        first, second = stripe_gateway.create_transfer(**fields), stripe_gateway.create_transfer(**fields)
+    except (
+        stripe_gateway.Refused
+    ) as refusal:  # the new account has not been verified: the right refusal is all there is
         assert refusal.code in {"insufficient_capabilities_for_transfer", "transfers_not_allowed"}
     else:
-        assert first.id == second.id and [each.id for each in gateway.transfers_of(key)] == [first.id]
-        gateway.reverse_transfer(first.id, amount_cents=4_000, metadata={}, key=f"{key}-r")
-    back = gateway.refund_charge(told.charge.id, amount_cents=5_000, metadata={}, key=f"{key}-refund")
+        assert first.id == second.id and [each.id for each in stripe_gateway.transfers_of(key)] == [first.id]
+        stripe_gateway.reverse_transfer(first.id, amount_cents=4_000, metadata={}, key=f"{key}-r")
+    back = stripe_gateway.refund_charge(told.charge.id, amount_cents=5_000, metadata={}, key=f"{key}-refund")
     assert back.stands
 
 
 @with_key
 def test_at_stripe_an_account_and_its_page(real):
     key = str(uuid.uuid4())
-    made = gateway.create_account(business_type="company", email="", metadata={"vendor": key}, key=key)
+    made = stripe_gateway.create_account(business_type="company", email="", metadata={"vendor": key}, key=key)
     assert not made.transfers_active and made.requirements
-    assert gateway.account(made.id) == made
-    link = gateway.account_link(made.id, return_url="https://exemple.ca/", refresh_url="https://exemple.ca/")
+    assert stripe_gateway.account(made.id) == made
+    link = stripe_gateway.account_link(made.id, return_url="https://exemple.ca/", refresh_url="https://exemple.ca/")
     assert link.startswith("https://connect.stripe.com/")

@@ -10,8 +10,8 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace import localtime
-from marketplace.localtime import (
+from marketplace.dates import localtime
+from marketplace.dates.localtime import (
     AmbiguousLocalTime,
     LocalDateTimeField,
     NonexistentLocalTime,

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from marketplace.models import LedgerPayload, OutgoingEmail
 from tests.cast import person
-from vendors import members
+from vendors.members import actions as member_actions
 from vendors.models import Invitation, VendorMembership
 
 TEMPLATE = "emails/vendor_invitation.txt"
@@ -39,7 +39,7 @@ def role_of(user, vendor) -> str | None:
 @pytest.fixture
 def invitation(cast, now):
     confirmed(cast.outsider)
-    return members.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
+    return member_actions.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
 
 
 def test_an_invitation_is_the_same_with_or_without_an_account(cast, client, now):
@@ -78,8 +78,8 @@ def test_not_twice_not_a_member_not_an_owner_not_too_many(cast, client, now, inv
     assert "déjà invitée" in refused(cast.outsider.email)
     assert "agit déjà" in refused(cast.vendor_member.email)
     refused("neuf@exemple.invalid", role="owner")
-    for number in range(members.PER_DAY - 1):
-        members.invite(cast.vendor, by=cast.vendor_owner, email=f"p{number}@exemple.invalid", role="member")
+    for number in range(member_actions.PER_DAY - 1):
+        member_actions.invite(cast.vendor, by=cast.vendor_owner, email=f"p{number}@exemple.invalid", role="member")
     assert "20 invitations" in refused("neuf@exemple.invalid")
 
 
@@ -121,7 +121,7 @@ def test_declining_then_invited_again(cast, client, invitation):
     assert client.post(answer_url(invitation), {"answer": "decline"}).status_code == 302
     assert role_of(cast.outsider, cast.vendor) is None
     assert acts(cast.vendor) == ["vendor.invite", "vendor.decline"]
-    members.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="admin")
+    member_actions.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="admin")
 
 
 def test_withdrawn_it_can_no_longer_be_accepted(cast, client, invitation):
@@ -148,7 +148,7 @@ def test_only_a_confirmed_address_opens_it(cast, client, invitation):
 
 
 def test_it_waits_for_a_sign_up(cast, client, now):
-    made = members.invite(cast.vendor, by=cast.vendor_owner, email="neuve@exemple.invalid", role="admin")
+    made = member_actions.invite(cast.vendor, by=cast.vendor_owner, email="neuve@exemple.invalid", role="admin")
     newcomer = person("Neuve Venue")
     confirmed(newcomer, email="Neuve@exemple.invalid")  # a second address of hers, written otherwise
     client.force_login(newcomer)

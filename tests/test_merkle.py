@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from marketplace import merkle
+from marketplace.ledger import merkle
 from tests.test_ledger import verify
 
 # The eight leaves, roots and proofs that the reference implementations of Certificate Transparency test with.

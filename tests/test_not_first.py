@@ -1,7 +1,7 @@
 """What is owed when the award goes elsewhere than first, and a reversal that is taken back."""
 
 from marketplace.models import LedgerPayload, OutgoingEmail
-from proposals import award
+from proposals.award import actions as award_actions
 from tests.test_evaluation_pages import NBSP, after, again, main_of, page, text_of
 
 __all__ = ["after"]  # a fixture
@@ -11,11 +11,11 @@ def test_not_the_first_everybody_reads_why(cast, client, after):
     """The officer before confirming, the vendors that are not retained, and the public."""
     why = "La première s’est <désistée>."
     opportunity, (first, second) = cast.scored()
-    award.recommend(opportunity, second, by=cast.buyer, justification=why)
+    award_actions.recommend(opportunity, second, by=cast.buyer, justification=why)
     client.force_login(cast.officer)
     body = main_of(client.get(page("confirm", opportunity))).replace(NBSP, " ")
     assert "Cette proposition est au rang 2" in body and "elle sera publique" in body
-    award.confirm(again(opportunity), by=cast.officer)
+    award_actions.confirm(again(opportunity), by=cast.officer)
     lost = OutgoingEmail.objects.get(template="emails/proposal_not_awarded.txt", to=cast.vendor_owner)
     assert why in lost.body and "n’était pas au premier rang" in lost.body
     assert why not in OutgoingEmail.objects.get(template="emails/proposal_awarded.txt").body
@@ -30,10 +30,10 @@ def test_not_the_first_everybody_reads_why(cast, client, after):
 
 def test_the_first_has_nothing_to_justify(cast, client, after):
     opportunity, (first, _second) = cast.scored()
-    award.recommend(opportunity, first, by=cast.buyer, justification="Superflue")
+    award_actions.recommend(opportunity, first, by=cast.buyer, justification="Superflue")
     client.force_login(cast.officer)
     assert "Cette proposition est au rang" not in main_of(client.get(page("confirm", opportunity))).replace(NBSP, " ")
-    award.confirm(again(opportunity), by=cast.officer)
+    award_actions.confirm(again(opportunity), by=cast.officer)
     assert "Superflue" not in text_of(client.get(page("award", opportunity)))
     assert not OutgoingEmail.objects.filter(body__contains="Superflue", template__contains="proposal_").exists()
 

@@ -7,11 +7,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from marketplace import clock
-from marketplace.localtime import local
+from marketplace.dates import clock
+from marketplace.dates.localtime import local
 from marketplace.models import LedgerEntry
-from opportunities import drafting, verbs
+from opportunities.drafts import actions as occasion_draft_actions
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
+from opportunities.review import actions as notice_review_actions
 from tests.cast import CLOSES_AT, closing
 
 NEW = "/occasions/nouvelle/"
@@ -53,7 +54,7 @@ def edit_url(opportunity) -> str:
 
 def save(client, opportunity, **changes):
     """Post the form as shown: with the stored version."""
-    seen = drafting.version(Opportunity.objects.get(pk=opportunity.pk))
+    seen = occasion_draft_actions.version(Opportunity.objects.get(pk=opportunity.pk))
     return client.post(edit_url(opportunity), typed(updated_at=seen) | changes)
 
 
@@ -83,7 +84,7 @@ def test_a_complete_form_makes_a_draft_that_can_be_sent(buyer, cast):
     assert sorted(s.folded for s in made.skills.all()) == ["accessibilite", "python"]
     page = buyer.get(edit_url(made)).content.decode()
     assert "Tout est rempli" in page and "Total des poids\u00a0: 100\u00a0%" in page
-    verbs.submit_for_review(made, by=cast.buyer)
+    notice_review_actions.submit_for_review(made, by=cast.buyer)
 
 
 def test_a_title_is_enough_and_the_rest_is_listed(buyer, cast):
@@ -331,7 +332,7 @@ def test_only_a_draft_is_edited(client, cast, now, stage):
 # --- Two at once ---
 def test_the_second_to_save_is_told_and_keeps_both_texts(client, cast, now):
     draft = cast.draft()
-    seen = drafting.version(draft)
+    seen = occasion_draft_actions.version(draft)
     client.force_login(cast.other_buyer)
     assert client.post(edit_url(draft), typed(updated_at=seen, title="De Boris")).status_code == 302
     client.force_login(cast.buyer)
@@ -399,7 +400,7 @@ def test_the_largest_file_is_accepted_and_one_byte_more_refused(buyer, cast, set
 
 
 def test_at_most_twenty_files(buyer, cast, monkeypatch):
-    monkeypatch.setattr(drafting, "ATTACHMENTS_MAX", 2)
+    monkeypatch.setattr(occasion_draft_actions, "ATTACHMENTS_MAX", 2)
     assert "files" in errors(create(buyer, cast, files=[upload(), upload(), upload()]))
     assert not Opportunity.objects.exists()
     assert create(buyer, cast, files=[upload(), upload()]).status_code == 302
@@ -409,8 +410,8 @@ def attached(cast, opportunity):
     facts = {"name": "a.pdf", "size": len(PDF), "content_type": "application/pdf", "sha256": "0" * 64, "scanned": False}
     made = Opportunity.objects.get(pk=opportunity.pk)
     values = {"title": made.title}
-    drafting.save(
-        made, by=cast.buyer, seen=drafting.version(made), values=values, skills=[("python", "Python")],
+    occasion_draft_actions.save(
+        made, by=cast.buyer, seen=occasion_draft_actions.version(made), values=values, skills=[("python", "Python")],
         criteria=[{"label": "x", "weight": 100, "description": "", "minimum": None}], files=[(PDF, facts)],
     )  # fmt: skip
     return made.attachments.get()
@@ -429,8 +430,8 @@ def test_a_draft_s_file_is_private_and_a_published_one_is_public(client, cast, n
         if status == 200:
             assert b"".join(answer.streaming_content) == PDF  # reading to the end closes the file
     draft = Opportunity.objects.get()
-    verbs.submit_for_review(draft, by=cast.buyer)
-    verbs.publish(draft, by=cast.officer)
+    notice_review_actions.submit_for_review(draft, by=cast.buyer)
+    notice_review_actions.publish(draft, by=cast.officer)
     client.logout()
     answer = client.get(url)
     assert b"".join(answer.streaming_content) == PDF
@@ -447,7 +448,7 @@ def test_a_file_is_reached_through_its_own_occasion_only(client, cast, now):
     for who, status in ((cast.officer, 403), (cast.outside_buyer, 404), (cast.vendor_owner, 404)):
         client.force_login(who)
         assert client.post(right).status_code == status
-    verbs.submit_for_review(Opportunity.objects.get(pk=mine.pk), by=cast.buyer)
+    notice_review_actions.submit_for_review(Opportunity.objects.get(pk=mine.pk), by=cast.buyer)
     client.force_login(cast.buyer)
     assert client.get(right).status_code == 409 and client.post(right).status_code == 409
     assert mine.attachments.count() == 1
@@ -513,7 +514,7 @@ def test_what_is_merely_missing_is_no_warning(buyer, cast):
 
 def test_a_return_reason_keeps_its_lines(buyer, cast):
     review = cast.in_review()
-    verbs.return_to_author(review, by=cast.officer, reason="Un point.\nUn autre <b>.")
+    notice_review_actions.return_to_author(review, by=cast.officer, reason="Un point.\nUn autre <b>.")
     assert "Un point.<br>Un autre &lt;b&gt;." in buyer.get(edit_url(review)).content.decode()
 
 

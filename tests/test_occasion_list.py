@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from marketplace import cache as page_cache
-from marketplace import clock
-from opportunities.facets import GROUPS, Filters
-from opportunities.labels import public_badge
+from marketplace.dates import clock
 from opportunities.models import Opportunity, PublicBody, Skill
+from opportunities.search.filters import GROUPS, Filters
+from opportunities.search.labels import public_badge
 from tests.cast import CLOSES_AT
 
 URL = "/occasions/"

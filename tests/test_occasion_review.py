@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.sites import site
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, OutgoingEmail
 from opportunities.models import BodyMembership, Opportunity
 from tests.cast import CLOSES_AT, PUBLISHED_AT, closing
@@ -255,6 +255,6 @@ def _as(user):
 def test_every_page_holds_its_number_of_queries(client, cast, now, django_assert_max_num_queries):
     opportunity = cast.in_review(at=PUBLISHED_AT)
     again(client, cast.officer)
-    # Some are what the signals compare the notice with (audit/flags/loading.py), however many notices.
+    # Some are what the signals compare the notice with (audit/flags/loader.py), however many notices.
     with django_assert_max_num_queries(22):
         client.get(url("publish", opportunity))

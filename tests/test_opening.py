@@ -8,12 +8,16 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from opportunities.models import Opportunity
-from proposals import award, deposit, drafts, opening, tasks
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
 from proposals.models import OpenedProposal, Opening, Proposal, Submission
+from proposals.opening import actions as opening_actions
+from proposals.opening import tasks as opening_tasks
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 TICK = timedelta(microseconds=1)
@@ -28,7 +32,7 @@ def test_it_opens_at_the_instant_not_before(cast, instant, opens):
     opportunity = cast.published()
     proposal = cast.submitted(opportunity)
     with clock.set_to(instant):
-        assert opening.open_due() == opens
+        assert opening_actions.open_due() == opens
     assert state(opportunity) == ("evaluation" if opens else "published")
     assert state(proposal) == ("opened" if opens else "submitted")
     if opens:
@@ -44,13 +48,13 @@ def test_it_accepts_deposits_and_withdrawals_until_the_instant(cast, instant):
     if instant < CLOSES_AT:
         assert cast.deposit(waiting, at=instant).received_at == instant
         with clock.set_to(instant):
-            deposit.withdraw(deposited, by=cast.rival_owner)
+            deposit_actions.withdraw(deposited, by=cast.rival_owner)
         return
     ledger, mails = LedgerEntry.objects.count(), OutgoingEmail.objects.count()
     with pytest.raises(ValidationError, match="Trop tard"):
         cast.deposit(waiting, at=instant)
     with clock.set_to(instant), pytest.raises(ValidationError, match="Trop tard"):
-        deposit.withdraw(deposited, by=cast.rival_owner)
+        deposit_actions.withdraw(deposited, by=cast.rival_owner)
     assert (state(waiting), state(deposited)) == ("draft", "submitted")
     assert (LedgerEntry.objects.count(), OutgoingEmail.objects.count()) == (ledger, mails)
 
@@ -82,12 +86,12 @@ def test_twice_is_once(cast):
     opportunity = cast.published()
     cast.submitted(opportunity)
     with clock.set_to(CLOSES_AT):
-        assert [opening.open_due(), opening.open_due()] == [1, 0]
+        assert [opening_actions.open_due(), opening_actions.open_due()] == [1, 0]
         ledger, mails = LedgerEntry.objects.count(), OutgoingEmail.objects.count()
-        assert not opening.open_if_due(opportunity.number)
-        tasks.open_due()
+        assert not opening_actions.open_if_due(opportunity.number)
+        opening_tasks.open_due()
     with clock.set_to(CLOSES_AT + timedelta(days=1)):
-        assert opening.open_due() == 0
+        assert opening_actions.open_due() == 0
     assert Opening.objects.count() == 1
     assert (LedgerEntry.objects.count(), OutgoingEmail.objects.count()) == (ledger, mails)
     told = OutgoingEmail.objects.filter(template__contains="opened").values_list("to", "template")
@@ -121,47 +125,47 @@ def test_a_resumed_occasion_opens_at_its_new_instant(cast):
     proposal = cast.submitted(opportunity)
     later = CLOSES_AT + timedelta(days=7)
     with clock.set_to(CLOSES_AT - timedelta(days=1)):
-        award.suspend(opportunity, by=cast.officer, reason="Précision à venir")
+        award_actions.suspend(opportunity, by=cast.officer, reason="Précision à venir")
         with pytest.raises(ValidationError):  # nothing comes in while suspended
             cast.deposit(proposal, at=CLOSES_AT - timedelta(days=1))
     with clock.set_to(CLOSES_AT + timedelta(hours=1)):
-        assert opening.open_due() == 0
-        award.resume(opportunity, by=cast.officer, closes_at=later)
-        assert opening.open_due() == 0
+        assert opening_actions.open_due() == 0
+        award_actions.resume(opportunity, by=cast.officer, closes_at=later)
+        assert opening_actions.open_due() == 0
     second = cast.deposit(proposal, at=later - TICK)
     assert second.closes_at == later
     with clock.set_to(later - TICK):
-        assert opening.open_due() == 0
+        assert opening_actions.open_due() == 0
     with clock.set_to(later):
-        assert opening.open_due() == 1
+        assert opening_actions.open_due() == 1
     assert OpenedProposal.objects.get().submission == second
 
 
 def test_a_moved_instant_is_read_again_under_the_lock(cast, monkeypatch):
     """The list of due occasions is old news by the time the lock is held."""
     opportunity = cast.published()
-    real = opening.transaction.atomic
+    real = opening_actions.transaction.atomic
 
     def moved_first(*args, **named):
         Opportunity.objects.filter(pk=opportunity.pk).update(closes_at=CLOSES_AT + timedelta(days=1))
         return real(*args, **named)
 
-    monkeypatch.setattr(opening.transaction, "atomic", moved_first)
+    monkeypatch.setattr(opening_actions.transaction, "atomic", moved_first)
     with clock.set_to(CLOSES_AT):
-        assert not opening.open_if_due(opportunity.number)
+        assert not opening_actions.open_if_due(opportunity.number)
     assert state(opportunity) == "published" and not Opening.objects.exists()
 
 
 def test_no_proposal_is_an_outcome(cast):
     opportunity = cast.published()
     with clock.set_to(CLOSES_AT):
-        assert opening.open_due() == 1
+        assert opening_actions.open_due() == 1
         minutes = LedgerPayload.objects.get(action="opening.minutes").body
         assert (minutes["received"], minutes["envelopes"], minutes["unreadable"]) == (0, [], [])
         opportunity = Opportunity.objects.get(pk=opportunity.pk)
         with pytest.raises(ValidationError, match="concluez"):
-            award.recommend(opportunity, None, by=cast.buyer)
-        award.conclude(opportunity, by=cast.officer, code="none_received")
+            award_actions.recommend(opportunity, None, by=cast.buyer)
+        award_actions.conclude(opportunity, by=cast.officer, code="none_received")
     assert state(opportunity) == "unsuccessful"
 
 
@@ -169,12 +173,12 @@ def test_drafts_and_withdrawn_proposals_are_left_alone(cast):
     opportunity = cast.published()
     draft, withdrawn = cast.proposal(opportunity), cast.submitted(opportunity, vendor=cast.rival)
     with clock.set_to(PUBLISHED_AT):
-        deposit.withdraw(withdrawn, by=cast.rival_owner)
+        deposit_actions.withdraw(withdrawn, by=cast.rival_owner)
     with clock.set_to(CLOSES_AT):
-        assert opening.open_due() == 1
+        assert opening_actions.open_due() == 1
     assert (state(draft), state(withdrawn)) == ("draft", "withdrawn")
     assert not OpenedProposal.objects.exists()
-    assert drafts.read(draft)["text"] and bytes(Proposal.objects.get(pk=draft.pk).draft)
+    assert draft_actions.read(draft)["text"] and bytes(Proposal.objects.get(pk=draft.pk).draft)
     for user in (cast.buyer, cast.officer, cast.auditor, cast.administrator):
         assert not Proposal.objects.visible_to(user, at=CLOSES_AT).exists()
 
@@ -182,27 +186,27 @@ def test_drafts_and_withdrawn_proposals_are_left_alone(cast):
 def test_only_the_last_version_is_opened_and_the_draft_goes(cast):
     opportunity = cast.published()
     proposal = cast.submitted(opportunity, text="Première version")
-    drafts.write(proposal, at=PUBLISHED_AT, text="Deuxième version")
+    draft_actions.write(proposal, at=PUBLISHED_AT, text="Deuxième version")
     second = cast.deposit(proposal)
-    drafts.write(proposal, at=PUBLISHED_AT, text="Jamais déposé")
+    draft_actions.write(proposal, at=PUBLISHED_AT, text="Jamais déposé")
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     opened = OpenedProposal.objects.get()
     assert opened.submission == second and opened.content["text"] == "Deuxième version"
     assert bytes(Proposal.objects.get(pk=proposal.pk).draft) == b""
     with pytest.raises(IllegalMove):
-        drafts.write(proposal, at=CLOSES_AT, text="Trop tard")
+        draft_actions.write(proposal, at=CLOSES_AT, text="Trop tard")
 
 
 def test_withdrawn_then_deposited_again_counts(cast):
     opportunity = cast.published()
     proposal = cast.submitted(opportunity, text="Avant")
     with clock.set_to(PUBLISHED_AT):
-        deposit.withdraw(proposal, by=cast.vendor_owner)
+        deposit_actions.withdraw(proposal, by=cast.vendor_owner)
     third = cast.deposit(proposal)
     assert third.version == 2 and third.previous_sha256 == proposal.submissions.get(version=1).envelope_sha256
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     assert OpenedProposal.objects.get().submission == third
 
 
@@ -233,9 +237,9 @@ def test_a_stopped_occasion_is_not_opened(cast, verb):
     opportunity = cast.published()
     proposal = cast.submitted(opportunity)
     with clock.set_to(PUBLISHED_AT):
-        getattr(award, verb)(opportunity, by=cast.officer, reason="Motif")
+        getattr(award_actions, verb)(opportunity, by=cast.officer, reason="Motif")
     with clock.set_to(CLOSES_AT + timedelta(days=30)):
-        assert opening.open_due() == 0
+        assert opening_actions.open_due() == 0
     assert state(proposal) == "submitted"
 
 
@@ -243,17 +247,17 @@ def test_one_that_fails_does_not_keep_the_others_closed(cast, monkeypatch):
     """Each occasion is opened in a transaction of its own; the failure is still seen."""
     first, second = cast.published(), cast.published()
     cast.submitted(first)
-    real = opening.notifications.opened
+    real = opening_actions.notifications.opened
 
     def fails(opportunity, *args, **named):
         if opportunity.pk == first.pk:
             raise OSError("storage")
         return real(opportunity, *args, **named)
 
-    monkeypatch.setattr(opening.notifications, "opened", fails)
+    monkeypatch.setattr(opening_actions.notifications, "opened", fails)
     with clock.set_to(CLOSES_AT):
-        assert opening.open_due() == 1
+        assert opening_actions.open_due() == 1
         assert (state(first), state(second)) == ("published", "evaluation")
         monkeypatch.undo()
-        assert opening.open_due() == 1
+        assert opening_actions.open_due() == 1
     assert state(first) == "evaluation"

@@ -7,10 +7,12 @@ import pytest
 from django.core import mail as django_mail
 from django.db import transaction
 
-from marketplace import clock, mail, tasks
+from marketplace.dates import clock
+from marketplace.mail import outbox
+from marketplace.mail import tasks as mail_tasks
 from marketplace.models import LedgerEntry, OutgoingEmail
-from opportunities import verbs
 from opportunities.models import Opportunity
+from opportunities.review import actions as notice_review_actions
 from tests.cast import PUBLISHED_AT, person
 
 TEMPLATE = "emails/opportunity_in_review.txt"
@@ -22,14 +24,14 @@ class Broken(Exception):
 
 @pytest.fixture
 def opportunity(cast):
-    with mail.held():
+    with outbox.held():
         made = cast.draft()
     OutgoingEmail.objects.all().delete()
     return made
 
 
 def queue(opportunity, to, **named):
-    mail.queue(TEMPLATE, to=to, at=PUBLISHED_AT, opportunity=opportunity, **named)
+    outbox.queue(TEMPLATE, to=to, at=PUBLISHED_AT, opportunity=opportunity, **named)
     return OutgoingEmail.objects.latest("pk")
 
 
@@ -48,7 +50,7 @@ def test_what_is_rolled_back_tells_nobody(cast, opportunity, mailoutbox, django_
         pytest.raises(Broken),
         transaction.atomic(),
     ):
-        verbs.submit_for_review(opportunity, by=cast.buyer)
+        notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
         assert OutgoingEmail.objects.count() >= 2
         raise Broken
     assert not sent and not mailoutbox
@@ -58,7 +60,7 @@ def test_what_is_rolled_back_tells_nobody(cast, opportunity, mailoutbox, django_
 
 def test_a_message_leaves_after_the_commit(cast, opportunity, mailoutbox, django_capture_on_commit_callbacks):
     with clock.set_to(PUBLISHED_AT), django_capture_on_commit_callbacks(execute=True) as sent:
-        verbs.submit_for_review(opportunity, by=cast.buyer)
+        notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
         assert not mailoutbox
     rows = OutgoingEmail.objects.all()
     assert len(sent) == len(mailoutbox) == rows.count() >= 2
@@ -68,7 +70,7 @@ def test_a_message_leaves_after_the_commit(cast, opportunity, mailoutbox, django
 
 def test_each_message_has_one_recipient(cast, opportunity, mailoutbox, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True), clock.set_to(PUBLISHED_AT):
-        verbs.submit_for_review(opportunity, by=cast.buyer)
+        notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
     assert all(len(message.recipients()) == 1 for message in mailoutbox)
     told = [message.to[0] for message in mailoutbox]
     assert len(told) == len(set(told))
@@ -76,10 +78,10 @@ def test_each_message_has_one_recipient(cast, opportunity, mailoutbox, django_ca
 
 def test_delivering_twice_sends_once(cast, opportunity, mailoutbox):
     row = queue(opportunity, cast.buyer)
-    assert [mail.deliver(row.pk), mail.deliver(row.pk)] == [True, False]
-    tasks.deliver_email(row.pk)
+    assert [outbox.deliver(row.pk), outbox.deliver(row.pk)] == [True, False]
+    outbox.deliver_email(row.pk)
     assert len(mailoutbox) == 1
-    assert mail.deliver(10**9) is False
+    assert outbox.deliver(10**9) is False
 
 
 @pytest.mark.parametrize(
@@ -89,15 +91,15 @@ def test_a_failing_server_is_tried_again_by_the_sweep(cast, opportunity, mailout
     row = queue(opportunity, cast.buyer)
     with monkeypatch.context() as patch:
         fail_with(patch, error)
-        assert mail.deliver(row.pk) is False
+        assert outbox.deliver(row.pk) is False
         row.refresh_from_db()
         assert (row.attempts, row.sent_at, row.last_error) == (1, None, type(error).__name__)
     with clock.set_to(PUBLISHED_AT + timedelta(minutes=1)):
-        tasks.sweep_emails()  # not older than a minute yet
+        mail_tasks.sweep_emails()  # not older than a minute yet
         assert not mailoutbox
     with clock.set_to(PUBLISHED_AT + timedelta(minutes=2)):
-        tasks.sweep_emails()
-        tasks.sweep_emails()
+        mail_tasks.sweep_emails()
+        mail_tasks.sweep_emails()
     row.refresh_from_db()
     assert len(mailoutbox) == 1 and row.sent_at and (row.attempts, row.last_error) == (2, "")
 
@@ -105,11 +107,11 @@ def test_a_failing_server_is_tried_again_by_the_sweep(cast, opportunity, mailout
 def test_it_gives_up_after_twelve_attempts(cast, opportunity, monkeypatch):
     row = queue(opportunity, cast.buyer)
     fail_with(monkeypatch, OSError("down"))
-    for _attempt in range(mail.MAX_ATTEMPTS + 3):
-        mail.deliver(row.pk)
+    for _attempt in range(outbox.MAX_ATTEMPTS + 3):
+        outbox.deliver(row.pk)
     row.refresh_from_db()
-    assert row.attempts == mail.MAX_ATTEMPTS == 12
-    assert mail.waiting(at=PUBLISHED_AT + timedelta(days=1)) == []
+    assert row.attempts == outbox.MAX_ATTEMPTS == 12
+    assert outbox.waiting(at=PUBLISHED_AT + timedelta(days=1)) == []
 
 
 def test_one_refused_message_does_not_stop_the_sweep(cast, opportunity, mailoutbox, monkeypatch):
@@ -123,29 +125,29 @@ def test_one_refused_message_does_not_stop_the_sweep(cast, opportunity, mailoutb
 
     monkeypatch.setattr(django_mail.EmailMessage, "send", send)
     with clock.set_to(PUBLISHED_AT + timedelta(minutes=2)):
-        tasks.sweep_emails()
+        mail_tasks.sweep_emails()
     assert [message.to for message in mailoutbox] == [[second.address]]
 
 
 def test_held_messages_are_never_sent(cast, opportunity, mailoutbox, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True) as sent, mail.held():
+    with django_capture_on_commit_callbacks(execute=True) as sent, outbox.held():
         row = queue(opportunity, cast.buyer)
     assert row.held and not sent
-    assert mail.deliver(row.pk) is False
+    assert outbox.deliver(row.pk) is False
     with clock.set_to(PUBLISHED_AT + timedelta(days=1)):
-        tasks.sweep_emails()
+        mail_tasks.sweep_emails()
     assert not mailoutbox and not queue(opportunity, cast.officer).held
 
 
 def test_a_secret_is_erased_once_sent(db, mailoutbox, monkeypatch):
-    mail.enqueue("account/x.txt", "a@exemple.invalid", "Sujet", "lien-secret", to=None, at=PUBLISHED_AT, secret=True)
+    outbox.enqueue("account/x.txt", "a@exemple.invalid", "Sujet", "lien-secret", to=None, at=PUBLISHED_AT, secret=True)
     row = OutgoingEmail.objects.get()
     with monkeypatch.context() as patch:
         fail_with(patch, OSError())
-        mail.deliver(row.pk)
+        outbox.deliver(row.pk)
     row.refresh_from_db()
     assert row.body == "lien-secret"  # still needed
-    assert mail.deliver(row.pk)
+    assert outbox.deliver(row.pk)
     row.refresh_from_db()
     assert row.body == "" and "lien-secret" in mailoutbox[0].body
 
@@ -154,7 +156,7 @@ def test_inactive_people_get_nothing(cast, opportunity):
     cast.officer.is_active = False
     cast.officer.save()
     with clock.set_to(PUBLISHED_AT):
-        verbs.submit_for_review(opportunity, by=cast.buyer)
+        notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
     addresses = set(OutgoingEmail.objects.values_list("address", flat=True))
     assert cast.officer.email not in addresses and cast.second_officer.email in addresses
 
@@ -164,19 +166,19 @@ def test_each_reads_their_own_language(cast, opportunity, mailoutbox, language):
     reader = person("Lea Reader", language=language)
     row = queue(opportunity, reader)
     assert row.language == language
-    mail.deliver(row.pk)
+    outbox.deliver(row.pk)
     assert mailoutbox[0].extra_headers["Content-Language"] == language
 
 
 def test_a_subject_is_one_line(db, mailoutbox):
-    mail.enqueue(
+    outbox.enqueue(
         "x.txt", "a@exemple.invalid", "Un\n sujet\r\nBcc: b@exemple.invalid", "corps", to=None, at=PUBLISHED_AT
     )
     row = OutgoingEmail.objects.get()
     assert row.subject.split() == ["Un", "sujet", "Bcc:", "b@exemple.invalid"]
     assert len(row.subject.splitlines()) == 1
-    assert mail.deliver(row.pk) and mailoutbox[0].recipients() == ["a@exemple.invalid"]
-    mail.enqueue("x.txt", "a@exemple.invalid", "é" * 400, "corps", to=None, at=PUBLISHED_AT)
+    assert outbox.deliver(row.pk) and mailoutbox[0].recipients() == ["a@exemple.invalid"]
+    outbox.enqueue("x.txt", "a@exemple.invalid", "é" * 400, "corps", to=None, at=PUBLISHED_AT)
     assert len(OutgoingEmail.objects.latest("pk").subject) == 250
 
 

@@ -15,11 +15,13 @@ from django.db import transaction
 from django.test import Client
 from pypdf import PdfReader
 
-from contracts import delivery, passports, passports_pages
 from contracts.code import archive, swhid
+from contracts.deliveries import actions as delivery_actions
 from contracts.models import Passport
-from marketplace import clock, keys
-from marketplace.ledger import canonical
+from contracts.reuse import passport_section, passports
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger.entries import canonical
 from marketplace.models import LedgerPayload
 from tests import contract_cast
 from tests.contract_cast import ACCEPTED_AT, DELIVERED_AT
@@ -89,7 +91,7 @@ def described(name: str, blob: bytes, kind: str) -> tuple[bytes, dict]:
 def deliver(contract, made, *, reference="v1.0", position=1, at=DELIVERED_AT):
     row = contract_cast.milestone(contract, position)
     with clock.set_to(at):
-        return delivery.deliver(
+        return delivery_actions.deliver(
             row, by=contract_cast.owner(contract), notes="Prêt.", reference=reference, archive=made,
             repository="https://git.exemple.invalid/atelier/ponts",
         )  # fmt: skip
@@ -98,7 +100,7 @@ def deliver(contract, made, *, reference="v1.0", position=1, at=DELIVERED_AT):
 def accept(cast, contract, *, position=1, at=ACCEPTED_AT):
     row = contract_cast.milestone(contract, position)
     with clock.set_to(at):
-        return delivery.accept(row, by=cast.buyer, checks=contract_cast.all_met(row))
+        return delivery_actions.accept(row, by=cast.buyer, checks=contract_cast.all_met(row))
 
 
 def issued(cast, files=None, *, contract=None, reference="v1.0", commit=COMMIT, **occasion) -> Passport:
@@ -123,7 +125,7 @@ def test_a_passport_says_what_the_archive_holds(cast):
     assert said["publiccode_sha256"] == hashlib.sha256(PUBLICCODE.encode()).hexdigest()
     assert passport.name == "Carte des ponts"
     assert passport.summary == "Carte des limites de charge des ponts, pour les camionneurs."
-    assert passports_pages.findings(passport) == []
+    assert passport_section.findings(passport) == []
     assert " cart " in passport.search_text and " python " in passport.search_text
 
 
@@ -146,7 +148,7 @@ def test_without_a_publiccode_the_notice_describes_it(cast):
     occasion = passport.contract.opportunity
     assert (passport.name, passport.summary) == (occasion.title, occasion.teaser)
     assert passport.publiccode is None and passport.sbom_sha256 == "" and passport.open_licence
-    told = passports_pages.findings(passport)
+    told = passport_section.findings(passport)
     assert len(told) == 2 and "publiccode.yml" in told[0] and "SBOM" in told[1]
 
 
@@ -187,13 +189,13 @@ def test_only_code_whose_licence_file_is_the_contracts_is_shared(cast, files, li
     assert Passport.objects.catalogued().exists() is shared
     assert passport.licence == ("NOASSERTION" if licence == "assignment" else licence)
     if not shared:
-        assert passports_pages.why_not_shared(passport)
+        assert passport_section.why_not_shared(passport)
 
 
 def test_a_publiccode_that_announces_another_licence_is_told(cast):
     passport = issued(cast, FILES | {"publiccode.yml": PUBLICCODE.replace("LiLiQ-R-1.1", "MIT").encode()})
     assert passport.publiccode is not None and passport.open_licence
-    assert "MIT" in passports_pages.findings(passport)[0]
+    assert "MIT" in passport_section.findings(passport)[0]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ def test_the_commit_of_the_archive_against_the_one_named(cast, reference, declar
     passport = issued(cast, reference=reference, commit=declared)
     assert passport.document["commit_agrees"] is agrees
     assert passport.commit == kept
-    assert ("commit" in " ".join(passports_pages.findings(passport))) is (agrees is False)
+    assert ("commit" in " ".join(passport_section.findings(passport))) is (agrees is False)
 
 
 def test_a_later_delivery_takes_the_place_of_the_former_passport(cast):
@@ -264,10 +266,10 @@ def test_an_archive_changed_on_the_disk_stops_the_acceptance(cast):
 def test_what_was_read_for_another_delivery_is_not_used(cast):
     contract = contract_cast.active(cast)
     deliver(contract, tar_gz(FILES))
-    stale = passports.examine(delivery.waiting(contract_cast.milestone(contract)))
+    stale = passports.examine(delivery_actions.waiting(contract_cast.milestone(contract)))
     row = contract_cast.milestone(contract)
     with clock.set_to(DELIVERED_AT + timedelta(hours=1)):
-        delivery.send_back(
+        delivery_actions.send_back(
             row, by=cast.buyer, checks={}, reason="À refaire.", cure_by=DELIVERED_AT.date() + timedelta(days=9)
         )
     again = deliver(contract, tar_gz(FILES | {"b": b"2"}), at=DELIVERED_AT + timedelta(hours=2))

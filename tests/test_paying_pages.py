@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
-from contracts import paying, payments, reconciliation, reversing
 from contracts.models import Invoice, Payment, PayoutAccount, Reconciliation
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from contracts.payments import reconciliation, reversal
+from contracts.payments import views as payment_views
+from marketplace.dates import clock
 from marketplace.models import LedgerPayload, User
 from tests import contract_cast
 from tests.cast import PASSWORD
@@ -244,7 +246,7 @@ def test_a_page_in_english_pays_too(till):
 def declared(till):
     invoice = till.invoice()
     with till.now():
-        return payments.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
+        return payment_actions.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
 
 
 ANSWERS = {
@@ -336,11 +338,11 @@ DECLINES = dict.fromkeys(["officer", "buyer", "vendor_owner", "vendor_member", "
 def test_only_another_officer_declines(till, declared, who):
     path, person, expected = f"/paiements/{declared.public_id}/annuler/refuser/", getattr(till.cast, who), DECLINES
     with till.now():
-        payments.confirm(declared, by=till.cast.vendor_owner)
+        payment_actions.confirm(declared, by=till.cast.vendor_owner)
     unasked = 409 if who in {"officer", "second_officer"} else expected.get(who, 404)
     assert ask(till, person, path).status_code == unasked
     with till.now():
-        reversing.request_reversal(declared, by=till.cast.officer, reason="Payé en double.")
+        reversal.request_reversal(declared, by=till.cast.officer, reason="Payé en double.")
     assert ask(till, person, path, {"reason": "C’est une autre facture."}).status_code == expected.get(who, 404)
     assert bool(again(declared).reversal_reason) == (who != "second_officer")
 
@@ -370,7 +372,7 @@ def test_a_declined_reversal_leaves_the_payment_as_it_was(till):
 
 # --- The history -----------------------------------------------------------------------------------------------------
 def acts(invoice, person) -> list[str]:
-    rows = paying.history(Invoice.objects.get(pk=invoice.pk), User.objects.get(pk=person.pk))
+    rows = payment_views.history(Invoice.objects.get(pk=invoice.pk), User.objects.get(pk=person.pk))
     return [label for row in rows for label, _url in row.acts]
 
 
@@ -381,10 +383,10 @@ def test_each_person_sees_their_next_act(till, declared, django_assert_max_num_q
     assert acts(invoice, cast.officer) == ["Retirer la déclaration"]
     assert acts(invoice, cast.buyer) == acts(invoice, cast.auditor) == acts(invoice, cast.vendor_member) == []
     with till.now():
-        payments.confirm(declared, by=cast.vendor_owner)
+        payment_actions.confirm(declared, by=cast.vendor_owner)
     assert acts(invoice, cast.officer) == ["Demander l’annulation"] and acts(invoice, cast.vendor_owner) == []
     with till.now():
-        reversing.request_reversal(declared, by=cast.officer, reason="Chèque sans provision.")
+        reversal.request_reversal(declared, by=cast.officer, reason="Chèque sans provision.")
     assert acts(invoice, cast.second_officer) == ["Examiner la demande d’annulation"]
 
 
@@ -395,7 +397,7 @@ def test_the_history_is_a_table(till):
     payment = till.paid()
     till.standin.control("open_dispute", charge=payment.charge_id)
     till.deliver()
-    rows = paying.history(payment.invoice, till.cast.officer)
+    rows = payment_views.history(payment.invoice, till.cast.officer)
     page = render_to_string("contracts/_payments.html", {"payments": rows})
     for part in (
         "Stripe",
@@ -506,15 +508,17 @@ def every_message(till) -> None:
     till.deliver()
     till.standin.control("close_dispute", dispute=dispute["id"], won=True)
     with till.now():
-        made = payments.declare_outside(second, by=till.cast.officer, reference="VIR <1>", paid_on=PAID_AT.date())
-        payments.contest(made, by=till.cast.vendor_owner, reason="Rien « reçu » & rien <vu>.")
-        payments.retract(made, by=till.cast.officer, reason="Mauvais compte.")
-        made = payments.declare_outside(second, by=till.cast.officer, reference="VIR-2", paid_on=PAID_AT.date())
-        payments.confirm(made, by=till.cast.vendor_owner)
-        reversing.request_reversal(made, by=till.cast.officer, reason="Payé en double.")
-        reversing.decline_reversal(made, by=till.cast.second_officer, reason="Deux livraisons.")
-        reversing.request_reversal(made, by=till.cast.officer, reason="Chèque sans provision.")
-        reversing.reverse(made, by=till.cast.second_officer)
+        made = payment_actions.declare_outside(
+            second, by=till.cast.officer, reference="VIR <1>", paid_on=PAID_AT.date()
+        )
+        payment_actions.contest(made, by=till.cast.vendor_owner, reason="Rien « reçu » & rien <vu>.")
+        payment_actions.retract(made, by=till.cast.officer, reason="Mauvais compte.")
+        made = payment_actions.declare_outside(second, by=till.cast.officer, reference="VIR-2", paid_on=PAID_AT.date())
+        payment_actions.confirm(made, by=till.cast.vendor_owner)
+        reversal.request_reversal(made, by=till.cast.officer, reason="Payé en double.")
+        reversal.decline_reversal(made, by=till.cast.second_officer, reason="Deux livraisons.")
+        reversal.request_reversal(made, by=till.cast.officer, reason="Chèque sans provision.")
+        reversal.reverse(made, by=till.cast.second_officer)
         reconciliation.run(at=clock.now())
 
 

@@ -30,9 +30,11 @@ from django.test import RequestFactory
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from contracts import gateway, payments, reversing, tasks, webhooks
 from contracts.models import Invoice, Payment, PayoutAccount, StripeEvent
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from contracts.payments import reversal, stripe_gateway, webhooks
+from contracts.payments import tasks as payment_tasks
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload, User
 from tests import contract_cast
@@ -80,7 +82,7 @@ class Death:
     def install(self) -> None:
         """Around every request to Stripe, every commit, and every write outside a transaction."""
         link = connections["default"]
-        ask, pages, commit = gateway._ask, gateway._pages, link.commit
+        ask, pages, commit = stripe_gateway._ask, stripe_gateway._pages, link.commit
 
         def asking(call, *args, **kwargs):
             return self.around(f"asking {call.__qualname__}", lambda: ask(call, *args, **kwargs))
@@ -95,7 +97,7 @@ class Death:
             alone = not link.in_atomic_block and sql.lstrip()[:6].upper() in {"INSERT", "UPDATE", "DELETE"}
             return self.around(f"writing in {doing()}", run) if alone else run()
 
-        gateway._ask, gateway._pages = asking, paging
+        stripe_gateway._ask, stripe_gateway._pages = asking, paging
         link.commit = lambda: self.around(f"committing {doing()}", commit)
         link.execute_wrappers.append(writing)
 
@@ -122,7 +124,7 @@ def quietly(act, *args, **kwargs) -> None:
     """Do it; Stripe's silence, and what is no longer possible, are for the next one to deal with."""
     try:
         act(*args, **kwargs)
-    except (gateway.Unsure, gateway.Refused, IllegalMove, ValidationError, ControlRefused):
+    except (stripe_gateway.Unsure, stripe_gateway.Refused, IllegalMove, ValidationError, ControlRefused):
         return
 
 
@@ -133,7 +135,7 @@ def play(story: Story, standin: Standin, at) -> None:
         officer, second = User.objects.filter(body_memberships__role="officer").order_by("pk")[:2]
         undone = Payment.objects.filter(reversal_requested_by__isnull=False).exists()
         if invoice.paid_at is None and not undone:
-            quietly(payments.start, invoice, by=officer, success_url=SUCCESS, cancel_url=CANCEL)
+            quietly(payment_actions.start, invoice, by=officer, success_url=SUCCESS, cancel_url=CANCEL)
         for payment in Payment.objects.filter(state__in=["started", "processing"]).exclude(session_id=""):
             how = {"refused_debit": "debit"}.get(story.how, story.how)
             quietly(standin.control, "pay", session=payment.session_id, how=how)
@@ -142,15 +144,15 @@ def play(story: Story, standin: Standin, at) -> None:
                 quietly(standin.control, "settle", session=payment.session_id, ok=story.how == "debit")
         deliver(story, standin)
         for payment in Payment.objects.all():
-            quietly(payments.advance, payment)
-        tasks.sweep(at=at, everything=True)
+            quietly(payment_actions.advance, payment)
+        payment_tasks.sweep(at=at, everything=True)
         if story.undo:
             for payment in Payment.objects.filter(state="paid"):
                 if payment.reversal_requested_by_id is None:
-                    quietly(reversing.request_reversal, payment, by=officer, reason="Erreur.")
-                quietly(reversing.reverse, Payment.objects.get(pk=payment.pk), by=second)
+                    quietly(reversal.request_reversal, payment, by=officer, reason="Erreur.")
+                quietly(reversal.reverse, Payment.objects.get(pk=payment.pk), by=second)
             deliver(story, standin)
-            tasks.sweep(at=at, everything=True)
+            payment_tasks.sweep(at=at, everything=True)
 
 
 def deliver(story: Story, standin: Standin) -> None:
@@ -187,7 +189,9 @@ class World:
         self.standin.reset()
         self.standin.control("clock", at=int(PAID_AT.timestamp()))
         with clock.set_to(PAID_AT):
-            told = gateway.create_account(business_type="company", email="a@exemple.invalid", metadata={}, key="a")
+            told = stripe_gateway.create_account(
+                business_type="company", email="a@exemple.invalid", metadata={}, key="a"
+            )
             self.standin.control("complete_account", account=told.id)
             PayoutAccount.objects.update(account_id=told.id)
         self.standin.take_events()
@@ -201,7 +205,7 @@ class World:
             code = 1
             try:
                 gc.disable()  # it would copy the parent's memory
-                gateway.forget()
+                stripe_gateway.forget()
                 self.standin._local = threading.local()  # the parent's connection stays the parent's
                 death = Death(chosen, self.log)
                 death.install()
@@ -238,7 +242,7 @@ class World:
             at += 2 * HOURS  # past the rest after a refusal
             self.standin.control("clock", at=int(at.timestamp()))
             with clock.set_to(at):
-                tasks.sweep(at=at, everything=True)
+                payment_tasks.sweep(at=at, everything=True)
             if self.quiet(story):
                 break
             play(story, self.standin, at)
@@ -268,7 +272,7 @@ class World:
             code = 1
             try:
                 connections["default"].settings_dict["NAME"] = str(self.file)
-                gateway.forget()
+                stripe_gateway.forget()
                 django_settings.STRIPE_API_BASE = self.standin.url
                 self.standin._local = threading.local()
                 self.one_by_one()
@@ -355,7 +359,7 @@ def world(tmp_path, settings, transactional_db):
             logging.disable(logging.NOTSET)
             connections["default"].close()
             connections["default"] = usual
-            gateway.forget()
+            stripe_gateway.forget()
 
 
 def test_paying_survives(world, tmp_path, capsys):

@@ -7,9 +7,10 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils.translation import override
 
-from contracts import gateway, payments, payouts, reversing, settling
 from contracts.models import Payment
-from marketplace import clock
+from contracts.payments import actions as payment_actions
+from contracts.payments import payout_account, reversal, settlement, stripe_gateway
+from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload
 from tests import contract_cast
@@ -127,13 +128,13 @@ def test_the_sweep_pays_without_any_webhook(till):
 
 def test_an_invoice_without_milestone_is_paid(till):
     """The holdback: the key of its transfer is the invoice's own."""
-    from contracts import invoicing
+    from contracts.invoices import actions as invoice_actions
 
     till.account()
     contract = contract_cast.active(till.cast, amounts=(64_000_00,), holdback=10)
     till.paid(contract_cast.invoiced(till.cast, contract, 1))
     with till.now():
-        holdback = invoicing.release_holdback(contract, by=till.cast.vendor_owner)
+        holdback = invoice_actions.release_holdback(contract, by=till.cast.vendor_owner)
     payment = till.paid(holdback)
     assert payment.state == "paid" and payment.invoice.paid_at is not None
     assert holdback.transfer_key == f"invoice-{holdback.public_id}"
@@ -147,8 +148,10 @@ def test_starting_again_gives_the_same_page(till):
     till.account()
     invoice = till.invoice()
     with till.now():
-        first = payments.start(invoice, by=till.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
-        second = payments.start(invoice, by=till.cast.second_officer, success_url="http://autre/", cancel_url=CANCEL)
+        first = payment_actions.start(invoice, by=till.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
+        second = payment_actions.start(
+            invoice, by=till.cast.second_officer, success_url="http://autre/", cancel_url=CANCEL
+        )
     assert first == second and invoice.payments.count() == 1
     assert len(till.standin.state()["checkout.session"]) == 1
 
@@ -169,7 +172,7 @@ def test_coming_back_after_paying_elsewhere(till):
     payment = till.start(invoice)
     till.pay(payment)
     with till.now():
-        url = payments.start(invoice, by=till.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
+        url = payment_actions.start(invoice, by=till.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
     assert url == SUCCESS
     till.assert_paid_once(payment)
 
@@ -180,9 +183,9 @@ def test_a_page_is_abandoned_to_pay_otherwise(till):
     payment = till.start(invoice)
     with till.now():
         with pytest.raises(IllegalMove):
-            payments.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
-        payments.abandon(payment, by=till.cast.officer)
-        made = payments.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
+            payment_actions.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
+        payment_actions.abandon(payment, by=till.cast.officer)
+        made = payment_actions.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
     assert again(payment).state == "failed" and made.state == "declared"
     assert till.standin.state()["checkout.session"][0]["status"] == "expired"
 
@@ -192,7 +195,7 @@ def test_a_page_paid_at_the_last_moment_is_not_abandoned(till):
     payment = till.start(till.invoice())
     till.pay(payment)
     with till.now(), pytest.raises(IllegalMove):
-        payments.abandon(payment, by=till.cast.officer)
+        payment_actions.abandon(payment, by=till.cast.officer)
     till.assert_paid_once(payment)
 
 
@@ -203,7 +206,7 @@ def test_only_officers_pay(till, who):
     with pytest.raises(PermissionDenied):
         till.start(invoice, by=getattr(till.cast, who))
     with till.now(), pytest.raises(PermissionDenied):
-        payments.declare_outside(
+        payment_actions.declare_outside(
             invoice, by=getattr(till.cast, who), reference="VIR-1", paid_on=PAID_AT.date()
         )  # fmt: skip
     assert not Payment.objects.exists()
@@ -229,7 +232,7 @@ def test_an_ineligible_vendor_is_not_paid(till):
     with pytest.raises(ValidationError, match="n’est pas admissible"):
         till.start(invoice)
     with till.now(), pytest.raises(ValidationError, match="n’est pas admissible"):
-        payments.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
+        payment_actions.declare_outside(invoice, by=till.cast.officer, reference="VIR-1", paid_on=PAID_AT.date())
     assert not Payment.objects.exists()
     row.until = PAID_AT.date() - timedelta(days=1)
     row.since = row.until
@@ -265,7 +268,7 @@ def test_one_fault_and_all_is_well_at_the_second_try(till, where, fault):
     if where == "/v1/transfers":
         payment = till.start(invoice)
     else:
-        with pytest.raises(gateway.Unsure):
+        with pytest.raises(stripe_gateway.Unsure):
             till.start(invoice)
         if fault == "500_kept_done":  # this key will answer 500 for a day: the sweep gives the attempt up
             till.wait(timedelta(minutes=3))
@@ -331,7 +334,7 @@ def test_a_transfer_that_stripe_refuses_waits_for_the_vendor(till):
     row = again(payment)
     assert row.state == "received" and "compte de versement du prestataire" in row.why and not till.transfers()
     assert invoice.__class__.objects.get(pk=invoice.pk).paid_at is None
-    refusals = LedgerPayload.objects.filter(action=settling.REFUSED)
+    refusals = LedgerPayload.objects.filter(action=settlement.REFUSED)
     tried = refusals.count()
     till.sweep(everything=False)  # not asked again at once
     assert refusals.count() == tried
@@ -361,8 +364,8 @@ def test_another_amount_moves_nothing(till):
     till.pay(payment)
     state = till.standin.state()
     till.standin.control("alter", id=state["charge"][0]["id"], set={"amount": 1_00})
-    with till.now(), pytest.raises(payments.Disagreement):
-        payments.advance(payment)
+    with till.now(), pytest.raises(payment_actions.Disagreement):
+        payment_actions.advance(payment)
     till.deliver()
     till.assert_not_paid(payment)
 
@@ -372,7 +375,7 @@ def test_a_dead_process_left_no_page(till):
     till.account()
     invoice = till.invoice()
     till.standin.chaos("drop_after", only={"method": "POST", "path": "/v1/checkout"})
-    with pytest.raises(gateway.Unsure):
+    with pytest.raises(stripe_gateway.Unsure):
         till.start(invoice)
     payment = Payment.objects.get()
     assert (payment.state, payment.session_id) == ("started", "")
@@ -390,7 +393,9 @@ def outside(cast):
     contract = contract_cast.active(cast, amounts=(24_000_00, 40_000_00))
     invoice = contract_cast.invoiced(cast, contract, 1)
     with clock.set_to(PAID_AT):
-        made = payments.declare_outside(invoice, by=cast.officer, reference=" VIR-2026-17 ", paid_on=PAID_AT.date())
+        made = payment_actions.declare_outside(
+            invoice, by=cast.officer, reference=" VIR-2026-17 ", paid_on=PAID_AT.date()
+        )
     return made
 
 
@@ -398,53 +403,53 @@ def outside(cast):
 def test_only_the_winner_confirms_receipt(cast, outside, who):
     """I2."""
     with clock.set_to(PAID_AT), pytest.raises(PermissionDenied):
-        payments.confirm(outside, by=getattr(cast, who))
+        payment_actions.confirm(outside, by=getattr(cast, who))
     assert again(outside).state == "declared" and milestone_of(outside.invoice).state == "invoiced"
 
 
 def test_the_winner_confirms(cast, outside):
     later = PAID_AT + timedelta(days=2)
     with clock.set_to(later):
-        payments.confirm(outside, by=cast.vendor_owner)
+        payment_actions.confirm(outside, by=cast.vendor_owner)
     row = again(outside)
     assert (row.state, row.settled_at, row.reference) == ("paid", later, "VIR-2026-17")
     assert row.invoice.paid_at == later and row.invoice.milestone.state == "paid"
     with clock.set_to(later), pytest.raises(IllegalMove):
-        payments.confirm(outside, by=cast.vendor_owner)
+        payment_actions.confirm(outside, by=cast.vendor_owner)
     assert len(mails("payment_declared")) == 1 and len(mails("payment_done")) == 1
 
 
 def test_not_received_then_corrected(cast, outside):
     with clock.set_to(PAID_AT):
-        payments.contest(outside, by=cast.vendor_owner, reason="Rien sur le relevé.")
+        payment_actions.contest(outside, by=cast.vendor_owner, reason="Rien sur le relevé.")
         assert {row.to for row in mails("payment_contested")} == {cast.officer, cast.second_officer}
-        payments.retract(outside, by=cast.officer, reason="Mauvais compte.")
+        payment_actions.retract(outside, by=cast.officer, reason="Mauvais compte.")
         assert again(outside).state == "failed"
-        second = payments.declare_outside(
+        second = payment_actions.declare_outside(
             outside.invoice, by=cast.officer, reference="VIR-2026-18", paid_on=PAID_AT.date()
         )  # fmt: skip
-        payments.contest(second, by=cast.vendor_owner, reason="Toujours rien.")
-        payments.confirm(second, by=cast.vendor_owner)  # it came a day later
+        payment_actions.contest(second, by=cast.vendor_owner, reason="Toujours rien.")
+        payment_actions.confirm(second, by=cast.vendor_owner)  # it came a day later
     assert again(second).state == "paid"
 
 
 @pytest.mark.parametrize(("days", "refused"), [(1, "à venir"), (-2, "précède la facture")])
 def test_a_payment_outside_has_a_possible_date(cast, outside, days, refused):
     with clock.set_to(PAID_AT):
-        payments.retract(outside, by=cast.officer, reason="Erreur.")
+        payment_actions.retract(outside, by=cast.officer, reason="Erreur.")
         with pytest.raises(ValidationError, match=refused):
-            payments.declare_outside(
+            payment_actions.declare_outside(
                 outside.invoice, by=cast.officer, reference="A", paid_on=PAID_AT.date() + timedelta(days=days)
             )
         with pytest.raises(ValidationError, match="référence"):
-            payments.declare_outside(outside.invoice, by=cast.officer, reference="  ", paid_on=PAID_AT.date())
+            payment_actions.declare_outside(outside.invoice, by=cast.officer, reference="  ", paid_on=PAID_AT.date())
 
 
 # --- Undoing ---------------------------------------------------------------------------------------------------------
 def reverse(till, payment):
     with till.now():
-        reversing.request_reversal(payment, by=till.cast.officer, reason="Payé en double par notre système.")
-        reversing.reverse(payment, by=till.cast.second_officer)
+        reversal.request_reversal(payment, by=till.cast.officer, reason="Payé en double par notre système.")
+        reversal.reverse(payment, by=till.cast.second_officer)
 
 
 def test_two_officers_undo_a_payment(till):
@@ -453,15 +458,15 @@ def test_two_officers_undo_a_payment(till):
     payment = till.paid(invoice)
     with till.now():
         with pytest.raises(PermissionDenied):
-            reversing.request_reversal(payment, by=till.cast.buyer, reason="Non.")
+            reversal.request_reversal(payment, by=till.cast.buyer, reason="Non.")
         with pytest.raises(ValidationError):
-            reversing.reverse(payment, by=till.cast.second_officer)
-        reversing.request_reversal(payment, by=till.cast.officer, reason="Payé en double.")
+            reversal.reverse(payment, by=till.cast.second_officer)
+        reversal.request_reversal(payment, by=till.cast.officer, reason="Payé en double.")
         with pytest.raises(PermissionDenied):
-            reversing.reverse(payment, by=till.cast.officer)
+            reversal.reverse(payment, by=till.cast.officer)
         with pytest.raises(PermissionDenied):
-            reversing.withdraw_reversal(payment, by=till.cast.second_officer)
-        reversing.withdraw_reversal(payment, by=till.cast.officer)
+            reversal.withdraw_reversal(payment, by=till.cast.second_officer)
+        reversal.withdraw_reversal(payment, by=till.cast.officer)
         assert again(payment).state == "paid"
     reverse(till, payment)
     row = again(payment)
@@ -533,9 +538,9 @@ def test_a_spent_account_holds_the_reversal_back(till):
 
 def test_undoing_a_payment_outside_is_a_record(cast, outside):
     with clock.set_to(PAID_AT):
-        payments.confirm(outside, by=cast.vendor_owner)
-        reversing.request_reversal(outside, by=cast.officer, reason="Chèque sans provision.")
-        reversing.reverse(outside, by=cast.second_officer)
+        payment_actions.confirm(outside, by=cast.vendor_owner)
+        reversal.request_reversal(outside, by=cast.officer, reason="Chèque sans provision.")
+        reversal.reverse(outside, by=cast.second_officer)
     row = again(outside)
     assert (row.state, row.refund_id, row.transfer_reversal_id) == ("refunded", "", "")
     assert row.invoice.paid_at is None and row.invoice.milestone.state == "invoiced"
@@ -559,13 +564,16 @@ def test_a_dispute_is_kept_up_to_date(till):
 
 def test_an_account_is_opened_once(till):
     row = till.account(complete=False)
-    assert not row.can_receive and ("external_account", "le compte bancaire où verser l’argent") in payouts.missing(row)
+    assert not row.can_receive and (
+        "external_account",
+        "le compte bancaire où verser l’argent",
+    ) in payout_account.missing(row)
     assert till.account().pk == row.pk
     assert len(till.standin.state()["account"]) == 1
     row.refresh_from_db()
-    assert row.can_receive and payouts.missing(row) == []
+    assert row.can_receive and payout_account.missing(row) == []
     with till.now(), pytest.raises(PermissionDenied):
-        payouts.open_account(till.cast.vendor, by=till.cast.vendor_member)
+        payout_account.open_account(till.cast.vendor, by=till.cast.vendor_member)
 
 
 def test_no_event_nor_error_tells_anything_personal(till, caplog):
@@ -588,19 +596,19 @@ def test_eight_workers_at_once(transactional_db, process, client, settings):
     till.pay(payment)
 
     def advance():
-        return payments.advance(again(payment))
+        return payment_actions.advance(again(payment))
 
     with clock.set_to(PAID_AT):
-        only(together(*[advance] * 8), gateway.Unsure, gateway.Refused)
+        only(together(*[advance] * 8), stripe_gateway.Unsure, stripe_gateway.Refused)
         till.sweep()
         till.assert_paid_once(payment)
-        reversing.request_reversal(payment, by=till.cast.officer, reason="Payé en double.")
+        reversal.request_reversal(payment, by=till.cast.officer, reason="Payé en double.")
 
         def undo():
-            return reversing.reverse(again(payment), by=till.cast.second_officer)
+            return reversal.reverse(again(payment), by=till.cast.second_officer)
 
         only(together(*[undo] * 8), IllegalMove)
-        only(together(*[advance] * 8), gateway.Unsure, gateway.Refused)
+        only(together(*[advance] * 8), stripe_gateway.Unsure, stripe_gateway.Refused)
         till.sweep()
     assert again(payment).state == "refunded"
     assert [len(process.state()[kind]) for kind in ("transfer", "transfer_reversal", "refund")] == [1, 1, 1]

@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import picture_pages, pictures
-from audit.pictures import Line
-from contracts import payments
-from marketplace import clock
+from audit.charts import charts
+from audit.charts import views as chart_views
+from audit.charts.charts import Line
+from contracts.payments import actions as payment_actions
+from marketplace.dates import clock
 from tests import contract_cast
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.contract_cast import INVOICED_AT
@@ -48,7 +49,7 @@ lines = st.lists(
 # --- Figures ---------------------------------------------------------------------------------------------------------
 @given(lines)
 def test_flows_total_to_the_cent_and_stay_in_their_nodes(rows):
-    made = pictures.flows(rows)
+    made = charts.flows(rows)
     total = sum(row.cents for row in rows)
     assert made.total == sum(band.cents for band in made.bands) == total
     assert sum(node.cents for node in made.bodies) == sum(node.cents for node in made.vendors) == total
@@ -72,7 +73,7 @@ def test_colour_has_one_meaning_and_labels_fit():
         line(body=long.strip(), vendor="x", cents=50_00, short="RCSS"),
         line(body="Ville", vendor=long.strip(), cents=50_00),
     ]
-    made = pictures.flows(rows)
+    made = charts.flows(rows)
     assert [(band.vendor, band.percent, band.strong, band.width) for band in made.bands if band.body == ministry] == [
         ("x", Decimal("60.0"), True, 1000),
         ("y", Decimal("40.0"), False, 666),
@@ -80,9 +81,9 @@ def test_colour_has_one_meaning_and_labels_fit():
     assert {node.label for node in made.bodies} == {ministry, "RCSS", "Ville"}
     cut = next(node.label for node in made.vendors if node.name == long.strip())
     assert cut.endswith("scolaires…") and long.startswith(cut[:-1])
-    assert pictures.fitting("A" * 200) == "A" * 33 + "…"
+    assert charts.fitting("A" * 200) == "A" * 33 + "…"
     many = [line(body=f"B{n:02}", vendor="x", cents=(20 - n) * 1_00) for n in range(12)]
-    others = [band for band in pictures.flows(many).bands if band.body == pictures.OTHERS]
+    others = [band for band in charts.flows(many).bands if band.body == charts.OTHERS]
     assert [(band.percent, band.strong) for band in others] == [(Decimal("100.0"), False)]
 
 
@@ -101,29 +102,29 @@ def test_where_there_is_no_room_each_body_has_its_vendors(cast, world):
 
 def pictures_of(cast):
     with clock.set_to(THEN):
-        return pictures.flows(picture_pages.lines())
+        return charts.flows(chart_views.lines())
 
 
 @given(lines)
 def test_concentration_is_what_its_definition_says(rows):
-    for found in pictures.concentration(rows):
+    for found in charts.concentration(rows):
         own = [row for row in rows if row.body == found.body]
         whole = sum(row.cents for row in own)
         by_vendor = {name: sum(r.cents for r in own if r.vendor == name) for name in {r.vendor for r in own}}
         exact = sum((100 * cents / whole) ** 2 for cents in by_vendor.values())
         assert abs(found.index - exact) <= 0.51 and 0 < found.index <= 10_000
         assert sum(share.cents for share in found.shares) == found.cents == whole
-        assert sum(share.width for share in found.shares) == pictures.WIDTH
+        assert sum(share.width for share in found.shares) == charts.WIDTH
         assert (found.vendors, found.count) == (len(by_vendor), len(own))
 
 
 def test_concentration_by_hand():
     rows = [line(vendor="x", cents=60_00), line(vendor="y", cents=30_00), line(vendor="z", cents=10_00)]
-    (found,) = pictures.concentration(rows)
+    (found,) = charts.concentration(rows)
     assert found.index == 60 * 60 + 30 * 30 + 10 * 10
     assert [share.percent for share in found.shares] == [Decimal("60.0"), Decimal("30.0"), Decimal("10.0")]
     assert [(share.x, share.width) for share in found.shares] == [(0, 600), (600, 300), (900, 100)]
-    assert pictures.concentration([line()])[0].index == 10_000
+    assert charts.concentration([line()])[0].index == 10_000
 
 
 def test_delays_by_hand():
@@ -133,27 +134,27 @@ def test_delays_by_hand():
         line(awarded=DAY + timedelta(days=40)),
         line(body="B", awarded=DAY + timedelta(days=50)),
     ]
-    a, b = pictures.delays(rows)
+    a, b = charts.delays(rows)
     assert (a.award, a.contract, a.payment, a.count) == (25, 7, 30, 3)
     assert (b.award, b.contract, b.payment, b.widths) == (50, None, None, (1000, 0, 0))
     assert a.widths == (500, 140, 600)
-    assert pictures.delays([line(awarded=DAY)])[0].widths == (0, 0, 0)
+    assert charts.delays([line(awarded=DAY)])[0].widths == (0, 0, 0)
 
 
 def test_prices_by_hand():
     rows = [line(cents=45_000_00, number="N1"), line(cents=60_000_00, number="N2"), line(cents=1_00, number="N3")]
-    found = pictures.prices(rows)
+    found = charts.prices(rows)
     assert [(p.line.number, p.percent, p.price_x, p.budget_x) for p in found] == [
         ("N2", Decimal("100.0"), 666, 666),
         ("N1", Decimal("75.0"), 500, 666),
         ("N3", Decimal("0.0"), 0, 666),
     ]
-    assert len(pictures.prices([line(number=f"N{n}") for n in range(99)])) == pictures.MOST_PRICES
+    assert len(charts.prices([line(number=f"N{n}") for n in range(99)])) == charts.MOST_PRICES
 
 
 def test_nothing_gives_nothing():
-    assert pictures.flows([]).bands == [] and pictures.flows([]).height == 0
-    assert pictures.concentration([]) == pictures.delays([]) == pictures.prices([]) == []
+    assert charts.flows([]).bands == [] and charts.flows([]).height == 0
+    assert charts.concentration([]) == charts.delays([]) == charts.prices([]) == []
 
 
 # --- The page --------------------------------------------------------------------------------------------------------
@@ -205,8 +206,8 @@ def world(cast, then):
     """Two awards of one vendor, one with a contract paid in part, one reversed that does not count."""
     contract = contract_cast.active(cast, mode="adjusted_price")
     invoice = contract_cast.invoiced(cast, contract)
-    made = payments.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=THEN.date())
-    payments.confirm(made, by=contract_cast.owner(contract))
+    made = payment_actions.declare_outside(invoice, by=cast.officer, reference="EFT-1", paid_on=THEN.date())
+    payment_actions.confirm(made, by=contract_cast.owner(contract))
     cast.awarded(budget_cents=50_000_00)
     return contract
 

@@ -12,11 +12,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from marketplace import clock
-from opportunities import verbs
+from marketplace.dates import clock
+from opportunities.addenda import actions as addendum_actions
 from opportunities.models import Addendum, Attachment, Criterion, Opportunity, Skill
-from proposals import award, examination, opening
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.reading import address, signed_in, text_of, words
 
@@ -144,7 +147,7 @@ def test_a_draft_says_what_is_missing(cast, now):
 
 
 def test_a_bare_draft_is_shown(cast, now):
-    opportunity = verbs.create(by=cast.buyer, body=cast.body, at=now, title="Seulement un titre")
+    opportunity = notice_review_actions.create(by=cast.buyer, body=cast.body, at=now, title="Seulement un titre")
     response = signed_in(cast.buyer).get(address(opportunity))
     assert response.status_code == 200 and "Seulement un titre" in text_of(response)
 
@@ -156,13 +159,13 @@ def test_everything_of_the_notice(cast, now):
         completion_date=CLOSES_AT.date() + timedelta(days=90),
     )  # fmt: skip
     Criterion.objects.filter(opportunity=opportunity, position=0).update(minimum=75, description="Montrez le code.")
-    verbs.submit_for_review(opportunity, by=cast.buyer)
-    verbs.publish(opportunity, by=cast.officer)
+    notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
+    notice_review_actions.publish(opportunity, by=cast.officer)
     Attachment.objects.create(
         opportunity=opportunity, name="annexe.pdf", content_type="application/pdf", size=2048, sha256="0" * 64,
         file="occasions/x", added_by=cast.buyer, at=now,
     )  # fmt: skip
-    verbs.add_addendum(opportunity, by=cast.buyer, text="Une **précision**.")
+    addendum_actions.add_addendum(opportunity, by=cast.buyer, text="Une **précision**.")
     response = Client().get(address(opportunity))
     shown = words(response)
     for part in [
@@ -195,7 +198,7 @@ def test_untrusted_text_is_inert(cast, now):
     opportunity = cast.published(
         **{field: evil[: 90 if field in {"location", "contact_name"} else 150] for field in fields}
     )
-    verbs.add_addendum(opportunity, by=cast.buyer, text=evil)
+    addendum_actions.add_addendum(opportunity, by=cast.buyer, text=evil)
     Skill.objects.filter(folded="python").update(name="<b onclick=z>")
     pages = [Client().get(path) for path in (address(opportunity), address(opportunity, "ouverture/"), "/")]
     for response in pages:
@@ -207,14 +210,14 @@ def test_untrusted_text_is_inert(cast, now):
 def test_reasons_are_public(cast):
     with clock.set_to(PUBLISHED_AT):
         suspended, cancelled = cast.published(), cast.published()
-        award.suspend(suspended, by=cast.officer, reason="Exigence <b>fautive</b>")
-        award.cancel(cancelled, by=cast.officer, reason="Besoin disparu")
+        award_actions.suspend(suspended, by=cast.officer, reason="Exigence <b>fautive</b>")
+        award_actions.cancel(cancelled, by=cast.officer, reason="Besoin disparu")
         assert "Exigence &lt;b&gt;fautive" in text_of(Client().get(address(suspended)))
         assert "Besoin disparu" in words(Client().get(address(cancelled)))
         assert "restent scellées pour toujours" in words(Client().get(address(cancelled, "ouverture/")))
     unsuccessful, _none = cast.opened(proposals=0)
     with clock.set_to(AFTER):
-        award.conclude(unsuccessful, by=cast.officer, code="none_received")
+        award_actions.conclude(unsuccessful, by=cast.officer, code="none_received")
         assert "Aucune proposition reçue" in words(Client().get(address(unsuccessful)))
         assert "Conclue sans attribution : Aucune proposition reçue" in words(
             Client().get(address(unsuccessful, "attribution/"))
@@ -234,27 +237,27 @@ def test_history_from_publication_to_a_reversed_award(cast):
         opportunity = cast.published()
         assert history_of(opportunity) == ["Publiée", "Fermeture et ouverture publique", "Attribution prévue"]
         cast.submitted(opportunity)
-        verbs.add_addendum(opportunity, by=cast.buyer, text="Précision")
-        award.suspend(opportunity, by=cast.officer, reason="Motif de suspension")
+        addendum_actions.add_addendum(opportunity, by=cast.buyer, text="Précision")
+        award_actions.suspend(opportunity, by=cast.officer, reason="Motif de suspension")
         assert history_of(opportunity) == [
             "Publiée", "Addenda n°\u00a01", "Suspendue", "Reprise ou annulation", "Attribution prévue",
         ]  # fmt: skip
-        award.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT + timedelta(days=1))
+        award_actions.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT + timedelta(days=1))
     late = CLOSES_AT + timedelta(days=1)
     with clock.set_to(late):
-        opening.open_if_due(opportunity.number)
+        opening_actions.open_if_due(opportunity.number)
         opportunity = Opportunity.objects.get(pk=opportunity.pk)
         proposal = Proposal.objects.get(opportunity=opportunity)
-        examination.admit(proposal, by=cast.buyer)
+        evaluation_actions.admit(proposal, by=cast.buyer)
         scores = {criterion.pk: (Decimal(80), "secret de comité") for criterion in opportunity.criteria.all()}
-        examination.score(proposal, by=cast.buyer, values=scores)
-        award.recommend(opportunity, proposal, by=cast.buyer)
-        award.send_back(opportunity, by=cast.officer, reason="Motif interne du renvoi")
-        award.recommend(opportunity, proposal, by=cast.buyer)
-        award.confirm(opportunity, by=cast.officer)
-        award.request_reversal(opportunity, by=cast.officer, reason="Motif d’annulation")
+        evaluation_actions.score(proposal, by=cast.buyer, values=scores)
+        award_actions.recommend(opportunity, proposal, by=cast.buyer)
+        award_actions.send_back(opportunity, by=cast.officer, reason="Motif interne du renvoi")
+        award_actions.recommend(opportunity, proposal, by=cast.buyer)
+        award_actions.confirm(opportunity, by=cast.officer)
+        award_actions.request_reversal(opportunity, by=cast.officer, reason="Motif d’annulation")
         assert "Motif d’annulation" not in words(Client().get(address(opportunity)))  # only once it is done
-        award.reverse(opportunity, by=cast.second_officer)
+        award_actions.reverse(opportunity, by=cast.second_officer)
         assert history_of(opportunity) == [
             "Publiée", "Addenda n°\u00a01", "Suspendue", "Reprise", "Fermeture et ouverture publique",
             "Attribution recommandée", "Recommandation renvoyée à l’évaluation", "Attribution recommandée",

@@ -10,10 +10,15 @@ from django.db import transaction
 from django.test import Client
 from django.utils.html import escape
 
-from marketplace import clock, ledger, ledger_labels, verifier
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
+from marketplace.ledger import labels as ledger_labels
+from marketplace.ledger import verifier
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Opportunity
-from proposals import award, draw, examination
+from proposals.award import actions as award_actions
+from proposals.evaluation import actions as evaluation_actions
+from proposals.evaluation import draw
 from proposals.models import OpenedProposal, SealedEnvelope
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.reading import address, signed_in, text_of, words
@@ -98,9 +103,9 @@ def test_rejected_proposals_are_counted(cast):
     cast.admit(first)
     cast.score(first)
     with clock.set_to(CLOSES_AT):
-        examination.reject(second, by=cast.buyer, code="CONF-9", text="Déclaration manquante.")
-        award.recommend(opportunity, first, by=cast.buyer)
-        award.confirm(opportunity, by=cast.officer)
+        evaluation_actions.reject(second, by=cast.buyer, code="CONF-9", text="Déclaration manquante.")
+        award_actions.recommend(opportunity, first, by=cast.buyer)
+        award_actions.confirm(opportunity, by=cast.officer)
     with clock.set_to(AFTER):
         shown = words(Client().get(address(opportunity, "attribution/")))
     assert "Propositions reçues 2 Admissibles 1 Rejetées à l’examen 1" in shown
@@ -124,8 +129,8 @@ def test_a_draw_can_be_computed_again_from_the_page(cast):
 def test_a_reversed_award_stays_with_its_reason(cast):
     opportunity, _proposals = cast.awarded()
     with clock.set_to(AFTER):
-        award.request_reversal(opportunity, by=cast.officer, reason="Erreur <i>de calcul")
-        award.reverse(opportunity, by=cast.second_officer)
+        award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur <i>de calcul")
+        award_actions.reverse(opportunity, by=cast.second_officer)
         html = text_of(Client().get(address(opportunity, "attribution/")))
         assert "n’est pas encore décidée" in html and "Attribution à Atelier Boréal inc., annulée le" in html
         assert escape("Erreur <i>de calcul") in html
@@ -142,7 +147,7 @@ def test_who_sees_the_reversal_button(cast):
 
     with clock.set_to(AFTER):
         assert seen(cast.officer) and not seen(cast.buyer) and not seen(cast.auditor) and not seen(cast.vendor_owner)
-        award.request_reversal(opportunity, by=cast.officer, reason="Erreur")
+        award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur")
         assert not seen(cast.officer) and seen(cast.second_officer) and seen(cast.auditor)
 
 
@@ -151,7 +156,7 @@ def awards_made(cast, count: int) -> list[Opportunity]:
 
 
 def test_awards_go_on_by_key(cast, monkeypatch):
-    monkeypatch.setattr("proposals.public.AWARDS_PAGE", 2)
+    monkeypatch.setattr("proposals.public.views.AWARDS_PAGE", 2)
     made = {opportunity.number for opportunity in awards_made(cast, 5)}
     seen, url = [], "/attributions/"
     while url:

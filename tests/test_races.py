@@ -9,12 +9,18 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, connections, transaction
 
-from marketplace import checkpoints, clock, ledger, localtime, mail
+from marketplace.dates import clock, localtime
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
+from marketplace.mail import outbox
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload, NumberSeries, OutgoingEmail
 from opportunities.models import Opportunity
-from proposals import award, deposit, drafts, opening
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
 from proposals.models import Award, OpenedProposal, Opening, Proposal, SealKey, Submission
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast, person, vendor
 from tests.test_ledger import exported, first_bad_line
 from vendors.models import TaxAttestation
@@ -80,7 +86,7 @@ def test_one_award_from_fifty_confirmations(cast):
 
     def confirm(officer):
         row, by = Opportunity.objects.get(pk=opportunity.pk), type(officer).objects.get(pk=officer.pk)
-        return award.confirm(row, by=by)
+        return award_actions.confirm(row, by=by)
 
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
         results = together(*[lambda by=officers[n % 2]: confirm(by) for n in range(50)])
@@ -100,9 +106,9 @@ def test_confirming_and_sending_back_at_once(cast):
 
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
         results = together(
-            lambda: act(award.confirm, cast.officer),
-            lambda: act(award.send_back, cast.second_officer, reason="Non"),
-            lambda: act(award.cancel, cast.officer, reason="Besoin retiré"),
+            lambda: act(award_actions.confirm, cast.officer),
+            lambda: act(award_actions.send_back, cast.second_officer, reason="Non"),
+            lambda: act(award_actions.cancel, cast.officer, reason="Besoin retiré"),
         )
     only(results, IllegalMove)
     state = Opportunity.objects.get(pk=opportunity.pk).state
@@ -134,7 +140,7 @@ def test_two_hundred_deposits_around_the_closing_instant(cast):
     def submit(proposal, owner):
         mine = Proposal.objects.get(pk=proposal.pk)
         by = type(owner).objects.get(pk=owner.pk)
-        return deposit.deposit(mine, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
+        return deposit_actions.deposit(mine, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
 
     def submit_late(proposal, owner):
         while clock.database_now() < closes_at:
@@ -145,7 +151,7 @@ def test_two_hundred_deposits_around_the_closing_instant(cast):
         """A worker, or a page: asks as long as it is not done."""
         opened = 0
         while not Opening.objects.exists():
-            opened += opening.open_due()
+            opened += opening_actions.open_due()
         return opened
 
     # The true clock runs here, on whatever day: what the cast dates in 2026 must hold today.
@@ -183,7 +189,9 @@ def test_workers_at_once_open_once(cast):
     for firm in (cast.vendor, cast.rival):
         cast.submitted(opportunity, vendor=firm)
     with clock.set_to(CLOSES_AT):
-        results = together(*[opening.open_due] * 3, *[lambda: opening.open_if_due(opportunity.number)] * 3)
+        results = together(
+            *[opening_actions.open_due] * 3, *[lambda: opening_actions.open_if_due(opportunity.number)] * 3
+        )
     assert not only(results) and sum(map(int, results)) == 1
     assert Opening.objects.count() == 1 and OpenedProposal.objects.count() == 2
     told = OutgoingEmail.objects.filter(template__contains="opened").values_list("to", "template")
@@ -193,11 +201,11 @@ def test_workers_at_once_open_once(cast):
 
 
 def test_a_message_is_sent_once_by_workers_at_once(cast, mailoutbox):
-    with mail.held():
+    with outbox.held():
         cast.in_review()
     OutgoingEmail.objects.update(held=False)
     rows = list(OutgoingEmail.objects.values_list("pk", flat=True))
-    results = together(*[lambda pk=pk: mail.deliver(pk) for pk in rows for _ in range(6)])
+    results = together(*[lambda pk=pk: outbox.deliver(pk) for pk in rows for _ in range(6)])
     assert not only(results) and results.count(True) == len(rows) == len(mailoutbox)
 
 
@@ -209,7 +217,9 @@ def test_a_double_click_deposits_once(cast):
     def submit():
         mine = Proposal.objects.get(pk=made.pk)
         by = type(cast.vendor_owner).objects.get(pk=cast.vendor_owner.pk)
-        return deposit.deposit(mine, by=by, idempotency_key=key, integrity=True, accept_terms=True).receipt_number
+        return deposit_actions.deposit(
+            mine, by=by, idempotency_key=key, integrity=True, accept_terms=True
+        ).receipt_number
 
     with clock.set_to(PUBLISHED_AT):
         results = together(*[submit] * 8)
@@ -224,14 +234,14 @@ def test_first_deposits_at_once_share_one_key(cast):
     opportunity, made = ready(cast, 6)
     with clock.set_to(PUBLISHED_AT):
         results = together(*[
-            lambda p=p, o=o: deposit.deposit(
+            lambda p=p, o=o: deposit_actions.deposit(
                 Proposal.objects.get(pk=p.pk), by=o, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
             )
             for p, o in made
         ])  # fmt: skip
     assert not only(results) and SealKey.objects.count() == 1
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     assert OpenedProposal.objects.filter(readable=True).count() == 6
 
 
@@ -241,19 +251,19 @@ def test_replacing_and_withdrawing_at_once(cast):
 
     def replace():
         mine = Proposal.objects.get(pk=made.pk)
-        return deposit.deposit(
+        return deposit_actions.deposit(
             mine, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
         )
 
     def withdraw():
-        return deposit.withdraw(Proposal.objects.get(pk=made.pk), by=cast.vendor_owner)
+        return deposit_actions.withdraw(Proposal.objects.get(pk=made.pk), by=cast.vendor_owner)
 
     with clock.set_to(PUBLISHED_AT):
         results = together(replace, withdraw, replace, withdraw)
     only(results, IllegalMove)
     state = Proposal.objects.get(pk=made.pk).state
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     assert OpenedProposal.objects.filter(readable=True).count() == (state == "submitted")
     assert_chain_intact()
 
@@ -261,7 +271,8 @@ def test_replacing_and_withdrawing_at_once(cast):
 def test_twenty_starts_make_one_proposal(cast):
     opportunity = cast.published()
     results = together(*[
-        lambda: drafts.start(opportunity, cast.vendor, by=cast.vendor_owner, at=PUBLISHED_AT).pk for _ in range(20)
+        lambda: draft_actions.start(opportunity, cast.vendor, by=cast.vendor_owner, at=PUBLISHED_AT).pk
+        for _ in range(20)
     ])  # fmt: skip
     assert not only(results) and len(set(results)) == 1
     assert Proposal.objects.count() == 1
@@ -294,10 +305,10 @@ def test_two_officers_review_at_once(cast):
 def test_two_editors_of_one_draft_keep_both_fields(cast):
     made = cast.proposal(cast.published())
     together(
-        lambda: drafts.write(Proposal.objects.get(pk=made.pk), at=PUBLISHED_AT, text="Le texte"),
-        lambda: drafts.write(Proposal.objects.get(pk=made.pk), at=PUBLISHED_AT, comments="Les références"),
+        lambda: draft_actions.write(Proposal.objects.get(pk=made.pk), at=PUBLISHED_AT, text="Le texte"),
+        lambda: draft_actions.write(Proposal.objects.get(pk=made.pk), at=PUBLISHED_AT, comments="Les références"),
     )
-    content = drafts.read(Proposal.objects.get(pk=made.pk))
+    content = draft_actions.read(Proposal.objects.get(pk=made.pk))
     assert (content["text"], content["comments"]) == ("Le texte", "Les références")
 
 

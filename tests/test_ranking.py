@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace import clock
-from proposals import award, draw, examination, ranking
+from marketplace.dates import clock
+from proposals.award import actions as award_actions
+from proposals.evaluation import actions as evaluation_actions
+from proposals.evaluation import draw, ranking
+from proposals.evaluation.ranking import Entry, Grid, rank
 from proposals.models import Draw
-from proposals.ranking import Entry, Grid, rank
 from tests.cast import CLOSES_AT
 
 MODES = ["price", "quality_min_price", "adjusted_price", "quality_fixed"]
@@ -196,17 +198,17 @@ def test_no_price_is_ranked_before_every_proposal_is_decided(cast):
     opportunity, (first, second) = cast.opened(mode="adjusted_price")
     cast.admit(first)
     cast.score(first)
-    assert award.lines(opportunity) == []
+    assert award_actions.lines(opportunity) == []
     cast.admit(second)
-    assert award.lines(opportunity) == []
+    assert award_actions.lines(opportunity) == []
     cast.score(second)
-    assert len(award.lines(opportunity)) == 2
+    assert len(award_actions.lines(opportunity)) == 2
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_recommendation_keeps_the_exact_table(cast, mode):
     opportunity, _pair = cast.recommended(mode=mode, prices=(50_000_00, 48_000_00), values=("85", "77.77"))
-    lines = award.pending(opportunity).ranking
+    lines = award_actions.pending(opportunity).ranking
     assert [line["rank"] for line in lines] == [1, 2]
     by_price = {line["price_cents"]: line for line in lines}
     if mode == "adjusted_price":
@@ -217,9 +219,9 @@ def test_the_recommendation_keeps_the_exact_table(cast, mode):
 
 def test_below_the_minimum_cannot_be_recommended(cast):
     opportunity, (low, good) = cast.scored(mode="quality_min_price", values=("69.99", "70"))
-    assert [(line.proposal, line.ranked.rank) for line in award.lines(opportunity)] == [(good, 1), (low, None)]
+    assert [(line.proposal, line.ranked.rank) for line in award_actions.lines(opportunity)] == [(good, 1), (low, None)]
     with clock.set_to(CLOSES_AT), pytest.raises(ValidationError) as refused:
-        award.recommend(opportunity, low, by=cast.buyer, justification="Meilleure démarche")
+        award_actions.recommend(opportunity, low, by=cast.buyer, justification="Meilleure démarche")
     assert "proposal" in refused.value.message_dict
 
 
@@ -228,11 +230,11 @@ def test_not_first_needs_a_justification(cast):
     with clock.set_to(CLOSES_AT):
         for text in ("", "  \n", "x" * 2_001):
             with pytest.raises(ValidationError) as refused:
-                award.recommend(opportunity, second, by=cast.buyer, justification=text)
+                award_actions.recommend(opportunity, second, by=cast.buyer, justification=text)
             assert "justification" in refused.value.message_dict
-        award.recommend(opportunity, second, by=cast.buyer, justification="x" * 2_000)
+        award_actions.recommend(opportunity, second, by=cast.buyer, justification="x" * 2_000)
     with clock.set_to(CLOSES_AT + timedelta(days=1)):
-        assert award.confirm(opportunity, by=cast.officer).proposal == second
+        assert award_actions.confirm(opportunity, by=cast.officer).proposal == second
 
 
 @pytest.mark.parametrize(
@@ -253,11 +255,11 @@ def test_scores_go_from_0_to_100_with_two_decimals(cast, value, fine):
     values = {c.pk: (Decimal(value), "") for c in opportunity.criteria.all()}
     with clock.set_to(CLOSES_AT):
         if fine:
-            examination.score(first, by=cast.buyer, values=values)
+            evaluation_actions.score(first, by=cast.buyer, values=values)
             assert {score.value for score in first.scores.all()} == {Decimal(value)}
         else:
             with pytest.raises(ValidationError):
-                examination.score(first, by=cast.buyer, values=values)
+                evaluation_actions.score(first, by=cast.buyer, values=values)
             assert not first.scores.exists()
 
 
@@ -267,17 +269,19 @@ def test_a_missing_or_foreign_criterion_is_refused(cast):
     cast.admit(first)
     mine = list(opportunity.criteria.all())
     with clock.set_to(CLOSES_AT), pytest.raises(ValidationError):
-        examination.score(first, by=cast.buyer, values={mine[0].pk: (Decimal(80), ""), foreign.pk: (Decimal(80), "")})
+        evaluation_actions.score(
+            first, by=cast.buyer, values={mine[0].pk: (Decimal(80), ""), foreign.pk: (Decimal(80), "")}
+        )
     assert not first.scores.exists() and not foreign.scores.exists()
 
 
 def test_rejected_and_unranked_proposals_never_win(cast):
     opportunity, (first, second) = cast.opened()
     with clock.set_to(CLOSES_AT):
-        examination.reject(first, by=cast.buyer, code="CONF-4", text="Illisible")
+        evaluation_actions.reject(first, by=cast.buyer, code="CONF-4", text="Illisible")
     cast.admit(second)
     cast.score(second)
-    assert [line.proposal for line in award.lines(opportunity)] == [second]
+    assert [line.proposal for line in award_actions.lines(opportunity)] == [second]
     with clock.set_to(CLOSES_AT), pytest.raises(ValidationError):
-        award.recommend(opportunity, first, by=cast.buyer, justification="Quand même")
+        award_actions.recommend(opportunity, first, by=cast.buyer, justification="Quand même")
     assert not Draw.objects.exists()

@@ -13,11 +13,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import translation
 
-from marketplace import clock, keys
-from marketplace.ledger import LedgerEntry, canonical
-from proposals import deposit
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger.entries import LedgerEntry, canonical
+from proposals.deposit import actions as deposit_actions
+from proposals.deposit.receipt_views import check
 from proposals.models import Proposal, Submission
-from proposals.receipts import check
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 pytestmark = pytest.mark.usefixtures("now")
@@ -85,7 +86,7 @@ def test_the_envelope_has_the_digest_of_the_receipt(cast, client, submission):
 
 
 def test_after_a_withdrawal_the_receipt_stays_and_the_envelope_is_gone(cast, client, submission):
-    deposit.withdraw(submission.proposal, by=cast.vendor_owner)
+    deposit_actions.withdraw(submission.proposal, by=cast.vendor_owner)
     client.force_login(cast.vendor_owner)
     page = text_of(client.get(address("receipt", submission)))
     assert "Cette proposition est retirée" in page and "Télécharger l’enveloppe" not in page
@@ -241,7 +242,7 @@ def test_after_the_opening_it_says_whether_the_envelope_was_opened(cast, client,
     second = cast.deposit(Proposal.objects.get(), at=PUBLISHED_AT + timedelta(hours=1))
     withdrawn = cast.submitted(occasion, vendor=cast.rival)
     gone = withdrawn.submissions.get()
-    deposit.withdraw(withdrawn, by=cast.rival_owner)
+    deposit_actions.withdraw(withdrawn, by=cast.rival_owner)
     said = {
         submission: "n’est pas parmi les enveloppes ouvertes",
         second: "est parmi les enveloppes ouvertes",

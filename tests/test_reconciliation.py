@@ -6,9 +6,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from contracts import gateway, reconciliation, reversing
 from contracts.models import Mismatch, Payment, PayoutAccount, Reconciliation
-from marketplace import clock
+from contracts.payments import reconciliation, reversal, stripe_gateway
+from marketplace.dates import clock
 from tests import contract_cast
 from tests.payment_cast import Till, again, mails, use
 from tools.stripe_standin.client import Standin
@@ -54,8 +54,8 @@ def test_nothing_on_every_path(till, settings):
     first, second = two_invoices(till)
     payment = till.paid(first)
     with till.now():
-        reversing.request_reversal(payment, by=till.cast.officer, reason="Erreur.")
-        reversing.reverse(payment, by=till.cast.second_officer)
+        reversal.request_reversal(payment, by=till.cast.officer, reason="Erreur.")
+        reversal.reverse(payment, by=till.cast.second_officer)
     till.deliver()
     assert till.paid(first).state == "paid"
     refused = till.start(second)
@@ -192,8 +192,8 @@ def test_a_refund_made_by_hand(till):
 def test_a_refund_that_failed(till):
     payment = till.paid()
     with till.now():
-        reversing.request_reversal(payment, by=till.cast.officer, reason="Erreur.")
-        reversing.reverse(payment, by=till.cast.second_officer)
+        reversal.request_reversal(payment, by=till.cast.officer, reason="Erreur.")
+        reversal.reverse(payment, by=till.cast.second_officer)
     assert kinds(till) == []
     row = again(payment)
     till.standin.control("alter", id=row.refund_id, set={"status": "failed"})
@@ -300,6 +300,6 @@ def test_the_command(till):
 
 def test_the_command_without_a_key(till, settings):
     settings.STRIPE_SECRET_KEY = ""
-    assert not gateway.enabled()
+    assert not stripe_gateway.enabled()
     with pytest.raises(CommandError, match="STRIPE_SECRET_KEY"):
         call_command("reconcile")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from marketplace.management import purchases, replaying
-from marketplace.management.purchases import shortened
+from demo import purchases
+from demo import replay as replay_module
+from demo.purchases import shortened
 from marketplace.models import LedgerEntry, OutgoingEmail, User
 from opportunities.models import Opportunity, PublicBody
 from proposals.models import Award, Draw, Submission
@@ -353,7 +354,7 @@ def test_a_crash_half_way_leaves_nothing(db, tmp_path, sample, monkeypatch):
     def crash(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replaying.award, "conclude", crash)  # the second purchase
+    monkeypatch.setattr(replay_module.award, "conclude", crash)  # the second purchase
     with pytest.raises(KeyboardInterrupt):
         call_command("replay", str(write(tmp_path, sample)), stdout=StringIO())
     assert not Opportunity.objects.exists()

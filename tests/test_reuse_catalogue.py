@@ -8,9 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from contracts import catalogue, ending, passports, passports_pages, similar
+from contracts.end import actions as end_actions
 from contracts.models import Contract, Passport, Reuse
-from marketplace import clock, ledger_labels
+from contracts.reuse import catalogue_views, passport_section, passports, similarity
+from marketplace.dates import clock
+from marketplace.ledger import labels as ledger_labels
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerPayload
 from marketplace.search import index_text
@@ -107,7 +109,7 @@ def test_odd_addresses_do_no_harm(db, query):
 
 
 def test_one_page_after_another(cast, monkeypatch):
-    monkeypatch.setattr(catalogue, "PAGE", 2)
+    monkeypatch.setattr(catalogue_views, "PAGE", 2)
     made = [entry(cast, f"Logiciel {rank}") for rank in range(5)]
     for rank, passport in enumerate(made):  # the last two at the same instant
         Passport.objects.filter(pk=passport.pk).update(at=ACCEPTED_AT + timedelta(hours=min(rank, 3)))
@@ -170,7 +172,7 @@ def test_what_an_archive_lacks_is_told_in_the_readers_language(cast):
 def test_a_terminated_contracts_code_stays(cast):
     passport = issued(cast)
     with clock.set_to(LATER):
-        ending.terminate(Contract.objects.get(pk=passport.contract.pk), by=cast.officer, reason="Fin du projet.")
+        end_actions.terminate(Contract.objects.get(pk=passport.contract.pk), by=cast.officer, reason="Fin du projet.")
     assert shown() == ["Carte des ponts"]
 
 
@@ -187,7 +189,7 @@ def test_the_section_of_the_contracts_page(cast, licence, who, sees, findings):
     contract = Contract.objects.for_list().get(pk=passport.contract.pk)
     user = AnonymousUser() if who == "anonymous" else getattr(cast, who)
     with CaptureQueriesContext(connection) as queries:
-        made = passports_pages.section(contract, user, LATER)
+        made = passport_section.section(contract, user, LATER)
     assert made["current"] == passport and len(queries) <= 6
     assert (made["shown"] is not None) is sees and len(made["findings"]) == findings
     assert bool(made["why_not"]) is (licence == "assignment")
@@ -352,7 +354,7 @@ def test_the_table_of_likenesses(cast, stocked):
         put(stocked["passport"], title, teaser)
         for wanted, asked, why in [*ALIKE, *((None, *unlike) for unlike in UNLIKE)]:
             draft.title, draft.teaser = asked, why
-            found = similar.matches(draft)
+            found = similarity.matches(draft)
             if bool(found) is not (wanted == key):
                 wrong.append((key, asked, [row.likeness for row in found]))
     assert not wrong
@@ -362,7 +364,7 @@ def test_the_likeliest_comes_first_and_three_at_most(cast):
     for more in ("", " de quartier", " et de patinoires", " de réunion et de spectacle"):
         entry(cast, f"Réservation de salles{more}")
     entry(cast, "Suivi du déneigement")
-    found = similar.matches(cast.draft(title="Réservation de salles de quartier"))
+    found = similarity.matches(cast.draft(title="Réservation de salles de quartier"))
     assert [row.name for row in found][:2] == ["Réservation de salles de quartier", "Réservation de salles"]
     assert len(found) == 3 and [r.likeness for r in found] == sorted((r.likeness for r in found), reverse=True)
 
@@ -376,7 +378,7 @@ def test_the_same_skill_tells_two_apart(cast):
             Passport.objects.filter(pk=passport.pk).update(search_text=f"{passport.search_text}caldav ")
     draft = cast.draft(title="Réservation de salles")
     draft.skills.set([skill])
-    assert [row.name for row in similar.matches(draft)][0] == "Réservation de salles A"
+    assert [row.name for row in similarity.matches(draft)][0] == "Réservation de salles A"
 
 
 def test_matching_takes_two_queries(cast):
@@ -384,13 +386,13 @@ def test_matching_takes_two_queries(cast):
     for title in ("Réservation de salles", "Tout autre chose que cela"):
         draft = Opportunity.objects.get(pk=cast.draft(title=title).pk)
         with CaptureQueriesContext(connection) as queries:
-            similar.matches(draft)
+            similarity.matches(draft)
         assert len(queries) <= 2
 
 
 def test_a_notices_own_code_is_not_proposed_to_it(cast):
     passport = entry(cast, "Réservation de salles")
-    assert similar.matches(passport.contract.opportunity) == []
+    assert similarity.matches(passport.contract.opportunity) == []
 
 
 @pytest.mark.parametrize(("title", "seen"), [("Réservation de nos salles", True), ("Suivi des plaintes", False)])

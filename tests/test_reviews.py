@@ -10,12 +10,15 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
-from audit import award_facts, reviewing
 from audit.models import AwardReview, RedFlag
-from marketplace import clock, keys, ledger
+from audit.reviews import actions as review_actions
+from audit.reviews import facts as review_facts
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload
-from proposals import award
+from proposals.award import actions as award_actions
 from proposals.models import Award
 from tests.cast import CLOSES_AT, PASSWORD, person
 from tests.test_ledger import verify
@@ -35,15 +38,15 @@ def world(cast):
 
 
 def row_of(opportunity) -> Award:
-    return award_facts.awards().get(opportunity=opportunity)
+    return review_facts.awards().get(opportunity=opportunity)
 
 
 def seen(opportunity) -> str:
-    return reviewing.fingerprint(reviewing.computed(row_of(opportunity), at=AFTER))
+    return review_actions.fingerprint(review_actions.computed(row_of(opportunity), at=AFTER))
 
 
 def conclude(world, *, by=None, opinion="compliant", comment="", look=None) -> AwardReview:
-    return reviewing.conclude(
+    return review_actions.conclude(
         row_of(world.opportunity), by=by or world.second_officer, opinion=opinion, comment=comment, method="password",
         seen=look or seen(world.opportunity),
     )  # fmt: skip
@@ -95,8 +98,8 @@ def test_only_awards_that_stand(world, client):
     client.force_login(world.second_officer)
     waiting = world.recommended()[0]
     assert client.get(f"/verification/attributions/{waiting.number}/").status_code == 404
-    award.request_reversal(world.opportunity, by=world.officer, reason="Erreur de calcul")
-    award.reverse(world.opportunity, by=world.second_officer)
+    award_actions.request_reversal(world.opportunity, by=world.officer, reason="Erreur de calcul")
+    award_actions.reverse(world.opportunity, by=world.second_officer)
     assert client.get(world.url).status_code == 404
 
 
@@ -141,10 +144,10 @@ def test_who_may_not_conclude(world, who):
 
 def test_an_award_reversed_meanwhile(world):
     row, look = row_of(world.opportunity), seen(world.opportunity)
-    award.request_reversal(world.opportunity, by=world.officer, reason="Erreur")
-    award.reverse(world.opportunity, by=world.second_officer)
+    award_actions.request_reversal(world.opportunity, by=world.officer, reason="Erreur")
+    award_actions.reverse(world.opportunity, by=world.second_officer)
     with pytest.raises(IllegalMove):
-        reviewing.conclude(
+        review_actions.conclude(
             row, by=world.second_officer, opinion="compliant", comment="", method="password", seen=look
         )  # fmt: skip
 
@@ -271,10 +274,10 @@ def test_the_list_and_its_filters(world, client):
 
 
 def test_pages_of_the_list_have_no_hole(world, client, monkeypatch):
-    from audit import review_pages
+    from audit.reviews import views as review_views
 
     numbers = [world.opportunity.number, *(world.awarded()[0].number for _one in range(2))]
-    monkeypatch.setattr(review_pages, "PAGE", 2)
+    monkeypatch.setattr(review_views, "PAGE", 2)
     client.force_login(world.auditor)
     first = client.get("/verification/attributions/")
     second = client.get(f"/verification/attributions/{first.context['older']}")

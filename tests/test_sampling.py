@@ -19,12 +19,14 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import award_facts, reviewing, sampling
 from audit.models import PlanCheck, RedFlag, SamplingPlan
-from marketplace import clock
-from marketplace.ledger import LedgerEntry
+from audit.reviews import actions as review_actions
+from audit.reviews import facts as review_facts
+from audit.samples import actions as sample_actions
+from marketplace.dates import clock
+from marketplace.ledger.entries import LedgerEntry
 from marketplace.models import LedgerPayload, User
-from proposals import award
+from proposals.award import actions as award_actions
 from proposals.models import Award
 from tests import audit_moves
 from tests.cast import CLOSES_AT, person
@@ -44,7 +46,7 @@ def then():
 
 def drawn(cast, **fields) -> SamplingPlan:
     values = {"title": "Tirage", "method": "random", "since": SINCE, "until": UNTIL, "size": 2}
-    return sampling.draw(by=cast.auditor, **(values | fields))
+    return sample_actions.draw(by=cast.auditor, **(values | fields))
 
 
 def typed(**fields) -> dict:
@@ -116,8 +118,8 @@ def test_the_rule_depends_on_nothing_but_its_recipe(seed, numbers, size):
     population = [[f"DAN-2026-{n:04d}", n // 7, n % 3] for n in sorted(numbers)]
     rows = [dict(zip(("number", "cents", "signals"), row, strict=True)) for row in population]
     for method in ("random", "amount", "flags"):
-        chosen = sampling.ranked(method, seed, population)
-        assert chosen == sampling.ranked(method, seed, population[::-1])
+        chosen = sample_actions.ranked(method, seed, population)
+        assert chosen == sample_actions.ranked(method, seed, population[::-1])
         assert sorted(chosen) == [row[0] for row in population]
         plan = {"seed": seed, "method": method, "population": rows, "size": size}
         assert chosen[:size] == recomputed(plan)
@@ -127,7 +129,7 @@ def test_every_award_has_the_same_chance():
     population = [[f"DAN-2026-{n:04d}", 1, 0] for n in range(10)]
     counts = dict.fromkeys([row[0] for row in population], 0)
     for seed in range(2_000):
-        for number in sampling.ranked("random", f"{seed:064x}", population)[:3]:
+        for number in sample_actions.ranked("random", f"{seed:064x}", population)[:3]:
             counts[number] += 1
     assert all(520 < count < 680 for count in counts.values()), counts  # 600 expected, six standard deviations around
 
@@ -135,19 +137,19 @@ def test_every_award_has_the_same_chance():
 def test_the_seed_is_written_before_the_population_is_read(cast, then, monkeypatch):
     cast.awarded()
     seen = []
-    real = sampling.population_of
+    real = sample_actions.population_of
 
     def spied(**asked):
         seen.append(LedgerPayload.objects.filter(action="sample.seed").get().body["seed"])
         return real(**asked)
 
-    monkeypatch.setattr(sampling, "population_of", spied)
+    monkeypatch.setattr(sample_actions, "population_of", spied)
     plan = drawn(cast)
     assert seen == [plan.seed] and len(plan.seed) == 64
     seed, draw = LedgerEntry.objects.filter(action__startswith="sample.").order_by("seq")
     assert (seed.action, draw.action) == ("sample.seed", "sample.draw")
     body = draw.payload.body
-    assert body["population_sha256"] == sampling.digest_of(plan.population) and body["picks"] == plan.picks
+    assert body["population_sha256"] == sample_actions.digest_of(plan.population) and body["picks"] == plan.picks
     assert not LedgerEntry.objects.public().filter(action__startswith="sample.").exists()
 
 
@@ -185,8 +187,8 @@ def test_only_standing_awards_of_the_period_the_body_and_the_amount(cast, then):
     first, _pair = cast.awarded()
     second, _pair = cast.awarded()
     with clock.set_to(LATER):
-        award.request_reversal(second, by=cast.officer, reason="Erreur de calcul.")
-        award.reverse(second, by=cast.second_officer)
+        award_actions.request_reversal(second, by=cast.officer, reason="Erreur de calcul.")
+        award_actions.reverse(second, by=cast.second_officer)
     cast.recommended()
     assert drawn(cast).population == [[first.number, 64_000_00, 0]]
     day = CLOSES_AT.date() + timedelta(days=2)
@@ -215,7 +217,7 @@ def test_only_auditors_draw(cast, then):
     cast.awarded()
     for who in (cast.officer, cast.administrator, cast.outsider):
         with pytest.raises(PermissionDenied):
-            sampling.draw(by=who, title="T", method="random", since=SINCE, until=UNTIL, size=1)
+            sample_actions.draw(by=who, title="T", method="random", since=SINCE, until=UNTIL, size=1)
 
 
 def test_drawing_at_the_browser(cast, then):
@@ -262,8 +264,8 @@ def test_what_is_refused_comes_back_as_typed(cast, then, changes, sentence):
 def test_an_award_reversed_since_is_said(cast, then):
     occasion, _pair = cast.awarded()
     plan = drawn(cast)
-    award.request_reversal(occasion, by=cast.officer, reason="Erreur de calcul.")
-    award.reverse(occasion, by=cast.second_officer)
+    award_actions.request_reversal(occasion, by=cast.officer, reason="Erreur de calcul.")
+    award_actions.reverse(occasion, by=cast.second_officer)
     page = signed_in(cast.auditor).get(f"/verification/echantillons/{plan.number}/")
     assert "Attribution annulée depuis" in words(page)
 
@@ -288,9 +290,9 @@ def test_a_sample_is_worked_through(cast, then):
     plan = drawn(cast)
     flag(occasion, "R036")
     case = audit_moves.asked(cast, at=LATER, opportunity=occasion)
-    row = award_facts.awards().get(opportunity=occasion)
-    seen = reviewing.fingerprint(reviewing.computed(row, at=LATER))
-    reviewing.conclude(
+    row = review_facts.awards().get(opportunity=occasion)
+    seen = review_actions.fingerprint(review_actions.computed(row, at=LATER))
+    review_actions.conclude(
         row, by=cast.second_officer, opinion="reserved", comment="Délai court.", method="password", seen=seen
     )
     page = page_of(cast, plan)
@@ -381,7 +383,7 @@ def test_only_auditors_who_may_monitor_it_examine(cast, then):
         assert signed_in(who).get(address).status_code == status, who
         assert signed_in(who).post(address, typed_by).status_code == status, who
         with pytest.raises(PermissionDenied):
-            sampling.examine(plan, occasion, by=who, **typed_by)
+            sample_actions.examine(plan, occasion, by=who, **typed_by)
     assert not PlanCheck.objects.exists()
     flag(occasion)
     audit_moves.opened(cast, at=LATER, opportunity=occasion)

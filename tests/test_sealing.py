@@ -13,10 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
-from proposals import award, deposit, drafts, opening
+from proposals.award import actions as award_actions
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
 from proposals.models import OpenedProposal, Proposal, SealedEnvelope
+from proposals.opening import actions as opening_actions
 from tests import leaks
 from tests.cast import CLOSES_AT, PUBLISHED_AT, person, vendor
 
@@ -39,11 +42,11 @@ class Secrets:
     def attach(self, proposal):
         for name, inside in (self.texts[5:7], self.texts[7:9]):
             upload = SimpleUploadedFile(f"{name}.txt", f"Contenu confidentiel {inside}".encode())
-            drafts.add_file(proposal, upload, at=PUBLISHED_AT)
+            draft_actions.add_file(proposal, upload, at=PUBLISHED_AT)
 
     def detach(self, proposal):
-        for item in drafts.read(proposal)["files"]:
-            drafts.remove_file(proposal, item["id"], at=PUBLISHED_AT)
+        for item in draft_actions.read(proposal)["files"]:
+            draft_actions.remove_file(proposal, item["id"], at=PUBLISHED_AT)
 
 
 LOGGERS = ("", "django", "django.db.backends", "celery")
@@ -78,11 +81,11 @@ def marked(cast, django_capture_on_commit_callbacks):
                 cast.deposit(made[stage])
         secrets["replacing"] = Secrets()
         secrets["replaced"].detach(made["replaced"])
-        drafts.write(made["replaced"], at=PUBLISHED_AT, **secrets["replacing"].content)
+        draft_actions.write(made["replaced"], at=PUBLISHED_AT, **secrets["replacing"].content)
         secrets["replacing"].attach(made["replaced"])
         cast.deposit(made["replaced"])
         with clock.set_to(PUBLISHED_AT):
-            deposit.withdraw(made["withdrawn"], by=made["withdrawn"].created_by)
+            deposit_actions.withdraw(made["withdrawn"], by=made["withdrawn"].created_by)
     return occasion, made, secrets
 
 
@@ -101,7 +104,7 @@ def test_nothing_kept_shows_a_mark_before_the_opening(logged, marked, settings):
     marks = marks_of(secrets)
     assert len(marks.patterns) == 50
     with clock.set_to(NEARLY):
-        assert opening.open_due() == 0
+        assert opening_actions.open_due() == 0
         client = Client(raise_request_exception=False)
         client.get(occasion.get_absolute_url())
         kept = everything_kept(logged, settings)
@@ -137,7 +140,7 @@ def test_only_what_counts_is_read_at_the_opening(marked, settings):
     """Drafts, withdrawn proposals and replaced versions stay unread for ever."""
     occasion, made, secrets = marked
     with clock.set_to(CLOSES_AT):
-        assert opening.open_if_due(occasion.number)
+        assert opening_actions.open_if_due(occasion.number)
     read = {o.proposal_id: o for o in OpenedProposal.objects.all()}
     assert set(read) == {made["deposited"].pk, made["replaced"].pk}
     for stage, secret in (("deposited", secrets["deposited"]), ("replaced", secrets["replacing"])):
@@ -147,7 +150,7 @@ def test_only_what_counts_is_read_at_the_opening(marked, settings):
         names = [item["name"] for item in opened.content["files"]]
         assert names == [f"{secret.texts[5]}.txt", f"{secret.texts[7]}.txt"]
         for item, inside in zip(opened.content["files"], (secret.texts[6], secret.texts[8]), strict=True):
-            described, blob = opening.read_file(opened, item["id"])
+            described, blob = opening_actions.read_file(opened, item["id"])
             assert described == item and blob == f"Contenu confidentiel {inside}".encode()
     kept = leaks.database() + leaks.files(settings.MEDIA_ROOT) + leaks.memory() + leaks.mails()
     assert not marks_of(secrets, "draft", "replaced", "withdrawn").found_in(*kept)
@@ -164,7 +167,7 @@ def doors(occasion, proposal, submission=None) -> list[str]:
     found = [reverse("proposals:" + name, args=[number]) for name in ("minutes", "award", "evaluation", "recommend")]
     found += [reverse("proposals:" + name, args=[pid]) for name in ("detail", "edit", "submit", "withdraw")]
     found += [reverse("proposals:examine", args=[number, pid]), reverse("ledger"), reverse("dashboard")]
-    for item in drafts.read(proposal).get("files", []):
+    for item in draft_actions.read(proposal).get("files", []):
         found.append(reverse("proposals:file", args=[pid, item["id"]]))
     if submission:
         found += [reverse("proposals:" + n, args=[submission.receipt_number]) for n in ("receipt", "receipt_json")]
@@ -203,7 +206,7 @@ def test_the_administration_shows_no_mark(cast, marked):
     client.force_login(cast.administrator)
     for instant in (NEARLY, CLOSES_AT):
         with clock.set_to(instant):
-            opening.open_due()
+            opening_actions.open_due()
             pages = leaks.walk(client, ["/pilotage/"], within="/pilotage/")
         assert not marks_of(secrets).found_in(*pages.values())
         assert any("/change/" in address for address in pages)
@@ -259,9 +262,9 @@ def test_messages_before_the_opening_are_for_the_vendor_alone(cast, marked):
 def test_a_cancelled_occasion_stays_sealed(logged, cast, marked, settings):
     occasion, made, secrets = marked
     with clock.set_to(PUBLISHED_AT):
-        award.cancel(occasion, by=cast.officer, reason="Besoin retiré")
+        award_actions.cancel(occasion, by=cast.officer, reason="Besoin retiré")
     with clock.set_to(CLOSES_AT):
-        assert opening.open_due() == 0
+        assert opening_actions.open_due() == 0
         for who in (cast.buyer, cast.officer, cast.auditor, cast.administrator):
             assert not Proposal.objects.visible_to(who, at=CLOSES_AT).exists()
     assert not marks_of(secrets).found_in(*everything_kept(logged, settings))
@@ -274,10 +277,10 @@ def test_a_withdrawal_destroys_the_sealed_content(cast, settings, django_capture
     first, second = cast.deposit(made), cast.deposit(made)
     assert len(list((settings.MEDIA_ROOT / "sealed").iterdir())) == 4
     with django_capture_on_commit_callbacks(execute=True), clock.set_to(PUBLISHED_AT):
-        deposit.withdraw(made, by=cast.vendor_owner)
+        deposit_actions.withdraw(made, by=cast.vendor_owner)
     assert not SealedEnvelope.objects.exists()
     assert not list((settings.MEDIA_ROOT / "sealed").iterdir())
     assert [s.envelope_sha256 for s in made.submissions.order_by("version")] == [
         first.envelope_sha256, second.envelope_sha256,
     ]  # fmt: skip
-    assert drafts.read(made)["text"] == secret.content["text"]  # its author keeps the draft
+    assert draft_actions.read(made)["text"] == secret.content["text"]  # its author keeps the draft

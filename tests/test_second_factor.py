@@ -24,9 +24,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from marketplace import boxes, clock, keep
+from marketplace import boxes, keep
+from marketplace.accounts.reauthentication import SecondLook, confirm_person, period_of, spend
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, User
-from marketplace.reauthentication import SecondLook, confirm_person, period_of, spend
 from marketplace.texts import PlainTexts
 from tests import leaks
 from tests.cast import PASSWORD, person
@@ -574,7 +575,7 @@ def test_the_library_s_messages_are_ours():
 
 @pytest.mark.parametrize("name", ["totp_activated", "totp_deactivated", "recovery_codes_generated"])
 def test_messages_sent(rita, name):
-    from marketplace.accounts import AccountAdapter
+    from marketplace.accounts.adapters import AccountAdapter
 
     about = {"user": rita, "ip": "192.0.2.1", "user_agent": "Essai", "timestamp": NOW}
     with allauth_context.request_context(RequestFactory().get("/")), translation.override("fr-ca"):

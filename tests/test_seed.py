@@ -10,26 +10,17 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from audit.ledger import export as ledger_export
 from audit.models import AwardReview, Monitoring, RedFlag, SamplingPlan
-from contracts.models import (
-    Contract,
-    Delivery,
-    Duty,
-    Invoice,
-    Milestone,
-    Passport,
-    Payment,
-    Reuse,
-    Signature,
-)
-from marketplace import clock
-from marketplace.calendar import is_business_day
-from marketplace.localtime import local
-from marketplace.management import ledger_export, people, story
+from contracts.models import Contract, Delivery, Duty, Invoice, Milestone, Passport, Payment, Reuse, Signature
+from demo import people, story
+from marketplace.dates import clock
+from marketplace.dates.calendar import is_business_day
+from marketplace.dates.localtime import local
 from marketplace.models import Checkpoint, LedgerEntry, OutgoingEmail, User
 from opportunities.models import Opportunity, PublicBody
-from proposals import opening
 from proposals.models import Award, Draw, Proposal
+from proposals.opening import actions as opening_actions
 from tests.cast import Cast
 from tests.test_ledger import verify
 from vendors.models import Vendor
@@ -155,7 +146,7 @@ def test_the_demo(client, mailoutbox, django_capture_on_commit_callbacks):
     check_something_to_do()
     check_sign_in(client)
     with clock.set_to(SATURDAY):
-        assert opening.open_due() == 1
+        assert opening_actions.open_due() == 1
     verify.verify_ledger(BytesIO(b"".join(ledger_export.lines(with_payloads=True))), None)
 
 

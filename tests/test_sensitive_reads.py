@@ -9,11 +9,15 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
-from contracts import delivery, invoicing
+from contracts.deliveries import actions as delivery_actions
+from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, DeliveryFile
-from marketplace import clock, ledger, ledger_labels
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
+from marketplace.ledger import labels as ledger_labels
 from marketplace.models import LedgerEntry, LedgerPayload
-from proposals import drafts, opening
+from proposals.drafts import actions as draft_actions
+from proposals.opening import actions as opening_actions
 from tests import contract_cast as made
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.test_delivering import CODE
@@ -43,9 +47,9 @@ def pages(cast):
     contract = made.active(cast)
     milestone = made.delivered(contract, archive=CODE)
     with clock.set_to(made.ACCEPTED_AT):
-        delivery.accept(milestone, by=cast.buyer, checks=made.all_met(milestone))
+        delivery_actions.accept(milestone, by=cast.buyer, checks=made.all_met(milestone))
     with clock.set_to(made.INVOICED_AT):
-        invoice = invoicing.issue(milestone, by=cast.vendor_owner)
+        invoice = invoice_actions.issue(milestone, by=cast.vendor_owner)
     proposal = contract.award.proposal
     document = contract.documents.filter(kind="signed").get()
     paper = TaxAttestation.objects.get(vendor=cast.vendor)
@@ -96,8 +100,8 @@ def test_a_proposals_file_is_kept_after_the_opening_only(cast, client):
     opportunity = cast.published()
     proposal = cast.proposal(opportunity)
     with clock.set_to(PUBLISHED_AT):
-        drafts.add_file(proposal, SimpleUploadedFile("a.txt", b"Bonjour"), at=PUBLISHED_AT)
-    item = drafts.read(proposal)["files"][0]
+        draft_actions.add_file(proposal, SimpleUploadedFile("a.txt", b"Bonjour"), at=PUBLISHED_AT)
+    item = draft_actions.read(proposal)["files"][0]
     cast.deposit(proposal)
     path = f"/propositions/{proposal.public_id}/fichiers/{item['id']}/"
     examine = f"/occasions/{opportunity.number}/evaluation/{proposal.public_id}/"
@@ -109,7 +113,7 @@ def test_a_proposals_file_is_kept_after_the_opening_only(cast, client):
         assert ask(client, person, path, at=PUBLISHED_AT) == 200
     assert not reads() and str(proposal.public_id) not in b"".join(exported(with_payloads=True)).decode()
     with clock.set_to(CLOSES_AT):
-        opening.open_due()
+        opening_actions.open_due()
     assert [ask(client, person, path, at=CLOSES_AT) for person in people] == [200, 200, 200, 404, 404, 404]
     assert ask(client, cast.vendor_owner, path, at=CLOSES_AT) == 200
     assert reads() == [("read.file", proposal.ledger_subject(), person) for person in people[:3]]

@@ -9,7 +9,8 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from marketplace import celery, tasks
+from marketplace import celery
+from marketplace.accounts import tasks as account_tasks
 from marketplace.models import User
 
 SIGN_UP = {
@@ -76,7 +77,7 @@ def test_sessions_that_ended_are_deleted(db, settings):
         row.create()
         Session.objects.filter(pk=row.session_key).update(expire_date=timezone.now() + timedelta(days=days))
         kept.append(row.session_key)
-    tasks.clear_sessions()
+    account_tasks.clear_sessions()
     assert list(Session.objects.values_list("pk", flat=True)) == kept[1:]
 
 

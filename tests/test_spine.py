@@ -2,10 +2,10 @@
 
 import pytest
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, OutgoingEmail
 from opportunities.models import Opportunity
-from proposals import award
+from proposals.award import actions as award_actions
 from tests.cast import CLOSES_AT
 
 
@@ -13,12 +13,12 @@ def test_from_draft_to_award_and_back(cast):
     opportunity, (first, second) = cast.awarded()
     assert opportunity.state == "awarded"
     assert [first.state, second.state] == ["awarded", "not_awarded"]
-    standing = award.Award.objects.standing().get(opportunity=opportunity)
+    standing = award_actions.Award.objects.standing().get(opportunity=opportunity)
     assert standing.proposal == first
     assert standing.amount_cents == 64_000_00
     with clock.set_to(CLOSES_AT):
-        award.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
-        award.reverse(opportunity, by=cast.second_officer)
+        award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
+        award_actions.reverse(opportunity, by=cast.second_officer)
     assert Opportunity.objects.get(pk=opportunity.pk).state == "evaluation"
     assert set(opportunity.proposals.values_list("state", flat=True)) == {"opened"}
     assert LedgerEntry.objects.count() > 15

@@ -10,12 +10,16 @@ from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace import clock, keys
+from marketplace import keys
 from marketplace.boxes import CannotOpen
+from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from opportunities.models import Opportunity
-from proposals import deposit, drafts, opening, sealing
+from proposals.deposit import actions as deposit_actions
+from proposals.deposit import sealing
+from proposals.drafts import actions as draft_actions
 from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey
+from proposals.opening import actions as opening_actions
 from tests import leaks
 from tests.cast import CLOSES_AT
 from tests.test_sealing import Secrets
@@ -59,8 +63,8 @@ def empty_envelope(pair, media):
 
 
 def _sealed_file(proposal, media):
-    item = drafts.read(proposal)["files"][0]
-    return media / deposit.sealed_path(item["id"], 1)
+    item = draft_actions.read(proposal)["files"][0]
+    return media / sealing.sealed_path(item["id"], 1)
 
 
 def alter_file(pair, media):
@@ -89,7 +93,7 @@ def test_an_altered_proposal_is_reported_and_the_others_open(cast, settings, tam
         cast.deposit(pair[-1])
     altered = tamper(pair, settings.MEDIA_ROOT)
     with clock.set_to(CLOSES_AT):
-        assert opening.open_if_due(occasion.number)
+        assert opening_actions.open_if_due(occasion.number)
     for proposal in pair:
         opened = OpenedProposal.objects.get(proposal=proposal)
         assert opened.readable == (proposal not in altered)
@@ -150,14 +154,14 @@ def test_a_failed_replacement_leaves_the_previous_one(cast, settings, monkeypatc
     with pytest.raises(CannotOpen):
         cast.deposit(made)
     monkeypatch.undo()
-    monkeypatch.setattr(deposit.notifications, "submitted", lambda *args, **named: 1 / 0)
+    monkeypatch.setattr(deposit_actions.notifications, "submitted", lambda *args, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cast.deposit(made)
     assert made.submissions.get() == first
     assert sorted(path.name for path in (settings.MEDIA_ROOT / "sealed").iterdir()) == kept
     assert LedgerEntry.objects.count() == ledger
     with clock.set_to(CLOSES_AT):
-        opening.open_if_due(occasion.number)
+        opening_actions.open_if_due(occasion.number)
     assert OpenedProposal.objects.get().readable
 
 

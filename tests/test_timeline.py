@@ -6,9 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import acts, cases, timelines
+from audit.cases import actions as case_actions
+from audit.ledger import acts, timeline_views
 from audit.models import RedFlag
-from marketplace import clock, ledger
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, LedgerPayload
 from tests import contract_cast
 from tests.contract_cast import INVOICED_AT
@@ -119,7 +121,7 @@ def test_filters_by_kind(cast, story, kind, holds):
 
 def test_every_act_of_a_lifecycle_has_a_kind_or_is_not_of_a_procurement():
     of_procurements = ("opportunity.", "proposal.", "contract.", "milestone.", "amendment.", "invoice.", "payment.")
-    from marketplace import ledger_labels
+    from marketplace.ledger import labels as ledger_labels
 
     for code in ledger_labels.codes():
         if code.startswith((*of_procurements, "monitoring.", "redflag.")):
@@ -152,7 +154,7 @@ def test_monitorings_and_signals_are_in_it(cast, story):
     flag = RedFlag.objects.create(
         code="R018", opportunity=story.opportunity, value=1, threshold=1, first_at=THEN, last_at=THEN, details={}
     )
-    case = cases.open_(story.opportunity, by=cast.auditor, title="Un seul prix", text="Pourquoi?", flags=[flag])
+    case = case_actions.open_(story.opportunity, by=cast.auditor, title="Un seul prix", text="Pourquoi?", flags=[flag])
     answer = page_of(cast, story.opportunity, type="verification")
     assert {act.action for act in told(answer)} == {"monitoring.open", "redflag.monitor"}
     assert case.number in words(answer) and "R018" in words(answer)
@@ -168,7 +170,7 @@ def test_an_erased_detail_is_said(cast, story):
 
 def test_a_long_story_goes_on_page_by_page(cast, story, monkeypatch):
     whole = [act.entry.seq for act in told(page_of(cast, story.opportunity))]
-    monkeypatch.setattr(timelines, "PAGE", 9)
+    monkeypatch.setattr(timeline_views, "PAGE", 9)
     client, read = signed_in(cast.auditor), []
     address = f"/verification/occasions/{story.opportunity.number}/"
     while address:

@@ -6,11 +6,14 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 
-from marketplace import clock
-from opportunities import drafting, verbs
+from marketplace.dates import clock
+from opportunities.drafts import actions as occasion_draft_actions
 from opportunities.models import BodyMembership, Opportunity
-from proposals import award, examination, opening
+from opportunities.review import actions as notice_review_actions
+from proposals.award import actions as award_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Award, Proposal
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT, vendor
 from tests.test_lifecycle import REASON, act_on_opportunity, act_on_proposal
 from vendors.models import VendorMembership
@@ -27,7 +30,7 @@ def test_who_wrote_or_sent_a_notice_does_not_review_it(cast, verb, who):
     opportunity = cast.draft()
     sender = cast.buyer if who == "author" else cast.other_buyer
     with clock.set_to(PUBLISHED_AT):
-        verbs.submit_for_review(opportunity, by=sender)
+        notice_review_actions.submit_for_review(opportunity, by=sender)
         both = both_roles(cast, cast.buyer if who == "author" else cast.other_buyer, "officer")
         with pytest.raises(PermissionDenied):
             act_on_opportunity(Opportunity.objects.get(pk=opportunity.pk), verb, both)
@@ -46,7 +49,7 @@ def test_who_recommends_does_not_decide(cast, verb):
 
 def test_the_database_refuses_one_person_for_both_signatures(cast):
     opportunity, _proposals = cast.recommended()
-    pending = award.pending(opportunity)
+    pending = award_actions.pending(opportunity)
     with pytest.raises(IntegrityError), transaction.atomic():
         type(pending).objects.filter(pk=pending.pk).update(decided_by=pending.by, accepted=True)
 
@@ -56,28 +59,28 @@ def test_who_asks_for_a_reversal_does_not_reverse(cast):
     auditor_and_officer = both_roles(cast, cast.auditor, "officer")
     with clock.set_to(CLOSES_AT + timedelta(days=3)):
         with pytest.raises(ValidationError, match="doit d’abord demander"):
-            award.reverse(opportunity, by=cast.second_officer)
-        award.request_reversal(opportunity, by=auditor_and_officer, reason=REASON)
+            award_actions.reverse(opportunity, by=cast.second_officer)
+        award_actions.request_reversal(opportunity, by=auditor_and_officer, reason=REASON)
         with pytest.raises(PermissionDenied):
-            award.reverse(opportunity, by=auditor_and_officer)
+            award_actions.reverse(opportunity, by=auditor_and_officer)
         with pytest.raises(ValidationError):
-            award.request_reversal(opportunity, by=cast.officer, reason="  ")
-        award.reverse(opportunity, by=cast.officer)
+            award_actions.request_reversal(opportunity, by=cast.officer, reason="  ")
+        award_actions.reverse(opportunity, by=cast.officer)
     assert Opportunity.objects.get(pk=opportunity.pk).state == "evaluation"
 
 
 def test_a_reversal_that_was_confirmed_again_needs_a_new_request(cast):
     opportunity, _proposals = cast.awarded()
     with clock.set_to(CLOSES_AT + timedelta(days=3)):
-        award.request_reversal(opportunity, by=cast.officer, reason=REASON)
-        award.reverse(opportunity, by=cast.second_officer)
+        award_actions.request_reversal(opportunity, by=cast.officer, reason=REASON)
+        award_actions.reverse(opportunity, by=cast.second_officer)
         for proposal in opportunity.proposals.all():
-            examination.admit(proposal, by=cast.buyer)
+            evaluation_actions.admit(proposal, by=cast.buyer)
             act_on_proposal(proposal, "score", cast.buyer)
-        award.recommend(opportunity, award.lines(opportunity)[0].proposal, by=cast.buyer)
-        award.confirm(opportunity, by=cast.officer)
+        award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
+        award_actions.confirm(opportunity, by=cast.officer)
         with pytest.raises(ValidationError):
-            award.reverse(opportunity, by=cast.second_officer)
+            award_actions.reverse(opportunity, by=cast.second_officer)
     assert Award.objects.standing().count() == 1 and Award.objects.count() == 2
 
 
@@ -91,7 +94,7 @@ def test_one_side_of_the_table_only(cast):
     VendorMembership.objects.create(user=cast.outsider, vendor=cast.vendor, role="owner")
     cast.deposit(draft, by=cast.outsider)
     with clock.set_to(CLOSES_AT):
-        assert opening.open_if_due(draft.opportunity.number)
+        assert opening_actions.open_if_due(draft.opportunity.number)
         both = type(both).objects.get(pk=both.pk)
         for action in ("admit", "reject"):
             with pytest.raises(PermissionDenied):
@@ -102,7 +105,7 @@ def test_a_refused_verb_leaves_the_object_in_hand_as_it_was(cast):
     """A page shows the form again with the object that it fetched: it must not believe in what was rolled back."""
     opportunity, (_first, second) = cast.scored()
     with clock.set_to(CLOSES_AT), pytest.raises(ValidationError, match="premier rang"):
-        award.recommend(opportunity, second, by=cast.buyer)
+        award_actions.recommend(opportunity, second, by=cast.buyer)
     assert opportunity.state == "evaluation" and opportunity.recommended_by is None
 
 
@@ -111,7 +114,7 @@ def test_an_inactive_person_may_do_nothing(cast):
     type(cast.officer).objects.filter(pk=cast.officer.pk).update(is_active=False)
     gone = type(cast.officer).objects.get(pk=cast.officer.pk)
     with clock.set_to(PUBLISHED_AT), pytest.raises(PermissionDenied):
-        verbs.publish(opportunity, by=gone)
+        notice_review_actions.publish(opportunity, by=gone)
 
 
 def test_an_officer_who_wrote_part_of_a_notice_does_not_review_it(cast):
@@ -120,16 +123,16 @@ def test_an_officer_who_wrote_part_of_a_notice_does_not_review_it(cast):
     both = both_roles(cast, cast.officer, "buyer")
     values = {"title": "Réécrit par la responsable"}
     with clock.set_to(PUBLISHED_AT):
-        seen = drafting.version(opportunity)
-        drafting.save(
+        seen = occasion_draft_actions.version(opportunity)
+        occasion_draft_actions.save(
             opportunity, by=both, seen=seen, values=values, skills=[("python", "Python")],
             criteria=[{"label": "A", "weight": 100}], files=[],
         )  # fmt: skip
         opportunity = Opportunity.objects.get(pk=opportunity.pk)
-        verbs.submit_for_review(opportunity, by=cast.buyer)
+        notice_review_actions.submit_for_review(opportunity, by=cast.buyer)
         with pytest.raises(PermissionDenied):
-            verbs.publish(opportunity, by=both)
-        verbs.publish(opportunity, by=cast.second_officer)
+            notice_review_actions.publish(opportunity, by=both)
+        notice_review_actions.publish(opportunity, by=cast.second_officer)
 
 
 @pytest.mark.parametrize("act", ["recommend", "confirm", "cancel", "request_reversal"])
@@ -140,10 +143,10 @@ def test_whoever_belongs_to_a_proponent_decides_nothing(cast, act):
     opportunity = Opportunity.objects.get(pk=opportunity.pk)
     tied = type(tied).objects.get(pk=tied.pk)
     does = {
-        "recommend": lambda: award.recommend(opportunity, proposals[0], by=tied),
-        "confirm": lambda: award.confirm(opportunity, by=tied),
-        "cancel": lambda: award.cancel(opportunity, by=tied, reason="x"),
-        "request_reversal": lambda: award.request_reversal(opportunity, by=tied, reason="x"),
+        "recommend": lambda: award_actions.recommend(opportunity, proposals[0], by=tied),
+        "confirm": lambda: award_actions.confirm(opportunity, by=tied),
+        "cancel": lambda: award_actions.cancel(opportunity, by=tied, reason="x"),
+        "request_reversal": lambda: award_actions.request_reversal(opportunity, by=tied, reason="x"),
     }[act]
     with clock.set_to(CLOSES_AT + timedelta(days=3)), pytest.raises(PermissionDenied):
         does()
@@ -159,4 +162,4 @@ def test_a_mere_draft_ties_nobody(cast):
     )
     assert Proposal.objects.visible_to(cast.second_officer).filter(opportunity=opportunity).count() == 3
     with clock.set_to(CLOSES_AT + timedelta(days=3)):
-        award.confirm(Opportunity.objects.get(pk=opportunity.pk), by=cast.second_officer)
+        award_actions.confirm(Opportunity.objects.get(pk=opportunity.pk), by=cast.second_officer)

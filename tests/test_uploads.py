@@ -14,7 +14,7 @@ from django.test import RequestFactory
 
 from marketplace import uploads
 from marketplace.uploads import checked, clean_name
-from proposals import drafts
+from proposals.drafts import actions as draft_actions
 from tests.cast import PUBLISHED_AT
 
 MAX = 10 * 1024 * 1024
@@ -194,30 +194,30 @@ def test_uploads_stay_in_memory(settings, monkeypatch):
 
 def test_a_draft_s_file_is_encrypted_and_comes_back(cast, settings):
     proposal = cast.proposal(cast.published())
-    drafts.add_file(proposal, sent("Idée.txt", b"Contenu secret"), at=PUBLISHED_AT)
-    (item,) = drafts.read(proposal)["files"]
+    draft_actions.add_file(proposal, sent("Idée.txt", b"Contenu secret"), at=PUBLISHED_AT)
+    (item,) = draft_actions.read(proposal)["files"]
     (stored,) = (settings.MEDIA_ROOT / "drafts").iterdir()
     assert b"secret" not in stored.read_bytes() and "Id" not in stored.name
     assert stored.stat().st_mode & 0o077 == 0
-    assert drafts.read_file(proposal, item) == b"Contenu secret" and item["name"] == "Idée.txt"
-    drafts.remove_file(proposal, item["id"], at=PUBLISHED_AT)
-    assert not list((settings.MEDIA_ROOT / "drafts").iterdir()) and drafts.read(proposal)["files"] == []
+    assert draft_actions.read_file(proposal, item) == b"Contenu secret" and item["name"] == "Idée.txt"
+    draft_actions.remove_file(proposal, item["id"], at=PUBLISHED_AT)
+    assert not list((settings.MEDIA_ROOT / "drafts").iterdir()) and draft_actions.read(proposal)["files"] == []
 
 
 def test_five_files_and_no_more(cast, settings):
     proposal = cast.proposal(cast.published())
     for number in range(5):
-        drafts.add_file(proposal, sent(f"{number}.txt"), at=PUBLISHED_AT)
+        draft_actions.add_file(proposal, sent(f"{number}.txt"), at=PUBLISHED_AT)
     with pytest.raises(ValidationError, match="Pas plus de 5"):
-        drafts.add_file(proposal, sent("6.txt"), at=PUBLISHED_AT)
+        draft_actions.add_file(proposal, sent("6.txt"), at=PUBLISHED_AT)
     assert len(list((settings.MEDIA_ROOT / "drafts").iterdir())) == 5
 
 
 def test_a_refused_file_leaves_nothing(cast, settings, monkeypatch):
     proposal = cast.proposal(cast.published())
     with pytest.raises(ValidationError):
-        drafts.add_file(proposal, sent("a.exe"), at=PUBLISHED_AT)
-    monkeypatch.setattr(drafts.sealing, "seal_draft", lambda *args, **named: 1 / 0)
+        draft_actions.add_file(proposal, sent("a.exe"), at=PUBLISHED_AT)
+    monkeypatch.setattr(draft_actions.sealing, "seal_draft", lambda *args, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        drafts.add_file(proposal, sent("a.txt"), at=PUBLISHED_AT)
+        draft_actions.add_file(proposal, sent("a.txt"), at=PUBLISHED_AT)
     assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]

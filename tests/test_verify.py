@@ -10,10 +10,11 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contracts import signing
-from marketplace import checkpoints, keys
-from marketplace.ledger import canonical
-from marketplace.management import ledger_export
+from audit.ledger import export as ledger_export
+from contracts.agreement import signature_actions
+from marketplace import keys
+from marketplace.ledger import checkpoints
+from marketplace.ledger.entries import canonical
 from marketplace.models import LedgerEntry
 from tests import contract_cast
 from tests.cast import PUBLISHED_AT
@@ -228,7 +229,7 @@ def test_a_file_of_something_else_is_not_verified():
 def signed(cast, tmp_path):
     """(attestation file, {kind: PDF file}, its content) of a concluded contract."""
     contract = contract_cast.active(cast)
-    told = signing.attestation(contract)
+    told = signature_actions.attestation(contract)
     (tmp_path / "s.json").write_bytes(canonical(told) + b"\n")
     for document in contract.documents.all():
         with document.file.open() as file:

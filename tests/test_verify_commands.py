@@ -12,7 +12,10 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from marketplace import checkpoints, clock, keys, ledger
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry
 from proposals.models import Draw
 from tests.cast import CLOSES_AT, PUBLISHED_AT

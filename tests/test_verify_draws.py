@@ -7,12 +7,13 @@ from datetime import date, timedelta
 import pytest
 from django.urls import reverse
 
-from audit import sampling
-from marketplace import clock, keys
-from marketplace.ledger import canonical
-from marketplace.management import ledger_export
-from proposals import award
-from proposals import draw as drawing
+from audit.ledger import export as ledger_export
+from audit.samples import actions as sample_actions
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger.entries import canonical
+from proposals.award import actions as award_actions
+from proposals.evaluation import draw as drawing
 from proposals.models import Draw
 from tests.cast import CLOSES_AT
 from tests.test_ledger import verify
@@ -166,7 +167,7 @@ def test_two_separate_ties_are_given_as_two_lists(drawn):
 
 
 def test_the_award_follows_the_draw(cast, drawn):
-    winner = award.Award.objects.get().proposal
+    winner = award_actions.Award.objects.get().proposal
     assert winner.opened.submission.envelope_sha256 == drawn["order"][0][0]
 
 
@@ -178,7 +179,7 @@ def drawn_sample(cast):
         cast.awarded()
     with clock.set_to(CLOSES_AT + timedelta(days=4)):
         fields = {"since": date(2026, 11, 1), "until": date(2026, 11, 28), "size": 2}
-        return sampling.as_data(sampling.draw(by=cast.auditor, title="Tirage", method="random", **fields))
+        return sample_actions.as_data(sample_actions.draw(by=cast.auditor, title="Tirage", method="random", **fields))
 
 
 @pytest.fixture

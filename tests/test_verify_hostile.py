@@ -7,9 +7,10 @@ from io import BytesIO
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from marketplace import checkpoints, keys
-from marketplace.ledger import canonical
-from marketplace.management import ledger_export
+from audit.ledger import export as ledger_export
+from marketplace import keys
+from marketplace.ledger import checkpoints
+from marketplace.ledger.entries import canonical
 from marketplace.models import LedgerEntry
 from tests.cast import PUBLISHED_AT
 from tests.test_ledger import exported, verify

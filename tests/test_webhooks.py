@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from contracts import tasks, webhooks
 from contracts.models import StripeEvent
+from contracts.payments import tasks as payment_tasks
+from contracts.payments import webhooks
 from marketplace.models import LedgerEntry, OutgoingEmail
 from tests.payment_cast import Till, again, use
 from tools.stripe_standin import webhooks as stripe_side
@@ -242,8 +243,8 @@ def test_without_a_key_the_sweep_asks_nobody(till, settings):
     payment = till.start(till.invoice())
     settings.STRIPE_SECRET_KEY = ""
     with till.now():
-        tasks.sweep_payments()
-        tasks.reconcile()
+        payment_tasks.sweep_payments()
+        payment_tasks.reconcile()
     assert again(payment).state == "started"
 
 

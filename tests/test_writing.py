@@ -7,9 +7,10 @@ from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from opportunities.models import BodyMembership
-from proposals import drafts, examination
+from proposals.drafts import actions as draft_actions
+from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal, Submission
 from tests.cast import CLOSES_AT, PASSWORD, PUBLISHED_AT, person, vendor
 from tests.desk import PDF, draft_of, put, save, text_of, url
@@ -161,7 +162,7 @@ def test_no_price_is_asked_for_a_fixed_amount(owner, cast, client):
 
 def test_two_people_never_overwrite_each_other(owner, cast, client, proposal):
     stamp = proposal.updated_at.isoformat()
-    drafts.write(proposal, at=PUBLISHED_AT + timedelta(minutes=5), text="Le texte de Marie.")
+    draft_actions.write(proposal, at=PUBLISHED_AT + timedelta(minutes=5), text="Le texte de Marie.")
     response = save(client, proposal, stamp=stamp, text="Le texte de Victor.")
     assert response.status_code == 422
     page = text_of(response)
@@ -294,7 +295,7 @@ def test_the_debrief_shows_one_s_own_scores_and_the_winner(cast, client):
 def test_a_rejected_vendor_reads_why(cast, client):
     _occasion, (proposal, _other) = cast.opened()
     with clock.set_to(CLOSES_AT):
-        examination.reject(proposal, by=cast.buyer, code="CONF-3", text="Le prix dépend d’une <b>condition</b>.")
+        evaluation_actions.reject(proposal, by=cast.buyer, code="CONF-3", text="Le prix dépend d’une <b>condition</b>.")
     client.force_login(cast.vendor_owner)
     page = text_of(client.get(url("detail", proposal)))
     assert "Proposition conditionnelle ou restrictive" in page

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from marketplace import clock
+from marketplace.dates import clock
 from marketplace.models import LedgerPayload, OutgoingEmail
-from proposals import opening
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT
 from tests.test_lifecycle import MODELS, PEOPLE, PRODUCT, instant, may, row
 
@@ -128,7 +128,7 @@ def test_a_refusal_is_in_the_ledger_with_its_author(cast, client):
     occasion = cast.published()
     client.force_login(cast.buyer)
     with clock.set_to(CLOSES_AT):
-        opening.open_if_due(occasion.number)
+        opening_actions.open_if_due(occasion.number)
         answer = client.post(reverse("proposals:cancel", args=[occasion.number]), {"reason": "Motif"})
     assert answer.status_code == 403
     assert LedgerPayload.objects.get(action="opportunity.cancel.refused").actor == cast.buyer

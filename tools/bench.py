@@ -109,7 +109,7 @@ def fill(size: int):
     from django.core.management import call_command
     from django.db import connection
 
-    from marketplace import clock
+    from marketplace.dates import clock
 
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
@@ -131,7 +131,7 @@ def pages() -> list[tuple[str, str, bool, bool]]:
     from bench_floor import EMPTY as empty_path
     from django.urls import reverse
 
-    from marketplace import clock
+    from marketplace.dates import clock
     from opportunities.models import Opportunity
     from proposals.models import Award
 

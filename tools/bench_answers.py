@@ -9,7 +9,8 @@ from fractions import Fraction
 from bench_world import World
 
 from opportunities.models import Opportunity
-from proposals import deposit, sealing
+from proposals.deposit import actions as deposit_actions
+from proposals.deposit import sealing
 from proposals.models import (
     Award,
     OpenedProposal,
@@ -85,12 +86,12 @@ def _answers(key: SealKey, world: World) -> list[_Answer]:
 
 
 def _seal(answer: _Answer, world: World) -> None:
-    """What proposals/deposit.py does for a first version without files, except opening it again to prove it."""
+    """What proposals/deposit/actions.py does for a first version without files, except opening it again to prove it."""
     proposal, occasion = answer.proposal, answer.proposal.opportunity
     by, at = proposal.created_by, proposal.updated_at
     answer.content |= {
         "price_cents": occasion.budget_cents,
-        "proponent": deposit.proponent(proposal.vendor),
+        "proponent": deposit_actions.proponent(proposal.vendor),
         "integrity_declaration": {"by": by.name, "at": at.isoformat()},
         "terms_version": world.terms.version,
     }
@@ -98,10 +99,11 @@ def _seal(answer: _Answer, world: World) -> None:
     answer.sealed = sealing.seal(answer.content, {}, public_key=answer.key.public_key, about=about)
     digest = answer.sealed.digest
     answer.submission = Submission(
-        proposal=proposal, version=1, receipt_number=deposit.new_number(), received_at=at, closes_at=occasion.closes_at,
+        proposal=proposal, version=1, receipt_number=deposit_actions.new_number(), received_at=at,
+        closes_at=occasion.closes_at,
         envelope_sha256=digest, submitted_by=by, terms=world.terms, idempotency_key=uuid.uuid4(),
     )  # fmt: skip
-    answer.submission.receipt = deposit.receipt(answer.submission, proposal)
+    answer.submission.receipt = deposit_actions.receipt(answer.submission, proposal)
     subject = proposal.ledger_subject()
     sealed = {"sealed": True, "version": 1, "envelope_sha256": digest}
     world.act(at, "proposal.submit", subject, by, before="draft", after="submitted", **sealed)

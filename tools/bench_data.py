@@ -26,8 +26,8 @@ from bench_world import World, prose, write_ledger
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from marketplace.calendar import is_business_day
-from marketplace.localtime import local, to_utc
+from marketplace.dates.calendar import is_business_day
+from marketplace.dates.localtime import local, to_utc
 from marketplace.models import NumberSeries, Terms, TermsAcceptance, User
 from marketplace.regions import Region
 from opportunities.models import Addendum, BodyMembership, Criterion, Opportunity, PublicBody, Skill

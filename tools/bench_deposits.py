@@ -15,9 +15,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from marketplace import clock, mail
+from marketplace.dates import clock
+from marketplace.mail import outbox
 from opportunities.models import Opportunity
-from proposals import deposit, drafts
+from proposals.deposit import actions as deposit_actions
+from proposals.drafts import actions as draft_actions
 from proposals.models import Proposal, Submission
 from vendors.models import Vendor
 
@@ -42,7 +44,7 @@ def by_calls(seconds: float) -> tuple[Figures, int | None]:
     """Start, write, seal, prove, receipt, in this process; and how many queries one takes."""
     taken, queries = [], None
     start = time.monotonic()
-    with mail.held():
+    with outbox.held():
         for i, (occasion, firm, owner) in enumerate(_free_places(oldest=True)):
             if time.monotonic() - start > seconds:
                 break
@@ -59,9 +61,9 @@ def by_calls(seconds: float) -> tuple[Figures, int | None]:
 
 def _deposit(occasion, firm, owner) -> None:
     at = clock.now()
-    proposal = drafts.start(occasion, firm, by=owner, at=at)
-    drafts.write(proposal, at=at, text=_TEXT, comments=_TEXT[:200])
-    deposit.deposit(proposal, by=owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
+    proposal = draft_actions.start(occasion, firm, by=owner, at=at)
+    draft_actions.write(proposal, at=at, text=_TEXT, comments=_TEXT[:200])
+    deposit_actions.deposit(proposal, by=owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
 
 
 def _free_places(*, oldest: bool) -> list[tuple]:

@@ -66,17 +66,18 @@ def inside(pairs: int) -> dict[str, dict]:
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("migrate", verbosity=0)
-    from marketplace import mail
+    from marketplace.mail import outbox
 
-    with mail.held():  # what a message costs to send is not part of the act
+    with outbox.held():  # what a message costs to send is not part of the act
         return {name: _paired(*prepare(pairs + WARM)) for name, prepare in _verbs().items()}
 
 
 def _verbs() -> dict:
     """{verb: n -> (2n things to do it to, how)}; the people and the occasions are those of the tests."""
-    from marketplace import clock
-    from opportunities import verbs
-    from proposals import award, deposit
+    from marketplace.dates import clock
+    from opportunities.review import actions as notice_review_actions
+    from proposals.award import actions as award_actions
+    from proposals.deposit import actions as deposit_actions
     from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast
 
     cast = Cast()
@@ -84,14 +85,14 @@ def _verbs() -> dict:
     def publish(pairs):
         def act(opportunity):
             with clock.set_to(PUBLISHED_AT):
-                verbs.publish(opportunity, by=cast.officer)
+                notice_review_actions.publish(opportunity, by=cast.officer)
 
         return [cast.in_review(title=f"Occasion {rank}") for rank in range(2 * pairs)], act
 
     def submit(pairs):
         def act(proposal):
             with clock.set_to(PUBLISHED_AT):
-                deposit.deposit(
+                deposit_actions.deposit(
                     proposal, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
                 )
 
@@ -101,7 +102,7 @@ def _verbs() -> dict:
     def confirm(pairs):
         def act(opportunity):
             with clock.set_to(CLOSES_AT):
-                award.confirm(opportunity, by=cast.officer)
+                award_actions.confirm(opportunity, by=cast.officer)
 
         return [cast.recommended(title=f"Choix {rank}")[0] for rank in range(2 * pairs)], act
 
@@ -110,7 +111,7 @@ def _verbs() -> dict:
 
 def _paired(things: list, act) -> dict:
     """Milliseconds (medians) with and without the ledger, and the median of the paired ratios, less one."""
-    from marketplace import ledger
+    from marketplace.ledger import entries as ledger
 
     real, nothing = ledger.record, ledger.LedgerEntry(seq=0)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from marketplace.ledger import GENESIS, canonical, head
+from marketplace.ledger.entries import GENESIS, canonical, head
 from marketplace.models import LedgerEntry, LedgerPayload, Terms, User
 from opportunities.models import PublicBody, Skill
 from vendors.models import Vendor
@@ -62,7 +62,7 @@ class World:
 
 
 def write_ledger(world: World) -> None:
-    """The collected acts, oldest first, chained as marketplace/ledger.py chains them."""
+    """The collected acts, oldest first, chained as marketplace/ledger/entries.py chains them."""
     last = head()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     world.acts.sort(key=lambda act: act[:2])

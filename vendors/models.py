@@ -188,7 +188,9 @@ class TaxAttestation(models.Model):
     )
     number = models.CharField(_("numéro"), max_length=30)
     issued_on = models.DateField(_("date de délivrance"))  # a day in Québec
-    file = models.FileField(_("copie"), upload_to="attestations", blank=True)  # PDF; served by vendors/papers.py only
+    file = models.FileField(
+        _("copie"), upload_to="attestations", blank=True
+    )  # PDF; served by vendors/eligibility/views.py only
     sha256 = models.CharField(max_length=64, blank=True)
     scanned = models.BooleanField(default=False)
     added_by = models.ForeignKey(

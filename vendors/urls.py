@@ -2,18 +2,22 @@
 
 from django.urls import path
 
-from vendors import papers, people, views
+from vendors import views
+from vendors.eligibility import views as eligibility_views
+from vendors.members import views as member_views
 
 app_name = "vendors"
 urlpatterns = [
     path("", views.mine, name="mine"),
     path("nouveau/", views.create, name="create"),
-    path("invitations/<uuid:invitation_id>/", people.invitation, name="invitation"),
+    path("invitations/<uuid:invitation_id>/", member_views.invitation, name="invitation"),
     path("<uuid:public_id>/", views.edit, name="edit"),
-    path("<uuid:public_id>/inviter/", people.invite, name="invite"),
-    path("<uuid:public_id>/invitations/<uuid:invitation_id>/retirer/", people.withdraw, name="withdraw_invitation"),
-    path("<uuid:public_id>/personnes/<uuid:person_id>/", people.member, name="member"),
-    path("<uuid:public_id>/documents/", papers.papers, name="papers"),
-    path("<uuid:public_id>/documents/<uuid:paper_id>/copie/", papers.file, name="paper_file"),
-    path("<uuid:public_id>/documents/<uuid:paper_id>/retirer/", papers.withdraw, name="withdraw_paper"),
+    path("<uuid:public_id>/inviter/", member_views.invite, name="invite"),
+    path(
+        "<uuid:public_id>/invitations/<uuid:invitation_id>/retirer/", member_views.withdraw, name="withdraw_invitation"
+    ),
+    path("<uuid:public_id>/personnes/<uuid:person_id>/", member_views.member, name="member"),
+    path("<uuid:public_id>/documents/", eligibility_views.papers, name="papers"),
+    path("<uuid:public_id>/documents/<uuid:paper_id>/copie/", eligibility_views.file, name="paper_file"),
+    path("<uuid:public_id>/documents/<uuid:paper_id>/retirer/", eligibility_views.withdraw, name="withdraw_paper"),
 ]

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from marketplace import clock, ledger
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from vendors import rules
 from vendors.forms import InviteForm, VendorForm
 from vendors.models import Invitation, Vendor, VendorMembership

@@ -12,7 +12,7 @@ from itertools import combinations
 from audit.flags.data import Measure, Proposal, World, decimal
 from audit.flags.minhash import estimate, jaccard, shingles, signature
 from audit.flags.ocp import _day, _opened
-from audit.thresholds import threshold
+from audit.flags.thresholds import threshold
 
 STRONG, WEAK = Fraction(1), Fraction(1, 2)
 CLUES = {

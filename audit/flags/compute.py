@@ -7,15 +7,15 @@ from fractions import Fraction
 
 from django.db import transaction
 
-from audit.flags import bidders, ocp, own
+from audit.flags import bidders, buyers, ocp
 from audit.flags.catalogue import CATALOGUE
 from audit.flags.data import Measure, World, decimal, quartiles
-from audit.flags.loading import Reads, load
+from audit.flags.loader import Reads, load
 from audit.models import FlagPeers, RedFlag
-from marketplace import ledger
+from marketplace.ledger import entries as ledger
 from opportunities.models import Opportunity
 
-FORMULAS = {code: {**ocp.FORMULAS, **own.FORMULAS, **bidders.FORMULAS}[code] for code in CATALOGUE}
+FORMULAS = {code: {**ocp.FORMULAS, **buyers.FORMULAS, **bidders.FORMULAS}[code] for code in CATALOGUE}
 # Computed from notices and awards alone: what a body may be told about a notice before it publishes it.
 BEFORE_PUBLICATION = ("R003", "SPLIT", "WINDOW")
 

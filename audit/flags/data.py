@@ -1,7 +1,7 @@
 """What the formulas read: plain values, no Django model. Cents before taxes, instants in UTC, days in Québec.
 
 A procurement whose proposals are not opened has `proposals` None: not even how many there are is known here.
-Filled from the database by audit/flags/loading.py.
+Filled from the database by audit/flags/loader.py.
 """
 
 from dataclasses import dataclass, field

@@ -16,8 +16,8 @@ from django.core.files.storage import default_storage
 
 from marketplace import keys
 from marketplace.search import fold
-from proposals import opening
 from proposals.models import OpenedProposal
+from proposals.opening import actions as opening_actions
 
 log = logging.getLogger(__name__)
 KEPT = 30 * 24 * 3600  # seconds: an opened file never changes
@@ -90,7 +90,7 @@ def _readable(name: str, size: int) -> bool:
 
 def _of_file(row, item: dict) -> frozenset[str]:
     try:
-        return marks(opening.read_file(row, item["id"])[1])
+        return marks(opening_actions.read_file(row, item["id"])[1])
     except Exception:  # a file that is lost, altered or odd says nothing here
         log.info("A file of proposal %s could not be read.", row.pk, exc_info=True)
         return frozenset()

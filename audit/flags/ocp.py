@@ -10,8 +10,8 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from audit.flags.data import Measure, Procurement, World, decimal, quartiles
-from audit.thresholds import threshold
-from marketplace.localtime import local
+from audit.flags.thresholds import threshold
+from marketplace.dates.localtime import local
 
 FENCE = Fraction(3, 2)  # interquartile ranges beyond a quartile
 

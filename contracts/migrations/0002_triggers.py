@@ -1,27 +1,15 @@
 from django.db import migrations
 
 from contracts import triggers
-from marketplace import ledger_triggers
-
-TABLES = ["contracts_document", "contracts_criterioncheck"]
-
-
-def install(apps, editor):
-    triggers.install(editor.connection)
-    for table in TABLES:
-        ledger_triggers.install(editor.connection, table)
-
-
-def remove(apps, editor):
-    triggers.remove(editor.connection)
-    for table in TABLES:
-        ledger_triggers.remove(editor.connection, table)
+from marketplace.ledger.triggers import append_only
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("contracts", "0001_initial"),
-        ("proposals", "0002_append_only_submissions"),
-        ("marketplace", "0002_append_only_ledger"),
+    dependencies = [("contracts", "0001_initial")]
+    operations = [
+        append_only("contracts_document", "contracts_criterioncheck"),
+        migrations.RunPython(
+            lambda _apps, editor: triggers.install(editor.connection),
+            lambda _apps, editor: triggers.remove(editor.connection),
+        ),
     ]
-    operations = [migrations.RunPython(install, remove)]

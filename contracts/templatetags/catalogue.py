@@ -2,7 +2,7 @@
 
 from django import template
 
-from contracts import similar
+from contracts.reuse import similarity
 
 register = template.Library()
 
@@ -10,5 +10,5 @@ register = template.Library()
 @register.inclusion_tag("contracts/similar.html", takes_context=True)
 def similar_code(context, opportunity) -> dict:
     """`{% similar_code opportunity %}`: « ce besoin existe déjà ? »; nothing for a notice that was never saved."""
-    rows = similar.matches(opportunity) if opportunity and opportunity.pk else []
+    rows = similarity.matches(opportunity) if opportunity and opportunity.pk else []
     return {"rows": rows, "notice_lang": context.get("notice_lang", "")}

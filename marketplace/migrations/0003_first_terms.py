@@ -70,5 +70,5 @@ def add(apps, editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0002_append_only_ledger")]
+    dependencies = [("marketplace", "0002_append_only")]
     operations = [migrations.RunPython(add, migrations.RunPython.noop)]

@@ -11,8 +11,10 @@ from django import template
 from django.conf import settings
 from django.urls import reverse
 
-from marketplace import keys, localtime, markup, verifier
-from marketplace.localtime import language
+from marketplace import keys, markup
+from marketplace.dates import localtime
+from marketplace.dates.localtime import language
+from marketplace.ledger import verifier
 from marketplace.money import format_cents
 
 register = template.Library()

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from django import template
 
-from marketplace.localtime import language
+from marketplace.dates.localtime import language
 
 register = template.Library()
 

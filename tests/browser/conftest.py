@@ -20,8 +20,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from contracts import gateway
-from marketplace import clock
+from contracts.payments import stripe_gateway
+from marketplace.dates import clock
 from tests.cast import PASSWORD
 from tests.conftest import NOW
 from tests.payment_cast import use
@@ -276,7 +276,7 @@ def standin(live_server, settings, monkeypatch):
     """The Stripe stand-in, its pages open to the browsers; its webhooks wait for `deliver`, so that who asks first
     is the test's choice."""
     for name in ("TIMEOUT", "RETRIES"):  # `use` sets them for the whole process
-        monkeypatch.setattr(gateway, name, getattr(gateway, name))
+        monkeypatch.setattr(stripe_gateway, name, getattr(stripe_gateway, name))
     with Standin(validate=True, webhook=f"{live_server.url}/stripe/evenements") as running:
         use(settings, running)
         running.control("hold")

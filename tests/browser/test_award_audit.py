@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from audit import public_flags
+from audit.flags import public_views as public_flag_views
 from audit.models import AwardReview, RedFlag
 from marketplace.models import LedgerPayload
 from tests.browser.conftest import NARROW, WIDE
@@ -108,7 +108,7 @@ def test_signals_and_the_conclusion(cast, alone, people, site_clock, findings):
 
 def test_before_a_notice_before_an_award_and_in_public(cast, people, site_clock, findings):
     site_clock.move(LATER)
-    for _award in range(public_flags.LEAST):
+    for _award in range(public_flag_views.LEAST):
         cast.awarded(mode="price")
     waiting, _proposals = cast.recommended(proposals=1)
     reviewed = cast.in_review(at=LATER, closes_at=CLOSES_AT + timedelta(days=14))

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from audit import cases, sampling
+from audit.cases import actions as case_actions
 from audit.models import RedFlag
-from marketplace import checkpoints, clock
+from audit.samples import actions as sample_actions
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
 from marketplace.models import LedgerEntry
 from opportunities.models import Opportunity
 from tests import contract_cast
@@ -32,13 +34,15 @@ def floor(transactional_db, site_clock):
             code="R018", opportunity=contract.opportunity, value=1, threshold=1, first_at=THEN, last_at=THEN, details={}
         )
         checkpoints.make(at=THEN)
-        plan = sampling.draw(
+        plan = sample_actions.draw(
             by=cast.auditor, title="Automne 2026", method="random", since=THEN.date().replace(month=11, day=1),
             until=THEN.date(), size=2,
         )  # fmt: skip
         examined = Opportunity.objects.get(number=plan.picks[0])
-        cases.open_(examined, by=cast.auditor, title="Calendrier", text="À comprendre.")
-        sampling.examine(plan, examined, by=cast.auditor, result="case_opened", note="Calendrier comparé à l’avis.")
+        case_actions.open_(examined, by=cast.auditor, title="Calendrier", text="À comprendre.")
+        sample_actions.examine(
+            plan, examined, by=cast.auditor, result="case_opened", note="Calendrier comparé à l’avis."
+        )
     return cast, contract, plan
 
 

@@ -3,9 +3,9 @@
 from django.core.management.base import BaseCommand
 
 from audit.flags import compute
-from audit.flags.loading import load
+from audit.flags.loader import load
 from audit.flags.report import lines
-from marketplace import clock
+from marketplace.dates import clock
 
 
 class Command(BaseCommand):

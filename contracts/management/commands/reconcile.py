@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from contracts import gateway, reconciliation
-from marketplace import clock
+from contracts.payments import reconciliation, stripe_gateway
+from marketplace.dates import clock
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=reconciliation.DAYS, help="jours à comparer (35)")
 
     def handle(self, *, days: int, **options):
-        if not gateway.enabled():
+        if not stripe_gateway.enabled():
             raise CommandError("STRIPE_SECRET_KEY n’est pas défini : il n’y a rien à comparer.")
         run = reconciliation.run(at=clock.now(), days=days)
         if run.error:

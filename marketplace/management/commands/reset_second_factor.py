@@ -4,7 +4,8 @@ from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from marketplace import clock, ledger
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.models import User
 
 

@@ -2,7 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from marketplace import checkpoints, clock
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
 from marketplace.lifecycle import IllegalMove
 
 

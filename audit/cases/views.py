@@ -1,0 +1,392 @@
+"""Pages of the monitorings: the list, one case, a page for each act, the documents.
+
+For auditors, and for the officers of the body once something was asked or concluded; 404 for everybody else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+import marketplace.converters  # noqa: F401 - registers `code`
+from audit import conditions, rules
+from audit.cases import actions
+from audit.cases.emails import BY_AUDITORS
+from audit.cases.forms import AskForm, ConcludeForm, MessageForm, OpenForm
+from audit.cases.status import AUDITOR, badge, flag_title, late_words, lateness, note_title, outcome, standing
+from audit.enums import TOLD, FlagState, Note, State
+from audit.models import Monitoring, MonitoringFile, RedFlag
+from audit.samples import actions as sample_actions
+from marketplace.acts import show_at
+from marketplace.dates import clock
+from marketplace.dates.localtime import local
+from marketplace.keep import data_of, keeps_typed
+from marketplace.ledger import entries as ledger
+from marketplace.lifecycle import IllegalMove, gate
+from opportunities.models import Opportunity, PublicBody
+
+PAGE = 20
+# Filters of the list: {value: (label, what it keeps)}; `corrected` is visible_to's.
+FINDINGS = {
+    "manquement": (gettext_lazy("Manquement relevé"), Q(finding=True)),
+    "corrige": (gettext_lazy("Manquement corrigé"), Q(finding=True, corrected=True)),
+    "sans-correctif": (
+        gettext_lazy("Manquement, fermé sans correctif"), Q(state=State.CLOSED, finding=True, corrected=False)
+    ),
+    "aucun": (gettext_lazy("Sans manquement"), Q(finding=False)),
+    "a-venir": (gettext_lazy("Pas encore conclue"), Q(finding=None)),
+}  # fmt: skip
+
+
+# --- The list --------------------------------------------------------------------------------------------------------
+@never_cache
+@require_safe
+def monitorings(request: HttpRequest) -> HttpResponse:
+    """Those that the person may see, the last one first; `?apres=<number>` goes on. Unknown values are left out."""
+    at, user = clock.now(), request.user
+    if not (user.is_auditor or user.body_memberships.filter(role="officer").exists()):
+        raise Http404
+    today, seen = local(at).date(), Monitoring.objects.visible_to(user, at=at)
+    bodies = list(PublicBody.objects.filter(opportunities__monitorings__in=seen).distinct().order_by("name"))
+    states = [state for state in State if user.is_auditor or state in TOLD]
+    asked = _asked(request.GET, {str(body.pk) for body in bodies}, {str(state) for state in states})
+    rows = _matching(seen, asked, user, today)
+    after = seen.filter(number=_last_seen(request)).values_list("opened_at", "pk").first()
+    if after:
+        rows = rows.filter(Q(opened_at__lt=after[0]) | Q(opened_at=after[0], pk__lt=after[1]))
+    page = list(rows.with_last().for_list()[: PAGE + 1])
+    pairs = [(name, value) for name, value in asked.items() if value]
+    more = [*pairs, ("apres", page[PAGE - 1].number)] if len(page) > PAGE else None
+    context = {
+        "rows": [(row, badge(row), standing(row, today)) for row in page[:PAGE]],
+        "asked": asked,
+        "filtered": bool(pairs),
+        "bodies": [(str(body.pk), body.name) for body in bodies],
+        "states": [(state.value, state.label) for state in states],
+        "findings": [(value, label) for value, (label, _finding) in FINDINGS.items()],
+        "older": f"?{urlencode(more)}" if more else None,
+        "first": f"{request.path}?{urlencode(pairs)}" if after else None,
+    }
+    return render(request, "audit/cases.html", context)
+
+
+def _last_seen(request: HttpRequest) -> str:
+    return request.GET.get("apres", "").replace("\x00", "")[:20]
+
+
+def _asked(data, bodies: set[str], states: set[str]) -> dict[str, str]:
+    """{parameter: value} that the list knows; an empty text for the others."""
+    known = {"organisme": bodies, "etat": states, "constat": set(FINDINGS), "miennes": {"1"}, "retard": {"1"}}
+    return {name: data.get(name, "") if data.get(name, "") in values else "" for name, values in known.items()}
+
+
+def _matching(rows, asked: dict[str, str], user, today):
+    if asked["organisme"]:
+        rows = rows.filter(opportunity__body=asked["organisme"])
+    if asked["etat"]:
+        rows = rows.filter(state=asked["etat"])
+    if asked["constat"]:
+        rows = rows.filter(FINDINGS[asked["constat"]][1])
+    if asked["miennes"]:
+        rows = rows.filter(Q(opened_by=user) | Q(concluded_by=user))
+    return rows.late(today) if asked["retard"] else rows
+
+
+# --- One case --------------------------------------------------------------------------------------------------------
+def case_of(request: HttpRequest, number: str, *, at) -> Monitoring:
+    rows = Monitoring.objects.visible_to(request.user, at=at).with_last().for_list()
+    return get_object_or_404(rows, number=number)
+
+
+@never_cache
+@require_safe
+def monitoring(request: HttpRequest, number: str) -> HttpResponse:
+    """Where it stands and what comes next, then every message with its documents, then the signals joined."""
+    at, user = clock.now(), request.user
+    case = case_of(request, number, at=at)
+    notes = list(case.notes.select_related("by").prefetch_related("files"))
+    today = local(at).date()
+    where, late = standing(case, today), lateness(notes)
+    context = {
+        "case": case,
+        "badge": badge(case),
+        "outcome": outcome(case),
+        "where": where,
+        "acts": _acts(case, user, where, today),
+        "thread": [_shown(case, note, late) for note in notes],
+        "flags": [_flag(case, flag, user) for flag in RedFlag.objects.visible_to(user).filter(monitoring=case)],
+        "answers": rules.can_answer(case, user),
+        "audits": rules.can_monitor(case, user),
+    }
+    return render(request, "audit/case.html", context)
+
+
+def _flag(case: Monitoring, flag: RedFlag, user) -> dict:
+    """A signal of the case, and what remains to decide of it: closing the case decides nothing of its signals."""
+    flag.opportunity = case.opportunity
+    act, ended = "", case.finding is not None
+    if flag.shown == FlagState.DISMISSED:
+        text = _("Il ne compte plus : rien ne reste à décider.")
+    elif ended and flag.can("dismiss", user):
+        act, label = "flag_dismiss", _("Écarter")
+        text = _("La vérification est conclue : écartez-le s’il n’a plus lieu d’être; sinon, il reste compté.")
+    elif flag.can("dismiss", user):
+        text = _("À décider avec la conclusion : jusque-là, il reste compté.")
+    elif flag.shown != FlagState.EXPLAINED and flag.can("explain", user):
+        act, label = "flag_explain", _("Expliquer")
+        text = _("Il reste compté tant que la vérification ne l’écarte pas : votre organisme peut l’expliquer.")
+    else:
+        text = _("Il reste compté tant que la vérification ne l’écarte pas.")
+    link = {"url": reverse(f"audit:{act}", args=[flag.pk]), "label": label} if act else None
+    return {"row": flag, "title": flag_title(flag), "text": text, "act": link}
+
+
+def _shown(case: Monitoring, note, late: dict[int, int]) -> dict:
+    files = list(note.files.all())
+    return {
+        "note": note,
+        "title": note_title(case, note),
+        "late": late_words(late.get(note.pk, 0)),
+        "files": [file for file in files if not file.is_letter],
+        "letter": next((file for file in files if file.is_letter), None),
+        "by_body": note.kind not in BY_AUDITORS,
+    }
+
+
+def _acts(case: Monitoring, user, where: dict, today) -> list[dict]:
+    """The buttons of those who may: the first is filled when it is their turn."""
+    replies = rules.can_answer(case, user)
+    mine = where["turn"] == AUDITOR
+    # As conditions.nothing_awaited: a remedy is awaited until its last day, announced or not.
+    awaited = case.state == State.CONCLUDED and bool(case.finding) and today <= case.due_on
+    remedy = case.state == State.CONCLUDED and case.finding
+    reply = _("Compléter la réponse") if mine else _("Répondre")
+    announce = _("Compléter l’annonce") if mine else _("Annoncer le correctif")
+    asked, opened = case.state == State.ASKED, case.state == State.OPEN
+    concludes = case.can("conclude", user)
+    entries = [
+        ("answer", reply, replies and actions.may_reply(case, Note.ANSWER), not mine),
+        ("announce_remedy", announce, replies and actions.may_reply(case, Note.REMEDY), not mine),
+        ("accept_remedy", _("Constater le correctif"), remedy and case.can("accept_remedy", user), mine),
+        ("conclude", _("Conclure"), asked and concludes, mine),
+        ("ask", _("Demander des explications"), case.can("ask", user), opened),
+        ("conclude", _("Conclure"), opened and concludes, False),
+        ("close", _("Fermer la vérification"), case.can("close", user) and not awaited, mine),
+    ]
+    shown = [(name, label, first) for name, label, able, first in entries if able]
+    return [
+        {"url": reverse(f"audit:{name}", args=[case.number]), "label": label, "primary": first and rank == 0}
+        for rank, (name, label, first) in enumerate(shown)
+    ]
+
+
+# --- Acts ------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Act:
+    """One act on a case, on a page of its own. `may`: (case, user), raises what the act would be refused for."""
+
+    verb: Callable[..., None]
+    may: Callable
+    title: str
+    lead: str
+    label: str  # of the text
+    submit: str
+    done: str
+    form: type[MessageForm] = MessageForm
+
+
+def _move(name: str, *conditions: Callable) -> Callable:
+    """What the move asks, and what it would complain of whatever is typed."""
+
+    def may(case, user) -> None:
+        gate(case, name, user)
+        for condition in conditions:
+            try:
+                condition(case, clock.now())
+            except ValidationError as error:
+                raise IllegalMove(error.messages[0]) from error
+
+    return may
+
+
+def _reply(kind: Note) -> Callable:
+    return lambda case, user: actions.gate_reply(case, kind, user)
+
+
+_READ_BY_BODY = gettext_lazy("L’organisme lira ce texte et les documents joints. Rien ne se modifie après l’envoi.")
+_READ_BY_AUDITORS = gettext_lazy(
+    "Les vérificatrices et vérificateurs liront ce texte et les documents joints. Rien ne se modifie après l’envoi."
+)
+ACTS = {
+    "ask": Act(
+        actions.ask, _move("ask"), gettext_lazy("Demander des explications"), _READ_BY_BODY,
+        gettext_lazy("Ce que vous demandez"), gettext_lazy("Envoyer la demande"),
+        gettext_lazy("Demande envoyée. Les responsables de l’organisme sont prévenus."), AskForm,
+    ),
+    "answer": Act(
+        actions.answer, _reply(Note.ANSWER), gettext_lazy("Répondre à la demande d’explications"), _READ_BY_AUDITORS,
+        gettext_lazy("Votre réponse"), gettext_lazy("Envoyer la réponse"),
+        gettext_lazy("Réponse envoyée. La vérification est prévenue."),
+    ),
+    "conclude": Act(
+        actions.conclude, _move("conclude"), gettext_lazy("Conclure la vérification"), _READ_BY_BODY,
+        gettext_lazy("Constats et motifs"), gettext_lazy("Conclure"),
+        gettext_lazy("Conclusion envoyée. Les responsables de l’organisme sont prévenus."), ConcludeForm,
+    ),
+    "announce_remedy": Act(
+        actions.announce_remedy, _reply(Note.REMEDY), gettext_lazy("Annoncer le correctif"), _READ_BY_AUDITORS,
+        gettext_lazy("Ce que l’organisme a corrigé"), gettext_lazy("Envoyer"),
+        gettext_lazy("Correctif annoncé. La vérification est prévenue."),
+    ),
+    "accept_remedy": Act(
+        actions.accept_remedy, _move("accept_remedy", conditions.with_finding),
+        gettext_lazy("Constater le correctif"), _READ_BY_BODY,
+        gettext_lazy("Ce que vous constatez"), gettext_lazy("Constater le correctif"),
+        gettext_lazy("Correctif constaté. Les responsables de l’organisme sont prévenus."),
+    ),
+    "close": Act(
+        actions.close, _move("close", conditions.nothing_awaited), gettext_lazy("Fermer la vérification"),
+        _READ_BY_BODY,
+        gettext_lazy("Mot de la fin"), gettext_lazy("Fermer la vérification"),
+        gettext_lazy("Vérification fermée. Les responsables de l’organisme sont prévenus."),
+    ),
+}  # fmt: skip
+REPLIES = {"answer", "announce_remedy"}
+
+
+def _sent(request: HttpRequest):
+    """The message that this form already made, or None."""
+    try:
+        return actions.sent(UUID(request.POST.get("key", "")), request.user)
+    except ValueError:
+        return None
+
+
+def page_of(name: str):
+    """The view of one act: what was last said beside the form; what was typed comes back with what is wrong."""
+    act = ACTS[name]
+
+    @never_cache
+    @keeps_typed
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def view(request: HttpRequest, number: str) -> HttpResponse:
+        at = clock.now()
+        case = case_of(request, number, at=at)
+        initial = {"due_on": actions.default_due_day(at)} if name == "ask" else None
+        form = act.form(data_of(request), request.FILES or None, initial=initial, label=act.label)
+        if not _sent(request):  # the second half of a double click, where the first half moved the case on
+            act.may(case, request.user)
+        if request.method == "POST" and form.is_valid():
+            try:
+                act.verb(case, by=request.user, **form.cleaned_data)
+            except ValidationError as error:
+                show_at(form, error)
+            else:
+                messages.success(request, act.done)
+                return redirect(case)
+        if request.method == "POST":
+            form.renew()
+        notes = list(case.notes.select_related("by").prefetch_related("files"))
+        last = _shown(case, notes[-1], lateness(notes))
+        context = {
+            "case": case,
+            "act": act,
+            "form": form,
+            "last": last,
+            "unread": last["by_body"] or name in REPLIES,  # what the other side said
+            "files_lost": bool(request.FILES),
+        }
+        return render(request, "audit/case_act.html", context, status=422 if request.method == "POST" else 200)
+
+    return view
+
+
+@never_cache
+@keeps_typed
+@require_http_methods(["GET", "HEAD", "POST"])
+def open_monitoring(request: HttpRequest, number: str) -> HttpResponse:
+    """An auditor opens a case about a published occasion; its signals may join it: `?signal=<pk>`, already ticked.
+
+    `?echantillon=<number>`: the reason says that this sample retained it.
+    """
+    at, user = clock.now(), request.user
+    if not user.is_auditor:
+        raise Http404
+    occasion = get_object_or_404(Opportunity.objects.public().select_related("body"), number=number)
+    actions.gate_open(occasion, user)
+    done = _sent(request)
+    joined = done.monitoring.flags.all() if done else actions.flags_of(occasion, user)
+    flags = list(joined.order_by("-first_at", "-pk"))
+    form = OpenForm(
+        data_of(request), request.FILES or None, flags=flags, label=_("Motif de l’ouverture"),
+        help_text=_("L’organisme le lira avec la première demande ou avec la conclusion, pas avant."),
+        initial={"flags": request.GET.getlist("signal"), "text": _sampled(request, occasion)},
+    )  # fmt: skip
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = actions.open_(occasion, by=user, **form.cleaned_data)
+        except ValidationError as error:
+            show_at(form, error)
+        else:
+            messages.success(request, _("Vérification ouverte. L’organisme n’en est pas encore prévenu."))
+            return redirect(made)
+    if request.method == "POST":
+        form.renew()
+    others = Monitoring.objects.visible_to(user, at=at).with_last().filter(opportunity=occasion).order_by("-pk")
+    context = {
+        "occasion": occasion,
+        "others": [(other, badge(other)) for other in others],
+        "form": form,
+        "files_lost": bool(request.FILES),
+    }
+    return render(request, "audit/case_open.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _sampled(request: HttpRequest, occasion: Opportunity) -> str:
+    number = request.GET.get("echantillon", "").replace("\x00", "")[:20]
+    return sample_actions.reason_for(number, occasion) if number else ""
+
+
+# --- Documents -------------------------------------------------------------------------------------------------------
+@never_cache
+@require_safe
+def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
+    """A document or a letter, as a download: never shown in our pages. Who reads the other side's is in the ledger."""
+    at = clock.now()
+    case = case_of(request, number, at=at)
+    rows = MonitoringFile.objects.filter(note__monitoring=case).select_related("note")
+    found = get_object_or_404(rows, public_id=file_id)
+    own = rules.can_monitor if found.note.kind in BY_AUDITORS else rules.can_answer
+    if not own(case, request.user):
+        ledger.record_read("file", case.ledger_subject(), by=request.user, at=at, file=found.sha256)
+    answer = FileResponse(
+        found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
+    )
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+_CASE = "dossiers/<code:number>/"
+urlpatterns = [
+    path("dossiers/", monitorings, name="monitorings"),
+    path(_CASE, monitoring, name="monitoring"),
+    path(f"{_CASE}demander/", page_of("ask"), name="ask"),
+    path(f"{_CASE}repondre/", page_of("answer"), name="answer"),
+    path(f"{_CASE}conclure/", page_of("conclude"), name="conclude"),
+    path(f"{_CASE}correctif/", page_of("announce_remedy"), name="announce_remedy"),
+    path(f"{_CASE}constater/", page_of("accept_remedy"), name="accept_remedy"),
+    path(f"{_CASE}fermer/", page_of("close"), name="close"),
+    path(f"{_CASE}fichiers/<uuid:file_id>", file, name="monitoring_file"),
+    path("occasions/<code:number>/ouvrir/", open_monitoring, name="open_monitoring"),
+]

@@ -1,0 +1,204 @@
+"""The ledger as auditors work with it: search, one entry and its proof, export by range, a checkpoint now."""
+
+import json
+from functools import partial
+from itertools import chain
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.http import content_disposition_header, urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit.access import auditors_only
+from audit.ledger import acts
+from audit.ledger import export as export_module
+from audit.ledger.search import in_period, matching
+from marketplace import keys
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger import entries as ledger
+from marketplace.models import Checkpoint, LedgerEntry
+from opportunities.drafts.forms import day_field
+
+PAGE = 50
+SEQ_MAX = 2**62
+
+
+class Rank(forms.IntegerField):
+    """An entry's number: ASCII digits and nothing else (IntegerField takes « 5.0 » and « ١ »)."""
+
+    def __init__(self, **options):
+        super().__init__(min_value=1, max_value=SEQ_MAX, **options)
+
+    def to_python(self, value):
+        text = str(value or "").strip()
+        if text and not (text.isascii() and text.isdigit() and len(text) < 20):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
+class SearchForm(forms.Form):
+    """Read from the address: what is not understood is left out of the search, and said."""
+
+    q = forms.CharField(required=False, max_length=200)
+    du = day_field(gettext_lazy("Du"))
+    au = day_field(gettext_lazy("Au"))
+    avant = Rank(required=False)
+
+
+class ExportForm(forms.Form):
+    """Bounds of an export, both included."""
+
+    first = Rank(label=gettext_lazy("De l’inscription"))
+    last = Rank(
+        label=gettext_lazy("À l’inscription"), required=False, help_text=gettext_lazy("Vide : jusqu’à la dernière.")
+    )
+    details = forms.BooleanField(
+        label=gettext_lazy("Joindre les détails"), required=False,
+        help_text=gettext_lazy(
+            "Ils contiennent des renseignements personnels. Jamais ceux d’une proposition scellée, d’un avis non "
+            "publié, ni de ce qu’un prestataire ou une personne fait pour soi."
+        ),
+    )  # fmt: skip
+
+    def __init__(self, *args, end: int, **kwargs):
+        self.end = end
+        super().__init__(*args, **kwargs)
+
+    def clean(self):
+        values = super().clean()
+        first, last = values.get("first"), values.get("last")
+        if first and first > self.end:
+            self.add_error("first", _("Le registre n’a pas encore d’inscription %d.") % first)
+        elif first and last and last < first:
+            self.add_error("last", _("La dernière inscription vient avant la première."))
+        elif last:
+            values["last"] = min(last, self.end)  # what is recorded and named is what the file holds
+        return values
+
+
+def _end() -> int:
+    return LedgerEntry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
+@require_safe
+@auditors_only
+def search(request: HttpRequest) -> HttpResponse:
+    """Entries, the last one first, with their numbers; `?q=`, `?du=`, `?au=`; `?avant=<number>` goes on."""
+    form = SearchForm(request.GET)
+    form.is_valid()
+    asked = {name: form.cleaned_data.get(name) for name in form.fields}
+    text = (asked["q"] or "").replace("\x00", "").strip()
+    rows = matching(text, request.user) if text else acts.listed()
+    rows = in_period(rows, asked["du"], asked["au"]).order_by("-seq")
+    page = list((rows.filter(seq__lt=asked["avant"]) if asked["avant"] else rows)[: PAGE + 1])
+    pairs = [(name, value) for name, value in (("q", text), ("du", asked["du"]), ("au", asked["au"])) if value]
+    context = {
+        "form": form,
+        "q": text,
+        "filtered": bool(pairs),
+        "acts": acts.told(page[:PAGE], request.user),
+        "older": f"?{urlencode([*pairs, ('avant', page[PAGE - 1].seq)])}" if len(page) > PAGE else None,
+        "first": f"?{urlencode(pairs)}" if asked["avant"] else None,
+        "last_checkpoint": Checkpoint.objects.order_by("-size").first(),
+        "key_id": keys.key_id(),
+    }
+    return render(request, "audit/ledger.html", context)
+
+
+def _entry(seq: int) -> LedgerEntry:
+    if seq > SEQ_MAX:
+        raise Http404
+    return get_object_or_404(acts.listed(), seq=seq)
+
+
+def _covering(entry: LedgerEntry) -> Checkpoint | None:
+    return Checkpoint.objects.filter(size__gte=entry.seq).order_by("-size").first()
+
+
+@require_safe
+@auditors_only
+def entry(request: HttpRequest, seq: int) -> HttpResponse:
+    """One entry: its fields, its detail if it may be told, its proof, what stands beside it."""
+    found = _entry(seq)
+    act = acts.told([found], request.user)[0]
+    context = {
+        "entry": found,
+        "act": act,
+        "covering": _covering(found),
+        "fields": json.dumps(found.chained(), ensure_ascii=False, indent=1),
+        "body": json.dumps(act.body, ensure_ascii=False, indent=1) if act.body is not None else "",
+        "before": acts.listed().filter(seq__lt=seq).order_by("-seq").first(),
+        "after": acts.listed().filter(seq__gt=seq).order_by("seq").first(),
+    }
+    return render(request, "audit/entry.html", context)
+
+
+@require_safe
+@auditors_only
+def entry_proof(request: HttpRequest, seq: int) -> HttpResponse:
+    """What tools/verify.py proof reads; with the detail when it may be told. 404 until a checkpoint covers it."""
+    found = _entry(seq)
+    covering = _covering(found)
+    if covering is None:
+        raise Http404
+    told = acts.told([found], request.user)[0].body is not None
+    value = checkpoints.proof_of(found, covering, payload=told)
+    answer = HttpResponse(
+        json.dumps(value, ensure_ascii=False, indent=1) + "\n", content_type="application/json; charset=utf-8"
+    )
+    answer["Content-Disposition"] = content_disposition_header(True, f"preuve-{seq}.json")
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@auditors_only
+def export(request: HttpRequest) -> HttpResponse:
+    """A form, then the download, streamed. The export is itself recorded first, with its bounds."""
+    end = _end()
+    posted = request.method == "POST"
+    form = ExportForm(request.POST if posted else None, end=end, initial={"first": 1})
+    if not (posted and form.is_valid()):
+        context = {"form": form, "end": end, "key_id": keys.key_id()}
+        return render(request, "audit/export.html", context, status=422 if posted else 200)
+    first, last, details = (form.cleaned_data[name] for name in ("first", "last", "details"))
+    if details and request.user.vendor_memberships.exists():
+        raise PermissionDenied(_("Vous êtes membre d’un prestataire : les détails ne vous sont pas montrés."))
+    checkpoints.check_origin()  # refused before it is recorded
+    with transaction.atomic():
+        ledger.record(
+            "read.export", "ledger", by=request.user, at=clock.now(), first=first, last=last, with_payloads=details
+        )
+    withheld = partial(acts.withheld, user=request.user)
+    lines = export_module.lines(first=first, last=last, with_payloads=details, withheld=withheld)
+    header = next(lines)  # a problem is told as a page, not in the middle of a file
+    answer = StreamingHttpResponse(chain([header], lines), content_type="application/jsonl; charset=utf-8")
+    name = f"registre-{first}-{last or 'fin'}.jsonl"
+    answer["Content-Disposition"] = content_disposition_header(True, name)
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@require_POST
+@auditors_only
+def sign(request: HttpRequest) -> HttpResponse:
+    """« Signer un relevé maintenant »."""
+    made = checkpoints.make(by=request.user, at=clock.now())
+    messages.success(request, _("Relevé signé : il atteste %d inscriptions.") % made.size)
+    return redirect("audit:ledger")
+
+
+urlpatterns = [
+    path("registre/", search, name="ledger"),
+    path("registre/exporter/", export, name="export"),
+    path("registre/signer/", sign, name="sign"),
+    path("registre/<int:seq>/", entry, name="entry"),
+    path("registre/<int:seq>/preuve.json", entry_proof, name="entry_proof"),
+]

@@ -1,0 +1,273 @@
+"""Pages of the samples: the list, a new draw, one sample with what is left to examine, one examination, its files."""
+
+import csv
+from dataclasses import dataclass
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+import marketplace.converters  # noqa: F401 - registers `code`
+from audit import rules
+from audit.access import auditors_only
+from audit.cases.status import badge
+from audit.enums import Checked, Sampling
+from audit.models import NOTE_MAX, AwardReview, Monitoring, PlanCheck, SamplingPlan
+from audit.reviews import views as review_views
+from audit.samples import actions
+from marketplace import keys
+from marketplace.acts import show_at
+from marketplace.dates import clock
+from marketplace.dates.localtime import local
+from marketplace.keep import data_of, keeps_typed
+from marketplace.ledger.entries import canonical
+from marketplace.money import MoneyField
+from marketplace.texts import PlainTexts
+from opportunities.drafts.forms import Quiet, day_field
+from opportunities.models import Opportunity, PublicBody
+from proposals.models import Award
+
+PAGE = 20
+SIZE_MAX = 500
+
+
+def progress(done: int, of: int) -> dict:
+    """{label, tone} of a badge: « 2 de 5 examinées »."""
+    label = ngettext("%(done)d de %(of)d examinée", "%(done)d de %(of)d examinées", of) % {"done": done, "of": of}
+    return {"label": label, "tone": "ok" if done == of else "neutral"}
+
+
+# --- The list --------------------------------------------------------------------------------------------------------
+@require_safe
+@auditors_only
+def plans(request: HttpRequest) -> HttpResponse:
+    """Plans, the last one first; `?apres=<number>` goes on."""
+    rows = SamplingPlan.objects.visible_to(request.user).select_related("body", "by").defer("population")
+    after = (
+        rows.filter(number=request.GET.get("apres", "").replace("\x00", "")[:20]).values_list("pk", flat=True).first()
+    )
+    found = (rows.filter(pk__lt=after) if after else rows).annotate(done=Count("checks"))
+    page = list(found.order_by("-pk")[: PAGE + 1])
+    context = {
+        "rows": [(row, progress(row.done, len(row.picks))) for row in page[:PAGE]],
+        "older": f"?apres={page[PAGE - 1].number}" if len(page) > PAGE else None,
+        "first": request.path if after else None,
+    }
+    return render(request, "audit/plans.html", context)
+
+
+# --- A new draw ------------------------------------------------------------------------------------------------------
+class PlanForm(Quiet, PlainTexts, forms.Form):
+    title = forms.CharField(label=gettext_lazy("Objet"), max_length=150)
+    method = forms.ChoiceField(label=gettext_lazy("Méthode"), choices=Sampling.choices, widget=forms.RadioSelect)
+    since = day_field(gettext_lazy("Attribuées du"))
+    until = day_field(gettext_lazy("Au"))
+    body = forms.ModelChoiceField(
+        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("name"), required=False,
+        empty_label=gettext_lazy("Tous les organismes"),
+    )  # fmt: skip
+    minimum_cents = MoneyField(label=gettext_lazy("Montant minimal, avant taxes"), required=False, min_cents=0)
+    size = forms.IntegerField(
+        label=gettext_lazy("Taille de l’échantillon"), min_value=1, max_value=SIZE_MAX,
+        help_text=gettext_lazy("Combien d’attributions retenir, au plus."),
+    )  # fmt: skip
+
+    def __init__(self, *args, today, quiet=False, **kwargs):
+        self.quiet, self.today = quiet, today
+        super().__init__(*args, **kwargs)
+        self.fields["since"].required = self.fields["until"].required = True
+
+    def clean(self):
+        values = super().clean()
+        since, until = values.get("since"), values.get("until")
+        if until and until > self.today:
+            self.add_error("until", _("Le dernier jour est passé ou présent : rien n’est encore attribué après."))
+        elif since and until and until < since:
+            self.add_error("until", _("Le dernier jour précède le premier."))
+        values["minimum_cents"] = values.get("minimum_cents") or 0
+        return values
+
+
+@keeps_typed
+@require_http_methods(["GET", "HEAD", "POST"])
+@auditors_only
+def new_plan(request: HttpRequest) -> HttpResponse:
+    today, data = local(clock.now()).date(), data_of(request)
+    initial = {"since": today.replace(month=1, day=1), "until": today, "size": 10, "method": Sampling.RANDOM}
+    form = PlanForm(data, today=today, initial=initial, quiet=request.method != "POST")
+    if request.method == "POST" and form.is_valid():
+        try:
+            plan = actions.draw(by=request.user, **form.cleaned_data)
+        except forms.ValidationError as error:
+            form.add_error(None, error)
+        else:
+            return redirect("audit:plan", number=plan.number)
+    return render(request, "audit/plan_form.html", {"form": form}, status=422 if request.method == "POST" else 200)
+
+
+# --- One sample ------------------------------------------------------------------------------------------------------
+def _plan(request: HttpRequest, number: str) -> SamplingPlan:
+    found = SamplingPlan.objects.visible_to(request.user).select_related("body", "by")
+    return get_object_or_404(found, number=number)
+
+
+@dataclass
+class Row:
+    """One retained award: `cents` and `signals` as they were at the draw; the rest as it stands for this auditor."""
+
+    rank: int
+    opportunity: Opportunity
+    cents: int
+    signals: int
+    award: Award | None  # None: reversed since
+    again: bool  # awarded again since the draw
+    tied: bool  # a vendor of this auditor answered: nothing of its audit is shown
+    may: bool
+    cases: list  # [(monitoring, badge)]
+    review: AwardReview | None
+    opinion: dict | None
+    check: PlanCheck | None
+
+
+def _rows(plan: SamplingPlan, user) -> list[Row]:
+    """In order of rank; seven queries whatever their number."""
+    numbers = plan.picks
+    frozen = {number: (cents, signals) for number, cents, signals in plan.population}
+    found = {one.number: one for one in Opportunity.objects.filter(number__in=numbers).select_related("body")}
+    awards = {one.opportunity_id: one for one in Award.objects.standing().filter(
+        opportunity__number__in=numbers).for_list()}  # fmt: skip
+    checks = {one.opportunity_id: one for one in plan.checks.select_related("by")}
+    tied, cases = actions.tied_to(user, numbers), {}
+    for case in Monitoring.objects.visible_to(user).filter(opportunity__number__in=numbers).with_last().order_by("pk"):
+        cases.setdefault(case.opportunity_id, []).append((case, badge(case)))
+    signed = AwardReview.objects.visible_to(user).filter(award__in=[one.pk for one in awards.values()])
+    reviews = {one.award_id: one for one in signed.select_related("by").defer("checklist", "signed").order_by("pk")}
+    rows = []
+    for rank, number in enumerate(numbers, start=1):
+        one, award = found[number], awards.get(found[number].pk)
+        review = reviews.get(award.pk) if award and number not in tied else None
+        rows.append(
+            Row(
+                rank, one, *frozen[number], award=award, again=bool(award and award.at > plan.at), tied=number in tied,
+                may=number not in tied and not rules.occasion.works_there(one, user),
+                cases=[] if number in tied else cases.get(one.pk, []), review=review,
+                opinion=review_views.badge(review.opinion) if review else None, check=checks.get(one.pk),
+            )
+        )  # fmt: skip
+    return rows
+
+
+@require_safe
+@auditors_only
+def plan(request: HttpRequest, number: str) -> HttpResponse:
+    """The recipe, what it retained, and how far the examination is."""
+    found = _plan(request, number)
+    rows = _rows(found, request.user)
+    context = {
+        "plan": found,
+        "rows": rows,
+        "progress": progress(sum(row.check is not None for row in rows), len(rows)),
+        "count": len(found.population),
+        "digest": actions.digest_of(found.population),
+        "file": _name(found, "json"),
+        "key_id": keys.key_id(),
+    }
+    return render(request, "audit/plan.html", context)
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+def _name(plan: SamplingPlan, extension: str) -> str:
+    return f"echantillon-{plan.number}.{extension}"
+
+
+def _download(request: HttpRequest, plan: SamplingPlan, answer: HttpResponse, extension: str) -> HttpResponse:
+    """How many signals stand about an occasion is not for those who answered it."""
+    if actions.tied_to(request.user, [row[0] for row in plan.population]):
+        raise PermissionDenied(
+            _("Un de vos prestataires a répondu à une occasion de cette population : elle ne vous est pas montrée.")
+        )
+    answer["Content-Disposition"] = content_disposition_header(True, _name(plan, extension))
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@require_safe
+@auditors_only
+def plan_csv(request: HttpRequest, number: str) -> HttpResponse:
+    """The whole population, as it was at the draw, in order of rank."""
+    found = _plan(request, number)
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    names = ["number", "cents", "signals", "sha256", "rank", "retained"]
+    out = csv.DictWriter(answer, names)
+    out.writeheader()
+    for row in sorted(actions.exported(found), key=lambda one: one["rank"]):
+        out.writerow(row | {"retained": "yes" if row["retained"] else "no"})
+    return _download(request, found, answer, "csv")
+
+
+@require_safe
+@auditors_only
+def plan_json(request: HttpRequest, number: str) -> HttpResponse:
+    """The plan as data, which `tools/verify.py sample` reads."""
+    found = _plan(request, number)
+    content = canonical(actions.as_data(found)) + b"\n"
+    return _download(request, found, HttpResponse(content, content_type="application/json; charset=utf-8"), "json")
+
+
+# --- One examination -------------------------------------------------------------------------------------------------
+class CheckForm(PlainTexts, forms.Form):
+    result = forms.ChoiceField(label=gettext_lazy("Constat"), choices=Checked.choices, widget=forms.RadioSelect)
+    note = forms.CharField(
+        label=gettext_lazy("Compte rendu"), max_length=NOTE_MAX, widget=forms.Textarea({"rows": 6}),
+        help_text=gettext_lazy("Ce que vous avez lu et comparé. Rien ne se modifie après l’envoi."),
+    )  # fmt: skip
+
+
+@keeps_typed
+@require_http_methods(["GET", "HEAD", "POST"])
+@auditors_only
+def check(request: HttpRequest, number: str, occasion: str) -> HttpResponse:
+    """An auditor says what they found of one retained award."""
+    found = _plan(request, number)
+    if occasion not in found.picks:
+        raise Http404
+    opportunity = get_object_or_404(Opportunity.objects.select_related("body"), number=occasion)
+    form = CheckForm(data_of(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.examine(found, opportunity, by=request.user, **form.cleaned_data)
+        except forms.ValidationError as error:
+            show_at(form, error)
+        else:
+            messages.success(request, _("Examen noté : %s.") % opportunity.number)
+            return redirect("audit:plan", number=found.number)
+    else:
+        actions.gate_examine(found, opportunity, request.user)
+    cases = Monitoring.objects.visible_to(request.user).filter(opportunity=opportunity).with_last().order_by("pk")
+    context = {
+        "plan": found,
+        "opportunity": opportunity,
+        "award": Award.objects.standing().filter(opportunity=opportunity).for_list().first(),
+        "cases": [(case, badge(case)) for case in cases],
+        "form": form,
+    }
+    return render(request, "audit/plan_check.html", context, status=422 if request.method == "POST" else 200)
+
+
+_PLAN = "echantillons/<code:number>/"
+urlpatterns = [
+    path("echantillons/", plans, name="plans"),
+    path("echantillons/nouveau/", new_plan, name="new_plan"),
+    path(_PLAN, plan, name="plan"),
+    path(f"{_PLAN}echantillon.csv", plan_csv, name="plan_csv"),
+    path(f"{_PLAN}echantillon.json", plan_json, name="plan_json"),
+    path(f"{_PLAN}<code:occasion>/examiner/", check, name="plan_check"),
+]

@@ -1,0 +1,129 @@
+"""Delivering a milestone, and answering criterion by criterion."""
+
+from datetime import date
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from contracts import emails as contract_emails
+from contracts.code import archive as source_code
+from contracts.code import contents
+from contracts.models import CriterionCheck, Delivery, DeliveryFile, Milestone
+from contracts.reuse import passports
+from marketplace.dates import clock
+from marketplace.lifecycle import IllegalMove, complain
+
+MOST_FILES = 5
+ANSWER_BUSINESS_DAYS = 5  # after which the buyers are reminded that a delivery waits
+Checked = tuple[bytes, dict]  # what marketplace.uploads.checked answers
+
+
+def deliver(
+    milestone: Milestone, *, by, notes: str, reference: str = "", repository: str = "", files: list[Checked] = (),
+    archive: Checked | None = None,
+) -> Delivery:  # fmt: skip
+    """The vendor delivers. `archive`: the source code, from which the passport is made at the acceptance.
+
+    The archive is read first: a bad one is refused (ValidationError at `archive`) before anything is kept, and without
+    a lock, since it takes seconds.
+    """
+    made: list[Delivery] = []
+    found = None
+    if archive is not None:
+        blob, described = archive
+        source = source_code.read(described["name"], blob, field="archive", commit=contents.commit_of(reference))
+        found = contents.report(source, licence=milestone.contract.licence)
+
+    def write(row: Milestone, *, by, at) -> Delivery:
+        if len(files) > MOST_FILES:
+            complain("files", _("Au plus %d fichiers par livraison.") % MOST_FILES)
+        delivery = Delivery(
+            milestone=row, number=row.deliveries.count() + 1, reference=reference.strip(),
+            repository=repository.strip(), notes=notes.strip(), by=by, at=at, contents=found,
+        )  # fmt: skip
+        delivery.clean_fields(exclude={"milestone", "by"})
+        delivery.save()
+        for blob, described in files:
+            _keep(delivery, blob, described, is_archive=False)
+        if archive is not None:
+            _keep(delivery, *archive, is_archive=True)
+        made.append(delivery)
+        return delivery
+
+    with transaction.atomic():
+        milestone.deliver(by=by, write=write)
+        contract_emails.delivered(made[0], at=made[0].at)
+    return made[0]
+
+
+def _keep(delivery: Delivery, blob: bytes, described: dict, *, is_archive: bool) -> None:
+    DeliveryFile.objects.create(
+        delivery=delivery, is_archive=is_archive, file=ContentFile(blob, name=described["name"]), **described
+    )
+
+
+def waiting(milestone: Milestone) -> Delivery | None:
+    """The delivery that awaits an answer."""
+    return milestone.deliveries.filter(accepted=None).first()
+
+
+def _decide(
+    row: Milestone, *, by, at, checks: dict, accepted: bool, seen: int | None = None, reason: str = "", cure_by=None
+) -> Delivery:
+    """`checks`: {criterion pk: (met, comment)}; all of them when accepting, those answered when returning.
+
+    `seen`: the number of the delivery that was on the screen; IllegalMove when another one has taken its place.
+    """
+    delivery = waiting(row)
+    if seen is not None and delivery.number != seen:
+        raise IllegalMove(_("Une autre livraison a été faite depuis que cette page est ouverte : relisez-la."))
+    criteria = {criterion.pk: criterion for criterion in row.criteria.all()}
+    for key, (met, comment) in checks.items():
+        if key in criteria:
+            check = CriterionCheck(delivery=delivery, criterion=criteria[key], met=met, comment=comment.strip())
+            check.clean_fields(exclude={"delivery", "criterion"})
+            check.save()
+    if accepted and not (criteria.keys() <= checks.keys() and all(checks[key][0] for key in criteria)):
+        complain("checks", _("Tous les critères doivent être respectés pour accepter la livraison."))
+    delivery.accepted, delivery.decided_by, delivery.decided_at = accepted, by, at
+    delivery.reason, delivery.cure_by = reason.strip(), cure_by
+    delivery.save(update_fields=["accepted", "decided_by", "decided_at", "reason", "cure_by"])
+    return delivery
+
+
+def accept(milestone: Milestone, *, by, checks: dict, seen: int | None = None) -> Delivery:
+    """The buyer accepts, every criterion met; a passport is made when the code came with the delivery."""
+    made: list[Delivery] = []
+    present = waiting(milestone)
+    # Before the lock, since it takes seconds; and not for somebody who will be refused.
+    found = passports.examine(present) if present and milestone.can("accept", by) else None
+    with transaction.atomic():
+        milestone.accept(
+            by=by,
+            decide=lambda row, by, at: made.append(_decide(row, by=by, at=at, checks=checks, accepted=True, seen=seen)),
+        )
+        delivery = made[0]
+        at = clock.now()
+        if delivery.files.filter(is_archive=True).exists():
+            passports.issue(delivery, by=by, at=at, found=found)
+        contract_emails.accepted(delivery, at=at)
+    return delivery
+
+
+def send_back(
+    milestone: Milestone, *, by, checks: dict, reason: str, cure_by: date, seen: int | None = None
+) -> Delivery:
+    """The buyer returns the delivery: what is missing, and by when to deliver again."""
+    made: list[Delivery] = []
+    with transaction.atomic():
+        milestone.send_back(
+            by=by,
+            reason=reason,
+            cure_by=cure_by,
+            decide=lambda row, by, at: made.append(
+                _decide(row, by=by, at=at, checks=checks, accepted=False, seen=seen, reason=reason, cure_by=cure_by)
+            ),
+        )
+        contract_emails.returned(made[0], at=clock.now())
+    return made[0]

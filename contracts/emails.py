@@ -1,0 +1,122 @@
+"""One function per message about a contract. They only queue rows: safe inside the act's transaction."""
+
+from marketplace.mail import outbox
+from opportunities.emails import people
+
+
+def vendor_people(contract):
+    """Those who commit the vendor."""
+    rows = contract.vendor.memberships.filter(role__in=["owner", "admin"]).select_related("user").order_by("user_id")
+    return [row.user for row in rows]
+
+
+def body_people(contract, *roles: str, but=()):
+    """The body's people who hold one of these roles, once each."""
+    found = {person for role in roles for person in people(contract.opportunity, role, but=but)}
+    return sorted(found, key=lambda person: person.pk)
+
+
+def tell(persons, template: str, contract, *, at, **context) -> None:
+    for person in persons:
+        outbox.queue(template, to=person, at=at, contract=contract, **context)
+
+
+def offered(contract, *, at):
+    tell(vendor_people(contract), "emails/contract_offered.txt", contract, at=at)
+
+
+def terms_refused(contract, *, at):
+    tell(body_people(contract, "buyer", "officer"), "emails/contract_terms_refused.txt", contract, at=at)
+
+
+def offer_withdrawn(contract, *, at):
+    tell(vendor_people(contract), "emails/contract_withdrawn.txt", contract, at=at)
+
+
+def vendor_signed(contract, *, at):
+    tell(body_people(contract, "officer"), "emails/contract_to_sign.txt", contract, at=at)
+
+
+def concluded(contract, *, at):
+    both = vendor_people(contract) + body_people(contract, "buyer", "officer")
+    tell(dict.fromkeys(both), "emails/contract_concluded.txt", contract, at=at)
+
+
+def delivered(delivery, *, at):
+    contract = delivery.contract
+    tell(body_people(contract, "buyer"), "emails/milestone_delivered.txt", contract, at=at, delivery=delivery)
+
+
+def accepted(delivery, *, at):
+    tell(vendor_people(delivery.contract), "emails/milestone_accepted.txt", delivery.contract, at=at, delivery=delivery)
+
+
+def returned(delivery, *, at):
+    tell(vendor_people(delivery.contract), "emails/milestone_returned.txt", delivery.contract, at=at, delivery=delivery)
+
+
+def invoiced(invoice, *, at):
+    tell(
+        body_people(invoice.contract, "officer", but=[invoice.accepted_by]),
+        "emails/invoice_issued.txt",
+        invoice.contract,
+        at=at,
+        invoice=invoice,
+    )
+
+
+# --- Amendments ------------------------------------------------------------------------------------------------------
+def amendment_proposed(amendment, *, at):
+    second = body_people(amendment.contract, "officer", but=[amendment.proposed_by])
+    tell(second, "emails/amendment_to_approve.txt", amendment.contract, at=at, amendment=amendment)
+
+
+def amendment_approved(amendment, *, at):
+    tell(
+        vendor_people(amendment.contract),
+        "emails/amendment_to_accept.txt",
+        amendment.contract,
+        at=at,
+        amendment=amendment,
+    )
+
+
+def amendment_in_force(amendment, *, at):
+    contract = amendment.contract
+    both = vendor_people(contract) + body_people(contract, "buyer", "officer")
+    tell(dict.fromkeys(both), "emails/amendment_in_force.txt", contract, at=at, amendment=amendment)
+
+
+def amendment_refused(amendment, *, by, at):
+    """Those of the body who did not refuse it; the vendor, when it refused, knows."""
+    persons = body_people(amendment.contract, "buyer", "officer", but=[by])
+    tell(persons, "emails/amendment_refused.txt", amendment.contract, at=at, amendment=amendment)
+
+
+def amendment_withdrawn(amendment, *, by, at):
+    """Whose turn it was."""
+    contract = amendment.contract
+    waited = vendor_people(contract) if amendment.approved_by_id else body_people(contract, "officer", but=[by])
+    tell(waited, "emails/amendment_withdrawn.txt", contract, at=at, amendment=amendment)
+
+
+# --- The end ---------------------------------------------------------------------------------------------------------
+def ended(contract, *, at):
+    both = vendor_people(contract) + body_people(contract, "buyer", "officer")
+    tell(dict.fromkeys(both), "emails/contract_ended.txt", contract, at=at)
+
+
+def terminated(contract, *, at):
+    both = vendor_people(contract) + body_people(contract, "buyer", "officer")
+    tell(dict.fromkeys(both), "emails/contract_terminated.txt", contract, at=at)
+
+
+def performance_evaluated(performance, *, at):
+    contract = performance.contract
+    tell(vendor_people(contract), "emails/performance_evaluated.txt", contract, at=at, performance=performance)
+
+
+def performance_replied(performance, *, at):
+    contract = performance.contract
+    persons = dict.fromkeys([performance.by, *body_people(contract, "officer")])
+    tell(persons, "emails/performance_replied.txt", contract, at=at, performance=performance)

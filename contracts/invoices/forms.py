@@ -1,0 +1,105 @@
+"""What is typed about invoices: the vendor's own number, its tax numbers."""
+
+import re
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contracts.models import Invoice, TaxRegistration
+from marketplace.texts import PlainTexts
+
+TPS, TVQ = re.compile(r"(\d{9})RT(\d{4})", re.ASCII), re.compile(r"(\d{10})TQ(\d{4})", re.ASCII)
+REGISTERED, SMALL = "registered", "small"
+
+
+class IssueForm(PlainTexts, forms.Form):
+    """`total`: the cents that were on the screen; another amount is never invoiced by surprise."""
+
+    reference = forms.CharField(
+        label=gettext_lazy("Votre numéro de facture"),
+        required=False,
+        max_length=Invoice._meta.get_field("reference").max_length,
+        help_text=gettext_lazy("Celui de votre comptabilité, si vous en avez un. Le nôtre est donné à l’émission."),
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+    total = forms.IntegerField(
+        widget=forms.HiddenInput,
+        min_value=0,
+        error_messages={"required": gettext_lazy("Ce formulaire était incomplet : vérifiez, puis recommencez.")},
+    )
+
+
+class TaxForm(PlainTexts, forms.Form):
+    """Two numbers, or a small supplier. Numbers clean to « 123456789 RT0001 » and « 1234567890 TQ0001 »."""
+
+    situation = forms.ChoiceField(
+        label=gettext_lazy("Votre situation"),
+        choices=[
+            (REGISTERED, gettext_lazy("Inscrit à la TPS et à la TVQ")),
+            (SMALL, gettext_lazy("Petit fournisseur : je ne perçois pas de taxes")),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": gettext_lazy("Choisissez votre situation.")},
+    )
+    tps_number = forms.CharField(
+        label=gettext_lazy("Numéro de TPS"),
+        required=False,
+        max_length=40,
+        help_text=gettext_lazy("Neuf chiffres, RT et quatre chiffres : 123456789 RT0001."),
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+    tvq_number = forms.CharField(
+        label=gettext_lazy("Numéro de TVQ"),
+        required=False,
+        max_length=40,
+        help_text=gettext_lazy("Dix chiffres, TQ et quatre chiffres : 1234567890 TQ0001."),
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    @staticmethod
+    def first(kept: TaxRegistration | None) -> dict:
+        """What the form shows of a registration already kept."""
+        if kept is None:
+            return {}
+        situation = SMALL if kept.small_supplier else REGISTERED
+        return {"situation": situation, "tps_number": kept.tps_number, "tvq_number": kept.tvq_number}
+
+    def clean_tps_number(self) -> str:
+        return _normalized(self.cleaned_data["tps_number"], TPS, _("Un numéro de TPS s’écrit 123456789 RT0001."), "RT")
+
+    def clean_tvq_number(self) -> str:
+        return _normalized(self.cleaned_data["tvq_number"], TVQ, _("Un numéro de TVQ s’écrit 1234567890 TQ0001."), "TQ")
+
+    def clean(self) -> dict:
+        values = super().clean()
+        for name, missing in (
+            ("tps_number", _("Inscrivez votre numéro de TPS.")),
+            ("tvq_number", _("Inscrivez votre numéro de TVQ.")),
+        ):
+            if name not in values:
+                continue
+            if values.get("situation") == REGISTERED and not values[name]:
+                self.add_error(name, missing)
+            elif values.get("situation") == SMALL and values[name]:
+                self.add_error(
+                    name, _("Un petit fournisseur n’inscrit pas de numéro : effacez-le, ou changez de situation.")
+                )
+        return values
+
+    def registration(self) -> dict:
+        """What `actions.register_taxes` takes."""
+        values = self.cleaned_data
+        small = values["situation"] == SMALL
+        return {"small_supplier": small, "tps_number": values["tps_number"], "tvq_number": values["tvq_number"]}
+
+
+def _normalized(typed: str, pattern: re.Pattern, message: str, letters: str) -> str:
+    """Spaces, dashes and case do not count."""
+    packed = re.sub(r"[\s.\u2010-\u2015-]", "", typed).upper()
+    if not packed:
+        return ""
+    found = pattern.fullmatch(packed)
+    if found is None:
+        raise forms.ValidationError(message)
+    return f"{found[1]} {letters}{found[2]}"

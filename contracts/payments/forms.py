@@ -1,0 +1,77 @@
+"""What people type to pay, to answer a declared payment, and to undo one."""
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketplace.accounts.reauthentication import SecondLook
+from marketplace.texts import PlainTexts
+from opportunities.conditions import REASON_MAX
+
+STRIPE, OUTSIDE = "stripe", "outside"
+
+
+class PayForm(PlainTexts, SecondLook):
+    """By Stripe, or a payment already made by the body's own system. `stripe`: whether the first is possible."""
+
+    way = forms.ChoiceField(label=gettext_lazy("Moyen de paiement"), widget=forms.RadioSelect, choices=[])
+    reference = forms.CharField(
+        label=gettext_lazy("Référence du paiement"),
+        help_text=gettext_lazy("Celle de votre système financier, que le prestataire verra sur son relevé."),
+        max_length=100,
+        required=False,
+    )
+    paid_on = forms.DateField(
+        label=gettext_lazy("Date du paiement"),
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+    def __init__(self, *args, stripe: bool, **kwargs):
+        super().__init__(*args, **kwargs)
+        ways = [(STRIPE, _("Payer maintenant, par carte ou par débit préautorisé"))] if stripe else []
+        ways.append((OUTSIDE, _("Déclarer un paiement déjà fait par notre système financier")))
+        self.fields["way"].choices = ways
+        self.fields["way"].initial = ways[0][0]
+
+    def clean(self):
+        typed = super().clean()
+        if typed.get("way") == OUTSIDE:
+            for name, message in (
+                ("reference", _("Inscrivez la référence du paiement.")),
+                ("paid_on", _("Inscrivez la date du paiement.")),
+            ):
+                if not typed.get(name) and name not in self.errors:
+                    self.add_error(name, message)
+        return typed
+
+
+class AnswerForm(PlainTexts, forms.Form):
+    """The vendor's answer to a declared payment: received, or not, and then why."""
+
+    answer = forms.ChoiceField(
+        label=gettext_lazy("Avez-vous reçu ce paiement?"),
+        widget=forms.RadioSelect,
+        choices=[
+            ("confirm", gettext_lazy("Oui, il est reçu en entier")),
+            ("contest", gettext_lazy("Non, il n’est pas reçu")),
+        ],
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Ce qui manque"),
+        help_text=gettext_lazy("Si vous ne l’avez pas reçu : l’organisme le lira."),
+        max_length=REASON_MAX,
+        required=False,
+        widget=forms.Textarea({"rows": 4}),
+    )
+
+    def clean(self):
+        typed = super().clean()
+        if typed.get("answer") == "contest" and not typed.get("reason") and "reason" not in self.errors:
+            self.add_error("reason", _("Dites ce qui manque : l’organisme doit pouvoir le corriger."))
+        return typed
+
+
+class ReverseForm(SecondLook):
+    """The second officer's confirmation: it moves money."""

@@ -1,0 +1,311 @@
+"""The reuse catalogue: code paid for by one public body, under an open licence, that others may take up.
+
+Everything is public and the same for every visitor, except « nous réutilisons », on pages of its own.
+"""
+
+import json
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.functional import cached_property
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from contracts.models import Passport, Reuse
+from contracts.reuse import passports
+from contracts.reuse.passport_section import findings, why_not_shared
+from marketplace import cursors
+from marketplace.cache import public_page
+from marketplace.dates import clock
+from marketplace.keep import keeps_typed, typed_before
+from marketplace.search import query_words
+from marketplace.texts import PlainTexts
+from opportunities.models import Opportunity, PublicBody, Skill
+from opportunities.search.filters import with_words
+
+PAGE = 20
+QUERY_MAX = 200
+SHOWN = 12  # values of a filter
+_BODY, _LICENCE = "contract__award__opportunity__body", "licence"
+_OCCASION = "contract__award__opportunity"
+
+
+# --- Filters ---------------------------------------------------------------------------------------------------------
+@dataclass
+class Asked:
+    """What the visitor asks for. Values add up within a filter; filters narrow each other. Unknown values are left
+    out of the counts and match nothing."""
+
+    query: str
+    skills: list[str]
+    bodies: list[str]
+    licences: list[str]
+
+    @classmethod
+    def read(cls, data) -> "Asked":
+        def values(name: str) -> list[str]:
+            return [text[:100].replace("\x00", "") for text in data.getlist(name)[:SHOWN]]
+
+        query = " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX]
+        bodies = [text for text in values("organisme") if text.isascii() and text.isdecimal() and len(text) < 10]
+        return cls(query, values("competence"), bodies, values("licence"))
+
+    @cached_property
+    def words(self) -> list[str]:
+        return query_words(self.query)
+
+    def rows(self, without: str = ""):
+        """Catalogued passports that match, minus one of the filters (to count its values)."""
+        rows = with_words(Passport.objects.catalogued(), self.words)
+        if self.bodies and without != "organisme":
+            rows = rows.filter(**{f"{_BODY}__in": self.bodies})
+        if self.licences and without != "licence":
+            rows = rows.filter(licence__in=self.licences)
+        if self.skills and without != "competence":
+            tie = Opportunity.skills.through.objects.filter(
+                opportunity=OuterRef(_OCCASION), skill__folded__in=self.skills
+            )
+            rows = rows.filter(Exists(tie))
+        return rows
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The address's parameters, always in the same order."""
+        pairs = [("q", self.query)] if self.query else []
+        chosen = {"organisme": self.bodies, "licence": self.licences, "competence": self.skills}
+        return pairs + [(name, value) for name, values in chosen.items() for value in values]
+
+    def groups(self) -> list[dict]:
+        """Bodies and licences as opportunities/_facets.html shows them: two queries."""
+        bodies = self._counted("organisme", f"{_BODY}__pk", f"{_BODY}__name")
+        licences = self._counted("licence", _LICENCE, _LICENCE)
+        return [
+            self._group("organisme", _("Organisme public"), bodies, self.bodies),
+            self._group("licence", _("Licence"), licences, self.licences),
+        ]
+
+    def _counted(self, name: str, key: str, label: str) -> list[tuple]:
+        rows = self.rows(without=name).order_by().values_list(key, label).annotate(number=Count("pk"))
+        return list(rows.order_by("-number", label)[: SHOWN * 4])
+
+    @staticmethod
+    def _group(param: str, legend: str, counted: list[tuple], chosen: list[str]) -> dict:
+        lines = [
+            {"value": str(value), "label": label, "number": number, "chosen": str(value) in chosen}
+            for value, label, number in counted
+        ]
+        lines.sort(key=lambda line: not line["chosen"])
+        return {"param": param, "legend": legend, "values": lines[: max(SHOWN, len(chosen))], "more": []}
+
+    def known_skills(self) -> list[Skill]:
+        """The skills most met among what matches the other filters, those asked for first; each with `number`."""
+        among = self.rows(without="competence").order_by().values(_OCCASION)
+        found = Skill.objects.filter(opportunities__in=among).annotate(number=Count("opportunities"))
+        lines = sorted(found.order_by("-number", "folded")[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
+        return lines[: max(SHOWN, len(self.skills))]
+
+
+# --- The list --------------------------------------------------------------------------------------------------------
+@login_not_required
+@public_page
+@require_safe
+def code_list(request: HttpRequest) -> HttpResponse:
+    """The catalogue, the last issued first; `?apres=<microseconds>-<pk>` goes on. Seven queries."""
+    asked = Asked.read(request.GET)
+    matching = asked.rows()
+    total = matching.count()
+    cursor = cursors.read(request.GET.get("apres", ""))
+    rows = _with_reuses(matching.for_list())
+    if cursor:
+        at, pk = cursor
+        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+    page = list(rows[: PAGE + 1])
+    skills, pairs, address = asked.known_skills(), asked.pairs(), reverse("contracts:code_list")
+    older = [*pairs, ("apres", cursors.written(page[PAGE - 1].at, page[PAGE - 1].pk))] if len(page) > PAGE else None
+    context = {
+        "rows": page[:PAGE],
+        "asked": asked,
+        "filtered": bool(pairs),
+        "groups": asked.groups(),
+        "skills": skills,
+        "chosen_skills": {skill.pk for skill in skills if skill.folded in asked.skills},
+        "result": _result(total),
+        "total": total,
+        "list_url": address,
+        "older": f"{address}?{urlencode(older)}" if older else None,
+        "first": f"{address}?{urlencode(pairs)}" if cursor else None,
+    }
+    return render(request, "contracts/code_list.html", context)
+
+
+def _with_reuses(rows):
+    live = Reuse.objects.filter(ended_at=None).select_related("body").order_by("at", "pk")
+    return rows.prefetch_related(Prefetch("contract__reuses", queryset=live, to_attr="reused_by"))
+
+
+def _result(total: int) -> str:
+    if not total:  # French says « aucun », and gettext would write a zero in the plural
+        return _("Aucun logiciel")
+    return ngettext("%(n)d logiciel à réutiliser", "%(n)d logiciels à réutiliser", total) % {"n": total}
+
+
+# --- One entry -------------------------------------------------------------------------------------------------------
+def _passport(request: HttpRequest, public_id) -> Passport:
+    rows = Passport.objects.visible_to(request.user).for_list().select_related("delivery__milestone")
+    return get_object_or_404(rows, public_id=public_id)
+
+
+@login_not_required
+@public_page
+@require_safe
+def code(request: HttpRequest, public_id) -> HttpResponse:
+    """What the code is, who paid, how to check it, who reuses it. A former passport leads to the one in force."""
+    passport = _passport(request, public_id)
+    contract = passport.contract
+    current = passport
+    if passport.superseded_at:
+        current = contract.passports.filter(superseded_at=None).first()
+    reuses = contract.reuses.filter(ended_at=None).select_related("body").order_by("at", "pk")
+    shared = passport.open_licence and not passport.superseded_at
+    context = {
+        "passport": passport,
+        "contract": contract,
+        "occasion": contract.opportunity,
+        "current": current,
+        "shared": shared,
+        "why_not": "" if passport.open_licence else why_not_shared(passport),
+        "findings": findings(passport),
+        "reuses": list(reuses) if passport.open_licence else [],
+        "document": passport.document,
+    }
+    if shared and request.user.is_authenticated:
+        context["can_declare"] = bool(passports.bodies_for(contract, request.user))
+        context["own_bodies"] = set(request.user.body_memberships.values_list("body_id", flat=True))
+    return render(request, "contracts/code.html", context)
+
+
+def _download(content: bytes, kind: str, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=kind)
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@login_not_required
+@public_page
+@require_safe
+def as_json(request: HttpRequest, public_id) -> HttpResponse:
+    """The passport as it was signed: what tools/verify.py reads."""
+    passport = _passport(request, public_id)
+    text = json.dumps(passport.document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    name = f"passeport-{passport.contract.number}.json"
+    return _download(text.encode(), "application/json; charset=utf-8", name)
+
+
+@login_not_required
+@public_page
+@require_safe
+def as_pdf(request: HttpRequest, public_id) -> HttpResponse:
+    """The passport for people: the same bytes each time."""
+    passport = _passport(request, public_id)
+    return _download(passports.as_pdf(passport), "application/pdf", f"passeport-{passport.contract.number}.pdf")
+
+
+@login_not_required
+@public_page
+@require_safe
+def publiccode_yml(request: HttpRequest, public_id) -> HttpResponse:
+    """The archive's publiccode.yml, byte for byte, for catalogues that read them; 404 when it is not valid."""
+    passport = _passport(request, public_id)
+    if passport.publiccode is None:
+        raise Http404
+    return _download(passport.publiccode.encode(), "application/yaml; charset=utf-8", "publiccode.yml")
+
+
+# --- « Nous réutilisons » --------------------------------------------------------------------------------------------
+class ReuseForm(PlainTexts, forms.Form):
+    """Which of one's bodies, and how, in one sentence that everybody reads."""
+
+    body = forms.ModelChoiceField(label=gettext_lazy("Organisme public"), queryset=PublicBody.objects.none())
+    note = forms.CharField(
+        label=gettext_lazy("Comment, en une phrase"),
+        max_length=300,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("Public : n’y mettez aucun renseignement personnel."),
+    )
+
+    def __init__(self, data, *, bodies: list[PublicBody]):
+        initial = {"body": bodies[0]} if len(bodies) == 1 else {}
+        super().__init__(data, initial=initial)
+        self.fields["body"].queryset = PublicBody.objects.filter(pk__in=[body.pk for body in bodies])
+
+
+def _catalogued(request: HttpRequest, public_id) -> Passport:
+    """A passport of the catalogue, for people of a public body; Http404 for everybody else."""
+    if not request.user.body_memberships.exists():
+        raise Http404
+    rows = Passport.objects.visible_to(request.user).catalogued().for_list()
+    return get_object_or_404(rows, public_id=public_id)
+
+
+@keeps_typed
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def reuse(request: HttpRequest, public_id) -> HttpResponse:
+    """Say publicly that one's body took this code up."""
+    passport = _catalogued(request, public_id)
+    bodies = passports.bodies_for(passport.contract, request.user)
+    posted = request.method == "POST"
+    if not bodies:
+        raise PermissionDenied(_("Votre organisme a payé ce code, ou a déjà déclaré qu’il le réutilise."))
+    form = ReuseForm(request.POST if posted else typed_before(request), bodies=bodies)
+    if posted and form.is_valid():
+        body = form.cleaned_data["body"]
+        try:
+            passports.declare_reuse(passport.contract, body=body, by=request.user, note=form.cleaned_data["note"])
+        except ValidationError as error:
+            form.add_error(None, error.messages)
+        else:
+            messages.success(request, _("Merci : chacun peut lire que %s réutilise ce code.") % body.name)
+            return redirect(passport)
+    context = {"passport": passport, "form": form, "failed": form if posted else None}
+    return render(request, "contracts/reuse.html", context, status=422 if posted else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def end_reuse(request: HttpRequest, public_id, body_id: int) -> HttpResponse:
+    """Ask, then take the declaration back. People of that body only."""
+    passport = _catalogued(request, public_id)
+    mine = passport.contract.reuses.filter(ended_at=None, body__memberships__user=request.user).distinct()
+    # Compared here: a database refuses to look for a number that its column cannot hold.
+    found = next((row for row in mine.select_related("body", "contract") if row.body_id == body_id), None)
+    if found is None:
+        raise Http404
+    if request.method == "POST":
+        passports.end_reuse(found, by=request.user)
+        messages.success(request, _("La déclaration de %s est retirée.") % found.body.name)
+        return redirect(passport)
+    return render(request, "contracts/reuse.html", {"passport": passport, "ending": found, "now": clock.now()})
+
+
+urlpatterns = [
+    path("code/", code_list, name="code_list"),
+    path("code/<uuid:public_id>/", code, name="code"),
+    path("code/<uuid:public_id>/passeport.json", as_json, name="code_json"),
+    path("code/<uuid:public_id>/passeport.pdf", as_pdf, name="code_pdf"),
+    path("code/<uuid:public_id>/publiccode.yml", publiccode_yml, name="code_publiccode"),
+    path("code/<uuid:public_id>/reutiliser/", reuse, name="reuse"),
+    path("code/<uuid:public_id>/reutiliser/<int:body_id>/retirer/", end_reuse, name="end_reuse"),
+]

@@ -1,0 +1,325 @@
+"""A contract's page, its documents, the public list, one's own contracts."""
+
+from datetime import datetime
+
+from django.contrib.auth.decorators import login_not_required
+from django.db.models import Q
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils.http import content_disposition_header, urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from contracts import health_views, history, rules
+from contracts.agreement import signature_actions
+from contracts.agreement.draft_views import missing
+from contracts.agreement.signature_views import why_not
+from contracts.amendments import views as amendment_views
+from contracts.deliveries import views as delivery_views
+from contracts.deliveries.views import contract_of
+from contracts.enums import CONCLUDED, State
+from contracts.invoices import views as invoice_views
+from contracts.models import Contract, taxes_charged
+from contracts.reuse import passport_section
+from marketplace.cache import public_page
+from marketplace.dates import clock
+from marketplace.dates.localtime import ZONE, day, local, to_utc
+from marketplace.ledger.entries import canonical
+from marketplace.search import query_words
+from opportunities.models import PublicBody
+
+PAGE = 20
+QUERY_MAX = 200
+TONES = {
+    State.DRAFT: "neutral",
+    State.OFFERED: "warn",
+    State.VENDOR_SIGNED: "warn",
+    State.ACTIVE: "ok",
+    State.COMPLETED: "neutral",
+    State.TERMINATED: "bad",
+}
+
+
+# What other modules show on the contract's page: (name in the context, template, section, before the conclusion too).
+PARTS = [
+    ("health", "contracts/_health.html", health_views.section, False),
+    ("milestones", "contracts/_milestones.html", delivery_views.section, True),
+    ("invoices", "contracts/_invoices.html", invoice_views.section, False),
+    ("changes", "contracts/_changes.html", amendment_views.section, False),
+    ("passports", "contracts/_passports.html", passport_section.section, False),
+]
+
+
+def badge(contract: Contract) -> dict:
+    """{label, tone} of a contract: void when its award fell before the signatures."""
+    if contract.is_void:
+        return {"label": _("Sans effet"), "tone": "bad"}
+    return {"label": contract.get_state_display(), "tone": TONES[contract.state]}
+
+
+# --- One contract ----------------------------------------------------------------------------------------------------
+@login_not_required
+@public_page
+@require_safe
+def detail(request: HttpRequest, number: str) -> HttpResponse:
+    """Public from the conclusion on; before it, and beside it, the workplace of both parties: what comes next first."""
+    at, user = clock.now(), request.user
+    contract = get_object_or_404(Contract.objects.visible_to(user, at=at).for_list(), number=number)
+    shown = [part for part in PARTS if contract.is_public() or part[3]]
+    sections = {name: section(contract, user, at) for name, _template, section, _early in shown}
+    milestones = list(contract.milestones.all())
+    entitled = rules.reads_all(contract, user)
+    context = {
+        "contract": contract,
+        "badge": badge(contract),
+        "amount": taxes_charged(contract.vendor, contract.value_cents),
+        "parts": [template for _name, template, _section, _early in shown],
+        "paid": sum(row.state == "paid" for row in milestones),
+        "accepted": sum(row.state in {"accepted", "invoiced", "paid"} for row in milestones),
+        "count": len(milestones),
+        "events": history.events(contract, milestones, party=entitled),
+        "entitled": entitled,
+    }
+    if entitled:
+        context |= _for_those_entitled(contract, user, milestones, at)
+    return render(request, "contracts/detail.html", context | sections)
+
+
+def _for_those_entitled(contract: Contract, user, milestones: list, at) -> dict:
+    """Documents and signatures; for the parties, what comes next."""
+    party = rules.is_party(contract, user)
+    return {
+        "party": party,
+        "documents": list(contract.documents.select_related("amendment")),
+        "signatures": list(contract.signatures.filter(void_at=None)),
+        "next": _next(contract, user, milestones, at) if party else None,
+    }
+
+
+def _say(title: str, body: str = "", *, tone: str = "info", acts=(), items=(), filled: bool = True) -> dict:
+    """One notice and its buttons: {tone, title, body, items, acts: [{label, url, primary}]}.
+
+    filled: the first button is what comes next; False when the next step is somebody else's.
+    """
+    acts = [{"label": label, "url": url, "primary": filled and rank == 0} for rank, (label, url) in enumerate(acts)]
+    return {"tone": tone, "title": title, "body": body, "acts": acts, "items": items}
+
+
+def _next(contract: Contract, user, milestones: list, at) -> dict | None:
+    """Where the contract stands for this person of a party, and what to do."""
+    if contract.is_void:
+        return _say(
+            _("L’attribution a été annulée : ce contrat est sans effet"), contract.award.reversal_reason, tone="bad"
+        )
+    if contract.state == State.DRAFT:
+        return _next_draft(contract, user, at)
+    if contract.state == State.OFFERED:
+        return _next_offered(contract, user)
+    if contract.state == State.VENDOR_SIGNED:
+        return _next_signed(contract, user)
+    if contract.state == State.ACTIVE:
+        return _next_active(contract, user, milestones, at)
+    return None
+
+
+def _to(name: str, *args) -> str:
+    return reverse(f"contracts:{name}", args=args)
+
+
+def _next_draft(contract: Contract, user, at) -> dict:
+    reason, title = contract.state_reason, _("Contrat en préparation")
+    if reason:
+        title = _("Contrat à revoir")
+    if not contract.can("offer", user):
+        return _say(title, reason or _("Les personnes acheteuses et responsables de votre organisme le préparent."))
+    lacks = missing(contract, at)
+    prepare = (_("Modifier le contrat"), _to("prepare", contract.number))
+    offer = (_("Envoyer à la signature"), _to("offer", contract.number))
+    body = reason or (_("Il manque, pour l’envoyer à la signature :") if lacks else _("Relisez-le, puis envoyez-le."))
+    acts = [prepare] if lacks else [offer, prepare]
+    return _say(title, body, tone="warn" if reason else "info", items=lacks, acts=acts)
+
+
+def _withdrawal(contract: Contract, user) -> list:
+    if contract.can("withdraw_offer", user):
+        return [(_("Reprendre le contrat"), _to("withdraw_offer", contract.number))]
+    return []
+
+
+def _next_offered(contract: Contract, user) -> dict:
+    if contract.can("sign_as_vendor", user):
+        acts = [(_("Lire et signer"), _to("sign", contract.number))]
+        acts.append((_("Demander des changements"), _to("refuse_terms", contract.number)))
+        return _say(_("Le contrat attend votre signature"), _("Lisez le PDF : c’est lui que vous signez."), acts=acts)
+    if rules.works_there(contract, user):
+        body = _("Vous serez prévenu dès qu’il aura signé ou répondu.")
+        return _say(_("Le prestataire doit signer"), body, acts=_withdrawal(contract, user), filled=False)
+    return _say(_("Le contrat est à signer"), why_not(contract, user, "sign_as_vendor"))
+
+
+def _next_signed(contract: Contract, user) -> dict:
+    if not rules.works_there(contract, user):
+        body = _("Le contrat est conclu quand la personne signataire de l’organisme signe à son tour.")
+        return _say(_("Le prestataire a signé : l’organisme doit conclure"), body)
+    title = _("Le prestataire a signé : le contrat est à conclure")
+    if contract.can("sign", user):
+        acts = [(_("Conclure le contrat"), _to("sign", contract.number)), *_withdrawal(contract, user)]
+        return _say(title, _("Votre signature engage l’organisme et rend le contrat public."), acts=acts)
+    return _say(title, why_not(contract, user, "sign"), acts=_withdrawal(contract, user), filled=False)
+
+
+def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
+    """The most pressing act of this person among the milestones, in their order."""
+    number = contract.number
+    states = ("planned", "delivered", "accepted")
+    first = {state: next((row for row in milestones if row.state == state), None) for state in states}
+    if rules.binds_vendor(contract, user):
+        if first["accepted"]:
+            title = _("Le jalon %d est accepté : facturez-le") % first["accepted"].position
+            return _say(title, acts=[(_("Facturer"), _to("issue", number, first["accepted"].position))])
+        if first["planned"]:
+            title = _("Prochain jalon à livrer : %s") % first["planned"].title
+            late = delivery_views.standing(first["planned"], local(at).date())["late"]
+            acts = [(_("Livrer"), _to("deliver", number, first["planned"].position))]
+            return _say(title, late, tone="warn" if late else "info", acts=acts)
+    if rules.is_buyer(contract, user) and first["delivered"]:
+        title = _("Le jalon %d est livré : examinez-le") % first["delivered"].position
+        return _say(title, acts=[(_("Examiner"), _to("milestone", number, first["delivered"].position))])
+    if rules.is_officer(contract, user):
+        return _next_officer(contract, user, milestones)
+    return None
+
+
+def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
+    owed = [invoice for invoice in contract.invoices.all() if invoice.paid_at is None]
+    if owed:
+        first = min(owed, key=lambda invoice: (invoice.due_on, invoice.pk))
+        values = {"number": first.number, "day": day(first.due_on)}
+        title = _("La facture %(number)s est à payer au plus tard le %(day)s") % values
+        return _say(title, acts=[(_("Voir la facture"), _to("invoice", first.number))])
+    if all(row.state == "paid" for row in milestones):
+        return _say(
+            _("Tout est payé : le contrat peut se terminer"), acts=[(_("Terminer"), _to("complete", contract.number))]
+        )
+    return None
+
+
+# --- Documents -------------------------------------------------------------------------------------------------------
+@never_cache
+@require_safe
+def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
+    """A PDF that was offered or signed, byte for byte, as a download."""
+    contract = contract_of(request, number, at=clock.now())
+    found = contract.documents.filter(sha256=sha256).first()
+    if found is None:
+        raise Http404
+    name = f"{number}-{found.kind}-{found.sha256[:12]}.pdf"
+    answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
+    answer["X-Content-Type-Options"] = "nosniff"
+    return delivery_views.keep_read(contract, request.user, answer, file=found.sha256)
+
+
+@never_cache
+@require_safe
+def signatures(request: HttpRequest, number: str) -> HttpResponse:
+    """The signed attestation of a concluded contract, in canonical JSON."""
+    contract = contract_of(request, number, at=clock.now())
+    if not contract.is_public():
+        raise Http404
+    content = canonical(signature_actions.attestation(contract)) + b"\n"
+    answer = HttpResponse(content, content_type="application/json; charset=utf-8")
+    answer["Content-Disposition"] = content_disposition_header(True, f"{number}-signatures.json")
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+# --- Lists -----------------------------------------------------------------------------------------------------------
+@login_not_required
+@public_page
+@require_safe
+def contracts(request: HttpRequest) -> HttpResponse:
+    """Concluded contracts, the last one first; `?apres=<number>` goes on. Unknown values are left out."""
+    public = Contract.objects.public()
+    bodies = list(PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("name"))
+    years = [instant.year for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
+    asked = _asked(request.GET, bodies, years)
+    rows = _matching(public, asked)
+    after = public.filter(number=_last_seen(request)).values_list("signed_at", "pk").first()
+    if after:
+        rows = rows.filter(Q(signed_at__lt=after[0]) | Q(signed_at=after[0], pk__lt=after[1]))
+    page = list(rows.for_list().order_by("-signed_at", "-pk")[: PAGE + 1])
+    pairs = [(name, value) for name, value in asked.items() if value]
+    more = [*pairs, ("apres", page[PAGE - 1].number)] if len(page) > PAGE else None
+    context = {
+        "rows": [(row, badge(row)) for row in page[:PAGE]],
+        "asked": asked,
+        "filtered": bool(pairs),
+        "bodies": [(str(body.pk), body.name) for body in bodies],
+        "states": [(state.value, state.label) for state in CONCLUDED],
+        "years": [str(year) for year in years],
+        "older": f"?{urlencode(more)}" if more else None,
+        "first": f"{request.path}?{urlencode(pairs)}" if after else None,
+    }
+    return render(request, "contracts/list.html", context)
+
+
+def _last_seen(request: HttpRequest) -> str:
+    """The number after which the list goes on; PostgreSQL knows no text with a NUL."""
+    return request.GET.get("apres", "").replace("\x00", "")[:20]
+
+
+def _asked(data, bodies: list, years: list) -> dict[str, str]:
+    """{parameter: value} that the list knows; an empty text for the others."""
+
+    def known(name: str, values) -> str:
+        value = data.get(name, "")
+        return value if value in values else ""
+
+    return {
+        "q": " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX],
+        "organisme": known("organisme", {str(body.pk) for body in bodies}),
+        "etat": known("etat", {str(state) for state in CONCLUDED}),
+        "annee": known("annee", {str(year) for year in years}),
+    }
+
+
+def _matching(rows, asked: dict[str, str]):
+    for word in query_words(asked["q"]):
+        rows = rows.filter(search_text__contains=f" {word} ")
+    if asked["organisme"]:
+        rows = rows.filter(award__opportunity__body=asked["organisme"])
+    if asked["etat"]:
+        rows = rows.filter(state=asked["etat"])
+    if asked["annee"]:
+        start, end = (to_utc(datetime(int(asked["annee"]) + more, 1, 1)) for more in (0, 1))  # noqa: DTZ001 - local
+        rows = rows.filter(signed_at__gte=start, signed_at__lt=end)
+    return rows
+
+
+@never_cache
+@require_safe
+def mine(request: HttpRequest) -> HttpResponse:
+    """The contracts of one's bodies and of one's vendors, the last one first; `?apres=<number>` goes on."""
+    user = request.user
+    rows = Contract.objects.of_body(user) | Contract.objects.of_vendor(user)
+    after = rows.filter(number=_last_seen(request)).values_list("pk", flat=True).first()
+    page = list((rows.filter(pk__lt=after) if after else rows).for_list()[: PAGE + 1])
+    context = {
+        "rows": [(row, badge(row)) for row in page[:PAGE]],
+        "own": True,
+        "clauses_of": PublicBody.objects.filter(memberships__user=user).distinct().order_by("name"),
+        "older": f"?apres={page[PAGE - 1].number}" if len(page) > PAGE else None,
+        "first": request.path if after else None,
+    }
+    return render(request, "contracts/list.html", context)
+
+
+urlpatterns = [
+    path("contrats/", contracts, name="list"),
+    path("mes-contrats/", mine, name="mine"),
+    path("contrats/<code:number>/", detail, name="detail"),
+    path("contrats/<code:number>/documents/<slug:sha256>/", document, name="document"),
+    path("contrats/<code:number>/signatures.json", signatures, name="signatures"),
+]

@@ -1,0 +1,133 @@
+"""allauth's account forms with our labels, so that a field and the error summary call it by the same name.
+
+Read lazily, through ACCOUNT_FORMS and MFA_FORMS: allauth.account.forms itself imports marketplace.accounts.
+"""
+
+from allauth.account import forms as allauth_forms
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base import forms as code_forms
+from allauth.mfa.base.internal.flows import check_rate_limit
+from allauth.mfa.internal.flows.add import validate_can_add_authenticator
+from allauth.mfa.totp import forms as totp_forms
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.accounts.reauthentication import OneTimeCode, period_of, spend
+from marketplace.dates import clock
+
+LABELS = {
+    "login": _("Adresse courriel"),
+    "email": _("Adresse courriel"),
+    "password": _("Mot de passe"),
+    "oldpassword": _("Mot de passe actuel"),
+    "password1": _("Nouveau mot de passe"),
+    "password2": _("Mot de passe, une deuxième fois"),
+    "code": _("Code de l’application d’authentification"),
+}
+
+
+class OurWords:
+    """Labels above, and no placeholder: it would repeat the label, in other words."""
+
+    labels: dict = {}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = {**LABELS, **self.labels}.get(name, field.label)
+            field.widget.attrs.pop("placeholder", None)
+
+
+class LoginForm(OurWords, allauth_forms.LoginForm):
+    """Sign-in."""
+
+
+class SignupForm(OurWords, allauth_forms.SignupForm):
+    """Sign-up; what we add to it is marketplace.accounts.SignupForm."""
+
+    labels = {"password1": _("Mot de passe")}
+
+    def try_save(self, request):
+        """An address that already has an account costs a hash too: the answer's delay must not tell which has one."""
+        if self.account_already_exists:
+            make_password(self.cleaned_data["password1"])
+        return super().try_save(request)
+
+
+class AddEmailForm(OurWords, allauth_forms.AddEmailForm):
+    """One more address."""
+
+
+class ChangePasswordForm(OurWords, allauth_forms.ChangePasswordForm):
+    """From the profile."""
+
+
+class SetPasswordForm(OurWords, allauth_forms.SetPasswordForm):
+    """For an account that has no password yet."""
+
+
+class ResetPasswordForm(OurWords, allauth_forms.ResetPasswordForm):
+    """Asks for a link."""
+
+
+class ResetPasswordKeyForm(OurWords, allauth_forms.ResetPasswordKeyForm):
+    """Behind the link."""
+
+
+class ReauthenticateForm(OurWords, allauth_forms.ReauthenticateForm):
+    """Confirms who is there before a sensitive change."""
+
+
+class AsksCode(OurWords):
+    """A code of the application, or a recovery code, that serves once."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget = OneTimeCode()
+        self.fields["code"].help_text = _("Six chiffres, ou un de vos codes de secours.")
+
+    def clean_code(self) -> str:
+        succeeded = check_rate_limit(self.user)
+        self.authenticator = spend(self.user, self.cleaned_data["code"], at=clock.now())
+        if self.authenticator is None:
+            raise get_adapter().validation_error("incorrect_code")
+        self.authenticator.user = self.user
+        succeeded()
+        return self.cleaned_data["code"]
+
+
+class AuthenticateForm(AsksCode, code_forms.AuthenticateForm):
+    """After the password, at sign-in."""
+
+
+class CodeForm(AsksCode, code_forms.ReauthenticateForm):
+    """Confirms who is there, with a code."""
+
+
+class ActivateTOTPForm(OurWords, totp_forms.ActivateTOTPForm):
+    """A first code. Until it is right, the secret waits in the session, encrypted: sessions are in the database.
+
+    It stays the same when the page is read again: it may already be in the person's application. Once the form is
+    valid, `period` is the one whose code was given.
+    """
+
+    def __init__(self, *args, **kwargs):
+        session = context.request.session
+        waiting = session.get(SECRET_SESSION_KEY)
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget = OneTimeCode()
+        self.fields["code"].help_text = _("Les six chiffres que l’application affiche.")
+        if waiting:
+            self.secret = get_adapter().decrypt(waiting)
+        session[SECRET_SESSION_KEY] = waiting or get_adapter().encrypt(self.secret)
+
+    def clean_code(self) -> str:
+        validate_can_add_authenticator(self.user)
+        succeeded = check_rate_limit(self.user, error_key="rate_limited")
+        self.period = period_of(self.secret, self.cleaned_data["code"], at=clock.now())
+        if self.period is None:
+            raise get_adapter().validation_error("incorrect_code")
+        succeeded()
+        return self.cleaned_data["code"]

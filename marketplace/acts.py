@@ -1,0 +1,79 @@
+"""The page of an act: GET says what will happen, POST calls the verb; what it refuses comes back with what was typed.
+
+Every view of an act reads the same: look up, `form = SomeForm(data_of(request))`, `if attempt(request, form, verb)`:
+tell and leave; then say who may (`lifecycle.gate`), and `show`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from marketplace.keep import keeps_typed
+
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The words of templates/components/act.html. `tone`: of the notice that says what will happen."""
+
+    title: str
+    lead: str
+    submit: str
+    tone: str = "info"
+    danger: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """The verb was called; `result` is what it answered."""
+
+    result: Any
+
+
+def act_page(view: View) -> View:
+    """Decorates the view of an act: never cached, and what was typed outlives a session that ended."""
+    return never_cache(keeps_typed(require_http_methods(["GET", "HEAD", "POST"])(view)))
+
+
+def confirmed_act_page(view: View) -> View:
+    """The same, for an act that asks again who is there: its answers stay out of error reports."""
+    return sensitive_post_parameters("password", "code")(act_page(view))
+
+
+def attempt(request: HttpRequest, form: forms.BaseForm, verb: Callable[[], Any]) -> Done | None:
+    """Call the verb of a posted, valid form; None when nothing was done.
+
+    What the verb refuses (ValidationError) is put at the field that it names. PermissionDenied and IllegalMove rise.
+    """
+    if request.method != "POST" or not form.is_valid():
+        return None
+    try:
+        return Done(verb())
+    except ValidationError as error:
+        show_at(form, error)
+        return None
+
+
+def show_at(form: forms.BaseForm, error: ValidationError, fields: Mapping[str, str | None] | None = None) -> None:
+    """Put what a verb refused at the field that it names, or in the summary when the form has no such field.
+
+    `fields`: the form's name for what the verb names otherwise.
+    """
+    refused = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    for name, errors in refused.items():
+        field = (fields or {}).get(name, name)
+        form.add_error(field if field in form.fields else None, errors)
+
+
+def show(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
+    """The page of the act: 422 when what was posted was not done, as everywhere on the site."""
+    return render(request, template, dict(context), status=422 if request.method == "POST" else 200)

@@ -1,0 +1,111 @@
+"""One page of a list: so many rows after the last one shown, never « page 12 »; and what narrows the list.
+
+The address of the next page holds where this one ended (`?apres=`): the values of the columns that order the list, the
+last of them unique. Instants are microseconds since 1970 (UTC), days are their midnight, keys are themselves:
+`1761746400000000-42`, or `42` for a list in the order of its key. Whatever is not a cursor answers the first page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.db.models import DateField, DateTimeField, Q, QuerySet
+from django.http import HttpRequest
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DIGITS = 18  # before int(), which refuses thousands of digits; and no database has larger keys
+Order = Sequence[str]
+Pairs = Sequence[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows shown; `older` and `first`: addresses of the next page and of the first, if any."""
+
+    rows: list
+    older: str | None
+    first: str | None
+
+
+def page(
+    request: HttpRequest, rows: QuerySet, *, order: Order, size: int, pairs: Pairs = (), name: str = "apres"
+) -> Slice:
+    """`size` rows in `order` (« -at », « -pk »), from where the address says. `pairs`: the others in it."""
+    after = read(request.GET.get(name, ""), rows, order)
+    if after is not None:
+        rows = rows.filter(beyond(order, after))
+    shown = list(rows.order_by(*order)[: size + 1])
+    more = [*pairs, (name, written(shown[size - 1], order))] if len(shown) > size else None
+    return Slice(
+        rows=shown[:size],
+        older=f"?{urlencode(more)}" if more else None,
+        first=(f"{request.path}?{urlencode(pairs)}" if pairs else request.path) if after is not None else None,
+    )
+
+
+def written(row, order: Order) -> str:
+    """The cursor of a row."""
+    return "-".join(str(_number(getattr(row, _column(field)))) for field in order)
+
+
+def read(text: str, rows: QuerySet, order: Order) -> tuple | None:
+    """The values that a cursor holds, one for each column of the order; None for whatever is not a cursor."""
+    parts = text.split("-")
+    if len(parts) != len(order):
+        return None
+    if not all(part.isascii() and part.isdecimal() and len(part) < _DIGITS for part in parts):
+        return None
+    return tuple(_value(rows, _column(field), int(part)) for field, part in zip(order, parts, strict=True))
+
+
+def beyond(order: Order, after: tuple) -> Q:
+    """What comes after a row in this order."""
+    condition = Q()
+    same: dict[str, Any] = {}
+    for field, value in zip(order, after, strict=True):
+        column, way = _column(field), "lt" if field.startswith("-") else "gt"
+        condition |= Q(**same, **{f"{column}__{way}": value})
+        same[column] = value
+    return condition
+
+
+def _column(field: str) -> str:
+    return field.removeprefix("-")
+
+
+def _number(value) -> int:
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // timedelta(microseconds=1)
+    if isinstance(value, date):
+        return _number(datetime.combine(value, time.min, UTC))
+    return int(value)
+
+
+def _value(rows: QuerySet, column: str, number: int):
+    field = rows.model._meta.pk if column == "pk" else rows.model._meta.get_field(column)
+    if isinstance(field, DateTimeField):
+        return _EPOCH + timedelta(microseconds=number)
+    if isinstance(field, DateField):
+        return (_EPOCH + timedelta(microseconds=number)).date()
+    return number
+
+
+class FilterForm(forms.Form):
+    """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.is_valid()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """{parameter: cleaned value}; what was not asked, or not understood, is empty."""
+        return {name: self.cleaned_data.get(name) or "" for name in self.fields}
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parameters that count, for addresses that keep them."""
+        return [(name, str(value)) for name, value in self.asked.items() if value]

@@ -1,0 +1,101 @@
+"""The outbox's only door: `queue` writes a row in the act's transaction, `deliver` sends it after commit.
+
+Templates are `templates/emails/*.txt`: the first line is the subject, one blank line, then the text. One recipient per
+message, always. Delivery is at least once: a crash between the mail server's yes and our commit can repeat a message,
+never lose one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import connection, transaction
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from marketplace.dates import clock
+from marketplace.models import OutgoingEmail
+
+MAX_ATTEMPTS = 12
+_holding = False
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Messages queued inside are kept and never sent: their recipients are fictitious (seed, replay, bench)."""
+    global _holding
+    before, _holding = _holding, True
+    try:
+        yield
+    finally:
+        _holding = before
+
+
+def queue(template: str, *, to, at, confidential: bool = False, **context) -> None:
+    """Write `template` to a User, in that person's language. Inactive people get nothing."""
+    if not to.is_active:
+        return
+    queue_to_address(template, address=to.email, to=to, at=at, confidential=confidential, **context)
+
+
+def queue_to_address(template: str, *, address: str, to, at, confidential: bool = False, **context) -> None:
+    """Write `template` to an address, in the language of the User who has it, or in the active one without any."""
+    with translation.override(to.language if to else translation.get_language()):
+        text = render_to_string(template, {**context, "to": to, "base_url": settings.BASE_URL, "now": at})
+        subject, _, body = text.strip().partition("\n")
+        enqueue(template, address, subject, body.strip() + "\n", to=to, at=at, confidential=confidential)
+
+
+def enqueue(template: str, address: str, subject: str, body: str, *, to, at, confidential=False, secret=False) -> None:
+    """Save one row and have it sent after commit."""
+    row = OutgoingEmail.objects.create(
+        to=to,
+        address=address,
+        template=template,
+        language=translation.get_language() or settings.LANGUAGE_CODE,
+        subject=" ".join(subject.splitlines())[:250],
+        body=body,
+        confidential=confidential,
+        secret=secret,
+        held=_holding,
+        created_at=at,
+    )
+    if not row.held:
+        deliver_email.delay_on_commit(row.pk)
+
+
+@shared_task(name="marketplace.tasks.deliver_email")
+def deliver_email(pk: int, **kwargs) -> None:
+    """A task takes ids; `**kwargs` lets old workers live."""
+    deliver(pk)
+
+
+def deliver(pk: int) -> bool:
+    """Send one row if it still waits; True when this call sent it. Two workers at once send it once."""
+    with transaction.atomic():
+        rows = OutgoingEmail.objects.filter(pk=pk, sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS)
+        row = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
+        if row is None:
+            return False
+        row.attempts += 1
+        try:
+            EmailMessage(row.subject, row.body, to=[row.address], headers={"Content-Language": row.language}).send()
+        except OSError as error:  # smtplib's errors are OSErrors: the sweep tries again
+            row.last_error = type(error).__name__
+        else:
+            row.sent_at, row.last_error = clock.database_now(), ""
+            if row.secret:
+                row.body = ""
+        row.save(update_fields=["attempts", "last_error", "sent_at", "body"])
+        return row.sent_at is not None
+
+
+def waiting(*, at) -> list[int]:
+    """Rows that a lost task left behind: older than a minute, not sent."""
+    rows = OutgoingEmail.objects.filter(
+        sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS, created_at__lt=at - timedelta(minutes=1)
+    )
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:500])

@@ -1,0 +1,28 @@
+"""`manage.py migrate`, which first says what to do of a database that an earlier version made."""
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+
+class Command(migrate.Command):
+    def handle(self, *args, **options):
+        alias = options["database"]
+        unknown = of_before(connections[alias])
+        if unknown:
+            where = connections[alias].settings_dict["NAME"]
+            raise CommandError(
+                f"La base de données {where} vient d’une version d’avant ({unknown[0]} n’existe plus). Rien n’a été "
+                "changé. Mettez-la de côté (pour la démonstration : mv var var-avant), puis recommencez; pour lire ce "
+                "qu’elle contient, reprenez la version qui l’a faite."
+            )
+        return super().handle(*args, **options)
+
+
+def of_before(connection) -> list[str]:
+    """Migrations of ours that were applied to this database and that the code no longer has."""
+    loader = MigrationLoader(connection, ignore_no_migrations=True)
+    ours = {app for app, _name in loader.disk_migrations}
+    gone = sorted(key for key in loader.applied_migrations if key not in loader.disk_migrations and key[0] in ours)
+    return [".".join(key) for key in gone]

@@ -1,0 +1,121 @@
+"""Writing a draft: its fields, skills, grid and files, in one transaction, without losing what another person wrote."""
+
+import uuid
+from datetime import timedelta
+
+from django.core.exceptions import PermissionDenied
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
+from marketplace.lifecycle import IllegalMove, complain, locked
+from opportunities import rules
+from opportunities.enums import State
+from opportunities.models import Attachment, Criterion, Opportunity, Skill
+from opportunities.review import actions as notice_review_actions
+
+ATTACHMENTS_MAX = 20
+
+
+class Stale(Exception):
+    """Somebody saved the draft since it was shown; `current` is what is stored now."""
+
+    def __init__(self, current: Opportunity):
+        super().__init__("the draft changed meanwhile")
+        self.current = current
+
+
+def check_editable(opportunity: Opportunity, user) -> None:
+    """PermissionDenied unless the person buys for the body; IllegalMove once it is no longer a draft."""
+    if not rules.is_buyer(opportunity, user):
+        raise PermissionDenied(_("Seules les personnes acheteuses de l’organisme modifient un brouillon."))
+    if opportunity.state != State.DRAFT:
+        raise IllegalMove(_("Seul un brouillon se modifie : celui-ci a été envoyé en révision."))
+
+
+def _locked_draft(opportunity: Opportunity, by) -> Opportunity:
+    row = locked(opportunity)
+    try:
+        check_editable(row, by)
+    except (PermissionDenied, IllegalMove) as refusal:
+        if row.concerns(by):
+            refusal.act = ("opportunity.edit", row.ledger_subject())
+        raise
+    row.editor_ids = sorted({*row.editor_ids, by.pk})  # whoever wrote any of it will not review it
+    return row
+
+
+def start(*, by, body, at, values: dict, skills: list, criteria: list, files: list) -> Opportunity:
+    """A new draft with all its parts. PermissionDenied unless `by` buys for `body`."""
+    with transaction.atomic():
+        opportunity = notice_review_actions.create(by=by, body=body, at=at, **values)
+        _write_parts(opportunity, by=by, at=at, skills=skills, criteria=criteria, files=files)
+    return opportunity
+
+
+def save(opportunity: Opportunity, *, by, seen: str, values: dict, skills, criteria, files) -> Opportunity:
+    """Replace the draft's content. `seen`: the `version` shown with the form; Stale when another one is stored."""
+    with transaction.atomic():
+        row = _locked_draft(opportunity, by)
+        if version(row) != seen:
+            raise Stale(row)
+        at = clock.now()
+        changed = sorted(name for name, value in values.items() if getattr(row, name) != value)
+        for name, value in values.items():
+            setattr(row, name, value)
+        # Two saves within the clock's grain are still two versions.
+        row.updated_at = max(at, row.updated_at + timedelta(microseconds=1))
+        row.save()
+        _write_parts(row, by=by, at=at, skills=skills, criteria=criteria, files=files)
+        ledger.record("opportunity.edit", row.ledger_subject(), by=by, at=at, changed=changed)
+    return row
+
+
+def version(opportunity: Opportunity) -> str:
+    """What tells one saved draft from the next."""
+    return opportunity.updated_at.isoformat()
+
+
+def _write_parts(opportunity: Opportunity, *, by, at, skills, criteria, files) -> None:
+    opportunity.skills.set(_skills(skills))
+    opportunity.criteria.all().delete()
+    Criterion.objects.bulk_create(
+        Criterion(opportunity=opportunity, position=position, **row) for position, row in enumerate(criteria)
+    )
+    if files and opportunity.attachments.count() + len(files) > ATTACHMENTS_MAX:
+        complain("files", _("Une occasion compte %d pièces jointes au plus.") % ATTACHMENTS_MAX)
+    for blob, facts in files:
+        file_id = uuid.uuid4()
+        extension = facts["name"].rpartition(".")[2].lower()
+        attachment = Attachment(public_id=file_id, opportunity=opportunity, added_by=by, at=at, **facts)
+        attachment.file.save(f"{file_id}.{extension}", ContentFile(blob), save=False)
+        attachment.save(force_insert=True)
+        ledger.record(
+            "opportunity.attach", opportunity.ledger_subject(), by=by, at=at, sha256=facts["sha256"], name=facts["name"]
+        )
+
+
+def _skills(named: list[tuple[str, str]]) -> list[Skill]:
+    """The skills of [(folded, name)], created when they are new; the first spelling stays."""
+    folded = [key for key, _name in named]
+    known = set(Skill.objects.filter(folded__in=folded).values_list("folded", flat=True))
+    Skill.objects.bulk_create(
+        [Skill(folded=key, name=name) for key, name in named if key not in known], ignore_conflicts=True
+    )
+    return list(Skill.objects.filter(folded__in=folded))
+
+
+def detach(attachment: Attachment, *, by) -> None:
+    """Remove a file from a draft; the stored file goes once the transaction is done."""
+    with transaction.atomic():
+        row = _locked_draft(attachment.opportunity, by)
+        at = clock.now()
+        ledger.record(
+            "opportunity.detach", row.ledger_subject(), by=by, at=at, sha256=attachment.sha256, name=attachment.name
+        )
+        storage, stored = attachment.file.storage, attachment.file.name
+        attachment.delete()
+        row.save(update_fields=["editor_ids"])
+        transaction.on_commit(lambda: storage.delete(stored))

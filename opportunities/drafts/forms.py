@@ -1,0 +1,310 @@
+"""The buyer's form. Limits are always enforced; what is missing is allowed until the draft is sent for review."""
+
+import re
+from datetime import date, datetime
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.utils import ErrorDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketplace import uploads
+from marketplace.dates.localtime import LocalDateTimeField, local
+from marketplace.money import MoneyField, format_cents
+from marketplace.regions import Region
+from marketplace.search import fold
+from marketplace.texts import PlainTexts
+from opportunities.conditions import REASON_MAX, ceiling_cents
+from opportunities.models import Opportunity, PublicBody
+
+SKILL_MAX = 100
+SKILLS_MAX = 20
+CRITERIA_MAX = 20
+
+
+class Quiet:
+    """A form that can show what was typed without judging it: kept through a sign-in, or redrawn with one more row."""
+
+    quiet = False
+
+    @property
+    def errors(self):
+        return ErrorDict() if self.quiet else super().errors
+
+
+class DayInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self, attrs=None):
+        super().__init__(attrs, format="%Y-%m-%d")
+
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
+def plausible_year(value: date | datetime) -> None:
+    """ValidationError outside 2000–2100: a slip of the finger, not a plan."""
+    year = local(value).year if isinstance(value, datetime) else value.year
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise ValidationError(_("Entrez une date entre %(first)d et %(last)d.") % years)
+
+
+def day_field(label, help_text="") -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        help_text=help_text,
+        widget=DayInput,
+        validators=[plausible_year],
+        input_formats=["%Y-%m-%d"],
+        error_messages={"invalid": gettext_lazy("Entrez une date valide, par exemple 2026-11-24.")},
+    )
+
+
+class SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Zero or more files; cleans to a list of (bytes, facts) as uploads.checked gives them."""
+
+    widget = SeveralFiles(attrs={"accept": uploads.ACCEPT, "multiple": True})
+
+    def clean(self, data, initial=None) -> list:
+        given = [file for file in (data if isinstance(data, list | tuple) else [data]) if file]
+        checked, problems = [], []
+        for file in given:
+            try:
+                checked.append(uploads.checked(file, field="files"))
+            except ValidationError as error:
+                problems += error.messages
+        if problems:
+            raise ValidationError(problems)
+        return checked
+
+
+class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
+    """Every field of a draft but its body. `at` is the request's instant: the ceiling is a dated rule."""
+
+    keeps_lines = ("skills",)
+
+    budget_cents = MoneyField(label=gettext_lazy("Montant maximal, avant taxes"), required=False)
+    skills = forms.CharField(
+        label=gettext_lazy("Compétences"),
+        required=False,
+        max_length=3_000,
+        help_text=gettext_lazy("Séparez-les par des virgules, par exemple : Python, accessibilité Web. 20 au plus."),
+        widget=forms.TextInput({"list": "known-skills", "autocomplete": "off"}),
+    )
+    k_percent = forms.IntegerField(
+        label=gettext_lazy("Valeur de K (%)"),
+        required=False,
+        min_value=15,
+        max_value=30,
+        help_text=gettext_lazy("Pour le prix ajusté seulement : de 15 à 30 %, annoncée d’avance."),
+    )
+    questions_close_at = LocalDateTimeField(
+        label=gettext_lazy("Date limite des questions"),
+        validators=[plausible_year],
+        required=False,
+        help_text=gettext_lazy("D’ordinaire trois jours ouvrables avant la date limite de dépôt."),
+    )
+    closes_at = LocalDateTimeField(
+        label=gettext_lazy("Date et heure limites de dépôt"),
+        validators=[plausible_year],
+        required=False,
+        help_text=gettext_lazy(
+            "Un jour ouvrable, heure de l’Est. Quinze jours de publication sont recommandés, dix exigés."
+        ),
+    )
+    assignment_date = day_field(gettext_lazy("Attribution prévue"))
+    start_date = day_field(gettext_lazy("Début du travail"))
+    completion_date = day_field(gettext_lazy("Fin du travail"))
+    files = FilesField(
+        label=gettext_lazy("Ajouter des fichiers"),
+        required=False,
+        help_text=gettext_lazy("PDF, Word, Excel, OpenDocument, image ou texte; 10 Mo au plus chacun."),
+    )
+
+    class Meta:
+        model = Opportunity
+        fields = (
+            *("title", "teaser", "description", "remote_ok", "remote_description", "location", "region"),
+            *("budget_cents", "code_licence", "submission_info", "acceptance_criteria", "evaluation_criteria"),
+            *("award_mode", "k_percent", "contact_name", "contact_email", "questions_close_at", "closes_at"),
+            *("assignment_date", "start_date", "completion_date", "short_period_reason"),
+        )
+        widgets = {
+            "award_mode": forms.RadioSelect,
+            "teaser": forms.Textarea({"rows": 3}),
+            "description": forms.Textarea({"rows": 14}),
+            "remote_description": forms.Textarea({"rows": 3}),
+            "submission_info": forms.Textarea({"rows": 3}),
+            "acceptance_criteria": forms.Textarea({"rows": 8}),
+            "evaluation_criteria": forms.Textarea({"rows": 4}),
+            "short_period_reason": forms.Textarea({"rows": 3}),
+        }
+        help_texts = {
+            "title": gettext_lazy("Ce que l’on veut obtenir, en une ligne : « Réservation de salles en ligne »."),
+            "teaser": gettext_lazy("Deux phrases pour la liste des occasions."),
+            "description": gettext_lazy("Le contexte, les personnes à servir, ce qui existe déjà. Markdown accepté."),
+            "remote_description": gettext_lazy("Ce qui se fait à distance, et ce qui demande une présence."),
+            "location": gettext_lazy("La municipalité, par exemple : Rimouski."),
+            "acceptance_criteria": gettext_lazy(
+                "Ce qui doit être vrai pour que la livraison soit acceptée et payée. Markdown accepté."
+            ),
+            "submission_info": gettext_lazy("Où et comment le code sera remis : dépôt, environnement, accès."),
+            "evaluation_criteria": gettext_lazy("Ce qui aide à comprendre la grille. Markdown accepté."),
+            "short_period_reason": gettext_lazy("Seulement si la publication dure moins de dix jours; il sera public."),
+            "contact_name": gettext_lazy("La personne qui répond des règles de l’occasion; son nom sera public."),
+        }
+
+    def __init__(self, *args, at, quiet=False, **kwargs):
+        self.at, self.quiet = at, quiet
+        super().__init__(*args, **kwargs)
+        self.fields["region"].choices = [("", _("Choisissez")), *Region.choices]
+        if self.instance.pk and "skills" not in self.initial:
+            self.initial["skills"] = ", ".join(skill.name for skill in self.instance.skills.all())
+
+    def clean_budget_cents(self):
+        cents, ceiling = self.cleaned_data["budget_cents"], ceiling_cents(local(self.at).date())
+        if cents is not None and not 0 < cents < ceiling:
+            raise ValidationError(
+                _("Le montant doit être de plus de 0 $ et inférieur à %s avant taxes.") % format_cents(ceiling)
+            )
+        return cents
+
+    def clean_skills(self) -> list[tuple[str, str]]:
+        """[(folded, name)] without duplicates: « Accessibilité » and « accessibilite » are one."""
+        found: dict[str, str] = {}
+        for typed in re.split(r"[,;\n]", self.cleaned_data["skills"]):
+            name = " ".join(typed.split())
+            folded = " ".join(fold(name).split())
+            if not name:
+                continue
+            if not folded:
+                raise ValidationError(_("« %s » n’est pas une compétence.") % name)
+            if max(len(name), len(folded)) > SKILL_MAX:
+                raise ValidationError(_("Une compétence compte %d caractères au plus.") % SKILL_MAX)
+            found.setdefault(folded, name)
+        if len(found) > SKILLS_MAX:
+            raise ValidationError(
+                _("Il y a %(n)d compétences; le maximum est de %(max)d.") % {"n": len(found), "max": SKILLS_MAX}
+            )
+        return list(found.items())
+
+    def clean(self):
+        values = super().clean()
+        questions, closing = values.get("questions_close_at"), values.get("closes_at")
+        if questions and closing and questions > closing:
+            self.add_error("questions_close_at", _("Les questions doivent se terminer avant la date limite de dépôt."))
+        closing_day = closing and local(closing).date()
+        order = [
+            (closing_day, "assignment_date", _("L’attribution ne peut pas précéder la date limite de dépôt.")),
+            (values.get("assignment_date"), "start_date", _("Le travail ne peut pas commencer avant l’attribution.")),
+            (values.get("start_date"), "completion_date", _("Le travail ne peut pas finir avant de commencer.")),
+        ]
+        for earlier, field, message in order:
+            if earlier and values.get(field) and values[field] < earlier:
+                self.add_error(field, message)
+        return values
+
+    def draft_values(self) -> dict:
+        """The model's fields, cleaned, for opportunities.drafting."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields}
+
+
+class NewOpportunityForm(OpportunityForm):
+    """The same, with the choice of the body among those that the person buys for."""
+
+    body = forms.ModelChoiceField(
+        label=gettext_lazy("Organisme public"), queryset=PublicBody.objects.none(), empty_label=None
+    )
+
+    def __init__(self, *args, bodies, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["body"].queryset = bodies
+
+
+class CriterionForm(Quiet, PlainTexts, forms.Form):
+    """One row of the grid; a blank row is no row."""
+
+    # Needed in a row where something is typed; not marked as required, because a blank row is fine.
+    label = forms.CharField(label=gettext_lazy("Critère"), max_length=100, required=False)
+    description = forms.CharField(
+        label=gettext_lazy("Niveau de performance acceptable"),
+        max_length=1_000,
+        required=False,
+        widget=forms.Textarea({"rows": 2}),
+    )
+    weight = forms.IntegerField(label=gettext_lazy("Poids (%)"), min_value=1, max_value=100, required=False)
+    minimum = forms.IntegerField(
+        label=gettext_lazy("Note minimale sur 100"),
+        min_value=0,
+        max_value=100,
+        required=False,
+        help_text=gettext_lazy("Vide : 70 en mode « qualité minimale »."),
+    )
+
+    def __init__(self, *args, quiet=False, **kwargs):
+        self.quiet = quiet
+        super().__init__(*args, **kwargs)
+
+    def clean(self):
+        for name in ("label", "weight"):
+            if name not in self._errors and self.cleaned_data.get(name) in ("", None):
+                self.add_error(name, _("Ce champ est obligatoire."))
+        return self.cleaned_data
+
+
+class BaseGrid(forms.BaseFormSet):
+    def initial_form_count(self):
+        # Rows are replaced as a whole on saving: none of them is tied to a stored one, and a blank row is left out.
+        return 0 if self.is_bound else super().initial_form_count()
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        form.fields["DELETE"].label = _("Retirer ce critère")
+        if index is not None:  # which row an error is about
+            form.called = form.fields["label"].label = _("Critère %d") % (index + 1)
+
+    def rows(self) -> list[dict]:
+        """The criteria to keep, in order."""
+        return [
+            {name: row[name] for name in ("label", "description", "weight", "minimum")}
+            for row in self.cleaned_data
+            if row and not row.get("DELETE")
+        ]
+
+
+def grid(data=None, *, criteria=(), quiet=False, more=0) -> BaseGrid:
+    """The formset of the criteria. Unbound: the stored rows and `more` blank ones; bound: what was typed."""
+    made = forms.formset_factory(
+        CriterionForm, formset=BaseGrid, extra=more, can_delete=True, max_num=CRITERIA_MAX, validate_max=True,
+        absolute_max=CRITERIA_MAX + 30,
+    )  # fmt: skip
+    initial = [
+        {"label": c.label, "description": c.description, "weight": c.weight, "minimum": c.minimum} for c in criteria
+    ]
+    return made(data, prefix="grille", initial=None if data is not None else initial, form_kwargs={"quiet": quiet})
+
+
+class ReasonForm(PlainTexts, forms.Form):
+    """A reason that will be read by others."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Motif"), max_length=REASON_MAX, widget=forms.Textarea({"rows": 6}), strip=True
+    )
+
+
+class JustifyForm(PlainTexts, forms.Form):
+    """Why what is asked of a notice, before it is published, is right."""
+
+    justification = forms.CharField(
+        label=gettext_lazy("Justification"),
+        help_text=gettext_lazy("Gardée au registre; les vérificatrices et vérificateurs la liront."),
+        max_length=REASON_MAX,
+        widget=forms.Textarea({"rows": 5}),
+    )

@@ -1,0 +1,374 @@
+"""What is asked: the occasion, its lifecycle, and who may see it."""
+
+import hashlib
+
+import django_fsm
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from marketplace import keys, lifecycle
+from marketplace.lifecycle import moves
+from marketplace.regions import Region
+from marketplace.search import index_text
+from opportunities import conditions, rules
+from opportunities.enums import AwardMode, CodeLicence, State, UnsuccessfulReason
+from opportunities.models.body import PublicBody
+from opportunities.models.parts import Skill
+
+
+class OpportunityQuerySet(models.QuerySet):
+    def public(self):
+        """Everything that was ever published: it never becomes private again."""
+        return self.filter(published_at__isnull=False)
+
+    def visible_to(self, user, *, at=None):
+        """Published ones to everybody; drafts and reviews to the body's own people and to administrators."""
+        if not user.is_authenticated:
+            return self.public()
+        if user.is_staff:
+            return self
+        return self.filter(Q(published_at__isnull=False) | Q(body__in=user.body_memberships.values("body")))
+
+    def open(self, *, at):
+        """Published and still before their closing instant."""
+        return self.filter(state=State.PUBLISHED, closes_at__gt=at)
+
+    def due(self, *, at):
+        """Closed but not opened yet: `closed` is computed, never stored."""
+        return self.filter(state=State.PUBLISHED, closes_at__lte=at)
+
+    def for_list(self):
+        return self.select_related("body").prefetch_related("skills")
+
+
+@lifecycle.register
+class Opportunity(lifecycle.Stateful, models.Model):
+    """An occasion d'affaires: BC's Code With Us fields and limits; amounts in cents before taxes, instants in UTC."""
+
+    number = models.CharField(_("numéro"), max_length=20, unique=True, editable=False)
+    body = models.ForeignKey(
+        PublicBody, verbose_name=_("organisme public"), on_delete=models.PROTECT, related_name="opportunities"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("autrice ou auteur"),
+        on_delete=models.PROTECT,
+        related_name="opportunities",
+    )
+    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+
+    title = models.CharField(_("titre"), max_length=200)
+    teaser = models.TextField(_("résumé"), max_length=500, blank=True)
+    description = models.TextField(_("description du besoin"), max_length=10_000, blank=True)
+    remote_ok = models.BooleanField(_("travail à distance accepté"), default=True)
+    remote_description = models.TextField(_("précisions sur le travail à distance"), max_length=500, blank=True)
+    location = models.CharField(_("lieu"), max_length=100, blank=True)
+    region = models.CharField(_("région administrative"), max_length=2, choices=Region, blank=True)
+    budget_cents = models.PositiveBigIntegerField(_("montant maximal, avant taxes"), null=True, blank=True)
+    skills = models.ManyToManyField(Skill, verbose_name=_("compétences"), blank=True, related_name="opportunities")
+    code_licence = models.CharField(
+        _("licence du code livré"), max_length=20, choices=CodeLicence, default=CodeLicence.LILIQ_R
+    )
+    submission_info = models.TextField(_("remise du travail"), max_length=500, blank=True)
+    acceptance_criteria = models.TextField(_("critères d’acceptation"), max_length=5_000, blank=True)
+    evaluation_criteria = models.TextField(_("précisions sur l’évaluation"), max_length=2_000, blank=True)
+    award_mode = models.CharField(
+        _("mode d’adjudication"), max_length=20, choices=AwardMode, default=AwardMode.QUALITY_FIXED
+    )
+    k_percent = models.PositiveSmallIntegerField(_("valeur de K (%)"), null=True, blank=True)
+    contact_name = models.CharField(_("personne à joindre"), max_length=100, blank=True)
+    contact_email = models.EmailField(_("courriel de la personne à joindre"), blank=True)
+
+    questions_close_at = models.DateTimeField(_("date limite des questions"), null=True, blank=True)
+    closes_at = models.DateTimeField(_("date et heure limites de dépôt"), null=True, blank=True)
+    assignment_date = models.DateField(_("attribution prévue"), null=True, blank=True)
+    start_date = models.DateField(_("début du travail"), null=True, blank=True)
+    completion_date = models.DateField(_("fin du travail"), null=True, blank=True)
+    short_period_reason = models.TextField(_("motif du délai de dépôt abrégé"), max_length=500, blank=True)
+
+    created_at = models.DateTimeField(_("créée le"))
+    updated_at = models.DateTimeField(_("modifiée le"))
+    published_at = models.DateTimeField(_("publiée le"), null=True, editable=False)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    recommended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    reversal_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    reversal_reason = models.TextField(blank=True, editable=False)
+    # What the last return, suspension, cancellation or unsuccessful end was for; public once the occasion is.
+    state_reason = models.TextField(_("motif"), blank=True, editable=False)
+    unsuccessful_reason = models.CharField(max_length=20, choices=UnsuccessfulReason, blank=True, editable=False)
+    # SHA-256 of a secret kept until a tie must be drawn: proves that the draw was not chosen after the fact.
+    draw_commitment = models.CharField(max_length=64, blank=True, editable=False)
+    search_text = models.TextField(blank=True, editable=False)
+    # Who wrote any of it: none of them reviews it.
+    editor_ids = models.JSONField(default=list, editable=False)
+
+    objects = OpportunityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("occasion d’affaires")
+        verbose_name_plural = _("occasions d’affaires")
+        indexes = [
+            models.Index(fields=["state", "closes_at", "id"], name="opportunity_state_closing"),
+            models.Index(fields=["-closes_at", "-id"], condition=~Q(published_at=None), name="opportunity_public"),
+            models.Index(fields=["body", "state"], name="opportunity_body_state"),
+            # The list's counts read this and nothing else (PostgreSQL; elsewhere `include` is ignored).
+            models.Index(
+                fields=["state", "closes_at", "id"],
+                include=["region", "budget_cents", "remote_ok", "code_licence"],
+                condition=~Q(published_at=None),
+                name="opportunity_facets",
+            ),
+        ]
+        constraints = [
+            lifecycle.choices_constraint("opportunity", State.values),
+            models.CheckConstraint(condition=Q(award_mode__in=AwardMode.values), name="opportunity_mode_known"),
+            models.CheckConstraint(condition=Q(code_licence__in=CodeLicence.values), name="opportunity_licence_known"),
+            models.CheckConstraint(
+                condition=Q(budget_cents=None) | Q(budget_cents__gt=0), name="opportunity_budget_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(k_percent=None) | Q(k_percent__range=(15, 30)),
+                name="opportunity_k_range",
+                violation_error_message=_("K doit être de 15 à 30 %."),
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft")
+                | Q(closes_at__isnull=False, budget_cents__isnull=False, assignment_date__isnull=False),
+                name="opportunity_complete_after_draft",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "in_review", "cancelled"]) | Q(published_at__isnull=False),
+                name="opportunity_published_has_instant",
+            ),
+            models.CheckConstraint(
+                condition=Q(questions_close_at=None) | Q(closes_at=None) | Q(questions_close_at__lte=F("closes_at")),
+                name="opportunity_questions_before_closing",
+                violation_error_message=_("Les questions doivent se terminer avant la date limite de dépôt."),
+            ),
+            models.CheckConstraint(
+                condition=Q(assignment_date=None) | Q(start_date=None) | Q(start_date__gte=F("assignment_date")),
+                name="opportunity_start_after_assignment",
+                violation_error_message=_("Le travail ne peut pas commencer avant l’attribution."),
+            ),
+            models.CheckConstraint(
+                condition=Q(start_date=None) | Q(completion_date=None) | Q(completion_date__gte=F("start_date")),
+                name="opportunity_completion_after_start",
+                violation_error_message=_("Le travail ne peut pas finir avant de commencer."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("opportunities:detail", args=[self.number])
+
+    # --- What is computed ------------------------------------------------------------------------------------------
+    def accepts_proposals(self, *, at) -> bool:
+        """Published, and strictly before the closing instant."""
+        return self.state == State.PUBLISHED and at < self.closes_at
+
+    def is_public(self) -> bool:
+        return self.published_at is not None
+
+    @property
+    def asks_price(self) -> bool:
+        return self.award_mode != AwardMode.QUALITY_FIXED
+
+    @property
+    def default_minimum(self) -> int | None:
+        """The least score of a criterion that announces none."""
+        return AwardMode(self.award_mode).default_minimum
+
+    @property
+    def scores_quality(self) -> bool:
+        return self.award_mode != AwardMode.PRICE
+
+    def words(self) -> str:
+        """What the search finds it by."""
+        skills = " ".join(skill.name for skill in self.skills.all())
+        return index_text(
+            self.number, self.title, self.teaser, self.description, skills, self.location, self.body.name,
+            self.body.acronym, self.get_region_display(),
+        )  # fmt: skip
+
+    # --- The lifecycle (product.md): the only moves that exist -------------------------------------------------------
+    def ledger_subject(self) -> str:
+        return f"occasion:{self.number}"
+
+    def concerns(self, user) -> bool:
+        return rules.works_there(self, user) or (user.is_authenticated and user.is_auditor)
+
+    @moves(
+        State.DRAFT,
+        to=State.IN_REVIEW,
+        allowed=rules.is_buyer,
+        roles=["buyer"],
+        label=_("Envoyer en révision"),
+        conditions=[conditions.complete, conditions.long_enough],
+    )
+    def submit_for_review(self, *, by, at):
+        self.submitted_by = by
+        self.updated_at = at
+
+    @moves(
+        State.IN_REVIEW,
+        to=State.DRAFT,
+        allowed=rules.can_review,
+        roles=["officer"],
+        label=_("Retourner à l’autrice ou à l’auteur"),
+        ledger_details=["reason"],
+    )
+    def return_to_author(self, *, by, at, reason):
+        self.state_reason = conditions.reason_given(reason)
+        self.updated_at = at  # a form left open since before the review is then seen as stale
+
+    @moves(
+        State.IN_REVIEW,
+        to=State.PUBLISHED,
+        allowed=rules.can_review,
+        roles=["officer"],
+        label=_("Publier"),
+        conditions=[conditions.complete, conditions.long_enough],
+        basis="RCTI, a. 4",
+        ledger_details=["justification"],
+    )
+    def publish(self, *, by, at, justification=""):
+        """`justification`: why what a signal asks about this notice is right; kept in the ledger."""
+        self.published_at = self.updated_at = at
+        self.published_by = by
+        self.state_reason = ""
+        self.draw_commitment = hashlib.sha256(self.draw_secret()).hexdigest()
+        self.search_text = self.words()
+        self._ledger_extra = {"closes_at": self.closes_at.isoformat(), "draw_commitment": self.draw_commitment}
+
+    @moves(
+        State.PUBLISHED,
+        to=State.SUSPENDED,
+        allowed=rules.can_oversee,
+        roles=["officer"],
+        label=_("Suspendre"),
+        conditions=[conditions.not_closed_yet],
+        ledger_details=["reason"],
+    )
+    def suspend(self, *, by, at, reason):
+        self.state_reason = conditions.reason_given(reason)
+
+    @moves(
+        State.SUSPENDED,
+        to=State.PUBLISHED,
+        allowed=rules.can_oversee,
+        roles=["officer"],
+        label=_("Reprendre"),
+        ledger_details=["closes_at"],
+    )
+    def resume(self, *, by, at, closes_at):
+        conditions.resumed_closing(self, closes_at, at)
+        self.closes_at = closes_at
+        self.state_reason = ""
+
+    @moves(
+        State.PUBLISHED,
+        to=State.EVALUATION,
+        allowed=rules.is_system,
+        roles=["system"],
+        label=_("Ouvrir les propositions"),
+        conditions=[conditions.closed],
+        basis="RCTI, ouverture publique",
+    )
+    def open(self, *, by, at):
+        """The opening of the occasion; its proposals' is in proposals/opening/actions.py, same transaction."""
+
+    @moves(
+        State.EVALUATION,
+        to=State.RECOMMENDED,
+        allowed=rules.can_recommend,
+        roles=["buyer"],
+        label=_("Recommander une attribution"),
+        conditions=[conditions.all_scored],
+    )
+    def recommend(self, *, by, at):
+        self.recommended_by = by
+
+    @moves(
+        State.RECOMMENDED,
+        to=State.AWARDED,
+        allowed=rules.can_confirm_award,
+        roles=["officer"],
+        label=_("Confirmer l’attribution"),
+    )
+    def confirm_award(self, *, by, at, told=None):
+        """`told`: what the ledger keeps of it, the vendor and the amount (proposals/award/actions.py)."""
+        self._ledger_extra = told or {}
+        self.reversal_requested_by = None
+        self.reversal_reason = ""
+
+    @moves(
+        State.RECOMMENDED,
+        to=State.EVALUATION,
+        allowed=rules.can_confirm_award,
+        roles=["officer"],
+        label=_("Renvoyer à l’évaluation"),
+        ledger_details=["reason"],
+    )
+    def reject_recommendation(self, *, by, at, reason):
+        conditions.reason_given(reason)
+        self.recommended_by = None
+
+    @moves(
+        State.EVALUATION,
+        to=State.UNSUCCESSFUL,
+        allowed=rules.can_oversee,
+        roles=["officer"],
+        label=_("Conclure sans attribution"),
+        ledger_details=["code", "reason"],
+    )
+    def conclude_without_award(self, *, by, at, code, reason=""):
+        conditions.unsuccessful_because(self, code, reason)
+        self.unsuccessful_reason = code
+        self.state_reason = reason.strip()
+
+    @moves(
+        State.AWARDED,
+        to=State.EVALUATION,
+        allowed=rules.can_reverse_award,
+        roles=["officer", "auditor"],
+        label=_("Annuler l’attribution"),
+        conditions=[conditions.reversal_requested, conditions.no_contract_signed],
+    )
+    def reverse_award(self, *, by, at):
+        self._ledger_extra = {
+            "reason": self.reversal_reason,
+            "requested_by": f"person:{self.reversal_requested_by.public_id}",
+        }
+        self.state_reason = self.reversal_reason
+        self.reversal_requested_by = None
+        self.reversal_reason = ""
+        self.recommended_by = None
+
+    @moves(
+        [State.IN_REVIEW, State.PUBLISHED, State.SUSPENDED, State.EVALUATION, State.RECOMMENDED],
+        to=State.CANCELLED,
+        allowed=rules.can_oversee,
+        roles=["officer"],
+        label=_("Annuler l’occasion"),
+        ledger_details=["reason"],
+    )
+    def cancel(self, *, by, at, reason):
+        self.state_reason = conditions.reason_given(reason)
+
+    def draw_secret(self) -> bytes:
+        """32 bytes nobody can guess, never stored: revealed only when a tie is drawn (proposals/evaluation/draw.py)."""
+        return keys.derived(f"draw:{self.number}")

@@ -1,0 +1,174 @@
+"""The list of occasions: search, filters with their counts, keyset pagination."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from marketplace import cursors
+from marketplace.cache import public_page
+from marketplace.dates import clock
+from marketplace.dates.localtime import language
+from opportunities.models import Opportunity
+from opportunities.search.filters import GROUPS, OPEN, Filters
+from opportunities.search.labels import public_badge
+
+__all__ = ["occasions", "public_badge"]
+
+PAGE = 20
+REGIONS_SHOWN = 6
+NEVER = 15  # the page cache's own limit: nothing on the page changes sooner
+_FIELDS = (
+    *("number", "title", "teaser", "state", "region", "budget_cents", "closes_at", "published_at"),
+    *("body__name", "body__acronym"),
+)
+
+
+@login_not_required
+@public_page
+@require_safe
+def occasions(request: HttpRequest) -> HttpResponse:
+    """Everything that was ever published. The same page for everyone, drafts never: they are in « À faire »."""
+    at = clock.now()
+    filters = Filters.read(request.GET, at)
+    public = Opportunity.objects.visible_to(AnonymousUser(), at=at)
+    total, counts = filters.counts(public)
+    rows, has_newer, has_older = _page(request.GET, filters, filters.rows(public), total)
+    for row in rows:
+        row.url = row.get_absolute_url()
+        row.badge = None if filters.only_open else public_badge(row, at)
+    path = reverse("opportunities:list")
+    context = {
+        "now": at,
+        "rows": rows,
+        "total": total,
+        "filters": filters,
+        "result": _result(filters, total),
+        "order": _order(filters),
+        "chips": [{"label": label, "url": _url(path, filters.pairs(without=pair))} for pair, label in filters.labels()],
+        "groups": [_group(group, filters, counts[group.param]) for group in GROUPS],
+        "skills": filters.skill_counts(public),
+        "chosen_skills": {skill.pk for skill in filters.skills},
+        "pages": _pages(path, filters, rows, has_newer, has_older),
+        "elsewhere_url": _url(path, [*filters.pairs(), *_other_states(filters)]),
+        "clear_url": path,
+        "can_create": request.user.is_authenticated and request.user.body_memberships.filter(role="buyer").exists(),
+    }
+    part = request.htmx and not request.htmx.history_restore_request
+    response = render(request, "opportunities/_answer.html" if part else "opportunities/list.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    if part:
+        response["HX-Push-Url"] = _url(path, filters.pairs())
+    soon = [row.closes_at - at for row in rows if row.state == "published" and row.closes_at > at]
+    response.holds_seconds = min([NEVER, *(int(left.total_seconds()) for left in soon)])
+    return response
+
+
+# --- Pages: « after this row », never « page 12 » ------------------------------------------------------------------
+def _cursor(row) -> str:
+    return cursors.written(row.closes_at, row.pk)
+
+
+def _page(data, filters: Filters, rows, total: int) -> tuple[list, bool, bool]:
+    """(rows of the page in order, whether some come before, whether some come after)."""
+    rows = rows.select_related("body").prefetch_related("skills").only(*_FIELDS)
+    up = filters.only_open  # open ones: the nearest closing first; the others: the latest closing first
+    after, before = cursors.read(data.get("apres", "")), cursors.read(data.get("avant", ""))
+    if data.get("page") == "derniere" and total > PAGE:
+        last = total % PAGE or PAGE
+        return _ordered(rows, not up)[:last][::-1], True, False
+    if after:
+        found = list(_ordered(_beyond(rows, after, up), up)[: PAGE + 1])
+        if found:
+            return found[:PAGE], True, len(found) > PAGE
+    elif before:
+        found = list(_ordered(_beyond(rows, before, not up), not up)[: PAGE + 1])
+        if found:
+            return found[:PAGE][::-1], len(found) > PAGE, True
+    found = list(_ordered(rows, up)[: PAGE + 1])
+    return found[:PAGE], False, len(found) > PAGE
+
+
+def _ordered(rows, up: bool):
+    return rows.order_by("closes_at", "pk") if up else rows.order_by("-closes_at", "-pk")
+
+
+def _beyond(rows, cursor: tuple[datetime, int], up: bool):
+    closes_at, pk = cursor
+    if up:
+        return rows.filter(Q(closes_at__gt=closes_at) | Q(closes_at=closes_at, pk__gt=pk))
+    return rows.filter(Q(closes_at__lt=closes_at) | Q(closes_at=closes_at, pk__lt=pk))
+
+
+def _pages(path: str, filters: Filters, rows: list, has_newer: bool, has_older: bool) -> dict:
+    pairs = filters.pairs()
+    pages = {}
+    if rows and has_newer:
+        pages["first"] = _url(path, pairs)
+        pages["newer"] = _url(path, [*pairs, ("avant", _cursor(rows[0]))])
+    if rows and has_older:
+        pages["older"] = _url(path, [*pairs, ("apres", _cursor(rows[-1]))])
+        pages["last"] = _url(path, [*pairs, ("page", "derniere")])
+    return pages
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+def _url(path: str, pairs: list[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def _other_states(filters: Filters) -> list[tuple[str, str]]:
+    """All the states, for « chercher aussi parmi les occasions fermées »."""
+    return [("etat", value) for value in GROUPS[0].values if value not in filters.chosen["etat"] or filters.only_open]
+
+
+def _group(group, filters: Filters, counts) -> dict:
+    chosen = set(filters.chosen[group.param])
+    values = [
+        {"value": value, "label": label, "number": counts[value], "chosen": value in chosen}
+        for value, label in group.values.items()
+    ]
+    made = {"param": group.param, "legend": group.legend, "values": values, "more": []}
+    if group.param == "region":
+        values = [line for line in values if line["number"] or line["chosen"]]
+        values.sort(key=lambda line: (not line["chosen"], -line["number"], line["value"]))
+        shown = max(REGIONS_SHOWN, len(chosen))
+        made |= {"values": values[:shown], "more": values[shown:]}
+    return made
+
+
+def _result(filters: Filters, total: int) -> str:
+    """« 23 occasions ouvertes »: the state is said when there is only one."""
+    if not total:  # French says « aucune », and gettext would write a zero in the plural
+        return {
+            OPEN: _("Aucune occasion ouverte"),
+            "suspendue": _("Aucune occasion suspendue"),
+            "evaluation": _("Aucune occasion en évaluation"),
+            "attribuee": _("Aucune occasion attribuée"),
+            "sans-suite": _("Aucune occasion sans suite"),
+        }.get("".join(filters.chosen["etat"]), _("Aucune occasion"))
+    number = f"{total:,}".replace(",", "," if language() == "en" else "\u00a0")
+    if len(filters.chosen["etat"]) > 1:
+        return ngettext("%(n)s occasion", "%(n)s occasions", total) % {"n": number}
+    return {
+        OPEN: ngettext("%(n)s occasion ouverte", "%(n)s occasions ouvertes", total),
+        "suspendue": ngettext("%(n)s occasion suspendue", "%(n)s occasions suspendues", total),
+        "evaluation": ngettext("%(n)s occasion en évaluation", "%(n)s occasions en évaluation", total),
+        "attribuee": ngettext("%(n)s occasion attribuée", "%(n)s occasions attribuées", total),
+        "sans-suite": ngettext("%(n)s occasion sans suite", "%(n)s occasions sans suite", total),
+    }[filters.chosen["etat"][0]] % {"n": number}
+
+
+def _order(filters: Filters) -> str:
+    if filters.only_open:
+        return _("de la plus proche à la plus lointaine")
+    return _("de la plus récente à la plus ancienne")

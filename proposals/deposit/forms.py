@@ -1,0 +1,65 @@
+"""What is typed to deposit a proposal, and to verify a receipt."""
+
+import json
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+RECEIPT_MAX_BYTES = 20_000
+
+
+class DepositForm(forms.Form):
+    """The two acceptances, and a key that makes a second click harmless."""
+
+    integrity = forms.BooleanField(
+        label=_("Je fais cette déclaration d’intégrité au nom du prestataire"),
+        error_messages={"required": _("La déclaration d’intégrité est obligatoire.")},
+    )
+    accept_terms = forms.BooleanField(
+        label=_("J’accepte les conditions de dépôt"),
+        error_messages={"required": _("Acceptez les conditions de dépôt.")},
+    )
+    key = forms.UUIDField(
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
+            "invalid": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
+        },
+    )
+
+
+class VerifyForm(forms.Form):
+    """A receipt, pasted or sent as a file; cleans to `receipt`, a dict of JSON values of 20 kB at most."""
+
+    text = forms.CharField(
+        label=_("Collez le contenu de l’accusé"),
+        required=False,
+        widget=forms.Textarea({"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+    )
+    file = forms.FileField(
+        label=_("Ou choisissez le fichier signé (JSON)"),
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput({"accept": ".json,application/json"}),
+    )
+
+    def clean(self) -> dict:
+        data = super().clean()
+        upload, text = data.get("file"), data.get("text") or ""
+        field, size = ("file", upload.size) if upload else ("text", len(text.encode("utf-8", "replace")))
+        if size > RECEIPT_MAX_BYTES:
+            self.add_error(field, _("C’est trop long pour un accusé : 20 ko au plus."))
+            return data
+        raw = upload.read() if upload else text.encode("utf-8", "replace")
+        if not raw.strip():
+            self.add_error(field, _("Collez un accusé ou choisissez son fichier."))
+            return data
+        try:
+            # utf-8-sig: some editors add a mark at the start. RecursionError: nested to exhaust the parser.
+            receipt = json.loads(raw.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            receipt = None
+        if not isinstance(receipt, dict):
+            self.add_error(field, _("Ce n’est pas un accusé de dépôt : le texte n’est pas un objet JSON complet."))
+            return data
+        return data | {"receipt": receipt}

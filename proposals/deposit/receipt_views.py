@@ -1,0 +1,197 @@
+"""Accusés de dépôt: the page, the signed file, the sealed envelope, and the public check of any receipt."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+from cryptography.exceptions import InvalidSignature
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from marketplace import keys
+from marketplace.cache import public_page
+from marketplace.dates import clock
+from marketplace.ledger import checkpoints
+from marketplace.ledger.entries import LedgerPayload, canonical
+from marketplace.models import Checkpoint
+from opportunities.models import Opportunity
+from proposals import rules
+from proposals.deposit.actions import RECEIPT_TYPE
+from proposals.deposit.forms import VerifyForm
+from proposals.enums import State
+from proposals.models import OpenedProposal, Proposal, SealedEnvelope, Submission
+from proposals.opening import actions as opening_actions
+
+TEXTS = (
+    "number",
+    "occasion",
+    "proposal",
+    "proponent",
+    "received_at",
+    "closes_at",
+    "envelope_sha256",
+    "key",
+    "signature",
+)
+
+
+def _submission(request: HttpRequest, receipt_number: str, *, at) -> Submission:
+    """A receipt of a proposal that this person may see, else 404."""
+    scope = Proposal.objects.visible_to(request.user, at=at)
+    receipts = Submission.objects.filter(proposal__in=scope).select_related(
+        "proposal__opportunity__body", "proposal__vendor", "submitted_by"
+    )
+    return get_object_or_404(receipts, receipt_number=receipt_number)
+
+
+@never_cache
+@require_safe
+def page(request: HttpRequest, receipt_number: str) -> HttpResponse:
+    """What was received, when, and its digest; what can still be done about it."""
+    now = clock.now()
+    submission = _submission(request, receipt_number, at=now)
+    if opening_actions.open_if_due(submission.proposal.opportunity.number):
+        submission = _submission(request, receipt_number, at=now)
+    proposal = submission.proposal
+    others = list(proposal.submissions.order_by("version"))
+    own = rules.is_author(proposal, request.user)
+    recorded, covering = _recorded(submission) if own else (None, None)
+    context = {
+        "submission": submission,
+        "proposal": proposal,
+        "opportunity": proposal.opportunity,
+        "own": own,
+        "now": now,
+        "previous": next((row for row in others if row.version == submission.version - 1), None),
+        "last": others[-1],
+        "replaced": others[-1].version != submission.version,
+        "withdrawn": proposal.state == State.WITHDRAWN,
+        "sealed": proposal.state == State.SUBMITTED,
+        "opened": OpenedProposal.objects.filter(submission=submission).select_related("opening").first(),
+        "provable": covering is not None,
+        "to_be_proved": recorded is not None and covering is None,
+        "has_envelope": own and SealedEnvelope.objects.filter(submission=submission).exists(),
+        "can_change": own
+        and proposal.state == State.SUBMITTED
+        and proposal.opportunity.accepts_proposals(at=now)
+        and rules.can_deposit(proposal, request.user),
+    }
+    return render(request, "proposals/receipt.html", context)
+
+
+def _download(content: bytes, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@never_cache
+@require_safe
+def as_json(request: HttpRequest, receipt_number: str) -> HttpResponse:
+    """The receipt as it was signed: what tools/verify.py reads."""
+    submission = _submission(request, receipt_number, at=clock.now())
+    text = json.dumps(submission.receipt, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return _download(text.encode(), f"accuse-{submission.receipt_number}.json")
+
+
+@never_cache
+@require_safe
+def envelope(request: HttpRequest, receipt_number: str) -> HttpResponse:
+    """The sealed bytes whose SHA-256 the receipt states: the vendor's own people only; 404 once destroyed."""
+    submission = _submission(request, receipt_number, at=clock.now())
+    if not rules.is_author(submission.proposal, request.user):
+        raise Http404
+    sealed = get_object_or_404(SealedEnvelope.objects.filter(submission=submission))
+    return _download(bytes(sealed.content), f"enveloppe-{submission.receipt_number}.json")
+
+
+def _recorded(submission: Submission) -> tuple[LedgerPayload | None, Checkpoint | None]:
+    """The ledger's own record of a dépôt (None once erased), and the last checkpoint that covers it (None before)."""
+    told = LedgerPayload.objects.about(submission.proposal.ledger_subject()).filter(action="proposal.submit")
+    payload = next((row for row in told if row.body["version"] == submission.version), None)
+    if payload is None:
+        return None, None
+    return payload, Checkpoint.objects.filter(size__gte=payload.entry_id).order_by("-size").first()
+
+
+@never_cache
+@require_safe
+def proof(request: HttpRequest, receipt_number: str) -> HttpResponse:
+    """That the dépôt is in the signed ledger, for the vendor's own people; 404 until a checkpoint covers it."""
+    submission = _submission(request, receipt_number, at=clock.now())
+    if not rules.is_author(submission.proposal, request.user):
+        raise Http404
+    payload, covering = _recorded(submission)
+    if covering is None:
+        raise Http404
+    found = checkpoints.proof_of(payload.entry, covering, payload=True)
+    text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    return _download(text.encode(), f"preuve-{submission.receipt_number}.json")
+
+
+def check(receipt: dict) -> str:
+    """ "valid", "altered" (signature that does not hold), "other_key", or "malformed"."""
+    if receipt.get("type") != RECEIPT_TYPE or not all(isinstance(receipt.get(name), str) for name in TEXTS):
+        return "malformed"
+    if receipt["key"] != keys.key_id():
+        return "other_key"
+    body = {name: value for name, value in receipt.items() if name != "signature"}
+    try:
+        signature = base64.b64decode(receipt["signature"], validate=True)
+        keys.signing().public_key().verify(signature, canonical(body))
+    except (InvalidSignature, ValueError, RecursionError):
+        return "altered"
+    return "valid"
+
+
+def _instant(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def _after_opening(receipt: dict) -> dict:
+    """Once the occasion is opened: whether this digest is among the opened envelopes. Nothing before."""
+    opening_actions.open_if_due(receipt["occasion"])
+    opportunity = Opportunity.objects.public().filter(number=receipt["occasion"]).first()
+    if opportunity is None:
+        return {}
+    opened = OpenedProposal.objects.filter(opening__opportunity=opportunity)
+    return {
+        "opportunity": opportunity,
+        "is_open": hasattr(opportunity, "opening"),
+        "among": opened.filter(submission__envelope_sha256=receipt["envelope_sha256"]).exists(),
+    }
+
+
+@login_not_required
+@sensitive_post_parameters()
+@csrf_exempt  # changes nothing, knows nobody: a check made from a command line is as good
+@require_http_methods(["GET", "HEAD", "POST"])
+@public_page
+def verify(request: HttpRequest) -> HttpResponse:
+    """Anybody pastes a receipt or sends its file: is it ours, whole, and among the opened envelopes?"""
+    form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
+    context = {"form": form, "key_id": keys.key_id()}
+    status = 200
+    if form.is_bound:
+        if form.is_valid():
+            receipt = form.cleaned_data["receipt"]
+            verdict = check(receipt)
+            context |= {"verdict": verdict}
+            if verdict == "valid":
+                context |= {
+                    "receipt": receipt,
+                    "received_at": _instant(receipt["received_at"]),
+                    "closes_at": _instant(receipt["closes_at"]),
+                } | _after_opening(receipt)
+            if verdict == "malformed":
+                form.add_error(None, _("Ce n’est pas un accusé de dépôt de « Développe avec nous »."))
+        status = 422 if form.errors else 200
+    return render(request, "proposals/verify.html", context, status=status)

@@ -1,0 +1,83 @@
+"""The vendor's forms: draft, dépôt, choice of the vendor, and the public's: a receipt to verify."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.money import MoneyField
+from marketplace.texts import PlainTexts
+from marketplace.uploads import ACCEPT
+from proposals.deposit.actions import TEXT_MAX
+
+
+class SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFilesField(forms.Field):
+    """Any number of uploads, as they came: marketplace.uploads.checked judges each one when it is kept."""
+
+    widget = SeveralFiles
+
+    def clean(self, value) -> list:
+        return [upload for upload in value or [] if upload]
+
+    def bound_data(self, data, initial):
+        return None  # a browser cannot be given a file back
+
+
+class DraftForm(PlainTexts, forms.Form):
+    """A draft may be incomplete: only limits are checked. `price` cleans to cents and leaves when it is not asked."""
+
+    as_typed = True
+
+    text = forms.CharField(
+        label=_("Votre proposition"),
+        max_length=TEXT_MAX,
+        required=False,
+        widget=forms.Textarea({"rows": 18}),
+        help_text=_("Markdown : titres, listes, liens, tableaux. Répondez à chaque critère de la grille."),
+    )
+    comments = forms.CharField(
+        label=_("Commentaires additionnels"),
+        max_length=TEXT_MAX,
+        required=False,
+        widget=forms.Textarea({"rows": 6}),
+    )
+    price = MoneyField(
+        label=_("Votre prix, avant taxes"),
+        required=False,
+        help_text=_("Tout compris, pour tout ce que demande l’avis. Par exemple 48 500 ou 48 500,50."),
+    )
+    files = SeveralFilesField(label=_("Ajouter des fichiers"), required=False, widget=SeveralFiles({"accept": ACCEPT}))
+
+    def __init__(self, *args, opportunity, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not opportunity.asks_price:
+            del self.fields["price"]
+
+    def content(self) -> dict:
+        """The draft's own names: text, comments, and price_cents when it is asked."""
+        kept = {name: self.cleaned_data[name] for name in ("text", "comments")}
+        return kept | ({"price_cents": self.cleaned_data["price"]} if "price" in self.fields else {})
+
+
+class VendorChoiceForm(forms.Form):
+    """Whose proposal it is, among the vendors one acts for that have none yet."""
+
+    vendor = forms.ChoiceField(
+        label=_("Au nom de qui proposez-vous?"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Choisissez un prestataire."),
+            "invalid_choice": _("Choisissez un de vos prestataires."),
+        },
+    )
+
+    def __init__(self, *args, vendors, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["vendor"].choices = [
+            (str(vendor.public_id), f"{vendor.legal_name} ({vendor.get_kind_display()})") for vendor in vendors
+        ]
+        if len(vendors) == 1:
+            self.fields["vendor"].initial = str(vendors[0].public_id)
+            self.fields["vendor"].widget = forms.HiddenInput()

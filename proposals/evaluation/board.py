@@ -1,0 +1,170 @@
+"""The evaluation of one occasion as its table shows it: rows, ranks, and which prices may be seen.
+
+A price is not shown before every score is given, except where the price alone decides; the price of a proposal that is
+rejected or below the minimum is never shown in the other modes (RCTI: its envelope would go back unopened).
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from opportunities.enums import AwardMode
+from opportunities.models import Opportunity
+from proposals.award import actions as award_actions
+from proposals.enums import State
+from proposals.models import Proposal, Recommendation
+
+MANY_CRITERIA, LONG_LABEL = 5, 24  # beyond, the table's headers are C1, C2… with a legend
+
+
+@dataclass(frozen=True)
+class Row:
+    """One proposal in the table. `scores`: Score or None by criterion; amounts in cents, None when not to be shown."""
+
+    proposal: Proposal
+    label: str
+    tone: str
+    rank: int | None = None
+    drawn: bool = False
+    chosen: bool = False
+    scores: list = field(default_factory=list)
+    final: Decimal | None = None
+    price_cents: int | None = None
+    adjusted_cents: int | None = None
+
+
+@dataclass(frozen=True)
+class Board:
+    """The evaluation of one occasion as it stands."""
+
+    opportunity: Opportunity
+    criteria: list
+    rows: list[Row]
+    lines: list[award_actions.Line]
+    recommendations: list[Recommendation]
+
+    def with_state(self, *states) -> list[Proposal]:
+        return [row.proposal for row in self.rows if row.proposal.state in states]
+
+    @property
+    def to_examine(self) -> list[Proposal]:
+        return self.with_state(State.OPENED)
+
+    @property
+    def to_score(self) -> list[Proposal]:
+        return self.with_state(State.ADMISSIBLE)
+
+    @property
+    def prices_hidden(self) -> bool:
+        """Whether prices exist and must still wait for scores."""
+        waiting = bool(self.to_examine or self.to_score)
+        return waiting and AwardMode(self.opportunity.award_mode).price_waits
+
+    @property
+    def shows_adjusted(self) -> bool:
+        return self.opportunity.award_mode == AwardMode.ADJUSTED_PRICE
+
+    @property
+    def drawn(self) -> bool:
+        return any(row.drawn for row in self.rows)
+
+    @property
+    def abbreviated(self) -> bool:
+        return len(self.criteria) > MANY_CRITERIA or any(len(c.label) > LONG_LABEL for c in self.criteria)
+
+    @property
+    def eligible(self) -> list[award_actions.Line]:
+        return [line for line in self.lines if line.ranked.rank is not None]
+
+    @property
+    def pending(self) -> Recommendation | None:
+        return next((made for made in self.recommendations if made.accepted is None), None)
+
+    @property
+    def sent_back(self) -> Recommendation | None:
+        """The last recommendation, when an officer sent it back."""
+        last = self.recommendations[0] if self.recommendations else None
+        return last if last and last.accepted is False and last.decided_by_id else None
+
+
+def board(opportunity: Opportunity, user, *, at) -> Board:
+    """Everything the table shows, in a number of queries that does not depend on how many proposals there are."""
+    proposals = list(
+        Proposal.objects.visible_to(user, at=at)
+        .opened()
+        .filter(opportunity=opportunity)
+        .select_related("vendor", "opened__submission")
+        .defer("draft", "opened__content", "opened__data_key")
+        .prefetch_related("scores")
+        .order_by("opened__submission__received_at", "pk")
+    )
+    criteria = criteria_of(opportunity)
+    recommendations = list(
+        opportunity.recommendations.select_related("proposal__vendor", "by", "decided_by").order_by("-pk")
+    )
+    lines = award_actions.lines(opportunity) if proposals else []
+    pending = next((made for made in recommendations if made.accepted is None), None)
+    ranked = {line.proposal.pk: line.ranked for line in lines}
+    rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending) for p in proposals]
+    places = {line.proposal.pk: place for place, line in enumerate(lines)}
+    rows.sort(key=lambda row: (row.proposal.state == State.REJECTED, places.get(row.proposal.pk, 0)))
+    return Board(opportunity, criteria, rows, lines, recommendations)
+
+
+def criteria_of(opportunity: Opportunity) -> list:
+    """The grid, each line with its `code` (C1…) and `floor`: under that score `ranking.eligible` says no; or None."""
+    default = opportunity.default_minimum
+    criteria = list(opportunity.criteria.all())
+    for position, criterion in enumerate(criteria, 1):
+        criterion.code = f"C{position}"
+        criterion.floor = default if criterion.minimum is None else criterion.minimum
+    return criteria
+
+
+def _row(opportunity, proposal, ranked, criteria, pending) -> Row:
+    scored = proposal.state in award_actions.RANKED_STATES
+    scores = {score.criterion_id: score for score in proposal.scores.all()} if scored else {}
+    rank = ranked.rank if ranked else None
+    if opportunity.award_mode == AwardMode.PRICE:
+        price = proposal.opened.price_cents
+    else:
+        price = ranked.entry.price_cents if rank is not None else None
+    recommended = pending is not None and pending.proposal_id == proposal.pk
+    label, tone = _status(proposal, ranked, recommended)
+    weights = {criterion.pk: criterion.weight for criterion in criteria}
+    final = None
+    if scores and criteria:
+        # Exact: two decimals times whole weights. The rank is computed in fractions by ranking.py.
+        final = sum((scores[key].value * weight for key, weight in weights.items()), Decimal(0)) / 100
+    return Row(
+        proposal,
+        label,
+        tone,
+        rank=rank,
+        drawn=bool(ranked and ranked.drawn),
+        chosen=recommended or proposal.state == State.AWARDED or (rank == 1 and opportunity.state == "evaluation"),
+        scores=[(criterion, scores.get(criterion.pk)) for criterion in criteria],
+        final=final,
+        price_cents=price,
+        adjusted_cents=ranked.adjusted_rounded if rank is not None else None,
+    )
+
+
+def _status(proposal, ranked, recommended: bool) -> tuple[str, str]:
+    """The label and tone of the last column."""
+    if recommended:
+        return _("Recommandée"), "ok"
+    if proposal.state == State.OPENED and not proposal.opened.readable:
+        return _("Intégrité non constatée"), "bad"
+    if proposal.state == State.REJECTED:
+        return _("Rejetée"), "bad"
+    if ranked is not None and ranked.rank is None:
+        return _("Sous le minimum"), "warn"
+    return {
+        State.OPENED: (_("À examiner"), "warn"),
+        State.ADMISSIBLE: (_("À noter"), "info"),
+        State.SCORED: (_("Admissible"), "info"),
+        State.AWARDED: (_("Retenue"), "ok"),
+        State.NOT_AWARDED: (_("Non retenue"), "neutral"),
+    }[State(proposal.state)]

@@ -1,0 +1,20 @@
+"""The answers: proposals, and what the platform keeps of their sealing, opening, scoring and award."""
+
+from proposals.models.award import Award, Draw, Recommendation
+from proposals.models.evaluation import Score
+from proposals.models.proposal import AFTER_OPENING, Proposal
+from proposals.models.submission import OpenedProposal, Opening, SealedEnvelope, SealKey, Submission
+
+__all__ = [
+    "AFTER_OPENING",
+    "Award",
+    "Draw",
+    "OpenedProposal",
+    "Opening",
+    "Proposal",
+    "Recommendation",
+    "Score",
+    "SealKey",
+    "SealedEnvelope",
+    "Submission",
+]

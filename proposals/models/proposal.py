@@ -1,0 +1,246 @@
+"""The answers: proposals, and what the platform keeps of their sealing, opening, scoring and award."""
+
+import uuid
+
+import django_fsm
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from marketplace import lifecycle
+from marketplace.lifecycle import moves
+from opportunities.models import Opportunity
+from proposals import conditions, rules
+from proposals.enums import RejectionCode, State
+from proposals.models.evaluation import Score
+from proposals.models.submission import SealedEnvelope
+from vendors.models import Vendor
+
+# From the opening on. Before it, a proposal exists for nobody but its vendor.
+AFTER_OPENING = [
+    State.OPENED,
+    State.ADMISSIBLE,
+    State.REJECTED,
+    State.SCORED,
+    State.AWARDED,
+    State.NOT_AWARDED,
+]
+
+
+class ProposalQuerySet(models.QuerySet):
+    def visible_to(self, user, *, at=None):
+        """A vendor's people see its own; after the opening, the body's people and auditors too; nobody else, ever.
+
+        Administrators get nothing by being administrators, and whoever answers an occasion sees no rival's proposal.
+        """
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        own = Q(vendor__in=user.vendor_memberships.values("vendor"))
+        mine = Proposal.objects.filter(opportunity=models.OuterRef("opportunity"), vendor__memberships__user=user)
+        opened = Q(state__in=AFTER_OPENING) & ~models.Exists(mine.exclude(state__in=[State.DRAFT, State.WITHDRAWN]))
+        if not user.is_auditor:
+            opened &= Q(opportunity__body__in=user.body_memberships.values("body"))
+        return self.filter(own | opened)
+
+    def opened(self):
+        return self.filter(state__in=AFTER_OPENING)
+
+    def tying(self, user):
+        """Those by which this person has a tie with the occasion: a vendor of theirs sent it, and did not take it back.
+
+        What opportunities.rules.has_tie asks of one occasion, for lists.
+        """
+        sent = self.exclude(state__in=[State.DRAFT, State.WITHDRAWN])
+        return sent.filter(vendor__in=user.vendor_memberships.values("vendor"))
+
+    def for_list(self):
+        return self.select_related("opportunity__body", "vendor").order_by("-pk")
+
+
+@lifecycle.register
+class Proposal(lifecycle.Stateful, models.Model):
+    """One vendor's answer to one occasion. Its content is never here: encrypted in `draft`, then in envelopes."""
+
+    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
+    opportunity = models.ForeignKey(
+        Opportunity, verbose_name=_("occasion"), on_delete=models.PROTECT, related_name="proposals"
+    )
+    vendor = models.ForeignKey(
+        Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="proposals"
+    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+    draft = models.BinaryField(default=b"")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    rejection_code = models.CharField(_("motif de rejet"), max_length=10, choices=RejectionCode, blank=True)
+    rejection_text = models.TextField(_("explication du rejet"), max_length=2_000, blank=True)
+    examined_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = ProposalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("proposition")
+        constraints = [
+            lifecycle.choices_constraint("proposal", State.values),
+            models.UniqueConstraint(
+                fields=["opportunity", "vendor"],
+                name="proposal_one_per_vendor",
+                violation_error_message=_("Ce prestataire a déjà une proposition pour cette occasion."),
+            ),
+            models.UniqueConstraint(fields=["opportunity"], condition=Q(state="awarded"), name="proposal_one_winner"),
+            models.CheckConstraint(
+                condition=~Q(state="rejected") | ~Q(rejection_code=""), name="proposal_rejected_has_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    def get_absolute_url(self) -> str:
+        return reverse("proposals:detail", args=[self.public_id])
+
+    # --- What the ledger and the locks need ------------------------------------------------------------------------
+    def concerns(self, user) -> bool:
+        return self.opportunity.concerns(user)
+
+    @property
+    def ledger_sealed(self) -> bool:
+        """Before the opening its acts are « sealed » in the ledger: not even who or which occasion."""
+        return self.state not in AFTER_OPENING
+
+    def ledger_subject(self) -> str:
+        return f"proposal:{self.public_id}"
+
+    def lock_parents(self) -> dict:
+        return {"opportunity": lifecycle.locked(self.opportunity)}
+
+    # --- The lifecycle (product.md): the only moves that exist -------------------------------------------------------
+    @moves(
+        [State.DRAFT, State.SUBMITTED, State.WITHDRAWN],
+        to=State.SUBMITTED,
+        allowed=rules.can_deposit,
+        roles=["vendor"],
+        label=_("Déposer"),
+        conditions=[conditions.before_closing],
+        basis="RCTI, dépôt électronique",
+    )
+    def submit(self, *, by, at, deposit):
+        """`deposit(proposal, by=, at=)` seals and writes the Submission (proposals/deposit/actions.py)."""
+        submission = deposit(self, by=by, at=at)
+        self.updated_at = at
+        self._ledger_extra = {"version": submission.version, "envelope_sha256": submission.envelope_sha256}
+
+    @moves(
+        State.SUBMITTED,
+        to=State.WITHDRAWN,
+        allowed=rules.can_deposit,
+        roles=["vendor"],
+        label=_("Retirer"),
+        conditions=[conditions.before_closing],
+    )
+    def withdraw(self, *, by, at):
+        """The sealed content is destroyed; digests stay. The draft stays with its author."""
+        last = self.submissions.latest("version")
+        SealedEnvelope.objects.filter(submission__proposal=self).delete()
+        self.updated_at = at
+        self._ledger_extra = {"version": last.version, "envelope_sha256": last.envelope_sha256}
+
+    @moves(
+        State.SUBMITTED,
+        to=State.OPENED,
+        allowed=rules.is_system,
+        roles=["system"],
+        label=_("Ouvrir"),
+        conditions=[conditions.in_evaluation],
+    )
+    def open(self, *, by, at):
+        self.draft = b""  # the opened submission is what counts from here on
+
+    @moves(
+        State.OPENED,
+        to=State.ADMISSIBLE,
+        allowed=rules.can_examine,
+        roles=["buyer"],
+        label=_("Admettre"),
+        conditions=[conditions.in_evaluation, conditions.readable],
+    )
+    def admit(self, *, by, at):
+        self.examined_by = by
+
+    @moves(
+        State.OPENED,
+        to=State.REJECTED,
+        allowed=rules.can_examine,
+        roles=["buyer"],
+        label=_("Rejeter"),
+        conditions=[conditions.in_evaluation],
+        basis="RCTI, a. 7",
+        ledger_details=["code", "text"],
+    )
+    def reject(self, *, by, at, code, text):
+        if code not in RejectionCode.values:
+            lifecycle.complain("code", _("Choisissez un motif de rejet."))
+        if not text.strip():
+            lifecycle.complain("text", _("Expliquez le rejet : le prestataire lira ce texte."))
+        if len(text) > 2_000:
+            lifecycle.complain("text", _("L’explication dépasse 2 000 caractères."))
+        self.rejection_code, self.rejection_text, self.examined_by = code, text.strip(), by
+
+    @moves(
+        [State.ADMISSIBLE, State.SCORED],
+        to=State.SCORED,
+        allowed=rules.can_examine,
+        roles=["buyer"],
+        label=_("Noter"),
+        conditions=[conditions.in_evaluation],
+    )
+    def score(self, *, by, at, values):
+        """`values`: {criterion: (Decimal 0–100 with two decimals, comment)}; a new score replaces the former one."""
+        for criterion, (value, comment) in values.items():
+            given = {"value": value, "comment": comment, "by": by, "at": at}
+            Score(**given).clean_fields(exclude={"proposal", "criterion", "by"})
+            Score.objects.update_or_create(proposal=self, criterion=criterion, defaults=given)
+        conditions.fully_scored(self, at)
+        self._ledger_extra = {"scores": {str(c.position): str(v) for c, (v, _comment) in values.items()}}
+
+    @moves(
+        State.SCORED,
+        to=State.AWARDED,
+        allowed=rules.can_settle,
+        roles=["officer"],
+        label=_("Retenir"),
+        conditions=[conditions.wins],
+    )
+    def award(self, *, by, at):
+        """Part of proposals/award/actions.py."""
+
+    @moves(
+        State.SCORED,
+        to=State.NOT_AWARDED,
+        allowed=rules.can_settle,
+        roles=["officer"],
+        label=_("Ne pas retenir"),
+        conditions=[conditions.loses],
+    )
+    def decline(self, *, by, at):
+        """Part of proposals/award/actions.py."""
+
+    @moves(
+        [State.ADMISSIBLE, State.SCORED, State.REJECTED, State.AWARDED, State.NOT_AWARDED],
+        to=State.OPENED,
+        allowed=rules.can_reexamine,
+        roles=["buyer", "system"],
+        label=_("Réexaminer"),
+        conditions=[conditions.in_evaluation],
+        ledger_details=["reason"],
+    )
+    def reexamine(self, *, by, at, reason):
+        """Correct a mistake in the open: the examination starts again, what was decided stays in the ledger."""
+        if not reason.strip():
+            lifecycle.complain("reason", _("Inscrivez le motif."))
+        self.rejection_code = self.rejection_text = ""

@@ -1,0 +1,317 @@
+"""The public's pages: home, an occasion, the minutes of its opening, awards. Anonymous answers are the same for all."""
+
+from datetime import datetime
+from fractions import Fraction
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.http import require_safe
+
+from marketplace import cursors, money
+from marketplace.cache import SECONDS, public_page
+from marketplace.dates import clock
+from marketplace.dates.localtime import local
+from opportunities import rules as occasion_rules
+from opportunities.conditions import ceiling_cents
+from opportunities.enums import AwardMode, State
+from opportunities.models import Opportunity
+from opportunities.search.labels import public_badge
+from proposals.models import Award, Draw, OpenedProposal, Proposal
+from proposals.opening.minutes import signed as signed_minutes
+from proposals.public import figures, history
+from proposals.public import parts as parts_module
+
+CLOSING_SOON, RECENT = 4, 3
+AWARDS_PAGE = 20
+
+
+def _hold(response: HttpResponse, closings, at: datetime) -> HttpResponse:
+    """Keep the page in memory no longer than until the next closing instant that it shows."""
+    left = [(instant - at).total_seconds() for instant in closings if instant and instant > at]
+    if left and min(left) < SECONDS:
+        response.holds_seconds = int(min(left))
+    return response
+
+
+# --- Home ------------------------------------------------------------------------------------------------------------
+@login_not_required
+@public_page
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Next closings, how it works, figures, recent occasions."""
+    if _first_visit_in_english(request):
+        with translation.override("en"):
+            return redirect("home")
+    at = clock.now()
+    occasions = _shown_at_home(at)
+    for opportunity in occasions:
+        opportunity.url = opportunity.get_absolute_url()
+    soonest = sorted(occasions, key=lambda row: (row.closes_at, row.pk))
+    newest = sorted(occasions, key=lambda row: (row.published_at, row.pk), reverse=True)
+    context = {
+        "now": at,
+        "closing_soon": soonest[:CLOSING_SOON],
+        "recent": newest[:RECENT],
+        "open_count": occasions[0].open_count if occasions else 0,
+        "figures": figures.compute(),
+        "ceiling_cents": ceiling_cents(local(at).date()),
+    }
+    response = _hold(render(request, "public/home.html", context), [row.closes_at for row in occasions], at)
+    if request.path == "/" and _prefers_english(request):
+        response.holds_seconds = 0  # asked for by a link: the next first visitor must still be led to /en/
+    return response
+
+
+def _shown_at_home(at: datetime) -> list[Opportunity]:
+    """The next to close and the last published, each with `open_count`: one query, and one for their skills."""
+    open_now = Opportunity.objects.open(at=at)
+    wanted = Q(pk__in=open_now.order_by("closes_at", "pk").values("pk")[:CLOSING_SOON]) | Q(
+        pk__in=open_now.order_by("-published_at", "-pk").values("pk")[:RECENT]
+    )
+    count = open_now.order_by().annotate(n=Func(F("pk"), function="COUNT")).values("n")
+    rows = Opportunity.objects.filter(wanted).annotate(open_count=Subquery(count, output_field=IntegerField()))
+    return list(rows.for_list())
+
+
+def _prefers_english(request: HttpRequest) -> bool:
+    best = next(iter(parse_accept_lang_header(request.headers.get("Accept-Language", ""))), ("", 0))[0]
+    return best.split("-")[0] == "en"
+
+
+def _first_visit_in_english(request: HttpRequest) -> bool:
+    """On « / » only, without a session, and not by a link of ours: « Français » must lead to French."""
+    ours = request.headers.get("Referer", "").startswith(f"{request.scheme}://{request.get_host()}/")
+    known = settings.SESSION_COOKIE_NAME in request.COOKIES
+    return request.path == "/" and not known and not ours and _prefers_english(request)
+
+
+# --- An occasion -----------------------------------------------------------------------------------------------------
+def _occasion(request: HttpRequest, number: str, *, published: bool = False) -> tuple[Opportunity, datetime]:
+    """The occasion if this person may see it, and the instant, both from one query; Http404.
+
+    published: for pages that exist only once the occasion is public.
+    """
+    rows = Opportunity.objects.visible_to(request.user).annotate(instant=clock.Now())
+    rows = rows.select_related("body", "author", "submitted_by", "opening")
+    opportunity = get_object_or_404(rows.public() if published else rows, number=number)
+    opportunity.badge = public_badge(opportunity, opportunity.instant)
+    return opportunity, opportunity.instant
+
+
+@login_not_required
+@public_page
+@require_safe
+def detail(request: HttpRequest, number: str) -> HttpResponse:
+    """Everything of the notice and its public history; for those concerned, what they may do."""
+    opportunity, at = _occasion(request, number)
+    parts = parts_module.parts(opportunity)
+    opened = opportunity.is_public() and hasattr(opportunity, "opening")
+    context = {
+        "o": opportunity,
+        "now": at,
+        "parts": parts,
+        "mode_sentence": parts_module.MODES[opportunity.award_mode],
+        "default_minimum": opportunity.default_minimum,
+        "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
+        "events": history.events(opportunity, history.acts(opportunity), at=at),
+        "opened": opened,
+        "accepting": opportunity.accepts_proposals(at=at),
+        "show_award": opportunity.state == State.AWARDED,
+        "reason_shown": opportunity.is_public() and opportunity.state_reason,
+    }
+    if request.user.is_authenticated:
+        context |= _for_person(opportunity, request.user, at)
+    return _hold(render(request, "public/occasion.html", context), [opportunity.closes_at], at)
+
+
+def _for_person(opportunity: Opportunity, user, at: datetime) -> dict:
+    """What only this person sees: one's own proposals, or the body's panel."""
+    works_there = occasion_rules.works_there(opportunity, user)
+    if works_there or user.is_staff:
+        not_public = opportunity.state in {State.DRAFT, State.IN_REVIEW}
+        missing = parts_module.missing(opportunity, at=at) if not_public else []
+        acts = _acts(opportunity, user, at, main="edit" if missing else None)
+        return {"works_there": works_there, "acts": acts, "missing": missing}
+    own = Proposal.objects.visible_to(user).filter(opportunity=opportunity, vendor__memberships__user=user)
+    audits = user.is_auditor and hasattr(opportunity, "opening")
+    return {"own_proposals": list(own.select_related("vendor").order_by("pk")), "audits": audits}
+
+
+_MAIN_ACTS = {"confirm", "publish", "submit_for_review", "resume", "evaluation"}
+
+
+def _acts(opportunity: Opportunity, user, at: datetime, *, main: str | None = None) -> list[dict]:
+    """{name, url, main} of what this person may do now, in the order shown; labels are in the template.
+
+    main: the one filled button; when None, the first act that moves the occasion forward.
+    """
+    before_closing = opportunity.closes_at is not None and at < opportunity.closes_at
+    sealed = opportunity.state in {State.DRAFT, State.IN_REVIEW, State.PUBLISHED, State.SUSPENDED}
+    cases = [
+        ("confirm", "proposals:confirm", opportunity.can("confirm_award", user)),
+        ("publish", "opportunities:publish", opportunity.can("publish", user)),
+        ("submit_for_review", "opportunities:submit_for_review", opportunity.can("submit_for_review", user)),
+        ("resume", "proposals:resume", opportunity.can("resume", user)),
+        ("evaluation", "proposals:evaluation", not sealed and hasattr(opportunity, "opening")
+         and occasion_rules.works_there(opportunity, user)),
+        ("edit", "opportunities:edit", occasion_rules.can_edit(opportunity, user)),
+        ("return_to_author", "opportunities:return_to_author", opportunity.can("return_to_author", user)),
+        ("addendum", "opportunities:add_addendum",
+         occasion_rules.can_add_addendum(opportunity, user) and before_closing),
+        ("suspend", "proposals:suspend", opportunity.can("suspend", user) and before_closing),
+        ("cancel", "proposals:cancel", opportunity.can("cancel", user)),
+    ]  # fmt: skip
+    names = [name for name, _view, may in cases if may]
+    main = main or next((name for name in names if name in _MAIN_ACTS), None)
+    return [
+        {"name": name, "url": reverse(view, args=[opportunity.number]), "main": name == main}
+        for name, view, may in cases
+        if may
+    ]
+
+
+# --- The minutes -----------------------------------------------------------------------------------------------------
+@login_not_required
+@public_page
+@require_safe
+def minutes(request: HttpRequest, number: str) -> HttpResponse:
+    """The procès-verbal of the opening; before it, when it will be. Prices only where nothing else is scored."""
+    opportunity, at = _occasion(request, number, published=True)
+    context = {"o": opportunity, "now": at, "opening": None}
+    if hasattr(opportunity, "opening"):
+        rows = opportunity.opening.proposals.select_related("submission").only(
+            "readable", "price_cents", "opening", "submission", "submission__receipt", "submission__version",
+            "submission__received_at", "submission__receipt_number", "submission__envelope_sha256",
+        )  # fmt: skip
+        acts = [row for row in history.acts(opportunity) if row.action == history.MINUTES]
+        context |= {
+            "opening": opportunity.opening,
+            "rows": list(rows.order_by("submission__received_at", "pk")),
+            "shows_price": opportunity.award_mode == AwardMode.PRICE,
+            "entry": acts[0].entry if acts else None,
+        }
+    return _hold(render(request, "public/minutes.html", context), [opportunity.closes_at], at)
+
+
+@login_not_required
+@public_page
+@require_safe
+def minutes_json(request: HttpRequest, number: str) -> HttpResponse:
+    """The same minutes, signed: `tools/verify.py draw --minutes` compares a draw with them; 404 before the opening."""
+    opportunity, _at = _occasion(request, number, published=True)
+    if not hasattr(opportunity, "opening"):
+        raise Http404
+    name = f"proces-verbal-{number}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return JsonResponse(signed_minutes(opportunity), headers=headers)
+
+
+# --- Awards ----------------------------------------------------------------------------------------------------------
+# The proponent's name as its receipt and the minutes say it: a vendor's page may change later, an award does not.
+_WINNER = KeyTextTransform("proponent", "proposal__opened__submission__receipt")
+
+
+@login_not_required
+@public_page
+@require_safe
+def awards(request: HttpRequest) -> HttpResponse:
+    """Standing awards, latest first; `?apres=<microseconds>-<pk>` goes on. A forged cursor shows the first page."""
+    received = (
+        OpenedProposal.objects.filter(opening=OuterRef("opportunity"))
+        .order_by()
+        .values("opening")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    rows = Award.objects.standing().annotate(received=Coalesce(Subquery(received), 0), winner=_WINNER)
+    cursor = cursors.read(request.GET.get("apres", ""))
+    if cursor:
+        at, pk = cursor
+        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+    page = list(rows.select_related("opportunity__body").order_by("-at", "-pk")[: AWARDS_PAGE + 1])
+    for award in page:
+        award.days = (local(award.at).date() - local(award.opportunity.published_at).date()).days
+    last = page[AWARDS_PAGE - 1] if len(page) > AWARDS_PAGE else None
+    older = f"?apres={cursors.written(last.at, last.pk)}" if last else None
+    context = {"awards": page[:AWARDS_PAGE], "older": older, "first": request.path if cursor else None}
+    return render(request, "public/awards.html", context)
+
+
+@login_not_required
+@public_page
+@require_safe
+def award(request: HttpRequest, number: str) -> HttpResponse:
+    """Who won, for how much, by which rank, decided how; reversed awards stay, with their reason."""
+    opportunity, at = _occasion(request, number, published=True)
+    rows = opportunity.awards.select_related("recommendation__proposal", "proposal").annotate(winner=_WINNER)
+    made = [_told(row, opportunity) for row in rows.order_by("-at", "-pk")] if hasattr(opportunity, "opening") else []
+    standing = next((row for row in made if row.reversed_at is None), None)
+    received = opportunity.opening.proposals.count() if made else 0
+    context = {
+        "o": opportunity,
+        "now": at,
+        "award": standing,
+        "undone": [row for row in made if row.reversed_at is not None],
+        "received": received,
+        "rejected": received - standing.admissible if standing else 0,
+        "draw": _draw(opportunity) if standing and standing.drawn else None,
+        "mode_sentence": parts_module.MODES[opportunity.award_mode],
+        "can_contract": request.user.is_authenticated and standing and _can_contract(opportunity, request.user),
+        "can_reverse": request.user.is_authenticated and standing and _can_reverse(opportunity, request.user),
+    }
+    return _hold(render(request, "public/award.html", context), [opportunity.closes_at], at)
+
+
+def _told(award: Award, opportunity: Opportunity) -> Award:
+    """The award with what is public of the ranking that led to it: the winner's line, how many were ranked."""
+    ranking = award.recommendation.ranking
+    award.admissible = len(ranking)
+    award.line = award.recommendation.line(award.proposal)
+    award.drawn = any(row["drawn"] for row in ranking)
+    award.final = Fraction(award.line["final"]) if award.line and award.line["final"] else None
+    award.taxes = money.taxes(award.amount_cents, on=local(award.at).date())
+    award.days = (local(award.at).date() - local(opportunity.published_at).date()).days
+    return award
+
+
+def _draw(opportunity: Opportunity) -> Draw | None:
+    """The last draw, with the names behind its digests, all public since the opening."""
+    drawn = opportunity.draws.order_by("at", "pk").last()
+    if drawn:
+        receipts = opportunity.opening.proposals.values_list("submission__receipt", flat=True)
+        names = {receipt["envelope_sha256"]: receipt["proponent"] for receipt in receipts}
+        drawn.ties = [[{"digest": digest, "name": names.get(digest, "")} for digest in tie] for tie in drawn.order]
+    return drawn
+
+
+def _can_contract(opportunity: Opportunity, user) -> bool:
+    """Whether this person prepares the contract."""
+    return occasion_rules.can_recommend(opportunity, user) or occasion_rules.can_oversee(opportunity, user)
+
+
+def _can_reverse(opportunity: Opportunity, user) -> bool:
+    if opportunity.awards.filter(contract__signed_at__isnull=False).exists():
+        return False  # the contract is concluded: it may be terminated, by its own page
+    asked = opportunity.reversal_requested_by_id is not None
+    return opportunity.can("reverse_award", user) if asked else occasion_rules.can_request_reversal(opportunity, user)
+
+
+@login_not_required
+@require_safe
+def draw_json(request: HttpRequest, number: str) -> JsonResponse:
+    """The last draw as `tools/verify.py draw` reads it; once an award was confirmed, as it tells who came first."""
+    drawn = (
+        Draw.objects.filter(opportunity__number=number, opportunity__awards__isnull=False).order_by("at", "pk").last()
+    )
+    if drawn is None:
+        raise Http404
+    row = {name: getattr(drawn, name) for name in ("commitment", "secret", "digests", "order")}
+    return JsonResponse(row, headers={"Content-Disposition": f'attachment; filename="tirage-{number}.json"'})

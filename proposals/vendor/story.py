@@ -1,0 +1,151 @@
+"""What a vendor's people read about their own proposal: its moves, its next step, its result. No write, no view."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from marketplace.dates.localtime import day, deadline
+from marketplace.ledger.entries import LedgerPayload
+from opportunities.enums import State as OccasionState
+from proposals.award import actions as award_actions
+from proposals.enums import State
+from proposals.models import AFTER_OPENING, Proposal
+
+_WAITING = {State.OPENED, State.ADMISSIBLE, State.SCORED}
+_ENDED = {OccasionState.CANCELLED, OccasionState.UNSUCCESSFUL}
+
+
+def badge(proposal: Proposal, *, at) -> dict:
+    """{label, tone} as the vendor may know it: « En évaluation » until the result."""
+    occasion = proposal.opportunity
+    if proposal.state in _WAITING and occasion.state not in _ENDED:
+        return {"label": _("En évaluation"), "tone": "info"}
+    if occasion.state in _ENDED and proposal.state not in {State.DRAFT, State.REJECTED}:
+        return {"label": occasion.get_state_display(), "tone": "neutral"}
+    if proposal.state == State.DRAFT and not can_prepare(proposal, at=at):
+        return {"label": _("Non déposée"), "tone": "neutral"}
+    tones = {State.DRAFT: "warn", State.SUBMITTED: "ok", State.REJECTED: "bad", State.AWARDED: "ok"}
+    return {"label": proposal.get_state_display(), "tone": tones.get(proposal.state, "neutral")}
+
+
+def can_prepare(proposal: Proposal, *, at) -> bool:
+    """Whether a draft may still be written: until the closing instant, a suspension included."""
+    occasion = proposal.opportunity
+    return proposal.state not in AFTER_OPENING and (
+        occasion.state == OccasionState.SUSPENDED or occasion.accepts_proposals(at=at)
+    )
+
+
+def group(proposal: Proposal, *, at) -> str:
+    """todo | submitted | evaluation | over: where « Mes propositions » shows it."""
+    if can_prepare(proposal, at=at):
+        return "submitted" if proposal.state == State.SUBMITTED else "todo"
+    waits = proposal.state in _WAITING | {State.SUBMITTED} and proposal.opportunity.state not in _ENDED
+    return "evaluation" if waits else "over"
+
+
+def has_changes(proposal: Proposal, last) -> bool:
+    """Whether the draft was changed since its last dépôt: those changes are not deposited."""
+    return proposal.state == State.SUBMITTED and last is not None and proposal.updated_at > last.received_at
+
+
+def timeline(proposal: Proposal, submissions) -> list[dict]:
+    """Past acts with their instants, then what is planned. Admission and scores are told with the result only."""
+    told = {
+        "proposal.withdraw": _("Retirée; contenu scellé détruit"),
+        "proposal.open": _("Ouverte"),
+        "proposal.reject": _("Rejetée"),
+        "proposal.reexamine": _("Examen repris"),
+        "proposal.award": _("Retenue"),
+        "proposal.decline": _("Non retenue"),
+    }
+    by_version = {row.version: row for row in submissions}
+    events = [{"label": _("Brouillon commencé"), "at": proposal.created_at, "done": True}]
+    for payload in LedgerPayload.objects.about(proposal.ledger_subject()):
+        event = {"at": payload.entry.at, "done": True}
+        if payload.action == "proposal.submit":
+            row = by_version[payload.body["version"]]
+            url = reverse("proposals:receipt", args=[row.receipt_number])
+            events.append(event | {"label": _("Déposée (dépôt n° %d)") % row.version, "url": url})
+        elif payload.action in told:
+            events.append(event | {"label": told[payload.action]})
+    return events + _planned(proposal)
+
+
+def _planned(proposal: Proposal) -> list[dict]:
+    occasion = proposal.opportunity
+    if occasion.state == OccasionState.PUBLISHED:
+        return [{"label": _("Fermeture et ouverture publique"), "at": occasion.closes_at, "done": False}]
+    if proposal.state in _WAITING and occasion.state in {OccasionState.EVALUATION, OccasionState.RECOMMENDED}:
+        return [{"label": _("Attribution prévue"), "at": day(occasion.assignment_date), "done": False}]
+    return []
+
+
+def next_step(proposal: Proposal, last, *, at) -> dict:
+    """{tone, title, body}: where it stands and what comes next, in one notice."""
+    occasion = proposal.opportunity
+    until = deadline(occasion.closes_at)
+
+    def say(tone, title, body=""):
+        return {"tone": tone, "title": title, "body": body}
+
+    if occasion.state == OccasionState.CANCELLED:
+        return say("info", _("L’occasion a été annulée"), occasion.state_reason)
+    if proposal.state == State.REJECTED:
+        return say("bad", _("Votre proposition a été rejetée"), _("Le motif est donné plus bas."))
+    if occasion.state == OccasionState.UNSUCCESSFUL:
+        reason = occasion.state_reason or occasion.get_unsuccessful_reason_display()
+        return say("info", _("L’occasion s’est terminée sans attribution"), reason)
+    if proposal.state == State.AWARDED:
+        return say("ok", _("Votre proposition est retenue"), _("L’organisme vous joindra pour conclure le contrat."))
+    if proposal.state == State.NOT_AWARDED:
+        return say("info", _("Votre proposition n’est pas retenue"), _("Votre résultat est donné plus bas."))
+    if proposal.state in _WAITING:
+        return say("info", _("Votre proposition est en évaluation"), _("Vous serez informé du résultat par courriel."))
+    if occasion.state == OccasionState.SUSPENDED:
+        body = _("Aucun dépôt ni retrait pendant la suspension. Une nouvelle date limite sera publiée.")
+        return say("warn", _("L’occasion est suspendue"), body)
+    if not occasion.accepts_proposals(at=at):
+        return say("info", _("La date limite est passée"), _("Cette proposition n’a pas été déposée."))
+    if has_changes(proposal, last):
+        body = _("Votre dépôt n° %d reste valide. Ce que vous avez changé depuis ne compte qu’une fois déposé.")
+        return say("warn", _("Vos derniers changements ne sont pas déposés"), body % last.version)
+    if proposal.state == State.SUBMITTED:
+        body = _("Personne ne peut la lire avant %s. Vous pouvez la remplacer ou la retirer jusque-là.")
+        return say("ok", _("Votre proposition est déposée et scellée"), body % until)
+    if proposal.state == State.WITHDRAWN:
+        body = _("Vous pouvez en déposer une autre jusqu’au %s.") % until
+        return say("warn", _("Votre proposition est retirée"), body)
+    return say("warn", _("Brouillon : rien n’est déposé"), _("Vous avez jusqu’au %s.") % until)
+
+
+def debrief(proposal: Proposal) -> dict | None:
+    """After the award: one's own rank and scores as they were confirmed, and the public part: winner and price."""
+    standing = (
+        award_actions.Award.objects.standing()
+        .filter(opportunity=proposal.opportunity)
+        .select_related("proposal__vendor", "recommendation__proposal")
+        .first()
+    )
+    if standing is None:
+        return None
+    made = standing.recommendation
+    row = made.line(proposal)
+    found = {"award": standing, "won": standing.proposal_id == proposal.pk, "row": row, "scores": []}
+    if not found["won"]:
+        found["justification"] = made.why_not_first
+    if row is not None:
+        found["final"] = None if row["final"] is None else _decimal(Fraction(row["final"]))
+        found["ranked"] = sum(line["rank"] is not None for line in made.ranking)
+        found["scores"] = [
+            {"criterion": criterion, "value": Decimal(row["scores"][str(criterion.pk)])}
+            for criterion in proposal.opportunity.criteria.all()
+            if str(criterion.pk) in row["scores"]
+        ]
+    return found
+
+
+def _decimal(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)

@@ -1,0 +1,206 @@
+"""Whether a vendor may answer, be retained, be paid: one function with its reasons, and the papers that prove it.
+
+Asked at the dépôt (proposals/deposit/actions.py), at the recommendation and the confirmation of the award
+(proposals/award/actions.py), and at the payment. Acts on attestations are « sealed » in the ledger: who adds one today
+may well deposit today.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace import uploads
+from marketplace.dates import clock
+from marketplace.dates.localtime import day, local
+from marketplace.ledger import entries as ledger
+from marketplace.lifecycle import IllegalMove, complain
+from marketplace.money import format_cents
+from vendors import rules
+from vendors.models import Ineligibility, TaxAttestation, Vendor
+
+PER_DAY = 20  # attestations of one vendor: far over any need, and a bound to what they may store
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why not. `code`: integrity, attestation or ineligible; `text`: what is missing and what to do."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A vendor for an amount (cents before taxes); `integrity`: whether it made the declaration."""
+
+    vendor: Vendor
+    amount_cents: int
+    integrity: bool = True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The answer for one case. `attestation`: the valid one that counts, None when it is missing or not required."""
+
+    vendor: Vendor
+    reasons: list[Reason]
+    attestation: TaxAttestation | None = None
+
+
+def reasons(vendor: Vendor, *, amount_cents: int, on: date, integrity: bool) -> list[Reason]:
+    """Every reason why this vendor is not eligible for this amount (cents before taxes) on a day in Québec; or none."""
+    return standings([Case(vendor, amount_cents, integrity)], on=on)[0].reasons
+
+
+def check(vendor: Vendor, *, amount_cents: int, on: date, integrity: bool, field: str | None = None) -> None:
+    """ValidationError with every reason, at `field` (None: at the top), unless the vendor is eligible."""
+    found = [reason.text for reason in reasons(vendor, amount_cents=amount_cents, on=on, integrity=integrity)]
+    if found:
+        raise ValidationError({field: found} if field else found)
+
+
+def standings(cases: Iterable[Case], *, on: date) -> list[Standing]:
+    """One answer for each case, in their order. Two queries at most, however many they are."""
+    cases = list(cases)
+    least = attestation_from_cents(on)
+    barred: dict[int, list[Ineligibility]] = {}
+    for row in Ineligibility.objects.in_force(on).filter(vendor__in=[case.vendor.pk for case in cases]).order_by("pk"):
+        barred.setdefault(row.vendor_id, []).append(row)
+    bound = [case.vendor.pk for case in cases if case.amount_cents >= least]
+    newest: dict[int, TaxAttestation] = {}  # if one is valid, so is the last one issued
+    if bound:
+        rows = TaxAttestation.objects.current().filter(vendor__in=bound, issued_on__lte=on)
+        newest = {row.vendor_id: row for row in rows.order_by("issued_on", "pk")}
+    found = []
+    for case in cases:
+        why = [] if case.integrity else [Reason("integrity", _missing_declaration())]
+        paper = newest.get(case.vendor.pk)
+        valid = paper if paper is not None and paper.valid_on(on) else None
+        if case.amount_cents >= least and valid is None:
+            why.append(Reason("attestation", _missing_attestation(paper, on, least)))
+        why += [Reason("ineligible", _barred(row)) for row in barred.get(case.vendor.pk, [])]
+        found.append(Standing(case.vendor, why, valid))
+    return found
+
+
+def attestation_from_cents(on: date) -> int:
+    """From which amount, in cents before taxes, the attestation is required on a day: a dated setting."""
+    return max((since, cents) for since, cents in settings.ATTESTATION_FROM_CENTS if since <= on)[1]
+
+
+# --- What is told ----------------------------------------------------------------------------------------------------
+def _missing_declaration() -> str:
+    return _("La déclaration d’intégrité manque : une personne qui engage le prestataire doit la faire.")
+
+
+def _missing_attestation(last: TaxAttestation | None, on: date, least: int) -> str:
+    values = {"on": day(on), "least": format_cents(least)}
+    todo = _("Le prestataire doit en ajouter une à ses documents d’admissibilité.")
+    if last is None:
+        told = _("Il manque une attestation de Revenu Québec valide le %(on)s : elle est exigée à partir de %(least)s.")
+    else:
+        told = _(
+            "L’attestation de Revenu Québec n° %(number)s n’est plus valide depuis le %(ended)s, "
+            "et il en faut une à partir de %(least)s."
+        )
+        values |= {"number": last.number, "ended": day(last.valid_through + timedelta(days=1))}
+    return f"{told % values} {todo}"
+
+
+def _barred(row: Ineligibility) -> str:
+    values = {"source": row.get_source_display(), "since": day(row.since)}
+    told = _("Le prestataire n’est pas admissible depuis le %(since)s : %(source)s.")
+    if row.until:
+        told = _("Le prestataire n’est pas admissible du %(since)s au %(until)s : %(source)s.")
+        values["until"] = day(row.until)
+    todo = _("Si c’est une erreur, il écrit à l’équipe de la plateforme avec une preuve.")
+    return f"{told % values} {todo}"
+
+
+# --- The papers ------------------------------------------------------------------------------------------------------
+def declare(vendor: Vendor, *, by, number: str, issued_on: date, upload=None) -> TaxAttestation:
+    """Add an attestation, with a copy in PDF or not. PermissionDenied unless `by` commits the vendor.
+
+    ValidationError at `number`, `issued_on` or `file`; then nothing was kept.
+    """
+    blob, facts = uploads.checked(upload, field="file") if upload else (b"", None)
+    if facts and facts["content_type"] != "application/pdf":
+        complain("file", _("« %s » n’est pas un PDF.") % facts["name"])
+    row = TaxAttestation(number=number, issued_on=issued_on, added_by=by)
+    try:
+        with transaction.atomic():
+            row.vendor = _bound(vendor, by)
+            row.at = clock.now()
+            _plausible(row, on=local(row.at).date())
+            if facts:
+                row.sha256, row.scanned = facts["sha256"], facts["scanned"]
+                row.file.save(f"{uuid.uuid4()}.pdf", ContentFile(blob), save=False)
+            row.save(force_insert=True)
+            _record("attestation.add", row, by=by, at=row.at, sha256=row.sha256)
+    except BaseException:
+        if row.file:  # the storage has no transaction: take back what this attempt wrote
+            row.file.storage.delete(row.file.name)
+        raise
+    return row
+
+
+def _plausible(row: TaxAttestation, *, on: date) -> None:
+    if row.issued_on > on:
+        complain("issued_on", _("Cette date est à venir : inscrivez celle que porte l’attestation."))
+    if row.valid_through < on:
+        complain(
+            "issued_on", _("Cette attestation n’est plus valide : elle l’était jusqu’au %s.") % day(row.valid_through)
+        )
+    others = row.vendor.attestations
+    if others.current().filter(number=row.number).exists():
+        complain("number", _("Cette attestation est déjà dans la liste."))
+    if others.filter(at__gt=row.at - timedelta(days=1)).count() >= PER_DAY:
+        complain("number", _("Pas plus de %d attestations par jour.") % PER_DAY)
+
+
+def withdraw(attestation: TaxAttestation, *, by) -> None:
+    """Take back one that was typed wrong: it counts no more. IllegalMove when that was already done."""
+    with transaction.atomic():
+        _bound(attestation.vendor, by)
+        at = clock.now()
+        if not TaxAttestation.objects.current().filter(pk=attestation.pk).update(withdrawn_at=at):
+            raise IllegalMove(_("Cette attestation est déjà retirée."))
+        _record("attestation.withdraw", attestation, by=by, at=at)
+
+
+def verify(vendor: Vendor, *, shown: str, by, at, subject: str) -> None:
+    """Revenu Québec confirmed this number and date to `by`; the caller has judged who may say so.
+
+    shown: the public identifier that was on the screen; IllegalMove when it is not the vendor's, was withdrawn or
+    verified since. subject: how the ledger names what it was verified for.
+    """
+    waiting = vendor.attestations.current().filter(verified_at=None).select_for_update()
+    found = next((row for row in waiting if str(row.public_id) == shown), None)
+    if found is None:
+        raise IllegalMove(_("Cette attestation a changé depuis que cette page est ouverte : relisez-la."))
+    if found.added_by_id == by.pk:
+        raise PermissionDenied(_("Une autre personne que celle qui l’a ajoutée doit la vérifier."))
+    found.verified_by, found.verified_at = by, at
+    found.save(update_fields=["verified_by", "verified_at"])
+    ledger.record("attestation.verify", subject, by=by, at=at, sealed=True, number=found.number)
+
+
+def _bound(vendor: Vendor, by) -> Vendor:
+    """The vendor under its lock, for somebody who commits it."""
+    row = Vendor.objects.select_for_update().get(pk=vendor.pk)
+    if not rules.may_add_papers(row, by):
+        raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses documents."))
+    return row
+
+
+def _record(action: str, row: TaxAttestation, *, by, at, **body) -> None:
+    issued = row.issued_on.isoformat()
+    subject = f"vendor:{row.vendor.public_id}"
+    ledger.record(action, subject, by=by, at=at, sealed=True, number=row.number, issued_on=issued, **body)

@@ -1,0 +1,134 @@
+"""Who acts for a vendor: invitations that the invited person accepts, roles, departures. Everything is in the ledger.
+
+Nobody becomes a member without accepting: a membership ties one's hands where that vendor answers.
+"""
+
+from datetime import timedelta
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
+from marketplace.lifecycle import IllegalMove, complain
+from marketplace.mail import outbox
+from marketplace.models import User
+from vendors import rules
+from vendors.models import Invitation, Vendor, VendorMembership
+
+PER_DAY = 20  # invitations of one vendor: enough for a team, too few to bother strangers
+Role = VendorMembership.Role
+
+
+def invite(vendor: Vendor, *, by, email: str, role: str) -> Invitation:
+    """Offer `role` to whoever confirms this address, and write to it, whether an account has it or not.
+
+    PermissionDenied unless `by` commits the vendor; ValidationError at `email`.
+    """
+    with transaction.atomic():
+        row = _locked(vendor)
+        if not rules.may_bind(row, by):
+            raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire invitent."))
+        at, email = clock.now(), email.strip().lower()
+        if row.memberships.filter(user__email__iexact=email).exists():
+            complain("email", _("Cette personne agit déjà pour ce prestataire."))
+        if row.invitations.pending().filter(email=email).exists():
+            complain("email", _("Cette personne est déjà invitée."))
+        if row.invitations.filter(at__gt=at - timedelta(days=1)).count() >= PER_DAY:
+            complain("email", _("Pas plus de %d invitations par jour.") % PER_DAY)
+        made = Invitation.objects.create(vendor=row, email=email, role=role, invited_by=by, at=at)
+        # The address stays out of the ledger: it is personal, and the person has agreed to nothing yet.
+        ledger.record("vendor.invite", _subject(row), by=by, at=at, role=role)
+        known = User.objects.filter(email__iexact=email, is_active=True).first()
+        outbox.queue_to_address("emails/vendor_invitation.txt", address=email, to=known, at=at, invitation=made)
+    return made
+
+
+def withdraw(invitation: Invitation, *, by) -> None:
+    """The vendor takes a pending invitation back."""
+    with transaction.atomic():
+        vendor = _locked(invitation.vendor)
+        if not rules.may_bind(vendor, by):
+            raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire invitent."))
+        at = _answer(invitation, accepted=None)
+        ledger.record("vendor.withdraw_invitation", _subject(vendor), by=by, at=at)
+
+
+def accept(invitation: Invitation, *, by) -> VendorMembership:
+    """The invited person joins. The view has found the invitation among those addressed to `by`."""
+    with transaction.atomic():
+        vendor = _locked(invitation.vendor)
+        at = _answer(invitation, accepted=True)
+        member, created = VendorMembership.objects.get_or_create(
+            user=by, vendor=vendor, defaults={"role": invitation.role}
+        )
+        if created:
+            ledger.record("vendor.join", _subject(vendor), by=by, at=at, role=member.role)
+    return member
+
+
+def decline(invitation: Invitation, *, by) -> None:
+    """The invited person says no; the vendor may invite again."""
+    with transaction.atomic():
+        vendor = _locked(invitation.vendor)
+        at = _answer(invitation, accepted=False)
+        ledger.record("vendor.decline", _subject(vendor), by=by, at=at)
+
+
+def change_role(member: VendorMembership, *, by, role: str) -> None:
+    """An owner gives a member another role; the last owner stays one."""
+    with transaction.atomic():
+        vendor, row = _locked_member(member)
+        if not rules.is_owner(vendor, by):
+            raise PermissionDenied(_("Seuls les propriétaires de ce prestataire changent les rôles."))
+        if row.role == role:
+            return
+        _keep_an_owner(row, "role")
+        before, row.role = row.role, role
+        row.save(update_fields=["role"])
+        whom = f"person:{row.user.public_id}"
+        ledger.record("vendor.role", _subject(vendor), by=by, at=clock.now(), person=whom, before=before, after=role)
+
+
+def remove(member: VendorMembership, *, by) -> None:
+    """Leave, or be removed by an owner; the last owner cannot."""
+    with transaction.atomic():
+        vendor, row = _locked_member(member)
+        if row.user_id != by.pk and not rules.is_owner(vendor, by):
+            raise PermissionDenied(_("Seuls les propriétaires de ce prestataire retirent une personne."))
+        _keep_an_owner(row, None)
+        whom = f"person:{row.user.public_id}"
+        ledger.record("vendor.leave", _subject(vendor), by=by, at=clock.now(), person=whom, before=row.role)
+        row.delete()
+
+
+def _subject(vendor: Vendor) -> str:
+    return f"vendor:{vendor.public_id}"
+
+
+def _locked(vendor: Vendor) -> Vendor:
+    """The vendor under its lock: who acts for it changes one act at a time."""
+    return Vendor.objects.select_for_update().get(pk=vendor.pk)
+
+
+def _locked_member(member: VendorMembership) -> tuple[Vendor, VendorMembership]:
+    vendor = _locked(member.vendor)
+    row = vendor.memberships.select_related("user").filter(pk=member.pk).first()
+    if row is None:
+        raise IllegalMove(_("Cette personne n’agit plus pour ce prestataire."))
+    return vendor, row
+
+
+def _keep_an_owner(row: VendorMembership, field: str | None) -> None:
+    others = VendorMembership.objects.filter(vendor=row.vendor_id, role=Role.OWNER).exclude(pk=row.pk)
+    if row.role == Role.OWNER and not others.exists():
+        complain(field, _("Un prestataire garde au moins une personne propriétaire : nommez-en d’abord une autre."))
+
+
+def _answer(invitation: Invitation, *, accepted: bool | None):
+    """Close a pending invitation, once; the instant. The vendor is locked."""
+    at = clock.now()
+    if not Invitation.objects.pending().filter(pk=invitation.pk).update(answered_at=at, accepted=accepted):
+        raise IllegalMove(_("Cette invitation a déjà sa réponse."))
+    return at
