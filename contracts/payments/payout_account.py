@@ -56,7 +56,7 @@ def _words(code: str) -> str:
 
 
 def open_account(vendor: Vendor, *, by) -> PayoutAccount:
-    """The vendor's account, made at the first call. PermissionDenied; ValidationError; stripe_stripe_gateway.Unsure: call again."""
+    """The vendor's account, made at the first call. PermissionDenied; ValidationError; Unsure: call it again."""
     if not rules.may_bind(vendor, by):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire ouvrent son compte."))
     known = PayoutAccount.objects.filter(vendor=vendor).first()
@@ -91,7 +91,7 @@ def described(account: Account) -> dict:
 
 
 def refresh(account: PayoutAccount) -> None:
-    """Keep what Stripe says of it now; payments that waited for it go on. stripe_gateway.Unsure or stripe_gateway.Refused."""
+    """Keep what Stripe says of it now; payments that waited for it go on. Raises Unsure or Refused."""
     told = stripe_gateway.account(account.account_id)
     with transaction.atomic():
         PayoutAccount.objects.filter(pk=account.pk).update(**described(told), refreshed_at=clock.now())
