@@ -11,10 +11,12 @@ from functools import wraps
 import django_fsm
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import CheckConstraint, Q
 from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from marketplace.texts import Words
 
 
 class IllegalMove(Exception):
@@ -27,7 +29,7 @@ class Move:
 
     model: str
     name: str
-    label: str
+    label: Words
     sources: tuple[str, ...]
     target: str
     roles: tuple[str, ...]
@@ -77,7 +79,7 @@ def moves(
     to: str,
     allowed: Callable,
     roles: Iterable[str],
-    label: str,
+    label: Words,
     conditions: Iterable[Callable] = (),
     basis: str = "",
     ledger_details: Iterable[str] = (),
@@ -162,8 +164,6 @@ def gate(row, action: str, user) -> None:
 
 def choices_constraint(model_name: str, states: Iterable[str]):
     """The `<model>_state_known` constraint: the database knows the same states as the code."""
-    from django.db.models import CheckConstraint, Q
-
     return CheckConstraint(condition=Q(state__in=sorted(states)), name=f"{model_name}_state_known")
 
 

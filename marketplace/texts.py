@@ -6,10 +6,12 @@ import unicodedata
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from marketplace.dates.localtime import NBSP, language
 
+Words = str | Promise  # a text, or one that is translated when it is shown
 # Letters by their category, yet they show nothing: Hangul fillers and the empty Braille cell.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _LINE_BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")

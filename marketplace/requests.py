@@ -1,0 +1,11 @@
+"""Whose request it is, for the views that only signed-in people reach (marketplace/middleware.py)."""
+
+from django.http import HttpRequest
+
+from marketplace.models import User
+
+
+class PersonRequest(HttpRequest):
+    """`user` is never the anonymous one."""
+
+    user: User  # type: ignore[assignment]
