@@ -128,8 +128,8 @@ class SecondLook(forms.Form):
         self.request = request
         if not has_application(request.user):
             del self.fields["code"]
-        last = ("password", "code")
-        self.order_fields(sorted(self.fields, key=lambda name: last.index(name) + 1 if name in last else 0))
+        asked = [name for name in self.fields if name in ("password", "code")]
+        self.order_fields([name for name in self.fields if name not in asked] + asked)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # a hook of Django's that its stubs leave out
