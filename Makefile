@@ -23,7 +23,7 @@ run: setup  ## migrate, add demo data to an empty database, serve on 127.0.0.1:$
 	@PORT=$(PORT) $(PY) tools/run.py
 
 seed: setup  ## add the demo data
-	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py migrate --verbosity 0 --by-app
 	@$(PY) manage.py seed
 
 # ARGS goes through: make test ARGS="-k sealing --only sqlite"
