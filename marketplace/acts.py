@@ -10,24 +10,25 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from marketplace.keep import keeps_typed
+from marketplace.texts import Words
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
 class Page:
     """The words of templates/components/act.html. `tone`: of the notice that says what will happen."""
 
-    title: str
-    lead: str
-    submit: str
+    title: Words
+    lead: Words
+    submit: Words
     tone: str = "info"
     danger: bool = False
 

@@ -8,7 +8,7 @@ last of them unique. Instants are microseconds since 1970 (UTC), days are their 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -96,8 +96,11 @@ def _value(rows: QuerySet, column: str, number: int):
 class FilterForm(forms.Form):
     """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
 
-    def __init__(self, data):
+    def __init__(self, data, **choices):
+        """`choices`: of the fields whose values depend on who asks, by their names."""
         super().__init__(data)
+        for name, values in choices.items():
+            cast(forms.ChoiceField, self.fields[name]).choices = values
         self.is_valid()
 
     @property
@@ -109,3 +112,10 @@ class FilterForm(forms.Form):
     def pairs(self) -> list[tuple[str, str]]:
         """The parameters that count, for addresses that keep them."""
         return [(name, str(value)) for name, value in self.asked.items() if value]
+
+
+class Ticked(forms.ChoiceField):
+    """A box among the filters: « 1 » when it is ticked; whatever else is left out."""
+
+    def __init__(self):
+        super().__init__(required=False, choices=[("1", "")])
