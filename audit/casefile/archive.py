@@ -22,7 +22,7 @@ from audit import rules
 from audit.casefile import guide, texts
 from audit.cases.status import lateness
 from audit.ledger import acts
-from audit.ledger.timeline_views import Story, entries_of, story_of
+from audit.ledger.story import Story, entries_of, story_of
 from audit.reviews import actions as review_actions
 from audit.reviews import facts as review_facts
 from audit.reviews.checklist_words import shown

@@ -38,7 +38,8 @@ ROLES = {
 class Act:
     """One entry, told. `action` and `subject` are "sealed" when nothing may be told; `details`: [(label, text)].
 
-    `what`: words for the object, where it has better ones than `subject`; `own`: nothing else is shown of that object.
+    `what`: words for the object, where it has better ones than `subject`, and its address; `own`: nothing else is shown
+    of that object; `document`: (words, address) of the one that the act made.
     """
 
     entry: LedgerEntry
@@ -53,6 +54,7 @@ class Act:
     what: str = ""
     url: str = ""
     own: bool = False
+    document: tuple[str, str] | None = None
 
 
 def listed():
