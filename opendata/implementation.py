@@ -13,17 +13,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.http import http_date
-from django.views.decorators.http import require_safe
 
 from contracts.enums import AmendmentState, PaymentMethod, PaymentState, State
 from contracts.models import Amendment, Contract, Payment
-from marketplace.cache import public_page
 from marketplace.dates.localtime import local, to_utc
 from marketplace.ledger.entries import LedgerPayload
 
@@ -256,27 +250,13 @@ def _address(contract: Contract) -> str:
 
 def package(contract: Contract) -> dict:
     """A release package of one release."""
-    made = release(contract)
+    current = release(contract)
     return {
         "uri": settings.BASE_URL + reverse("opendata:contract", args=[contract.number]),
         "version": VERSION,
         "extensions": EXTENSIONS,
-        "publishedDate": made["date"],
+        "publishedDate": current["date"],
         "publisher": {"name": "Développe avec nous", "uri": settings.BASE_URL},
         "license": LICENCE,
-        "releases": [made],
+        "releases": [current],
     }
-
-
-@login_not_required
-@public_page
-@require_safe
-def contract_json(request: HttpRequest, number: str) -> HttpResponse:
-    """The release package of a concluded contract; 404 before."""
-    contract = get_object_or_404(Contract.objects.public().for_list(), number=number)
-    made = package(contract)
-    response = HttpResponse(written(made) + "\n", content_type="application/json; charset=utf-8")
-    response["Access-Control-Allow-Origin"] = "*"
-    response["Last-Modified"] = http_date(datetime.fromisoformat(made["publishedDate"]).timestamp())
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
