@@ -84,8 +84,8 @@ _OTHERS = {
 
 @lru_cache(maxsize=1)
 def _labels() -> dict:
-    moves = (move for moves in lifecycle.WORKFLOW.values() for move in moves)
-    return _OTHERS | {f"{move.model}.{move.name}": move.label for move in moves}
+    moves = {f"{model}.{move.name}": move.label for model, moves in lifecycle.WORKFLOW.items() for move in moves}
+    return _OTHERS | moves
 
 
 def label(action: str) -> str:
