@@ -20,6 +20,7 @@ from audit.cases import status as case_status
 from audit.ledger import acts
 from audit.ledger.search import matching
 from audit.models import Monitoring, SamplingPlan
+from audit.models.monitoring import MonitoringQuerySet
 from audit.names import amount, named, nearest
 from contracts.models import Contract, Invoice
 from marketplace.dates import clock
@@ -145,7 +146,7 @@ def _with_parties(rows: QuerySet, user: User) -> QuerySet:
 
 
 def _with_last(rows: QuerySet, user: User) -> QuerySet:
-    return rows.with_last().select_related("opportunity__body")
+    return cast(MonitoringQuerySet, rows).with_last().select_related("opportunity__body")
 
 
 def _with_memberships(rows: QuerySet, user: User) -> QuerySet:

@@ -23,6 +23,7 @@ from marketplace.ledger import entries as ledger
 from marketplace.texts import Words
 
 M = TypeVar("M", bound="Stateful")
+T = TypeVar("T")
 Moved = TypeVar("Moved", covariant=True)
 Rule = Callable[[Any, Any], bool]
 Condition = Callable[[Any, datetime], None]
@@ -206,3 +207,10 @@ def choices_constraint(model_name: str, states: Iterable[str]) -> CheckConstrain
 def complain(field: str | None, message: str) -> NoReturn:
     """Raise the ValidationError that the page shows at `field` (None: at the top)."""
     raise ValidationError({field: message} if field else message)
+
+
+def known(value: T | None) -> T:
+    """What the state of its object implies, though its column may be empty in another: ValueError if it is."""
+    if value is None:
+        raise ValueError("this state always has a value here")
+    return value

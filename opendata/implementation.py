@@ -19,7 +19,8 @@ from django.urls import reverse
 from contracts.enums import AmendmentState, PaymentMethod, PaymentState, State
 from contracts.models import Amendment, Contract, Payment
 from marketplace.dates.localtime import local, to_utc
-from marketplace.ledger.entries import LedgerPayload
+from marketplace.lifecycle import known
+from marketplace.models import LedgerPayload
 
 VERSION = "1.1"
 CURRENCY = "CAD"
@@ -128,7 +129,7 @@ def _amendment(row: Amendment) -> dict:
     return _filled(
         {
             "id": str(row),
-            "date": moment(row.in_force_at),
+            "date": moment(known(row.in_force_at)),
             "rationale": row.reason,
             "description": " ".join(changed) or "Les jalons changent.",
         }
@@ -143,7 +144,7 @@ def _transaction(contract: Contract, payment: Payment) -> dict:
         {
             "id": str(payment.public_id),
             "source": _address(contract),
-            "date": day(payment.paid_on) if outside else moment(payment.settled_at),
+            "date": day(known(payment.paid_on)) if outside else moment(known(payment.settled_at)),
             "value": money(payment.amount_cents),
             "payer": _buyer(contract),
             "payee": _supplier(contract),
@@ -169,7 +170,7 @@ def _contract(contract: Contract, milestones: list, amendments: list, payments: 
             "status": "active" if going else "terminated",
             "period": {"startDate": day(contract.start_date), "endDate": day(contract.end_date, end=True)},
             "value": money(contract.value_cents),
-            "dateSigned": moment(contract.signed_at),
+            "dateSigned": moment(known(contract.signed_at)),
             "amendments": [_amendment(row) for row in amendments],
             "implementation": _filled(
                 {
@@ -239,8 +240,8 @@ def _changed_at(contract: Contract, milestones: list, amendments: list) -> datet
         *(row.ledger_subject() for row in (*milestones, *amendments)),
         *(f"payment:{public_id}" for public_id in payments),
     ]
-    told = LedgerPayload.objects.filter(subject__in=subjects, action__in=_TELLING)
-    return told.aggregate(last=Max("entry__at"))["last"] or contract.signed_at
+    acts = LedgerPayload.objects.filter(subject__in=subjects, action__in=_TELLING)
+    return acts.aggregate(last=Max("entry__at"))["last"] or known(contract.signed_at)
 
 
 def _address(contract: Contract) -> str:

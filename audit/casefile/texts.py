@@ -20,18 +20,10 @@ def _day(value) -> str | None:
 def occasion(row) -> dict:
     """The notice as it stands, with its grid, addenda and attachments."""
     texts = (
-        "number",
-        "title",
-        "teaser",
-        "description",
-        "location",
-        "region",
-        "award_mode",
-        "k_percent",
-        "code_licence",
-    )
-    texts += ("budget_cents", "submission_info", "acceptance_criteria", "evaluation_criteria", "state", "state_reason")
-    texts += ("short_period_reason", "draw_commitment", "unsuccessful_reason")
+        "number", "title", "teaser", "description", "location", "region", "award_mode", "k_percent", "code_licence",
+        "budget_cents", "submission_info", "acceptance_criteria", "evaluation_criteria", "state", "state_reason",
+        "short_period_reason", "draw_commitment", "unsuccessful_reason",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in texts} | {
         "body": row.body.name,
         "published_at": _instant(row.published_at),

@@ -37,7 +37,7 @@ def weights(needs: list[Need]) -> list[dict[str, int]]:
 
     Notices share much: « application mobile pour », the sentences of a body. What few others say tells a need apart.
     """
-    counts = [Counter(), Counter()]
+    counts: list[Counter[str]] = [Counter(), Counter()]
     for one in needs:
         for count, elements in zip(counts, one, strict=True):
             count.update(elements)
@@ -61,7 +61,8 @@ def split(world: World, at) -> list[Measure]:
     """
     rows = [(row, need(row)) for row in _in_order(world)]
     rarity = weights([one for _row, one in rows])
-    by_body, found = defaultdict(list), []
+    by_body: defaultdict[int, list[tuple[Procurement, Need]]] = defaultdict(list)
+    found = []
     for row, mine in rows:
         if row.ended or not 0 < row.amount_cents < row.ceiling_cents:
             continue
@@ -98,7 +99,8 @@ def cluster(world: World, at) -> list[Measure]:
     on = _day(at)
     since = at - timedelta(days=int(threshold("CLUSTER.DAYS", on)))
     band, limit, least = threshold("CLUSTER.BAND", on), threshold("CLUSTER", on), threshold("CLUSTER.LEAST", on)
-    awarded, near = defaultdict(int), defaultdict(list)
+    awarded: Counter[int] = Counter()
+    near = defaultdict(list)
     for row in _in_order(world):
         if not row.award or not since <= row.award.at <= at:
             continue

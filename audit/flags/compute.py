@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from django.db import transaction
 
@@ -42,19 +43,20 @@ def found(world: World, at: datetime, codes=FORMULAS) -> list[Found]:
 
 
 def flagged(measured: dict[str, list[Measure]]) -> list[Found]:
-    kept: dict[tuple, Found] = {}
+    strongest: dict[tuple, Found] = {}
     for code, rows in measured.items():
         for row in rows:
             key = (code, row.number, row.vendor)
             # Two groups of bidders may end at one procurement: the stronger speaks for both.
-            if row.flagged and (key not in kept or row.value > kept[key].value):
-                kept[key] = Found(code, row.number, row.vendor, row.value, row.threshold, row.details)
-    return sorted(kept.values(), key=lambda row: (row.code, row.number, row.vendor or 0))
+            if row.flagged and (key not in strongest or row.value > strongest[key].value):
+                strongest[key] = Found(code, row.number, row.vendor, row.value, row.threshold, row.details)
+    return sorted(strongest.values(), key=lambda row: (row.code, row.number, row.vendor or 0))
 
 
 def peers(rows: list[Measure]) -> tuple[Decimal, Decimal, Decimal]:
     """(Q1, median, Q3) of the formula's value over everything comparable, flagged or not."""
-    return tuple(decimal(value) for value in quartiles([Fraction(row.value) for row in rows]))
+    first, median, third = quartiles([Fraction(row.value) for row in rows])
+    return decimal(first), decimal(median), decimal(third)
 
 
 def before_publication(opportunity: Opportunity, at: datetime) -> list[Found]:
@@ -79,7 +81,8 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
             (flag.code, flag.opportunity_id, flag.vendor_id): flag
             for flag in RedFlag.objects.select_for_update().order_by("pk")
         }
-        new, seen, counts = [], set(), {"found": len(rows), "new": 0, "back": 0, "ceased": 0}
+        new, seen = [], set()
+        counts: dict[str, Any] = {"found": len(rows), "new": 0, "back": 0, "ceased": 0}
         for row in rows:
             key = (row.code, occasions[row.number], row.vendor)
             seen.add(key)
@@ -109,10 +112,10 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
 
 def _keep_peers(measured: dict[str, list[Measure]], at: datetime) -> None:
     FlagPeers.objects.exclude(code__in=[code for code, rows in measured.items() if rows]).delete()
-    made = []
+    quartiles_of = []
     for code, rows in measured.items():
         if rows:
             first, median, third = peers(rows)
-            made.append(FlagPeers(code=code, count=len(rows), first=first, median=median, third=third, at=at))
+            quartiles_of.append(FlagPeers(code=code, count=len(rows), first=first, median=median, third=third, at=at))
     fields = ["count", "first", "median", "third", "at"]
-    FlagPeers.objects.bulk_create(made, update_conflicts=True, unique_fields=["code"], update_fields=fields)
+    FlagPeers.objects.bulk_create(quartiles_of, update_conflicts=True, unique_fields=["code"], update_fields=fields)

@@ -30,7 +30,7 @@ from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.ledger import labels as ledger_labels
-from marketplace.lifecycle import gate
+from marketplace.lifecycle import gate, known
 from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import LedgerPayload
 from marketplace.requests import PersonRequest
@@ -41,7 +41,7 @@ from proposals.evaluation.forms import ReasonForm
 
 PAGE = 30
 WIDTH, EDGE = 600, 30  # of the drawing
-TONES = {
+TONES: dict[str, str] = {
     FlagState.NEW: "warn",
     FlagState.EXPLAINED: "info",
     FlagState.MONITORED: "info",
@@ -142,7 +142,7 @@ def flag(request: PersonRequest, pk: int) -> HttpResponse:
 
 def _since(row: RedFlag) -> date | None:
     """The first day of the threshold that was compared with; None when it was computed (quartiles)."""
-    on = local(row.opportunity.published_at).date()
+    on = local(known(row.opportunity.published_at)).date()
     return max((since for since, _value in THRESHOLDS.get(row.code, []) if since <= on), default=None)
 
 

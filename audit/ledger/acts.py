@@ -224,8 +224,10 @@ KINDS = {
     "verification": (gettext_lazy("Vérification"), ("monitoring.", "redflag.", "sample.")),
     "lectures": (gettext_lazy("Lectures"), ("read.",)),
 }
-_AWARDING = ("recommend", "confirm_award", "reject_recommendation", "reverse_award", "conclude_without_award")
-_AWARDING += ("request_reversal", "withdraw_reversal")
+_AWARDING = (
+    "recommend", "confirm_award", "reject_recommendation", "reverse_award", "conclude_without_award",
+    "request_reversal", "withdraw_reversal",
+)  # fmt: skip
 
 
 def kind_of(action: str) -> str:

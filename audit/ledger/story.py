@@ -1,6 +1,7 @@
 """What hangs from one procurement, as a person sees it: its objects, their names, and the entries about them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
@@ -83,28 +84,28 @@ def story_of(opportunity: Opportunity, user: User) -> Story:
 
 def _objects(story: Story) -> dict[str, tuple[str, str]]:
     occasion = story.opportunity
-    objects = {
+    named: list[tuple[Any, str, str]] = [
+        (row, _("Proposition : %s") % row.vendor, reverse("proposals:examine", args=[occasion.number, row.public_id]))
+        for row in story.proposals
+    ]
+    named += [(row, row.number, row.get_absolute_url()) for row in story.contracts]
+    named += [
+        (row, _("Jalon %d") % row.position, reverse("contracts:milestone", args=[row.contract.number, row.position]))
+        for row in story.milestones
+    ]
+    named += [
+        (row, _("Paiement, facture %s") % row.invoice.number, row.invoice.get_absolute_url()) for row in story.payments
+    ]
+    named += [
+        (row, str(row), reverse("contracts:amendment", args=[row.contract.number, row.number]))
+        for row in story.amendments
+    ]
+    named += [(row, row.number, row.get_absolute_url()) for row in story.monitorings]
+    named += [(row, _("Signal %s") % row.code, "") for row in story.flags]
+    return {
         occasion.ledger_subject(): (occasion.number, occasion.get_absolute_url()),
         f"award:{occasion.number}": (_("Attribution"), reverse("proposals:award", args=[occasion.number])),
-    }
-    for row in story.proposals:
-        name = _("Proposition : %s") % row.vendor
-        objects[row.ledger_subject()] = (name, reverse("proposals:examine", args=[occasion.number, row.public_id]))
-    for row in story.contracts:
-        objects[row.ledger_subject()] = (row.number, row.get_absolute_url())
-    for row in story.milestones:
-        place = [row.contract.number, row.position]
-        objects[row.ledger_subject()] = (_("Jalon %d") % row.position, reverse("contracts:milestone", args=place))
-    for row in story.payments:
-        objects[row.ledger_subject()] = (_("Paiement, facture %s") % row.invoice.number, row.invoice.get_absolute_url())
-    for row in story.amendments:
-        address = reverse("contracts:amendment", args=[row.contract.number, row.number])
-        objects[row.ledger_subject()] = (str(row), address)
-    for row in story.monitorings:
-        objects[row.ledger_subject()] = (row.number, row.get_absolute_url())
-    for row in story.flags:
-        objects[row.ledger_subject()] = (_("Signal %s") % row.code, "")
-    return objects
+    } | {row.ledger_subject(): (words, address) for row, words, address in named}
 
 
 def entries_of(story: Story):

@@ -76,7 +76,7 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
 
     def clean(self):
-        values = super().clean()
+        values = super().clean() or {}
         first, last = values.get("first"), values.get("last")
         if first and first > self.end:
             self.add_error("first", _("Le registre n’a pas encore d’inscription %d.") % first)
@@ -162,7 +162,7 @@ def export(request: PersonRequest) -> HttpResponseBase:
         return show(request, "audit/export.html", {"form": form, "end": end, "key_id": keys.key_id()})
     first, last, details = (form.cleaned_data[name] for name in ("first", "last", "details"))
     if details and request.user.vendor_memberships.exists():
-        raise PermissionDenied(_("Vous êtes membre d’un prestataire : les détails ne vous sont pas montrés."))
+        raise PermissionDenied(_("Vous êtes membre d’un prestataire : les détails ne vous sont pas montrés."))
     checkpoints.check_origin()  # refused before it is recorded
     with transaction.atomic():
         ledger.record(
@@ -180,7 +180,7 @@ def export(request: PersonRequest) -> HttpResponseBase:
 def sign(request: PersonRequest) -> HttpResponse:
     """« Signer un relevé maintenant »."""
     checkpoint = checkpoints.make(by=request.user, at=clock.now())
-    messages.success(request, _("Relevé signé : il atteste %d inscriptions.") % checkpoint.size)
+    messages.success(request, _("Relevé signé : il atteste %d inscriptions.") % checkpoint.size)
     return redirect("audit:ledger")
 
 

@@ -20,13 +20,13 @@ from marketplace import keys, pdf
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, moment_exact
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.money import format_cents
 from opportunities.models import Opportunity
 from proposals.models import Award
 
 TYPE = "dan-review/1"
-COMMENT_MAX = AwardReview._meta.get_field("comment").max_length
+COMMENT_MAX = known(AwardReview._meta.get_field("comment").max_length)
 STATES = {True: "oui", False: "non", None: "sans objet"}
 
 
@@ -67,7 +67,7 @@ def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen:
         if fingerprint(lines) != seen:
             complain(None, _("La liste a changé depuis que cette page est ouverte : relisez-la avant de conclure."))
         signed = _signed(row, lines, by=by, at=at, opinion=opinion, comment=comment, method=method)
-        made = AwardReview.objects.create(
+        review = AwardReview.objects.create(
             award=row, opinion=opinion, comment=comment, checklist=lines, signed=signed, by=by, at=at
         )
         digest = hashlib.sha256(ledger.canonical(signed)).hexdigest()
@@ -75,7 +75,7 @@ def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen:
             "award.review", f"award:{row.opportunity.number}", by=by, at=at, opinion=str(opinion), sha256=digest,
             method=method,
         )  # fmt: skip
-    return made
+    return review
 
 
 def gate(award: Award, by) -> None:
@@ -88,7 +88,7 @@ def gate(award: Award, by) -> None:
 
 def _signed(award: Award, lines: list[dict], *, by, at, opinion: str, comment: str, method: str) -> dict:
     with override(FRENCH):
-        told = [
+        checked = [
             {
                 "code": row["code"],
                 "title": title(row["code"]),
@@ -108,7 +108,7 @@ def _signed(award: Award, lines: list[dict], *, by, at, opinion: str, comment: s
         "awarded_at": ledger.instant(award.at),
         "opinion": str(opinion),
         "comment": comment,
-        "checklist": told,
+        "checklist": checked,
         "by": by.name,
         "method": method,
         "at": ledger.instant(at),

@@ -34,7 +34,7 @@ from opportunities.models import PublicBody
 from proposals.models import Award, Proposal
 
 PAGE = 20
-TONES = {Opinion.COMPLIANT: "ok", Opinion.RESERVED: "warn", Opinion.NOT_COMPLIANT: "bad"}
+TONES: dict[str, str] = {Opinion.COMPLIANT: "ok", Opinion.RESERVED: "warn", Opinion.NOT_COMPLIANT: "bad"}
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def awards(request: PersonRequest) -> HttpResponse:
 def badge(opinion: str | None) -> dict:
     if not opinion:
         return {"label": _("À vérifier"), "tone": "neutral"}
-    return {"label": Opinion(opinion).label, "tone": TONES[Opinion(opinion)]}
+    return {"label": Opinion(opinion).label, "tone": TONES[opinion]}
 
 
 def _matching(rows, asked: dict):
@@ -113,11 +113,8 @@ def award_for(request: PersonRequest, number: str) -> Award:
 
 
 def _reviews(award: Award, user: User) -> list[AwardReview]:
-    """Oldest first; each knows its `rank`."""
-    rows = list(AwardReview.objects.visible_to(user).filter(award=award).select_related("by").order_by("pk"))
-    for rank, row in enumerate(rows, start=1):
-        row.rank, row.badge = rank, badge(row.opinion)
-    return rows
+    """Oldest first: their ranks, from 1, name their files."""
+    return list(AwardReview.objects.visible_to(user).filter(award=award).select_related("by").order_by("pk"))
 
 
 def _missing(groups: list[dict]) -> list[dict]:
@@ -136,7 +133,10 @@ def award(request: PersonRequest, number: str) -> HttpResponse:
         "groups": groups,
         "counts": counts(lines),
         "missing": _missing(groups),
-        "reviews": reviews[::-1],
+        "reviews": [
+            {"rank": rank, "row": review, "badge": badge(review.opinion)}
+            for rank, review in enumerate(reviews, start=1)
+        ][::-1],
         "badge": badge(reviews[-1].opinion if reviews else None),
         "flags": facts.standing_flags(row, request.user).order_by("code", "pk"),
         "may_conclude": rules.can_review_award(row, request.user),
@@ -171,9 +171,10 @@ def conclude(request: PersonRequest, number: str) -> HttpResponse:
 def _review(request: PersonRequest, number: str, rank: int) -> AwardReview:
     """By its rank among the conclusions on the award that stands, from 1."""
     row = award_for(request, number)
-    review = next((review for review in _reviews(row, request.user) if review.rank == rank), None)
-    if review is None:
+    reviews = _reviews(row, request.user)
+    if not 1 <= rank <= len(reviews):
         raise Http404
+    review = reviews[rank - 1]
     review.award = row
     return review
 

@@ -86,7 +86,7 @@ class PlanForm(Quiet, PlainTexts, forms.Form):
         self.fields["since"].required = self.fields["until"].required = True
 
     def clean(self):
-        values = super().clean()
+        values = super().clean() or {}
         since, until = values.get("since"), values.get("until")
         if until and until > self.today:
             self.add_error("until", _("Le dernier jour est passé ou présent : rien n’est encore attribué après."))
@@ -189,7 +189,7 @@ def _whole_plan(request: PersonRequest, number: str) -> SamplingPlan:
     plan = _plan(request, number)
     if actions.tied_to(request.user, [row[0] for row in plan.population]):
         raise PermissionDenied(
-            _("Un de vos prestataires a répondu à une occasion de cette population : elle ne vous est pas montrée.")
+            _("Un de vos prestataires a répondu à une occasion de cette population : elle ne vous est pas montrée.")
         )
     return plan
 
@@ -235,7 +235,7 @@ def check(request: PersonRequest, number: str, occasion: str) -> HttpResponse:
     opportunity = get_object_or_404(Opportunity.objects.select_related("body"), number=occasion)
     form = CheckForm(data_of(request))
     if attempt(request, form, lambda: actions.examine(plan, opportunity, by=request.user, **form.cleaned_data)):
-        messages.success(request, _("Examen noté : %s.") % opportunity.number)
+        messages.success(request, _("Examen noté : %s.") % opportunity.number)
         return redirect("audit:plan", number=plan.number)
     actions.gate_examine(plan, opportunity, request.user)
     cases = Monitoring.objects.visible_to(request.user).filter(opportunity=opportunity).with_last().order_by("pk")
