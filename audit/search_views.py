@@ -55,20 +55,20 @@ def occasions(text: str, user: User):
 
 def awards(text: str, user: User):
     rows = Award.objects.filter(opportunity__published_at__isnull=False)
-    found = _words("opportunity__search_text", text) | named("proposal__vendor__legal_name", text)
-    return rows.filter(found | _number("opportunity__number", text) | _amount(text, "amount_cents"))
+    matches = _words("opportunity__search_text", text) | named("proposal__vendor__legal_name", text)
+    return rows.filter(matches | _number("opportunity__number", text) | _amount(text, "amount_cents"))
 
 
 def contracts(text: str, user: User):
     """By their words, numbers, parties or value; and by the number or the amount of one of their invoices."""
-    found = _words("search_text", text) | _words("award__opportunity__search_text", text) | _number("number", text)
-    found |= named("award__proposal__vendor__legal_name", text) | _number("award__opportunity__number", text)
+    matches = _words("search_text", text) | _words("award__opportunity__search_text", text) | _number("number", text)
+    matches |= named("award__proposal__vendor__legal_name", text) | _number("award__opportunity__number", text)
     billed = Invoice.objects.visible_to(user).filter(
         _number("number", text) | _amount(text, "total_cents", "before_cents")
     )
-    found |= _amount(text, "amount_cents", "worth") | Q(pk__in=billed.values("contract"))
+    matches |= _amount(text, "amount_cents", "worth") | Q(pk__in=billed.values("contract"))
     worth = F("amount_cents") + F("amended_cents")
-    return Contract.objects.visible_to(user).annotate(worth=worth).filter(found)
+    return Contract.objects.visible_to(user).annotate(worth=worth).filter(matches)
 
 
 def vendors(text: str, user: User):
@@ -102,8 +102,8 @@ def people_told(user: User):
 
 def cases(text: str, user: User):
     """By their number, their title, or their occasion."""
-    found = named("title", text) | _number("number", text) | _number("opportunity__number", text)
-    return Monitoring.objects.visible_to(user).filter(found | _words("opportunity__search_text", text))
+    matches = named("title", text) | _number("number", text) | _number("opportunity__number", text)
+    return Monitoring.objects.visible_to(user).filter(matches | _words("opportunity__search_text", text))
 
 
 def samples(text: str, user: User):
@@ -113,10 +113,10 @@ def samples(text: str, user: User):
 def _words(column: str, text: str) -> Q:
     """Every word of the search, as marketplace.search keeps them; nothing without a word."""
     words = query_words(text)
-    found = Q() if words else Q(pk__in=[])
+    every = Q() if words else Q(pk__in=[])
     for word in words:
-        found &= Q(**{f"{column}__contains": f" {word} "})
-    return found
+        every &= Q(**{f"{column}__contains": f" {word} "})
+    return every
 
 
 def _number(column: str, text: str) -> Q:
@@ -126,10 +126,10 @@ def _number(column: str, text: str) -> Q:
 def _amount(text: str, *columns: str) -> Q:
     """Rows one of whose amounts is this one, to the cent; none when the text is no amount."""
     cents = amount(text)
-    found = Q(pk__in=[])
+    either = Q(pk__in=[])
     for column in columns if cents is not None else ():
-        found |= Q(**{column: cents})
-    return found
+        either |= Q(**{column: cents})
+    return either
 
 
 # --- How each tab lists what it found --------------------------------------------------------------------------------

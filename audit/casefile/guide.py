@@ -78,13 +78,13 @@ def about(path: str, language: int) -> str:
 def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
     """[((in French, in English), command)]: each verifies something of these files, and returns 0."""
     key = f"--key {keys.key_id()}"
-    told = [
+    checks = [
         (("Rien n’a changé depuis le téléchargement :", "Nothing changed since the download:"),
          "sha256sum --check SHA256SUMS"),
     ]  # fmt: skip
     proofs = [path for path in paths if path.startswith("preuves/")]
     if proofs:
-        told += [
+        checks += [
             (("Le relevé est signé par la plateforme :", "The checkpoint is signed by the platform:"),
              f"python3 verify.py checkpoints releve.txt {key}"),
             (("Une inscription est au registre, par exemple :", "An entry is in the ledger, for example:"),
@@ -96,21 +96,21 @@ def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
         quoted = shlex.quote(path)
         if path.endswith("/accuse.json"):
             words = ("Un accusé de dépôt est authentique :", "A receipt is genuine:")
-            told.append((words, f"python3 verify.py receipt {quoted} {key}"))
+            checks.append((words, f"python3 verify.py receipt {quoted} {key}"))
         elif path == "tirage.json":
             words = ("Le tirage est celui que donne le calcul :", "The draw is the computed one:")
             commitment = found.opportunity.draw_commitment
             beside = f"--commitment {commitment} --minutes proces-verbal.json"
-            told.append((words, f"python3 verify.py draw tirage.json {beside} {key}"))
+            checks.append((words, f"python3 verify.py draw tirage.json {beside} {key}"))
         elif fnmatchcase(path, "conclusions/*.json"):
             words = ("Une conclusion sur l’attribution est signée :", "A conclusion on the award is signed:")
-            told.append((words, f"python3 verify.py review {quoted} {key}"))
+            checks.append((words, f"python3 verify.py review {quoted} {key}"))
         elif path.endswith("/attestation.json"):
             folder = path.rpartition("/")[0]
             signed = next(name for name in paths if fnmatchcase(name, f"{folder}/*-signe-*.pdf"))
             words = ("Le contrat est celui que les parties ont signé :", "The contract is what the parties signed:")
-            told.append((words, f"python3 verify.py contract {quoted} --pdf {shlex.quote(signed)} {key}"))
-    return told
+            checks.append((words, f"python3 verify.py contract {quoted} --pdf {shlex.quote(signed)} {key}"))
+    return checks
 
 
 def guides(found, paths: list[str]) -> list[tuple[str, str]]:

@@ -134,10 +134,10 @@ def payments(story) -> tuple[list, list]:
     header += ["total_cents", "paid_at", "payment", "method", "state", "amount_cents", "reference"]
     rows = []
     for invoice in story.invoices:
-        made = [row for row in story.payments if row.invoice_id == invoice.pk] or [None]
+        payments_of_it = [row for row in story.payments if row.invoice_id == invoice.pk] or [None]
         about = [invoice.contract.number, invoice.number, invoice.kind, invoice.issued_at, invoice.due_on]
         about += [invoice.before_cents, invoice.tps_cents, invoice.tvq_cents, invoice.total_cents, invoice.paid_at]
-        for row in made:
+        for row in payments_of_it:
             paid = [row.public_id, row.method, row.state, row.amount_cents, row.reference] if row else [""] * 5
             rows.append([*about, *paid])
     return header, rows
@@ -259,19 +259,19 @@ def _contracts(story) -> dict:
 def _cases(story) -> dict:
     rows = []
     for row in story.monitorings:
-        found = outcome(row)
+        ended = outcome(row)
         rows.append(
-            [row.number, row.title, row.get_state_display(), found["label"] if found else "–", moment(row.opened_at)]
+            [row.number, row.title, row.get_state_display(), ended["label"] if ended else "–", moment(row.opened_at)]
         )
     header = [_("Vérification"), _("Objet"), _("État"), _("Constat"), _("Ouverte le")]
     return _section(_("Vérifications"), _("Aucune."), header, [2, 3, 2, 2, 3], rows)
 
 
-def _acts(found) -> dict:
+def _acts(casefile) -> dict:
     rows = [
         [str(act.entry.seq), moment(act.entry.at), act.label, act.actor or "–",
-         found.story.objects.get(act.subject, (act.subject,))[0]]
-        for act in found.told
+         casefile.story.objects.get(act.subject, (act.subject,))[0]]
+        for act in casefile.told
     ]  # fmt: skip
     header = [_("Rang"), _("Instant"), _("Geste"), _("Par"), _("Objet")]
     return _section(_("Inscriptions au registre"), _("Aucune."), header, [1, 4, 4, 3, 3], rows)

@@ -25,7 +25,7 @@ MARGIN = 0.2  # over four standard errors of the estimate: what the signatures d
 
 def affiliated(world: World, at) -> list[Measure]:
     """Per occasion: the pair of bidders with the most clues that they are one house."""
-    found = []
+    measures = []
     for row in _opened(world):
         if len(row.opened) < 2:
             continue
@@ -49,10 +49,10 @@ def affiliated(world: World, at) -> list[Measure]:
             for weight, one, other, clues in pairs
             if weight >= limit
         ]
-        found.append(
+        measures.append(
             Measure(row.number, decimal(strongest), decimal(limit), strongest >= limit, details={"pairs": strong})
         )
-    return found
+    return measures
 
 
 def _clues(world: World, one: Proposal, other: Proposal, shared: Counter) -> set[str]:
@@ -117,7 +117,7 @@ def rotation(world: World, at) -> list[Measure]:
     limit, least = threshold("ROTATE", on), int(threshold("ROTATE.LEAST", on))
     settled = [(row, row.award, frozenset(p.vendor for p in row.opened)) for row in _opened(world) if row.award]
     met = Counter(bidders for _row, _award, bidders in settled)
-    found = []
+    measures = []
     for group in sorted((group for group, times in met.items() if times >= 3 and len(group) > 1), key=sorted):
         theirs = [(award, row.number) for row, award, bidders in settled if group <= bidders and award.vendor in group]
         if len(theirs) < least:
@@ -132,8 +132,8 @@ def rotation(world: World, at) -> list[Measure]:
             "ids": sorted(group), "vendors": sorted(world.name(vendor) for vendor in group),
             "numbers": [number for _award, number in theirs],
         }  # fmt: skip
-        found.append(Measure(theirs[-1][1], decimal(share), decimal(limit), share >= limit, details=details))
-    return found
+        measures.append(Measure(theirs[-1][1], decimal(share), decimal(limit), share >= limit, details=details))
+    return measures
 
 
 FORMULAS = {"AFFIL": affiliated, "SINGLE": single, "ROTATE": rotation}

@@ -1,5 +1,6 @@
 """All formulas over all procurements: what they flag, what their peers are, and the table that remembers it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from audit.flags import bidders, buyers, ocp
-from audit.flags.catalogue import CATALOGUE
+from audit.flags.catalogue import CATALOGUE, amount
 from audit.flags.data import Measure, World, decimal, quartiles
 from audit.flags.loader import Reads, load
 from audit.models import FlagPeers, RedFlag
@@ -119,3 +120,25 @@ def _keep_peers(measured: dict[str, list[Measure]], at: datetime) -> None:
             quartiles_of.append(FlagPeers(code=code, count=len(rows), first=first, median=median, third=third, at=at))
     fields = ["count", "first", "median", "third", "at"]
     FlagPeers.objects.bulk_create(quartiles_of, update_conflicts=True, unique_fields=["code"], update_fields=fields)
+
+
+# --- A report that keeps nothing -------------------------------------------------------------------------------------
+HEAD = ("Code", "Signal", "Valeurs", "Signaux", "Q1", "Médiane", "Q3")
+
+
+def table(head: tuple[str, ...], rows: list[tuple]) -> Iterator[str]:
+    """Lines of a Markdown table; the first two columns are words, the others numbers."""
+    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join('---' if place < 2 else '---:' for place in range(len(head)))} |"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"
+
+
+def report(world: World, at: datetime) -> Iterator[str]:
+    """A table of all formulas: how many values, what is flagged, where the peers stand."""
+    rows = []
+    for code, entry in CATALOGUE.items():
+        measured = measures(code, world, at)
+        spread = [amount(code, value) for value in peers(measured)] if measured else ["–"] * 3
+        rows.append((code, entry.title, len(measured), len(flagged({code: measured})), *spread))
+    yield from table(HEAD, rows)

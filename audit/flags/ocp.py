@@ -35,24 +35,24 @@ def _opened(world: World) -> list[Procurement]:
 
 def r003(world: World, at: datetime, days: int | None = None) -> list[Measure]:
     """Short submission period: whole days from publication to closing, under the threshold."""
-    found = []
+    measures = []
     for row in _in_order(world):
         limit = threshold("R003", _day(row.published_at)) if days is None else days
         value = (row.closes_at - row.published_at).days
-        found.append(
+        measures.append(
             Measure(row.number, decimal(value), decimal(limit), value < limit, details={"days": value})
         )  # fmt: skip
-    return found
+    return measures
 
 
 def r018(world: World, at: datetime) -> list[Measure]:
     """Single bid received. Every occasion here is an open procedure."""
-    found = []
+    measures = []
     for row in _opened(world):
         limit, value = threshold("R018", _day(row.published_at)), len(row.opened)
         if value:
-            found.append(Measure(row.number, decimal(value), decimal(limit), value == limit))
-    return found
+            measures.append(Measure(row.number, decimal(value), decimal(limit), value == limit))
+    return measures
 
 
 def _differences(world: World) -> dict[str, tuple[Fraction, int]]:
@@ -132,7 +132,7 @@ def r025(world: World, at: datetime, least: int | None = None, bids: int | None 
 
 def r028(world: World, at: datetime) -> list[Measure]:
     """Identical bid prices, from different vendors. Not where the body announced the price."""
-    found = []
+    measures = []
     for row in _opened(world):
         by_price = defaultdict(set)
         for proposal in row.opened:
@@ -143,13 +143,13 @@ def r028(world: World, at: datetime) -> list[Measure]:
         limit = threshold("R028", _day(row.published_at))
         price, same = max(by_price.items(), key=lambda pair: (len(pair[1]), -pair[0]))
         details = {"cents": price, "vendors": sorted(world.name(v) for v in same), "ids": sorted(same)}
-        found.append(Measure(row.number, decimal(len(same)), decimal(limit), len(same) >= limit, details=details))
-    return found
+        measures.append(Measure(row.number, decimal(len(same)), decimal(limit), len(same) >= limit, details=details))
+    return measures
 
 
 def r030(world: World, at: datetime) -> list[Measure]:
     """Late bid won. The database refuses a late proposal: this sees what would have been written around it."""
-    found = []
+    measures = []
     for row in _opened(world):
         if not row.award:
             continue
@@ -158,33 +158,33 @@ def r030(world: World, at: datetime) -> list[Measure]:
         if received_at:
             limit = threshold("R030", _day(row.published_at))
             late = Fraction(int((received_at - row.closes_at).total_seconds()), 60)
-            found.append(
+            measures.append(
                 Measure(
                     row.number, decimal(max(late, Fraction(0))), decimal(limit), received_at > row.closes_at, winner,
                     {"minutes": str(decimal(late)), "vendor": world.name(winner)},
                 )
             )  # fmt: skip
-    return found
+    return measures
 
 
 def r035(world: World, at: datetime) -> list[Measure]:
     """All except the winning bid disqualified."""
-    found = []
+    measures = []
     for row in _opened(world):
         if not row.award or {proposal.vendor for proposal in row.valid} != {row.award.vendor}:
             continue
         limit = threshold("R035", _day(row.published_at))
         others = {proposal.vendor for proposal in row.rejected} - {row.award.vendor}
         details = {"rejected": len(others), "vendor": world.name(row.award.vendor)}
-        found.append(
+        measures.append(
             Measure(row.number, decimal(len(others)), decimal(limit), len(others) >= limit, row.award.vendor, details)
         )
-    return found
+    return measures
 
 
 def r036(world: World, at: datetime) -> list[Measure]:
     """Lowest bid disqualified, where the price alone decides."""
-    found = []
+    measures = []
     for row in _opened(world):
         priced = sorted((p.price_cents, p.vendor) for p in row.opened if p.price_cents)
         out = {(p.price_cents, p.vendor) for p in row.rejected if p.price_cents}
@@ -195,8 +195,8 @@ def r036(world: World, at: datetime) -> list[Measure]:
             continue
         limit, vendor = threshold("R036", _day(row.published_at)), priced[rank - 1][1]
         details = {"cents": priced[0][0], "award_cents": row.award.amount_cents, "vendor": world.name(vendor)}
-        found.append(Measure(row.number, decimal(rank), decimal(limit), rank <= limit, vendor, details))
-    return found
+        measures.append(Measure(row.number, decimal(rank), decimal(limit), rank <= limit, vendor, details))
+    return measures
 
 
 @dataclass
@@ -223,7 +223,7 @@ def r038(world: World, at: datetime, least: int | None = None, bids: int | None 
                 if proposal.admitted is False:
                     tally.rejected += 1
                     tally.last = row.number
-    found = []
+    measures = []
     for kind, tally_of in tallies.items():
         ratios = {key: Fraction(t.rejected, t.received) for key, t in tally_of.items() if t.received >= bids}
         if len(ratios) < max(1, _least(at, least)):
@@ -240,8 +240,8 @@ def r038(world: World, at: datetime, least: int | None = None, bids: int | None 
             }
             flagged = ratios[key] >= fence and tally.rejected > 0
             vendor = key if kind == "vendor" else None
-            found.append(Measure(tally.last, decimal(ratios[key]), decimal(fence), flagged, vendor, details))
-    return found
+            measures.append(Measure(tally.last, decimal(ratios[key]), decimal(fence), flagged, vendor, details))
+    return measures
 
 
 def r048(world: World, at: datetime, least: int | None = None) -> list[Measure]:

@@ -86,11 +86,11 @@ def _payloads(chunk: list[LedgerEntry], withheld: set[int]) -> dict[int, dict]:
     subjects = {row.subject.partition(":") for row in rows if row.entry_id in sealed}
     about = {name for kind, _colon, name in subjects if kind == "proposal"}  # others stay sealed: no opening tells them
     opened = Proposal.objects.filter(public_id__in=about, state__in=AFTER_OPENING)
-    told = {f"proposal:{public_id}" for public_id in opened.values_list("public_id", flat=True)}
+    opened_subjects = {f"proposal:{public_id}" for public_id in opened.values_list("public_id", flat=True)}
     return {
         row.entry_id: {"salt": row.salt, "body": row.body}
         for row in rows
-        if row.entry_id not in withheld and (row.entry_id not in sealed or row.subject in told)
+        if row.entry_id not in withheld and (row.entry_id not in sealed or row.subject in opened_subjects)
     }
 
 

@@ -54,8 +54,8 @@ def actions(text: str) -> list[str]:
     if not asked:
         return []
     known = ledger_labels.codes()
-    found = [code for code in known if all(word in fold(f"{code} {ledger_labels.label(code)}") for word in asked)]
-    return found + [f"{code}.refused" for code in found]
+    codes = [code for code in known if all(word in fold(f"{code} {ledger_labels.label(code)}") for word in asked)]
+    return codes + [f"{code}.refused" for code in codes]
 
 
 def actors(text: str) -> list[str]:
