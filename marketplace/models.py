@@ -28,9 +28,9 @@ __all__ = [
 
 
 class TermsQuerySet(models.QuerySet["Terms"]):
-    def in_force(self, kind: str, *, at: datetime) -> "Terms | None":
-        """The text that applies at `at`, or None."""
-        return self.filter(kind=kind, in_force_at__lte=at).order_by("-version").first()
+    def in_force(self, kind: str, *, at: datetime) -> "Terms":
+        """The text that applies at `at`. Terms.DoesNotExist before the first, which a migration writes."""
+        return self.filter(kind=kind, in_force_at__lte=at).latest("version")
 
 
 class Terms(models.Model):
