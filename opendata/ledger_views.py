@@ -56,7 +56,7 @@ def consistency(request: HttpRequest, first: int, second: int) -> HttpResponse:
 def proof(request: HttpRequest, digest: str) -> HttpResponse:
     """That a public entry, named by its hash, is in the ledger; 404 until a checkpoint covers it."""
     entry = get_object_or_404(LedgerEntry.objects.public(), hash=digest)
-    covering = Checkpoint.objects.filter(size__gte=entry.seq).order_by("-size").first()
+    covering = checkpoints.covering(entry.seq)
     if covering is None:
         raise Http404
     return _json(checkpoints.proof_of(entry, covering))

@@ -32,7 +32,6 @@ from marketplace import pdf
 from marketplace.ledger import checkpoints, verifier
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import known
-from marketplace.models import Checkpoint
 from opportunities.models import Opportunity
 from proposals.evaluation.board import Board, board
 from proposals.models import Draw
@@ -82,8 +81,7 @@ class CaseFile:
         self.at, self.now = self.told[-1].entry.at, at
         audited = review_facts.awards().filter(opportunity=opportunity).order_by("pk")
         self.awards = {award.pk: award for award in audited}  # with what their checklists name
-        covering = Checkpoint.objects.filter(size__gte=self.told[0].entry.seq).order_by("-size").first()
-        self.checkpoint: Checkpoint | None = covering
+        self.checkpoint = checkpoints.covering(self.told[0].entry.seq)
 
     # --- The parts, in their order -----------------------------------------------------------------------------------
     def parts(self) -> Iterator[Part]:

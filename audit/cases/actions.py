@@ -7,6 +7,8 @@ digest of both. What is awaited of the body has a last day; both sides are told;
 
 import hashlib
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
@@ -72,12 +74,10 @@ def gate_open(opportunity, by) -> None:
 
 def ask(monitoring: Monitoring, *, by, text: str, due_on: date, files=(), key=None) -> None:
     """Ask the body for explanations; `due_on`: the last day, a business day, at least three of them away."""
-    with taken_back() as stored, transaction.atomic():
-        if _done(monitoring, Note.QUESTION, text, by=by, key=key):
-            return
-        write = _writer(Note.QUESTION, text, files, stored, key=key, due_on=due_on, dated=True)
-        monitoring.ask(by=by, due_on=due_on, write=write)
-        emails.asked(monitoring, at=clock.now())
+    with _once(monitoring, Note.QUESTION, text, files, by=by, key=key, due_on=due_on, dated=True) as write:
+        if write:
+            monitoring.ask(by=by, due_on=due_on, write=write)
+            emails.asked(monitoring, at=clock.now())
 
 
 def answer(monitoring: Monitoring, *, by, text: str, files=(), key=None) -> None:
@@ -91,14 +91,12 @@ def announce_remedy(monitoring: Monitoring, *, by, text: str, files=(), key=None
 
 
 def _reply(action: str, kind: Note, monitoring: Monitoring, *, by, text: str, files, key) -> None:
-    with taken_back() as stored, transaction.atomic():
-        if _done(monitoring, kind, text, by=by, key=key):
-            return
-        row, at = locked(monitoring), clock.now()
-        gate_reply(row, kind, by)
-        digests = _write(row, kind, text, by=by, at=at, files=files, stored=stored, key=key)
-        ledger.record(action, row.ledger_subject(), by=by, at=at, **digests)
-        emails.answered(row, at=at)
+    with _once(monitoring, kind, text, files, by=by, key=key) as write:
+        if write:
+            row, at = locked(monitoring), clock.now()
+            gate_reply(row, kind, by)
+            ledger.record(action, row.ledger_subject(), by=by, at=at, **write(row, by=by, at=at))
+            emails.answered(row, at=at)
 
 
 def gate_reply(monitoring: Monitoring, kind: Note, by) -> None:
@@ -121,28 +119,24 @@ def conclude(
     """With or without a finding; with one, and only then, `due_on` is the last day for a remedy."""
     if due_on and not finding:
         complain("due_on", str(NO_REMEDY))
-    with taken_back() as stored, transaction.atomic():
-        if _done(monitoring, Note.CONCLUSION, text, by=by, key=key):
-            return
-        write = _writer(Note.CONCLUSION, text, files, stored, key=key, due_on=due_on, dated=finding)
-        monitoring.conclude(by=by, finding=finding, due_on=due_on, write=write)
-        emails.concluded(monitoring, at=clock.now())
+    with _once(monitoring, Note.CONCLUSION, text, files, by=by, key=key, due_on=due_on, dated=finding) as write:
+        if write:
+            monitoring.conclude(by=by, finding=finding, due_on=due_on, write=write)
+            emails.concluded(monitoring, at=clock.now())
 
 
 def accept_remedy(monitoring: Monitoring, *, by, text: str, files=(), key=None) -> None:
-    with taken_back() as stored, transaction.atomic():
-        if _done(monitoring, Note.ACCEPTANCE, text, by=by, key=key):
-            return
-        monitoring.accept_remedy(by=by, write=_writer(Note.ACCEPTANCE, text, files, stored, key=key))
-        emails.remedied(monitoring, at=clock.now())
+    with _once(monitoring, Note.ACCEPTANCE, text, files, by=by, key=key) as write:
+        if write:
+            monitoring.accept_remedy(by=by, write=write)
+            emails.remedied(monitoring, at=clock.now())
 
 
 def close(monitoring: Monitoring, *, by, text: str, files=(), key=None) -> None:
-    with taken_back() as stored, transaction.atomic():
-        if _done(monitoring, Note.CLOSING, text, by=by, key=key):
-            return
-        monitoring.close(by=by, write=_writer(Note.CLOSING, text, files, stored, key=key))
-        emails.closed(monitoring, at=clock.now())
+    with _once(monitoring, Note.CLOSING, text, files, by=by, key=key) as write:
+        if write:
+            monitoring.close(by=by, write=write)
+            emails.closed(monitoring, at=clock.now())
 
 
 def default_due_day(at) -> date:
@@ -180,21 +174,24 @@ def _says(note: MonitoringNote, kind: Note, text: str) -> bool:
     return (note.kind, note.text) == (kind, (text or "").strip())
 
 
-def _done(monitoring: Monitoring, kind: Note, text: str, *, by, key) -> bool:
-    """Asked under the lock: the other half of a double click finds what the first half wrote, and does nothing."""
-    row, note = locked(monitoring), sent(key, by)
-    return note is not None and _says(note, kind, text) and note.monitoring_id == row.pk
+@contextmanager
+def _once(
+    monitoring: Monitoring, kind: Note, text: str, files, *, by, key, due_on: date | None = None, dated: bool = False
+) -> Iterator[Callable[..., dict[str, Any]] | None]:
+    """The transaction of one act, under the case's lock, and what the act calls to write its message.
 
+    None for the other half of a double click: it finds what the first half wrote, and does nothing. `dated`: the
+    message gives a last day.
+    """
+    with taken_back() as stored, transaction.atomic():
+        row, note = locked(monitoring), sent(key, by)
 
-def _writer(kind: Note, text: str, files, stored: list[str], *, key, due_on: date | None = None, dated: bool = False):
-    """What a move calls under its lock to write its message; `dated`: it gives a last day."""
+        def write(row: Monitoring, *, by, at) -> dict[str, Any]:
+            if dated:
+                _check_last_day(due_on, at)
+            return _write(row, kind, text, by=by, at=at, due_on=due_on, files=files, stored=stored, key=key)
 
-    def write(row, *, by, at) -> dict:
-        if dated:
-            _check_last_day(due_on, at)
-        return _write(row, kind, text, by=by, at=at, due_on=due_on, files=files, stored=stored, key=key)
-
-    return write
+        yield None if note and _says(note, kind, text) and note.monitoring_id == row.pk else write
 
 
 def _write(monitoring, kind, text, *, by, at, stored, key=None, due_on=None, files=()) -> dict[str, Any]:

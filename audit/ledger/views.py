@@ -116,10 +116,6 @@ def _entry(seq: int) -> LedgerEntry:
     return get_object_or_404(acts.listed(), seq=seq)
 
 
-def _covering(entry: LedgerEntry) -> Checkpoint | None:
-    return Checkpoint.objects.filter(size__gte=entry.seq).order_by("-size").first()
-
-
 @require_safe
 @auditors_only
 def entry(request: PersonRequest, seq: int) -> HttpResponse:
@@ -129,7 +125,7 @@ def entry(request: PersonRequest, seq: int) -> HttpResponse:
     context = {
         "entry": entry,
         "act": act,
-        "covering": _covering(entry),
+        "covering": checkpoints.covering(seq),
         "fields": json.dumps(entry.chained(), ensure_ascii=False, indent=1),
         "body": json.dumps(act.body, ensure_ascii=False, indent=1) if act.body is not None else "",
         "before": acts.listed().filter(seq__lt=seq).order_by("-seq").first(),
@@ -143,7 +139,7 @@ def entry(request: PersonRequest, seq: int) -> HttpResponse:
 def entry_proof(request: PersonRequest, seq: int) -> HttpResponse:
     """What tools/verify.py proof reads; with the detail when it may be told. 404 until a checkpoint covers it."""
     entry = _entry(seq)
-    covering = _covering(entry)
+    covering = checkpoints.covering(seq)
     if covering is None:
         raise Http404
     detailed = acts.told([entry], request.user)[0].body is not None
