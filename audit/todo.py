@@ -16,7 +16,7 @@ MOST = 30  # of each kind
 
 
 def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
-    """See proposals.dashboard.dashboard for the arguments."""
+    """See proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
     lines: list[dict] = []
     if rules:

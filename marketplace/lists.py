@@ -8,7 +8,7 @@ last of them unique. Instants are microseconds since 1970 (UTC), days are their 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
@@ -93,14 +93,24 @@ def _value(rows: QuerySet, column: str, number: int):
     return number
 
 
+class WordsField(forms.CharField):
+    """What is searched for: one line, cut at 200 characters, where the page's own box stops too."""
+
+    def __init__(self):
+        super().__init__(required=False)
+
+    def to_python(self, value):
+        return " ".join(super().to_python(value).replace("\x00", "").split())[:200]
+
+
 class FilterForm(forms.Form):
     """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
 
     def __init__(self, data, **choices):
-        """`choices`: of the fields whose values depend on who asks, by their names."""
+        """`choices`: {name: values and labels} of the fields whose choices are read from the database."""
         super().__init__(data)
         for name, values in choices.items():
-            cast(forms.ChoiceField, self.fields[name]).choices = values
+            self.fields[name].choices = values
         self.is_valid()
 
     @property
@@ -117,5 +127,5 @@ class FilterForm(forms.Form):
 class Ticked(forms.ChoiceField):
     """A box among the filters: « 1 » when it is ticked; whatever else is left out."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(required=False, choices=[("1", "")])

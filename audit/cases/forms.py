@@ -59,7 +59,7 @@ class MessageForm(PlainTexts, forms.Form):
 
 
 class OpenForm(MessageForm):
-    """`flags`: the signals that may join the case (audit.cases.flags_of); cleans to those chosen."""
+    """`flags`: the signals that may join the case (audit/cases/actions.py, flags_of); cleans to those chosen."""
 
     title = forms.CharField(
         label=gettext_lazy("Objet"),

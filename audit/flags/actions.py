@@ -82,7 +82,7 @@ def keep(opportunity: Opportunity, *, by, at: datetime, explanation: str = "") -
 def before_publication(opportunity: Opportunity, *, at: datetime) -> list[dict]:
     """[{title, text, normal, must}] of a notice under review; `must`: publishing it needs a justification.
 
-    What opportunities.reviewing.publish asks, wired in marketplace/urls.py.
+    What the page of a publication asks (opportunities/review/views.py), wired in marketplace/urls.py.
     """
     if not (opportunity.budget_cents and opportunity.closes_at):
         return []

@@ -31,7 +31,7 @@ STATES = {True: "oui", False: "non", None: "sans objet"}
 
 
 def computed(award: Award, *, at) -> list[dict]:
-    """The checklist as it stands, as a review keeps it. `award`: a row of award_facts.awards()."""
+    """The checklist as it stands, as a review keeps it. `award`: a row of facts.awards()."""
     return [line.kept() for line in checklist.lines(facts.facts(award, at=at))]
 
 
@@ -43,7 +43,7 @@ def fingerprint(lines: list[dict]) -> str:
 def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen: str) -> AwardReview:
     """An officer who neither recommended nor confirmed says what the checklist shows.
 
-    `method`: how they proved who they are (accounts/reauthentication.py); `seen`: the fingerprint of the
+    `method`: how they proved who they are (marketplace/accounts/reauthentication.py); `seen`: the fingerprint of the
     checklist that was on the screen. Raises PermissionDenied, IllegalMove, ValidationError.
     """
     with transaction.atomic():
@@ -118,7 +118,7 @@ def _signed(award: Award, lines: list[dict], *, by, at, opinion: str, comment: s
 
 
 def document(review: AwardReview) -> bytes:
-    """The PDF of a conclusion, in French: the same bytes each time. `review.award`: a row of award_facts.awards()."""
+    """The PDF of a conclusion, in French: the same bytes each time. `review.award`: a row of facts.awards()."""
     award, opportunity = review.award, review.award.opportunity
     with override(FRENCH):
         groups = shown(review.checklist, award)
