@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from django import forms
 from django.db.models import Exists, F, Func, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -25,7 +26,7 @@ from audit.names import amount, named, nearest
 from contracts.models import Contract, Invoice
 from marketplace.dates import clock
 from marketplace.ledger.entries import BEFORE_PUBLICATION
-from marketplace.lists import page
+from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import LedgerPayload, User
 from marketplace.requests import PersonRequest
 from marketplace.search import query_words
@@ -36,7 +37,6 @@ from proposals.models import Award, Proposal
 from vendors.models import Vendor, VendorMembership
 
 PAGE = 20
-QUERY_MAX = 200
 MOST_NAMES = 2_000
 # What people do in procurements; what they do for themselves or for a vendor is not looked for.
 PROCUREMENT = (
@@ -216,6 +216,11 @@ TABS = {
 
 
 # --- The page --------------------------------------------------------------------------------------------------------
+class SearchForm(FilterForm):
+    q = WordsField()
+    dans = forms.ChoiceField(required=False, choices=[(name, tab.label) for name, tab in TABS.items()])
+
+
 def _counts(user: User, text: str) -> tuple[dict[str, QuerySet], dict[str, int]]:
     """The rows of each kind, and how many, in one query."""
     rows_by_tab = {name: tab.search(text, user) for name, tab in TABS.items()}
@@ -240,10 +245,8 @@ def _suggestion(text: str, user: User) -> str:
     return near if near and any(_counts(user, near)[1].values()) else ""
 
 
-def _tab(asked: str, text: str, counts: dict[str, int]) -> str:
-    """The tab that is asked for; else the first that has results, starting with the one whose numbers these are."""
-    if asked in TABS:
-        return asked
+def _best_tab(text: str, counts: dict[str, int]) -> str:
+    """The first that has results, starting with the one whose numbers these are."""
     prefix = text.upper().partition("-")[0]
     first = [name for name, tab in TABS.items() if tab.series == prefix]
     return next((name for name in [*first, *TABS] if counts[name]), "occasions")
@@ -253,15 +256,15 @@ def _tab(asked: str, text: str, counts: dict[str, int]) -> str:
 @auditors_only
 def search(request: PersonRequest) -> HttpResponse:
     """`?q=` what, `?dans=` which tab (the first that has results by default), `?avant=<id>` goes on."""
-    text, user = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:QUERY_MAX], request.user
+    form, user = SearchForm(request.GET), request.user
+    text = form.asked["q"]
     if not text:
         return render(request, "audit/search.html", {"q": text})
     rows_by_tab, counts = _counts(user, text)
-    name = _tab(request.GET.get("dans", ""), text, counts)
+    name = form.asked["dans"] or _best_tab(text, counts)
     tab, pairs = TABS[name], [("q", text), ("dans", name)]
-    listed = page(
-        request, tab.listing(rows_by_tab[name], user), order=("-pk",), size=PAGE, pairs=pairs, name="avant"
-    )  # fmt: skip
+    rows = tab.listing(rows_by_tab[name], user)
+    listed = page(request, rows, order=("-pk",), size=PAGE, pairs=pairs, name="avant")
     context = {
         "q": text,
         "tab": name,
