@@ -75,7 +75,7 @@ def about(path: str, language: int) -> str:
     raise KeyError(path)
 
 
-def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
+def commands(casefile, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
     """[((in French, in English), command)]: each verifies something of these files, and returns 0."""
     key = f"--key {keys.key_id()}"
     checks = [
@@ -99,7 +99,7 @@ def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
             checks.append((words, f"python3 verify.py receipt {quoted} {key}"))
         elif path == "tirage.json":
             words = ("Le tirage est celui que donne le calcul :", "The draw is the computed one:")
-            commitment = found.opportunity.draw_commitment
+            commitment = casefile.opportunity.draw_commitment
             beside = f"--commitment {commitment} --minutes proces-verbal.json"
             checks.append((words, f"python3 verify.py draw tirage.json {beside} {key}"))
         elif fnmatchcase(path, "conclusions/*.json"):
@@ -113,17 +113,17 @@ def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
     return checks
 
 
-def guides(found, paths: list[str]) -> list[tuple[str, str]]:
+def guides(casefile, paths: list[str]) -> list[tuple[str, str]]:
     """[(name, text)] for a case file (audit/casefile/archive.py) that holds these paths."""
     proofs = sum(path.startswith("preuves/") for path in paths)
     bare = [path for path in paths if not path.startswith("preuves/")]
     names = [*bare, *(["preuves/"] if proofs else []), "LISEZMOI.txt", "README.txt", "SHA256SUMS"]
-    covered = sum(bool(found.checkpoint) and act.entry.seq <= found.checkpoint.size for act in found.told)
+    covered = sum(bool(casefile.checkpoint) and act.entry.seq <= casefile.checkpoint.size for act in casefile.told)
     values = {
-        "number": found.opportunity.number,
-        "last": found.told[-1].entry.seq,
+        "number": casefile.opportunity.number,
+        "last": casefile.told[-1].entry.seq,
         "covered": covered,
-        "count": len(found.told),
+        "count": len(casefile.told),
         "key": keys.key_id(),
         "key_url": settings.BASE_URL + reverse("public_keys"),
         "verifier_url": settings.BASE_URL + reverse("opendata:verifier"),
@@ -132,7 +132,7 @@ def guides(found, paths: list[str]) -> list[tuple[str, str]]:
     texts = []
     for name, language, template in (("LISEZMOI.txt", FR, _FRENCH), ("README.txt", EN, _ENGLISH)):
         lines, said = [], ""
-        for words, command in commands(found, paths):
+        for words, command in commands(casefile, paths):
             if language == EN:
                 command = re.sub(r"(python3 verify\.py .*?)( \|\||$)", r"\1 --lang en\2", command)
             lines += [] if words[language] == said else ["", words[language]]

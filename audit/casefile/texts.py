@@ -177,13 +177,13 @@ def note(case, row, late: int) -> str:
     return "\n".join(head) + f"\n\n{row.text}\n"
 
 
-def summary(found) -> dict:
+def summary(casefile) -> dict:
     """templates/pdf/casefile.typ's data."""
-    row, story = found.opportunity, found.story
+    row, story = casefile.opportunity, casefile.story
     return {
         "number": row.number,
         "title": row.title,
-        "at": moment(found.at),
+        "at": moment(casefile.at),
         "facts": [
             {"label": _("Organisme"), "value": row.body.name},
             {"label": _("État"), "value": row.get_state_display()},
@@ -192,13 +192,13 @@ def summary(found) -> dict:
             {"label": _("Date limite"), "value": moment(row.closes_at)},
         ],
         "sections": [
-            _opening(found),
-            _proposals(found),
+            _opening(casefile),
+            _proposals(casefile),
             _awards(story),
             _reviews(story),
             _contracts(story),
             _cases(story),
-            _acts(found),
+            _acts(casefile),
         ],
     }
 
@@ -207,9 +207,9 @@ def _section(title: str, none: str, header: list, widths: list, rows: list) -> d
     return {"title": title, "none": none, "header": header, "widths": widths, "rows": rows}
 
 
-def _opening(found) -> dict:
+def _opening(casefile) -> dict:
     rows = []
-    for row in sorted(found.story.proposals, key=lambda one: (one.opened.submission.received_at, one.pk)):
+    for row in sorted(casefile.story.proposals, key=lambda one: (one.opened.submission.received_at, one.pk)):
         paper, intact = row.opened.submission, _("Constatée") if row.opened.readable else _("Non constatée")
         rows.append([paper.receipt["proponent"], moment(paper.received_at), paper.receipt_number, intact])
     header = [_("Proposant"), _("Déposée le"), _("Accusé"), _("Intégrité")]
@@ -222,9 +222,9 @@ def _reviews(story) -> dict:
     return _section(_("Conclusions sur l’attribution"), _("Aucune."), header, [2, 4, 2, 3], rows)
 
 
-def _proposals(found) -> dict:
+def _proposals(casefile) -> dict:
     rows = []
-    for row in found.board.rows if found.board else ():
+    for row in casefile.board.rows if casefile.board else ():
         price = format_cents(row.price_cents, exact=True) if row.price_cents is not None else "–"
         rows.append([str(row.proposal.vendor), row.label, str(row.rank or "–"), price])
     header = [_("Prestataire"), _("État"), _("Rang"), _("Prix, avant taxes")]

@@ -225,63 +225,40 @@ _READ_BY_AUDITORS = gettext_lazy(
     "Les vérificatrices et vérificateurs liront ce texte et les documents joints. Rien ne se modifie après l’envoi."
 )
 ASK = Act(
-    title=gettext_lazy("Demander des explications"),
-    lead=_READ_BY_BODY,
+    gettext_lazy("Demander des explications"), _READ_BY_BODY, gettext_lazy("Envoyer la demande"),
     label=gettext_lazy("Ce que vous demandez"),
-    submit=gettext_lazy("Envoyer la demande"),
-    done=gettext_lazy("Demande envoyée. Les responsables de l’organisme sont prévenus."),
-    verb=actions.ask,
-    may=_move("ask"),
-    form=AskForm,
-)
+    done=gettext_lazy("Demande envoyée. Les responsables de l’organisme sont prévenus."), verb=actions.ask,
+    may=_move("ask"), form=AskForm,
+)  # fmt: skip
 ANSWER = Act(
-    title=gettext_lazy("Répondre à la demande d’explications"),
-    lead=_READ_BY_AUDITORS,
-    label=gettext_lazy("Votre réponse"),
-    submit=gettext_lazy("Envoyer la réponse"),
-    done=gettext_lazy("Réponse envoyée. La vérification est prévenue."),
-    verb=actions.answer,
-    may=_reply(Note.ANSWER),
-    replies=True,
-)
+    gettext_lazy("Répondre à la demande d’explications"), _READ_BY_AUDITORS, gettext_lazy("Envoyer la réponse"),
+    label=gettext_lazy("Votre réponse"), done=gettext_lazy("Réponse envoyée. La vérification est prévenue."),
+    verb=actions.answer, may=_reply(Note.ANSWER), replies=True,
+)  # fmt: skip
 CONCLUDE = Act(
-    title=gettext_lazy("Conclure la vérification"),
-    lead=_READ_BY_BODY,
+    gettext_lazy("Conclure la vérification"), _READ_BY_BODY, gettext_lazy("Conclure"),
     label=gettext_lazy("Constats et motifs"),
-    submit=gettext_lazy("Conclure"),
-    done=gettext_lazy("Conclusion envoyée. Les responsables de l’organisme sont prévenus."),
-    verb=actions.conclude,
-    may=_move("conclude"),
-    form=ConcludeForm,
-)
+    done=gettext_lazy("Conclusion envoyée. Les responsables de l’organisme sont prévenus."), verb=actions.conclude,
+    may=_move("conclude"), form=ConcludeForm,
+)  # fmt: skip
 ANNOUNCE_REMEDY = Act(
-    title=gettext_lazy("Annoncer le correctif"),
-    lead=_READ_BY_AUDITORS,
+    gettext_lazy("Annoncer le correctif"), _READ_BY_AUDITORS, gettext_lazy("Envoyer"),
     label=gettext_lazy("Ce que l’organisme a corrigé"),
-    submit=gettext_lazy("Envoyer"),
-    done=gettext_lazy("Correctif annoncé. La vérification est prévenue."),
-    verb=actions.announce_remedy,
-    may=_reply(Note.REMEDY),
-    replies=True,
-)
+    done=gettext_lazy("Correctif annoncé. La vérification est prévenue."), verb=actions.announce_remedy,
+    may=_reply(Note.REMEDY), replies=True,
+)  # fmt: skip
 ACCEPT_REMEDY = Act(
-    title=gettext_lazy("Constater le correctif"),
-    lead=_READ_BY_BODY,
+    gettext_lazy("Constater le correctif"), _READ_BY_BODY, gettext_lazy("Constater le correctif"),
     label=gettext_lazy("Ce que vous constatez"),
-    submit=gettext_lazy("Constater le correctif"),
     done=gettext_lazy("Correctif constaté. Les responsables de l’organisme sont prévenus."),
-    verb=actions.accept_remedy,
-    may=_move("accept_remedy", conditions.with_finding),
-)
+    verb=actions.accept_remedy, may=_move("accept_remedy", conditions.with_finding),
+)  # fmt: skip
 CLOSE = Act(
-    title=gettext_lazy("Fermer la vérification"),
-    lead=_READ_BY_BODY,
+    gettext_lazy("Fermer la vérification"), _READ_BY_BODY, gettext_lazy("Fermer la vérification"),
     label=gettext_lazy("Mot de la fin"),
-    submit=gettext_lazy("Fermer la vérification"),
-    done=gettext_lazy("Vérification fermée. Les responsables de l’organisme sont prévenus."),
-    verb=actions.close,
+    done=gettext_lazy("Vérification fermée. Les responsables de l’organisme sont prévenus."), verb=actions.close,
     may=_move("close", conditions.nothing_awaited),
-)
+)  # fmt: skip
 
 
 def _sent(request: PersonRequest) -> MonitoringNote | None:

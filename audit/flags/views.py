@@ -202,29 +202,23 @@ class Act(Page):
 
 
 EXPLAIN = Act(
-    title=gettext_lazy("Expliquer le signal"),
-    lead=gettext_lazy("Un signal est une question, pas une faute. Dites ce qui l’explique, et où c’est écrit."),
-    help_text=gettext_lazy("Les vérificatrices et vérificateurs le liront."),
-    submit=gettext_lazy("Envoyer l’explication"),
-    done=gettext_lazy("Explication envoyée."),
-    move="explain",
-)
+    gettext_lazy("Expliquer le signal"),
+    gettext_lazy("Un signal est une question, pas une faute. Dites ce qui l’explique, et où c’est écrit."),
+    gettext_lazy("Envoyer l’explication"), help_text=gettext_lazy("Les vérificatrices et vérificateurs le liront."),
+    done=gettext_lazy("Explication envoyée."), move="explain",
+)  # fmt: skip
 DISMISS = Act(
-    title=gettext_lazy("Écarter le signal"),
-    lead=gettext_lazy("Il ne compte plus dans les totaux. L’organisme lit le motif; le signal peut être repris."),
-    help_text=gettext_lazy("L’organisme le lira."),
-    submit=gettext_lazy("Écarter"),
-    done=gettext_lazy("Signal écarté."),
+    gettext_lazy("Écarter le signal"),
+    gettext_lazy("Il ne compte plus dans les totaux. L’organisme lit le motif; le signal peut être repris."),
+    gettext_lazy("Écarter"), help_text=gettext_lazy("L’organisme le lira."), done=gettext_lazy("Signal écarté."),
     move="dismiss",
-)
+)  # fmt: skip
 TAKE_UP = Act(
-    title=gettext_lazy("Reprendre le signal"),
-    lead=gettext_lazy("Il compte de nouveau, comme s’il était nouveau. Ce qui a été dit reste dans son histoire."),
-    help_text=gettext_lazy("L’organisme le lira."),
-    submit=gettext_lazy("Reprendre"),
-    done=gettext_lazy("Signal repris."),
+    gettext_lazy("Reprendre le signal"),
+    gettext_lazy("Il compte de nouveau, comme s’il était nouveau. Ce qui a été dit reste dans son histoire."),
+    gettext_lazy("Reprendre"), help_text=gettext_lazy("L’organisme le lira."), done=gettext_lazy("Signal repris."),
     move="take_up",
-)
+)  # fmt: skip
 
 
 def page_of(act: Act) -> View:

@@ -134,8 +134,8 @@ def told(entries, user) -> list[Act]:
     entries = list(entries)
     hidden = dict.fromkeys(unpublished(entries), _("avis non publié"))
     hidden |= dict.fromkeys(of_others(entries, user), _("ce dossier ne vous est pas montré"))
-    found = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
-    payloads = {payload.entry_id: payload for payload in found}
+    rows = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
+    payloads = {payload.entry_id: payload for payload in rows}
     proposals = proposals_told({p.subject for p in payloads.values()}, user)
     for entry in entries:
         payload = payloads.get(entry.pk)
