@@ -16,6 +16,15 @@ from opportunities.enums import CodeLicence
 from vendors.eligibility import actions as eligibility
 
 
+def complaints(condition, thing, at) -> list[str]:
+    """What a condition would say today, for a page that lists it; empty when it holds."""
+    try:
+        condition(thing, at)
+    except ValidationError as error:
+        return error.messages
+    return []
+
+
 def award_stands(contract, at) -> None:
     """The award was not reversed, and nobody asks for it."""
     if contract.award.reversed_at is not None:

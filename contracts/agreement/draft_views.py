@@ -4,7 +4,6 @@ A stranger gets 404; somebody of the body who may not gets 403; a contract that 
 """
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -21,9 +20,9 @@ from contracts.deliveries.views import contract_of
 from contracts.enums import State
 from contracts.models import Contract
 from marketplace import lifecycle, pdf
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
-from marketplace.keep import keeps_typed, typed_before
+from marketplace.keep import typed_before
 from marketplace.lifecycle import IllegalMove
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
@@ -40,13 +39,7 @@ def gate(contract: Contract, action: str, user) -> None:
 
 def missing(contract: Contract, at) -> list[str]:
     """What keeps the contract from being offered, eligibility apart."""
-    found: list[str] = []
-    for check in READY:
-        try:
-            check(contract, at)
-        except ValidationError as error:
-            found += error.messages
-    return found
+    return [message for condition in READY for message in conditions.complaints(condition, contract, at)]
 
 
 @never_cache
@@ -69,9 +62,7 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
     return redirect("contracts:prepare", number=contract.number)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def prepare(request: HttpRequest, number: str) -> HttpResponse:
     """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
@@ -80,27 +71,26 @@ def prepare(request: HttpRequest, number: str) -> HttpResponse:
         return _first(request, contract)
     seen = request.POST.get("seen", "")
     if "recalculer" in request.POST:
-        _form, rows = _quiet(contract, request.POST)
+        form, rows = _quiet(contract, request.POST)
         if request.htmx:
             return render(request, "contracts/_total.html", _sums(contract, rows))
-        return _show(request, contract, _form, rows, seen=seen)
+        return _show(request, contract, form, rows, seen=seen)
     if "ajouter" in request.POST or "retirer" in request.POST:
         typed = with_rows_changed(request.POST, remove=_rank(request.POST.get("retirer")))
         return _show(request, contract, *_quiet(contract, typed), seen=seen)
     form, rows = ContractForm(request.POST, contract=contract), plan_forms(request.POST)
     right = form.is_valid() & rows.is_valid()
+
+    def edit() -> None:
+        draft_actions.edit(contract, by=request.user, fields=form.cleaned_data, plan=rows.rows(), seen=seen)
+
     if rows.within(form.cleaned_data.get("start_date"), form.cleaned_data.get("end_date")) and right:
-        try:
-            draft_actions.edit(contract, by=request.user, fields=form.cleaned_data, plan=rows.rows(), seen=seen)
-        except ValidationError as error:
-            show_at(form, error)
-            contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
-            seen = draft_actions.version(
-                contract
-            )  # said in the page: saving again replaces what the other person wrote
-        else:
+        if attempt(request, form, edit):
             messages.success(request, _("Le contrat %s est enregistré.") % contract.number)
             return redirect("contracts:offer" if "offrir" in request.POST else "contracts:prepare", number=number)
+        # Somebody may have saved it meanwhile, and the page says so: saving again replaces what they wrote.
+        contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
+        seen = draft_actions.version(contract)
     return _show(request, contract, form, rows, seen=seen, status=422)
 
 

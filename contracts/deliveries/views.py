@@ -8,15 +8,14 @@ from datetime import date, timedelta
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db.models import prefetch_related_objects
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 import marketplace.converters  # noqa: F401 - registers `code`
 from contracts import rules
@@ -24,11 +23,11 @@ from contracts.deliveries import actions
 from contracts.deliveries.forms import DeliverForm, ExamineForm
 from contracts.enums import State
 from contracts.models import Contract, DeliveryFile, Milestone
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed, typed_before
+from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
 
@@ -118,9 +117,7 @@ def _to(name: str, milestone: Milestone) -> str:
 
 
 # --- Delivering ------------------------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def deliver(request: HttpRequest, number: str, position: int) -> HttpResponse:
     """The vendor delivers: notes, where the code is, its archive, files. Nothing is kept when anything is refused."""
     milestone = milestone_of(contract_of(request, number, at=clock.now()), position)
@@ -130,14 +127,9 @@ def deliver(request: HttpRequest, number: str, position: int) -> HttpResponse:
     last = milestone.deliveries.order_by("number").last()
     initial = {"repository": last.repository if last else milestone.contract.repository}
     form = DeliverForm(data_of(request), request.FILES or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.deliver(milestone, by=request.user, **form.cleaned_data)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Jalon livré. L’organisme est prévenu : il vérifie chaque critère."))
-            return redirect(page_of(milestone))
+    if attempt(request, form, lambda: actions.deliver(milestone, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Jalon livré. L’organisme est prévenu : il vérifie chaque critère."))
+        return redirect(page_of(milestone))
     context = {
         "contract": milestone.contract,
         "milestone": milestone,
@@ -147,13 +139,11 @@ def deliver(request: HttpRequest, number: str, position: int) -> HttpResponse:
         "form": form,
         "files_lost": bool(request.FILES),
     }
-    return render(request, "contracts/deliver.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "contracts/deliver.html", context)
 
 
 # --- Examining -------------------------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def milestone(request: HttpRequest, number: str, position: int) -> HttpResponse:
     """A milestone: its deliveries and their answers; for the buyer, the criteria one by one and two buttons."""
     at = clock.now()
@@ -164,7 +154,7 @@ def milestone(request: HttpRequest, number: str, position: int) -> HttpResponse:
     if request.method == "POST":
         gate(shown, "accept" if accepting else "send_back", request.user)
         form = ExamineForm(request.POST, criteria=criteria, accepting=accepting)
-        if form.is_valid() and _answer(shown, form, by=request.user):
+        if attempt(request, form, lambda: _answer(shown, form, by=request.user)):
             done = _("Livraison acceptée. Le prestataire est prévenu : il peut facturer.")
             if not accepting:
                 done = _("Livraison retournée. Le prestataire est prévenu, avec le motif.")
@@ -190,7 +180,7 @@ def milestone(request: HttpRequest, number: str, position: int) -> HttpResponse:
         "invoices": contract.is_public() and shown.can("invoice", request.user),
         "invoice": shown.invoices.filter(kind="milestone").first(),
     }
-    return render(request, "contracts/examine.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "contracts/examine.html", context)
 
 
 def _first(milestone: Milestone, *, at) -> dict:
@@ -200,21 +190,16 @@ def _first(milestone: Milestone, *, at) -> dict:
     return {"delivery": waiting.number if waiting else None, "cure_by": cure_by}
 
 
-def _answer(milestone: Milestone, form: ExamineForm, *, by) -> bool:
-    """Do what the button says; False when it is refused, and why is on the form."""
+def _answer(milestone: Milestone, form: ExamineForm, *, by) -> None:
+    """Do what the button says."""
     typed = form.cleaned_data
-    try:
-        if form.accepting:
-            actions.accept(milestone, by=by, checks=form.checks(), seen=typed["delivery"])
-        else:
-            actions.send_back(
-                milestone, by=by, checks=form.checks(), reason=typed["reason"], cure_by=typed["cure_by"],
-                seen=typed["delivery"],
-            )  # fmt: skip
-    except ValidationError as error:
-        show_at(form, error)
-        return False
-    return True
+    if form.accepting:
+        actions.accept(milestone, by=by, checks=form.checks(), seen=typed["delivery"])
+    else:
+        actions.send_back(
+            milestone, by=by, checks=form.checks(), reason=typed["reason"], cure_by=typed["cure_by"],
+            seen=typed["delivery"],
+        )  # fmt: skip
 
 
 @never_cache

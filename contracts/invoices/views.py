@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, prefetch_related_objects
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,10 +26,10 @@ from contracts.invoices.forms import IssueForm, TaxForm
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
 from contracts.payments import views as payment_views
 from marketplace import cursors
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
 from proposals.evaluation.forms import ConfirmForm
@@ -174,9 +174,7 @@ def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
 
 
 # --- Issuing ---------------------------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def issue(request: HttpRequest, number: str, position: int) -> HttpResponse:
     """The invoice of an accepted milestone: shown to the cent, then issued."""
     at = clock.now()
@@ -194,9 +192,7 @@ def issue(request: HttpRequest, number: str, position: int) -> HttpResponse:
     )  # fmt: skip
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def holdback(request: HttpRequest, number: str) -> HttpResponse:
     """The invoice of what was held back, once everything is accepted and invoiced."""
     at = clock.now()
@@ -219,14 +215,9 @@ def holdback(request: HttpRequest, number: str) -> HttpResponse:
 def _issuing(request: HttpRequest, contract: Contract, template: str, preview, make, **extra) -> HttpResponse:
     """The common part: the amounts on the screen, the form, the verb. Without tax numbers: where to give them."""
     form = IssueForm(data_of(request))
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = make(form.cleaned_data)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Facture %s émise. L’organisme l’a reçue.") % made.number)
-            return redirect(made)
+    if issued := attempt(request, form, lambda: make(form.cleaned_data)):
+        messages.success(request, _("Facture %s émise. L’organisme l’a reçue.") % issued.result.number)
+        return redirect(issued.result)
     bill = None
     registered = TaxRegistration.objects.filter(vendor=contract.vendor).first()
     if registered is not None:
@@ -244,11 +235,11 @@ def _issuing(request: HttpRequest, contract: Contract, template: str, preview, m
         "registered": registered,
         "taxes_url": f"{reverse('contracts:taxes', args=[contract.vendor.public_id])}?{back}",
     } | extra
-    return render(request, template, context, status=422 if request.method == "POST" else 200)
+    return show(request, template, context)
 
 
 @never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])  # a button alone: nothing typed to keep
 def claim(request: HttpRequest, number: str) -> HttpResponse:
     """« Réclamer les intérêts » of an invoice paid late: how they are counted, then the invoice."""
     at = clock.now()
@@ -257,15 +248,10 @@ def claim(request: HttpRequest, number: str) -> HttpResponse:
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if not actions.can_claim(shown):
         raise IllegalMove(_("Les intérêts se réclament une fois, quand la facture est payée."))
-    form = ConfirmForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = actions.claim_interest(shown, by=request.user)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Facture d’intérêts %s émise. L’organisme l’a reçue.") % made.number)
-            return redirect(made)
+    form = ConfirmForm(data_of(request))
+    if claimed := attempt(request, form, lambda: actions.claim_interest(shown, by=request.user)):
+        messages.success(request, _("Facture d’intérêts %s émise. L’organisme l’a reçue.") % claimed.result.number)
+        return redirect(claimed.result)
     cents = actions.interest_cents(shown, at=at)
     context = {
         "invoice": shown,
@@ -277,13 +263,11 @@ def claim(request: HttpRequest, number: str) -> HttpResponse:
         "claimable": interest.claimable(cents),
         "least_cents": settings.LATE_INTEREST_MINIMUM_CENTS,
     }
-    return render(request, "contracts/interest.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "contracts/interest.html", context)
 
 
 # --- Tax numbers -----------------------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def taxes(request: HttpRequest, public_id) -> HttpResponse:
     """`/prestataires/<uuid>/taxes/`: for the vendor's people; owners and administrators change them."""
     vendor = get_object_or_404(Vendor.objects.filter(memberships__user=request.user), public_id=public_id)
@@ -293,16 +277,11 @@ def taxes(request: HttpRequest, public_id) -> HttpResponse:
     kept = TaxRegistration.objects.filter(vendor=vendor).first()
     form = TaxForm(data_of(request), initial=TaxForm.first(kept))
     then = _safe_return(request)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.register_taxes(vendor, by=request.user, **form.registration())
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Vos taxes sont inscrites. Les factures déjà émises ne changent pas."))
-            return redirect(then or reverse("contracts:taxes", args=[public_id]))
+    if attempt(request, form, lambda: actions.register_taxes(vendor, by=request.user, **form.registration())):
+        messages.success(request, _("Vos taxes sont inscrites. Les factures déjà émises ne changent pas."))
+        return redirect(then or reverse("contracts:taxes", args=[public_id]))
     context = {"vendor": vendor, "form": form, "kept": kept, "may_change": may_change, "suite": then}
-    return render(request, "contracts/tax.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "contracts/tax.html", context)
 
 
 def _safe_return(request: HttpRequest) -> str:

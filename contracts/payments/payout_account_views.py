@@ -46,7 +46,7 @@ def account(request: HttpRequest, public_id) -> HttpResponse:
     if request.method == "POST":
         try:
             return _link(request, payout_account.open_account(vendor, by=request.user))
-        except ValidationError as error:
+        except ValidationError as error:  # a button without a form: the page says it in a notice
             problem, status = " ".join(error.messages), 422
         except stripe_gateway.Refused as refusal:
             problem, status = str(refusal), 422
@@ -65,7 +65,7 @@ def account(request: HttpRequest, public_id) -> HttpResponse:
 @never_cache
 @require_GET
 def back(request: HttpRequest, public_id) -> HttpResponse:
-    """Where Stripe's page leads back. As contracts.paying.pay_return: asks Stripe, believes nothing of the request."""
+    """Where Stripe's page leads back. As `payments.views.pay_return`: asks Stripe, believes nothing of the request."""
     vendor = _vendor(request, public_id)
     for found in PayoutAccount.objects.filter(vendor=vendor):
         try:

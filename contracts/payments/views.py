@@ -4,12 +4,11 @@ A stranger gets 404, somebody of the parties who may not gets 403, an act that i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 
 from csp.decorators import csp_update
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -24,10 +23,10 @@ from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
 from contracts.payments.forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
-from marketplace.acts import show_at
+from marketplace.acts import Page, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, gate
 from proposals.evaluation.forms import ReasonForm
 from vendors.eligibility import actions as eligibility
@@ -69,10 +68,8 @@ def payment(request: HttpRequest, public_id) -> HttpResponse:
 
 
 # --- Paying ----------------------------------------------------------------------------------------------------------
-@never_cache
-@sensitive_post_parameters("password", "code")
+@confirmed_act_page
 @to_stripe
-@require_http_methods(["GET", "HEAD", "POST"])
 def pay(request: HttpRequest, number: str) -> HttpResponse:
     """`/factures/<number>/payer/`: what will be paid, to whom, what stands against it, and two ways to pay."""
     invoice = _invoice(request, number)
@@ -81,20 +78,14 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     if invoice.paid_at is not None or (present and present.state != PaymentState.STARTED):
         raise IllegalMove(_("Cette facture est déjà payée, ou son paiement est en cours."))
     account = actions.payout_account(invoice)
-    form = PayForm(
-        request.POST if request.method == "POST" else None,
-        request=request,
-        stripe=stripe_gateway.enabled() and bool(account),
-    )
+    form = PayForm(data_of(request), request=request, stripe=stripe_gateway.enabled() and bool(account))
     status = 422 if request.method == "POST" else 200
-    if request.method == "POST" and form.is_valid():
-        try:
-            return _paid_by(request, invoice, form)
-        except ValidationError as error:
-            show_at(form, error)
-        except stripe_gateway.Unsure:
-            form.add_error(None, str(SILENT))
-            status = 503
+    try:
+        if paid := attempt(request, form, lambda: _paid_by(request, invoice, form)):
+            return paid.result
+    except stripe_gateway.Unsure:
+        form.add_error(None, str(SILENT))
+        status = 503
     contract = invoice.contract
     (standing,) = eligibility.standings(
         [eligibility.Case(contract.vendor, contract.value_cents)], on=local(clock.now()).date()
@@ -107,6 +98,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _paid_by(request: HttpRequest, invoice: Invoice, form: PayForm) -> HttpResponse:
+    """Pay the way that the form says; where to go then. stripe_gateway.Unsure while Stripe does not answer."""
     typed = form.cleaned_data
     if typed["way"] == OUTSIDE:
         actions.declare_outside(invoice, by=request.user, reference=typed["reference"], paid_on=typed["paid_on"])
@@ -165,43 +157,20 @@ def abandon(request: HttpRequest, number: str) -> HttpResponse:
 
 
 # --- Answering and undoing: a page that says what will happen, then the verb ----------------------------------------
-@dataclass(frozen=True)
-class Page:
-    """The words of templates/contracts/pay_act.html."""
-
-    title: str
-    lead: str
-    submit: str
-    tone: str = "info"
-    danger: bool = False
-
-
 def _show(request: HttpRequest, payment: Payment, page: Page, form, **extra) -> HttpResponse:
     context = {"payment": payment, "invoice": payment.invoice, "contract": payment.contract, "page": page, "form": form}
-    status = 422 if request.method == "POST" else 200
-    return render(request, "contracts/pay_act.html", context | extra, status=status)
+    return show(request, "contracts/pay_act.html", context | extra)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def answer(request: HttpRequest, public_id) -> HttpResponse:
     """The vendor says whether it received what the body declared."""
     payment = _payment(request, public_id)
     gate(payment, "confirm", request.user)
     form = AnswerForm(data_of(request))
-    if request.method == "POST" and form.is_valid():
-        try:
-            if form.cleaned_data["answer"] == "confirm":
-                actions.confirm(payment, by=request.user)
-                messages.success(request, _("Réception confirmée : la facture est payée."))
-            else:
-                actions.contest(payment, by=request.user, reason=form.cleaned_data["reason"])
-                messages.success(request, _("L’organisme est prévenu que le paiement n’est pas reçu."))
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            return redirect(payment.invoice)
+    if answered := attempt(request, form, lambda: _answer(payment, form, by=request.user)):
+        messages.success(request, answered.result)
+        return redirect(payment.invoice)
     page = Page(
         title=_("Confirmer la réception d’un paiement"),
         lead=_("L’organisme déclare avoir payé cette facture par son système. Vérifiez votre compte, puis répondez."),
@@ -210,22 +179,24 @@ def answer(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+def _answer(payment: Payment, form: AnswerForm, *, by) -> str:
+    """Say it; what to tell then."""
+    if form.cleaned_data["answer"] == "confirm":
+        actions.confirm(payment, by=by)
+        return _("Réception confirmée : la facture est payée.")
+    actions.contest(payment, by=by, reason=form.cleaned_data["reason"])
+    return _("L’organisme est prévenu que le paiement n’est pas reçu.")
+
+
+@act_page
 def retract(request: HttpRequest, public_id) -> HttpResponse:
     """The body takes its declaration back: the invoice is to be paid again."""
     payment = _payment(request, public_id)
     gate(payment, "retract", request.user)
     form = ReasonForm(data_of(request), help_text=_("Le prestataire le lira."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.retract(payment, by=request.user, reason=form.cleaned_data["reason"])
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Déclaration retirée : la facture est de nouveau à payer."))
-            return redirect(payment.invoice)
+    if attempt(request, form, lambda: actions.retract(payment, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Déclaration retirée : la facture est de nouveau à payer."))
+        return redirect(payment.invoice)
     page = Page(
         title=_("Retirer la déclaration de paiement"),
         lead=_("La facture redevient à payer. Le prestataire est prévenu."),
@@ -235,9 +206,7 @@ def retract(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
     """First of the two officers, with a reason."""
     payment = _payment(request, public_id)
@@ -245,14 +214,9 @@ def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
     if payment.reversal_requested_by_id is not None:
         raise IllegalMove(_("L’annulation est déjà demandée."))
     form = ReasonForm(data_of(request), help_text=_("L’autre responsable et le prestataire le liront."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            reversal.request_reversal(payment, by=request.user, reason=form.cleaned_data["reason"])
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Annulation demandée : une autre personne responsable doit la confirmer."))
-            return redirect(payment.invoice)
+    if attempt(request, form, lambda: reversal.request_reversal(payment, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Annulation demandée : une autre personne responsable doit la confirmer."))
+        return redirect(payment.invoice)
     page = Page(
         title=_("Demander l’annulation du paiement"),
         lead=_("Rien ne bouge avant qu’une autre personne responsable confirme."),
@@ -281,19 +245,17 @@ def _requested(request: HttpRequest, public_id) -> Payment:
 
 @never_cache
 @sensitive_post_parameters("password", "code")
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])  # nothing typed to keep but who it is
 def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
     """Second of the two officers, recognised again: it moves money."""
     payment = _requested(request, public_id)
     own = payment.reversal_requested_by_id == request.user.pk
-    form = ReverseForm(request.POST if request.method == "POST" else None, request=request)
-    if request.method == "POST":
-        if own:
-            raise PermissionDenied(_("Vous avez demandé cette annulation : une autre personne doit la confirmer."))
-        if form.is_valid():
-            reversal.reverse(payment, by=request.user)
-            messages.success(request, _("Annulation confirmée : l’argent revient à l’organisme."))
-            return redirect(payment.invoice)
+    if request.method == "POST" and own:
+        raise PermissionDenied(_("Vous avez demandé cette annulation : une autre personne doit la confirmer."))
+    form = ReverseForm(data_of(request), request=request)
+    if attempt(request, form, lambda: reversal.reverse(payment, by=request.user)):
+        messages.success(request, _("Annulation confirmée : l’argent revient à l’organisme."))
+        return redirect(payment.invoice)
     lead = _("Le versement est repris au prestataire, puis l’organisme est remboursé. La facture redevient à payer.")
     if payment.method == PaymentMethod.OUTSIDE:
         lead = _("La facture redevient à payer. La plateforme ne déplace pas d’argent : reprenez-le par votre système.")
@@ -305,17 +267,14 @@ def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form, own_request=own, decline_url=decline)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def decline_reversal(request: HttpRequest, public_id) -> HttpResponse:
     """Second of the two officers, who does not agree, with a reason."""
     payment = _requested(request, public_id)
     if not rules.can_reverse(payment, request.user):
         raise PermissionDenied(_("Vous avez demandé cette annulation : vous pouvez la retirer, pas la refuser."))
     form = ReasonForm(data_of(request), help_text=_("La personne qui a demandé l’annulation le lira."))
-    if request.method == "POST" and form.is_valid():
-        reversal.decline_reversal(payment, by=request.user, reason=form.cleaned_data["reason"])
+    if attempt(request, form, lambda: reversal.decline_reversal(payment, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Annulation refusée : le paiement tient. L’autre personne est prévenue."))
         return redirect(payment.invoice)
     page = Page(

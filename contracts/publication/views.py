@@ -1,22 +1,22 @@
 """Publications at the SEAO: what the body must publish and by when, the text to copy, the proof that it was done."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts import rules
 from contracts.models import Duty
 from contracts.publication import actions
 from contracts.publication.forms import PublishForm
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
 
 SOON_DAYS = 7
@@ -55,9 +55,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "contracts/duties.html", context)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
+@act_page
 def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
     """One publication: the text to copy into the SEAO's form, then when it was published and its proof."""
     at = clock.now()
@@ -70,14 +68,9 @@ def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
         if duty.done_on:
             raise IllegalMove(_("Cette publication est déjà marquée comme faite."))
-        if form.is_valid():
-            try:
-                actions.publish(duty, by=request.user, **form.cleaned_data)
-            except ValidationError as error:
-                show_at(form, error)
-            else:
-                messages.success(request, _("Publication notée, avec sa preuve."))
-                return redirect("contracts:duties")
+    if attempt(request, form, lambda: actions.publish(duty, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Publication notée, avec sa preuve."))
+        return redirect("contracts:duties")
     context = {
         "duty": duty,
         "contract": duty.contract,
@@ -88,7 +81,7 @@ def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
         "writes": writes and not duty.done_on,
         "days": abs((duty.due_on - today).days),
     }
-    return render(request, "contracts/duty.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "contracts/duty.html", context)
 
 
 urlpatterns = [

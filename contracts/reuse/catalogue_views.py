@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,9 +26,10 @@ from contracts.models import Passport, Reuse
 from contracts.reuse import passports
 from contracts.reuse.passport_section import findings, why_not_shared
 from marketplace import cursors
+from marketplace.acts import act_page, attempt, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
-from marketplace.keep import keeps_typed, typed_before
+from marketplace.keep import data_of
 from marketplace.search import query_words
 from marketplace.texts import PlainTexts
 from opportunities.models import Opportunity, PublicBody, Skill
@@ -259,32 +260,24 @@ def _catalogued(request: HttpRequest, public_id) -> Passport:
     return get_object_or_404(rows, public_id=public_id)
 
 
-@keeps_typed
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def reuse(request: HttpRequest, public_id) -> HttpResponse:
     """Say publicly that one's body took this code up."""
     passport = _catalogued(request, public_id)
     bodies = passports.bodies_for(passport.contract, request.user)
-    posted = request.method == "POST"
     if not bodies:
         raise PermissionDenied(_("Votre organisme a payé ce code, ou a déjà déclaré qu’il le réutilise."))
-    form = ReuseForm(request.POST if posted else typed_before(request), bodies=bodies)
-    if posted and form.is_valid():
-        body = form.cleaned_data["body"]
-        try:
-            passports.declare_reuse(passport.contract, body=body, by=request.user, note=form.cleaned_data["note"])
-        except ValidationError as error:
-            form.add_error(None, error.messages)
-        else:
-            messages.success(request, _("Merci : chacun peut lire que %s réutilise ce code.") % body.name)
-            return redirect(passport)
-    context = {"passport": passport, "form": form, "failed": form if posted else None}
-    return render(request, "contracts/reuse.html", context, status=422 if posted else 200)
+    form = ReuseForm(data_of(request), bodies=bodies)
+    if attempt(request, form, lambda: passports.declare_reuse(passport.contract, by=request.user, **form.cleaned_data)):
+        name = form.cleaned_data["body"].name
+        messages.success(request, _("Merci : chacun peut lire que %s réutilise ce code.") % name)
+        return redirect(passport)
+    context = {"passport": passport, "form": form, "failed": form if request.method == "POST" else None}
+    return show(request, "contracts/reuse.html", context)
 
 
 @never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])  # a button alone: nothing typed to keep
 def end_reuse(request: HttpRequest, public_id, body_id: int) -> HttpResponse:
     """Ask, then take the declaration back. People of that body only."""
     passport = _catalogued(request, public_id)
