@@ -49,17 +49,20 @@ def confirmed_act_page(view: View) -> View:
     return sensitive_post_parameters("password", "code")(act_page(view))
 
 
-def attempt(request: HttpRequest, form: forms.BaseForm, verb: Callable[[], Any]) -> Done | None:
+def attempt(
+    request: HttpRequest, form: forms.BaseForm, verb: Callable[[], Any], fields: Mapping[str, str | None] | None = None
+) -> Done | None:
     """Call the verb of a posted, valid form; None when nothing was done.
 
-    What the verb refuses (ValidationError) is put at the field that it names. PermissionDenied and IllegalMove rise.
+    What the verb refuses (ValidationError) is put at the field that it names (`fields`: as in `show_at`).
+    PermissionDenied and IllegalMove rise.
     """
     if request.method != "POST" or not form.is_valid():
         return None
     try:
         return Done(verb())
     except ValidationError as error:
-        show_at(form, error)
+        show_at(form, error, fields)
         return None
 
 

@@ -3,18 +3,22 @@
 The pages of acts are for the parties, auditors read; strangers get 404. Those of the end: contracts/end/views.py.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts import rules
 from contracts.amendments import actions
@@ -24,16 +28,18 @@ from contracts.end import actions as end_actions
 from contracts.enums import State
 from contracts.models import Amendment, Contract, Performance
 from contracts.publication import actions as publication_actions
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt, confirmed_act_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed, typed_before
+from marketplace.keep import data_of, typed_before
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.models import User
+from marketplace.texts import Words
 from opportunities.conditions import ceiling_cents
 from proposals.evaluation.forms import ConfirmForm, ReasonForm
 
 TONES = {"proposed": "warn", "approved": "warn", "in_force": "ok", "refused": "bad", "withdrawn": "neutral"}
-FIELDS = {"delta": "amount", "plan": None}  # where the form shows what the verbs name
+FIELDS = {"delta": "amount"}  # the form's name of what the verbs name otherwise
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
@@ -95,9 +101,7 @@ def _acts(contract: Contract, user, amendments: list, performance) -> list[dict]
 
 
 # --- Amendments ------------------------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
+@act_page
 def amend(request: HttpRequest, number: str) -> HttpResponse:
     """A buyer or an officer proposes an amendment: reason, amount, end, milestones."""
     at = clock.now()
@@ -108,18 +112,17 @@ def amend(request: HttpRequest, number: str) -> HttpResponse:
     quiet = data is not None and (more or not posted)
     form = AmendForm(data, quiet=quiet)
     plan = planned_forms(data, contract=contract, quiet=quiet, more=more)
-    if posted and not more and form.is_valid() & plan.is_valid():
-        try:
-            made = actions.propose(
-                contract, by=request.user, reason=form.cleaned_data["reason"], delta_cents=form.delta_cents(),
-                end_date=form.cleaned_data["end_date"], plan=plan.plan(),
-            )  # fmt: skip
-        except ValidationError as error:
-            _show(form, error)
-            contract = contract_of(request, number, at=at)
-        else:
-            messages.success(request, _("Avenant proposé. Une autre personne responsable doit l’approuver."))
-            return redirect(page_of(made))
+
+    def propose() -> Amendment:
+        return actions.propose(
+            contract, by=request.user, reason=form.cleaned_data["reason"], delta_cents=form.delta_cents(),
+            end_date=form.cleaned_data["end_date"], plan=plan.plan(),
+        )  # fmt: skip
+
+    ready = posted and not more and form.is_valid() & plan.is_valid()  # both say what is wrong
+    if ready and (proposed := attempt(request, form, propose, FIELDS)):
+        messages.success(request, _("Avenant proposé. Une autre personne responsable doit l’approuver."))
+        return redirect(page_of(proposed.result))
     if not rules.can_prepare(contract, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if contract.state != State.ACTIVE:
@@ -142,18 +145,10 @@ def amend(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "contracts/amend.html", context, status=422 if posted and not more else 200)
 
 
-def _show(form, error: ValidationError) -> None:
-    """What a verb refused, at the form's own field."""
-    found = error.error_dict if hasattr(error, "error_dict") else {None: error.error_list}
-    for name, errors in found.items():
-        form.add_error(FIELDS.get(name, name), errors)
-
-
 def amendment_of(request: HttpRequest, number: str, rank: int, *, at) -> Amendment:
     contract = contract_of(request, number, at=at)
-    rows = contract.amendments.visible_to(request.user, at=at)
-    found = rows.select_related("proposed_by", "approved_by", "accepted_by")
-    amendment = get_object_or_404(found, number=rank)
+    amendments = contract.amendments.visible_to(request.user, at=at)
+    amendment = get_object_or_404(amendments.select_related("proposed_by", "approved_by", "accepted_by"), number=rank)
     amendment.contract = contract
     return amendment
 
@@ -199,61 +194,66 @@ def _refuse_form(data=None) -> ReasonForm:
     return ReasonForm(data, help_text=_("L’autre partie, ou la personne qui a proposé l’avenant, le lira."))
 
 
-@never_cache
-@keeps_typed
-@sensitive_post_parameters("password", "code")
-@require_http_methods(["GET", "POST"])
-def answer(request: HttpRequest, number: str, rank: int, act: str) -> HttpResponse:
-    """One turn: `approve`, `accept`, `refuse` or `withdraw`."""
+# --- Its turns, all on its page --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Turn:
+    """One answer to an amendment. `move`: of its lifecycle; `done`: what is told then."""
+
+    move: str
+    form: Callable[[QueryDict, HttpRequest, Amendment], forms.Form]
+    verb: Callable[[Amendment, User, Any], None]
+    done: Words
+
+
+APPROVE = Turn(
+    "approve",
+    form=lambda data, request, amendment: ApproveForm(data, request=request),
+    verb=lambda amendment, by, form: actions.approve(amendment, by=by),
+    done=gettext_lazy("Avenant approuvé. Le prestataire doit maintenant l’accepter."),
+)
+ACCEPT = Turn(
+    "accept",
+    form=lambda data, request, amendment: AcceptForm(data, request=request, text_sha256=amendment.text_sha256),
+    verb=lambda amendment, by, form: actions.accept(amendment, by=by, method=form.confirmed_by),
+    done=gettext_lazy("Avenant accepté : il est en vigueur."),
+)
+REFUSE = Turn(
+    "refuse",
+    form=lambda data, request, amendment: _refuse_form(data),
+    verb=lambda amendment, by, form: actions.refuse(amendment, by=by, reason=form.cleaned_data["reason"]),
+    done=gettext_lazy("Avenant refusé. L’organisme est prévenu, avec le motif."),
+)
+WITHDRAW = Turn(
+    "withdraw",
+    form=lambda data, request, amendment: ConfirmForm(data),
+    verb=lambda amendment, by, form: actions.withdraw(amendment, by=by),
+    done=gettext_lazy("Avenant retiré."),
+)
+
+
+@confirmed_act_page
+def answer(request: HttpRequest, number: str, rank: int, turn: Turn) -> HttpResponse:
+    """One turn, posted from the page; only a refusal holds a text that a session's end would lose."""
     row = amendment_of(request, number, rank, at=clock.now())
     if request.method != "POST":
-        typed = typed_before(request) if act == "refuse" else None
+        typed = typed_before(request) if turn is REFUSE else None
         if typed is None:
             return redirect(page_of(row))
         return _page(request, row, refuse_form=_refuse_form(typed))
-    gate(row, act, request.user)
-    form = _answer_form(request, row, act)
-    if form.is_valid():
-        try:
-            done = _do(row, act, form, by=request.user)
-        except ValidationError as error:
-            show_at(form, error)
-            row = amendment_of(request, number, rank, at=clock.now())
-        else:
-            messages.success(request, done)
-            return redirect(page_of(row))
-    return _page(request, row, status=422, **{f"{act}_form": form})
-
-
-def _answer_form(request: HttpRequest, row: Amendment, act: str):
-    if act == "approve":
-        return ApproveForm(request.POST, request=request)
-    if act == "accept":
-        return AcceptForm(request.POST, request=request, text_sha256=row.text_sha256)
-    return _refuse_form(request.POST) if act == "refuse" else ConfirmForm(request.POST)
-
-
-def _do(row: Amendment, act: str, form, *, by) -> str:
-    """Do it; what to say then."""
-    if act == "approve":
-        actions.approve(row, by=by)
-        return _("Avenant approuvé. Le prestataire doit maintenant l’accepter.")
-    if act == "accept":
-        actions.accept(row, by=by, method=form.confirmed_by)
-        return _("Avenant accepté : il est en vigueur.")
-    if act == "refuse":
-        actions.refuse(row, by=by, reason=form.cleaned_data["reason"])
-        return _("Avenant refusé. L’organisme est prévenu, avec le motif.")
-    actions.withdraw(row, by=by)
-    return _("Avenant retiré.")
+    gate(row, turn.move, request.user)
+    form = turn.form(request.POST, request, row)
+    if attempt(request, form, lambda: turn.verb(row, request.user, form)):
+        messages.success(request, turn.done)
+        return redirect(page_of(row))
+    return _page(request, row, status=422, **{f"{turn.move}_form": form})
 
 
 _AMENDMENT = "contrats/<code:number>/avenants/<int:rank>/"
 urlpatterns = [
     path("contrats/<code:number>/avenants/nouveau/", amend, name="amend"),
     path(_AMENDMENT, amendment, name="amendment"),
-    path(f"{_AMENDMENT}approuver/", answer, {"act": "approve"}, name="approve_amendment"),
-    path(f"{_AMENDMENT}accepter/", answer, {"act": "accept"}, name="accept_amendment"),
-    path(f"{_AMENDMENT}refuser/", answer, {"act": "refuse"}, name="refuse_amendment"),
-    path(f"{_AMENDMENT}retirer/", answer, {"act": "withdraw"}, name="withdraw_amendment"),
+    path(f"{_AMENDMENT}approuver/", answer, {"turn": APPROVE}, name="approve_amendment"),
+    path(f"{_AMENDMENT}accepter/", answer, {"turn": ACCEPT}, name="accept_amendment"),
+    path(f"{_AMENDMENT}refuser/", answer, {"turn": REFUSE}, name="refuse_amendment"),
+    path(f"{_AMENDMENT}retirer/", answer, {"turn": WITHDRAW}, name="withdraw_amendment"),
 ]
