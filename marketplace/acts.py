@@ -50,7 +50,11 @@ def confirmed_act_page(view: View) -> View:
 
 
 def attempt(
-    request: HttpRequest, form: forms.BaseForm, verb: Callable[[], Any], fields: Mapping[str, str | None] | None = None
+    request: HttpRequest,
+    form: forms.BaseForm,
+    verb: Callable[[], Any],
+    *,
+    fields: Mapping[str, str | None] | None = None,
 ) -> Done | None:
     """Call the verb of a posted, valid form; None when nothing was done.
 

@@ -11,7 +11,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts import conditions, documents, rules
 from contracts.agreement import draft_actions
@@ -42,8 +42,7 @@ def missing(contract: Contract, at) -> list[str]:
     return [message for condition in READY for message in conditions.complaints(condition, contract, at)]
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def start(request: HttpRequest, number: str) -> HttpResponse:
     """The draft of an awarded occasion, made by a POST; the one that exists when asked twice.
 

@@ -10,8 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
 from contracts import documents, rules
 from contracts.agreement import signature_actions
@@ -36,8 +34,7 @@ def _standing(contract: Contract, at) -> list[eligibility.Standing]:
 
 
 # --- The body offers, and takes back ---------------------------------------------------------------------------------
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])  # a button alone: nothing typed to keep
+@act_page
 def offer(request: HttpRequest, number: str) -> HttpResponse:
     """What will be frozen and sent to the vendor, what is missing, whether the vendor is eligible."""
     at = clock.now()

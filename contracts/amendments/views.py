@@ -120,7 +120,7 @@ def amend(request: HttpRequest, number: str) -> HttpResponse:
         )  # fmt: skip
 
     ready = posted and not more and form.is_valid() & plan.is_valid()  # both say what is wrong
-    if ready and (proposed := attempt(request, form, propose, FIELDS)):
+    if ready and (proposed := attempt(request, form, propose, fields=FIELDS)):
         messages.success(request, _("Avenant proposé. Une autre personne responsable doit l’approuver."))
         return redirect(page_of(proposed.result))
     if not rules.can_prepare(contract, request.user):

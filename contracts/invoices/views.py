@@ -16,7 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts import rules
 from contracts.deliveries.views import contract_of, milestone_of
@@ -238,8 +238,7 @@ def _issuing(request: HttpRequest, contract: Contract, template: str, preview, m
     return show(request, template, context)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])  # a button alone: nothing typed to keep
+@act_page
 def claim(request: HttpRequest, number: str) -> HttpResponse:
     """« Réclamer les intérêts » of an invoice paid late: how they are counted, then the invoice."""
     at = clock.now()

@@ -7,11 +7,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
 from contracts.models import PayoutAccount
 from contracts.payments import payout_account, stripe_gateway
 from contracts.payments.views import SILENT, to_stripe
+from marketplace.acts import act_page
 from vendors import rules
 from vendors.models import Vendor
 
@@ -35,9 +36,8 @@ def _link(request: HttpRequest, account: PayoutAccount) -> HttpResponse:
     )
 
 
-@never_cache
+@act_page
 @to_stripe
-@require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest, public_id) -> HttpResponse:
     """What Stripe says of the account; a POST opens it, or goes on with it, on Stripe's page."""
     vendor = _vendor(request, public_id)

@@ -15,8 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from contracts import rules
 from contracts.enums import PaymentMethod, PaymentState
@@ -243,9 +242,7 @@ def _requested(request: HttpRequest, public_id) -> Payment:
     return payment
 
 
-@never_cache
-@sensitive_post_parameters("password", "code")
-@require_http_methods(["GET", "HEAD", "POST"])  # nothing typed to keep but who it is
+@confirmed_act_page
 def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
     """Second of the two officers, recognised again: it moves money."""
     payment = _requested(request, public_id)

@@ -19,8 +19,7 @@ from django.utils.functional import cached_property
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts.models import Passport, Reuse
 from contracts.reuse import passports
@@ -276,8 +275,7 @@ def reuse(request: HttpRequest, public_id) -> HttpResponse:
     return show(request, "contracts/reuse.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])  # a button alone: nothing typed to keep
+@act_page
 def end_reuse(request: HttpRequest, public_id, body_id: int) -> HttpResponse:
     """Ask, then take the declaration back. People of that body only."""
     passport = _catalogued(request, public_id)
