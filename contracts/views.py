@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
+from django import forms
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -22,16 +21,18 @@ from contracts.deliveries.views import contract_of
 from contracts.enums import CONCLUDED, State
 from contracts.invoices import views as invoice_views
 from contracts.models import Contract, taxes_charged
+from contracts.models.contract import ContractQuerySet
 from contracts.reuse import passport_section
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
+from marketplace.downloads import as_download, download
 from marketplace.ledger.entries import canonical
+from marketplace.lists import FilterForm, WordsField, page
 from marketplace.search import query_words
 from opportunities.models import PublicBody
 
 PAGE = 20
-QUERY_MAX = 200
 TONES = {
     State.DRAFT: "neutral",
     State.OFFERED: "warn",
@@ -212,13 +213,12 @@ def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
 def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
     """A PDF that was offered or signed, byte for byte, as a download."""
     contract = contract_of(request, number, at=clock.now())
-    found = contract.documents.filter(sha256=sha256).first()
-    if found is None:
+    document = contract.documents.filter(sha256=sha256).first()
+    if document is None:
         raise Http404
-    name = f"{number}-{found.kind}-{found.sha256[:12]}.pdf"
-    answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return delivery_views.keep_read(contract, request.user, answer, file=found.sha256)
+    name = f"{number}-{document.kind}-{document.sha256[:12]}.pdf"
+    response = as_download(FileResponse(document.file.open("rb"), content_type="application/pdf"), name)
+    return delivery_views.keep_read(contract, request.user, response, file=document.sha256)
 
 
 @never_cache
@@ -229,89 +229,68 @@ def signatures(request: HttpRequest, number: str) -> HttpResponse:
     if not contract.is_public():
         raise Http404
     content = canonical(signature_actions.attestation(contract)) + b"\n"
-    answer = HttpResponse(content, content_type="application/json; charset=utf-8")
-    answer["Content-Disposition"] = content_disposition_header(True, f"{number}-signatures.json")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return download(content, f"{number}-signatures.json", "application/json; charset=utf-8")
 
 
 # --- Lists -----------------------------------------------------------------------------------------------------------
+class ContractFilter(FilterForm):
+    q = WordsField()
+    organisme = forms.ChoiceField(required=False)
+    etat = forms.ChoiceField(required=False, choices=[(state.value, state.label) for state in CONCLUDED])
+    annee = forms.ChoiceField(required=False)
+
+    def rows(self, contracts: ContractQuerySet) -> ContractQuerySet:
+        """Those that match."""
+        for word in query_words(self.asked["q"]):
+            contracts = contracts.filter(search_text__contains=f" {word} ")
+        if self.asked["organisme"]:
+            contracts = contracts.filter(award__opportunity__body=self.asked["organisme"])
+        if self.asked["etat"]:
+            contracts = contracts.filter(state=self.asked["etat"])
+        if year := self.asked["annee"]:
+            start, end = (to_utc(datetime(int(year) + more, 1, 1)) for more in (0, 1))  # noqa: DTZ001 - local
+            contracts = contracts.filter(signed_at__gte=start, signed_at__lt=end)
+        return contracts
+
+
 @login_not_required
 @public_page
 @require_safe
 def contracts(request: HttpRequest) -> HttpResponse:
-    """Concluded contracts, the last one first; `?apres=<number>` goes on. Unknown values are left out."""
+    """Concluded contracts, the last one first. Unknown values are left out."""
     public = Contract.objects.public()
-    bodies = list(PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("name"))
-    years = [instant.year for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
-    asked = _asked(request.GET, bodies, years)
-    rows = _matching(public, asked)
-    after = public.filter(number=_last_seen(request)).values_list("signed_at", "pk").first()
-    if after:
-        rows = rows.filter(Q(signed_at__lt=after[0]) | Q(signed_at=after[0], pk__lt=after[1]))
-    page = list(rows.for_list().order_by("-signed_at", "-pk")[: PAGE + 1])
-    pairs = [(name, value) for name, value in asked.items() if value]
-    more = [*pairs, ("apres", page[PAGE - 1].number)] if len(page) > PAGE else None
+    bodies = PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("name")
+    named = [(str(body.pk), body.name) for body in bodies]
+    years = [str(instant.year) for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
+    form = ContractFilter(request.GET, organisme=named, annee=[(year, year) for year in years])
+    order = ("-signed_at", "-pk")
+    shown = page(request, form.rows(public).for_list(), order=order, size=PAGE, pairs=form.pairs)
     context = {
-        "rows": [(row, badge(row)) for row in page[:PAGE]],
-        "asked": asked,
-        "filtered": bool(pairs),
-        "bodies": [(str(body.pk), body.name) for body in bodies],
-        "states": [(state.value, state.label) for state in CONCLUDED],
-        "years": [str(year) for year in years],
-        "older": f"?{urlencode(more)}" if more else None,
-        "first": f"{request.path}?{urlencode(pairs)}" if after else None,
+        "rows": [(contract, badge(contract)) for contract in shown.rows],
+        "asked": form.asked,
+        "filtered": bool(form.pairs),
+        "bodies": named,
+        "states": form.fields["etat"].choices,
+        "years": years,
+        "older": shown.older,
+        "first": shown.first,
     }
     return render(request, "contracts/list.html", context)
-
-
-def _last_seen(request: HttpRequest) -> str:
-    """The number after which the list goes on; PostgreSQL knows no text with a NUL."""
-    return request.GET.get("apres", "").replace("\x00", "")[:20]
-
-
-def _asked(data, bodies: list, years: list) -> dict[str, str]:
-    """{parameter: value} that the list knows; an empty text for the others."""
-
-    def known(name: str, values) -> str:
-        value = data.get(name, "")
-        return value if value in values else ""
-
-    return {
-        "q": " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX],
-        "organisme": known("organisme", {str(body.pk) for body in bodies}),
-        "etat": known("etat", {str(state) for state in CONCLUDED}),
-        "annee": known("annee", {str(year) for year in years}),
-    }
-
-
-def _matching(rows, asked: dict[str, str]):
-    for word in query_words(asked["q"]):
-        rows = rows.filter(search_text__contains=f" {word} ")
-    if asked["organisme"]:
-        rows = rows.filter(award__opportunity__body=asked["organisme"])
-    if asked["etat"]:
-        rows = rows.filter(state=asked["etat"])
-    if asked["annee"]:
-        start, end = (to_utc(datetime(int(asked["annee"]) + more, 1, 1)) for more in (0, 1))  # noqa: DTZ001 - local
-        rows = rows.filter(signed_at__gte=start, signed_at__lt=end)
-    return rows
 
 
 @never_cache
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
-    """The contracts of one's bodies and of one's vendors, the last one first; `?apres=<number>` goes on."""
+    """The contracts of one's bodies and of one's vendors, the last one first."""
     user = request.user
     rows = Contract.objects.of_body(user) | Contract.objects.of_vendor(user)
-    after = rows.filter(number=_last_seen(request)).values_list("pk", flat=True).first()
-    page = list((rows.filter(pk__lt=after) if after else rows).for_list()[: PAGE + 1])
+    shown = page(request, rows.for_list(), order=["-pk"], size=PAGE)
     context = {
-        "rows": [(row, badge(row)) for row in page[:PAGE]],
+        "rows": [(contract, badge(contract)) for contract in shown.rows],
         "own": True,
         "clauses_of": PublicBody.objects.filter(memberships__user=user).distinct().order_by("name"),
-        "older": f"?apres={page[PAGE - 1].number}" if len(page) > PAGE else None,
-        "first": request.path if after else None,
+        "older": shown.older,
+        "first": shown.first,
     }
     return render(request, "contracts/list.html", context)
 

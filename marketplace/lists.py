@@ -93,11 +93,24 @@ def _value(rows: QuerySet, column: str, number: int):
     return number
 
 
+class WordsField(forms.CharField):
+    """What is searched for: one line, cut at 200 characters, where the page's own box stops too."""
+
+    def __init__(self):
+        super().__init__(required=False)
+
+    def to_python(self, value):
+        return " ".join(super().to_python(value).replace("\x00", "").split())[:200]
+
+
 class FilterForm(forms.Form):
     """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
 
-    def __init__(self, data):
+    def __init__(self, data, **choices):
+        """`choices`: {name: values and labels} of the fields whose choices are read from the database."""
         super().__init__(data)
+        for name, values in choices.items():
+            self.fields[name].choices = values
         self.is_valid()
 
     @property

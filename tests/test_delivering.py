@@ -549,7 +549,7 @@ def test_the_schedule_knows_the_task():
 
     app.loader.import_default_modules()
     names = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert "contracts.reminders.remind" in names <= set(app.tasks)
+    assert "contracts.tasks_reminders.remind" in names <= set(app.tasks)
 
 
 def test_the_day_to_correct_by_is_after_today(cast, contract):

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.cache import never_cache
@@ -22,6 +21,7 @@ from contracts.models import Contract
 from marketplace import lifecycle, pdf
 from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
+from marketplace.downloads import download
 from marketplace.keep import typed_before
 from marketplace.lifecycle import IllegalMove
 from opportunities import rules as occasion_rules
@@ -141,10 +141,7 @@ def preview(request: HttpRequest, number: str) -> HttpResponse:
     with override(documents.FRENCH):
         data = documents.contract_data(contract, clauses=documents.clauses_for(contract))
     data["number"] = f"{contract.number} (PROJET)"
-    answer = HttpResponse(pdf.render("contract", data, at=at), content_type="application/pdf")
-    answer["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-projet.pdf")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return download(pdf.render("contract", data, at=at), f"{contract.number}-projet.pdf", "application/pdf")
 
 
 urlpatterns = [

@@ -27,6 +27,7 @@ from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
+from marketplace.downloads import as_download
 from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
@@ -208,16 +209,12 @@ def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
     """A file of a delivery, as a download: never shown in our pages, whatever it is."""
     at = clock.now()
     contract = contract_of(request, number, at=at)
-    rows = DeliveryFile.objects.filter(delivery__milestone__contract=contract).select_related("delivery__milestone")
-    found = get_object_or_404(rows, public_id=file_id)
+    files = DeliveryFile.objects.filter(delivery__milestone__contract=contract).select_related("delivery__milestone")
+    delivered = get_object_or_404(files, public_id=file_id)
     if not rules.is_vendor_person(contract, request.user):
-        milestone = found.delivery.milestone
-        ledger.record_read("file", milestone.ledger_subject(), by=request.user, at=at, file=found.sha256)
-    answer = FileResponse(
-        found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
-    )
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+        milestone = delivered.delivery.milestone
+        ledger.record_read("file", milestone.ledger_subject(), by=request.user, at=at, file=delivered.sha256)
+    return as_download(FileResponse(delivered.file.open("rb"), content_type=delivered.content_type), delivered.name)
 
 
 urlpatterns = [

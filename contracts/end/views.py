@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -22,6 +21,7 @@ from contracts.end.forms import CompleteForm, EvaluateForm, ReplyForm, Terminate
 from contracts.models import Contract, Performance
 from marketplace.acts import act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
+from marketplace.downloads import download
 from marketplace.keep import data_of, typed_before
 from marketplace.lifecycle import IllegalMove, gate
 
@@ -122,9 +122,9 @@ def reply(request: HttpRequest, number: str) -> HttpResponse:
 def letter(request: HttpRequest, number: str) -> HttpResponse:
     """The evaluation as a letter, for the parties and auditors."""
     contract = contract_of(request, number, at=clock.now())
-    response = HttpResponse(actions.performance_pdf(performance_of(contract)), content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-rendement.pdf")
-    return keep_read(contract, request.user, response, file=hashlib.sha256(response.content).hexdigest())
+    blob = actions.performance_pdf(performance_of(contract))
+    response = download(blob, f"{contract.number}-rendement.pdf", "application/pdf")
+    return keep_read(contract, request.user, response, file=hashlib.sha256(blob).hexdigest())
 
 
 urlpatterns = [

@@ -3,7 +3,7 @@
 An invoice's own page is for the parties and for auditors; everybody else gets 404.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from django.conf import settings
 from django.contrib import messages
@@ -25,13 +25,14 @@ from contracts.invoices import actions, interest
 from contracts.invoices.forms import IssueForm, TaxForm
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
 from contracts.payments import views as payment_views
-from marketplace import cursors
 from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
+from marketplace.downloads import as_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.lists import page
 from proposals.evaluation.forms import ConfirmForm
 from vendors import rules as vendor_rules
 from vendors.models import Vendor
@@ -94,32 +95,20 @@ def invoices(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     tab = request.GET.get("etat")
     tab = tab if tab in TABS else TABS[0]
-    rows, older = _rows(seen, tab, late, request.GET.get("apres", ""))
+    # What is owed: the first due first; what is paid: the last due first.
+    order = ("-due_on", "-pk") if tab == "payees" else ("due_on", "pk")
+    where = {"a-payer": Q(paid_at=None), "en-retard": late, "payees": Q(paid_at__isnull=False)}[tab]
+    shown = page(request, seen.for_list().filter(where), order=order, size=PAGE, pairs=[("etat", tab)])
     labels = {"a-payer": _("À payer"), "en-retard": _("En retard"), "payees": _("Payées")}
     numbers = dict(zip(TABS, (counts["to_pay"], counts["late"], counts["paid"]), strict=True))
     context = {
         "tabs": [{"url": f"?etat={t}", "label": labels[t], "count": numbers[t], "current": t == tab} for t in TABS],
         "tab": tab,
-        "rows": [{"invoice": row, "state": standing(row, today)} for row in rows],
-        "older_url": f"?{urlencode({'etat': tab, 'apres': older})}" if older else "",
-        "first_url": f"?etat={tab}" if request.GET.get("apres") else "",
+        "rows": [{"invoice": invoice, "state": standing(invoice, today)} for invoice in shown.rows],
+        "older_url": shown.older,
+        "first_url": shown.first,
     }
     return render(request, "contracts/invoices.html", context)
-
-
-def _rows(seen, tab: str, late: Q, after: str) -> tuple[list[Invoice], str]:
-    """A page and the cursor of the next one. What is owed: the first due first; what is paid: the last due first."""
-    paid = tab == "payees"
-    where = {"a-payer": Q(paid_at=None), "en-retard": late, "payees": Q(paid_at__isnull=False)}[tab]
-    rows = seen.for_list().filter(where).order_by(*(("-due_on", "-pk") if paid else ("due_on", "pk")))
-    cursor = cursors.read(after)
-    if cursor:
-        day, pk = cursor[0].date(), cursor[1]
-        beyond = "lt" if paid else "gt"
-        rows = rows.filter(Q(**{f"due_on__{beyond}": day}) | Q(**{"due_on": day, f"pk__{beyond}": pk}))
-    page = list(rows[: PAGE + 1])
-    last = page[PAGE - 1] if len(page) > PAGE else None
-    return page[:PAGE], cursors.written(datetime.combine(last.due_on, time.min, UTC), last.pk) if last else ""
 
 
 # --- One invoice -----------------------------------------------------------------------------------------------------
@@ -163,14 +152,10 @@ def invoice(request: HttpRequest, number: str) -> HttpResponse:
 def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
     """The invoice as it was issued."""
     at = clock.now()
-    found = _invoice(request, number, at=at)
-    if not rules.is_vendor_person(found.contract, request.user):
-        ledger.record_read("file", f"invoice:{found.number}", by=request.user, at=at, file=found.sha256)
-    answer = FileResponse(
-        found.file.open("rb"), as_attachment=True, filename=f"{found.number}.pdf", content_type="application/pdf"
-    )
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    invoice = _invoice(request, number, at=at)
+    if not rules.is_vendor_person(invoice.contract, request.user):
+        ledger.record_read("file", f"invoice:{invoice.number}", by=request.user, at=at, file=invoice.sha256)
+    return as_download(FileResponse(invoice.file.open("rb"), content_type="application/pdf"), f"{invoice.number}.pdf")
 
 
 # --- Issuing ---------------------------------------------------------------------------------------------------------

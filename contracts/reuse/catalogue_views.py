@@ -5,18 +5,16 @@ Everything is public and the same for every visitor, except « nous réutilisons
 
 import json
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q
+from django.db.models import Count, Exists, OuterRef, Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.functional import cached_property
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
@@ -24,11 +22,12 @@ from django.views.decorators.http import require_safe
 from contracts.models import Passport, Reuse
 from contracts.reuse import passports
 from contracts.reuse.passport_section import findings, why_not_shared
-from marketplace import cursors
 from marketplace.acts import act_page, attempt, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
+from marketplace.downloads import download
 from marketplace.keep import data_of
+from marketplace.lists import page
 from marketplace.search import query_words
 from marketplace.texts import PlainTexts
 from opportunities.models import Opportunity, PublicBody, Skill
@@ -120,20 +119,13 @@ class Asked:
 @public_page
 @require_safe
 def code_list(request: HttpRequest) -> HttpResponse:
-    """The catalogue, the last issued first; `?apres=<microseconds>-<pk>` goes on. Seven queries."""
+    """The catalogue, the last issued first. Seven queries."""
     asked = Asked.read(request.GET)
-    matching = asked.rows()
+    matching, pairs, skills = asked.rows(), asked.pairs(), asked.known_skills()
     total = matching.count()
-    cursor = cursors.read(request.GET.get("apres", ""))
-    rows = _with_reuses(matching.for_list())
-    if cursor:
-        at, pk = cursor
-        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
-    page = list(rows[: PAGE + 1])
-    skills, pairs, address = asked.known_skills(), asked.pairs(), reverse("contracts:code_list")
-    older = [*pairs, ("apres", cursors.written(page[PAGE - 1].at, page[PAGE - 1].pk))] if len(page) > PAGE else None
+    shown = page(request, _with_reuses(matching.for_list()), order=("-at", "-pk"), size=PAGE, pairs=pairs)
     context = {
-        "rows": page[:PAGE],
+        "rows": shown.rows,
         "asked": asked,
         "filtered": bool(pairs),
         "groups": asked.groups(),
@@ -141,9 +133,9 @@ def code_list(request: HttpRequest) -> HttpResponse:
         "chosen_skills": {skill.pk for skill in skills if skill.folded in asked.skills},
         "result": _result(total),
         "total": total,
-        "list_url": address,
-        "older": f"{address}?{urlencode(older)}" if older else None,
-        "first": f"{address}?{urlencode(pairs)}" if cursor else None,
+        "list_url": reverse("contracts:code_list"),
+        "older": shown.older,
+        "first": shown.first,
     }
     return render(request, "contracts/code_list.html", context)
 
@@ -194,13 +186,6 @@ def code(request: HttpRequest, public_id) -> HttpResponse:
     return render(request, "contracts/code.html", context)
 
 
-def _download(content: bytes, kind: str, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=kind)
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
-
-
 @login_not_required
 @public_page
 @require_safe
@@ -208,8 +193,7 @@ def as_json(request: HttpRequest, public_id) -> HttpResponse:
     """The passport as it was signed: what tools/verify.py reads."""
     passport = _passport(request, public_id)
     text = json.dumps(passport.document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    name = f"passeport-{passport.contract.number}.json"
-    return _download(text.encode(), "application/json; charset=utf-8", name)
+    return download(text.encode(), f"passeport-{passport.contract.number}.json", "application/json; charset=utf-8")
 
 
 @login_not_required
@@ -218,7 +202,7 @@ def as_json(request: HttpRequest, public_id) -> HttpResponse:
 def as_pdf(request: HttpRequest, public_id) -> HttpResponse:
     """The passport for people: the same bytes each time."""
     passport = _passport(request, public_id)
-    return _download(passports.as_pdf(passport), "application/pdf", f"passeport-{passport.contract.number}.pdf")
+    return download(passports.as_pdf(passport), f"passeport-{passport.contract.number}.pdf", "application/pdf")
 
 
 @login_not_required
@@ -229,7 +213,7 @@ def publiccode_yml(request: HttpRequest, public_id) -> HttpResponse:
     passport = _passport(request, public_id)
     if passport.publiccode is None:
         raise Http404
-    return _download(passport.publiccode.encode(), "application/yaml; charset=utf-8", "publiccode.yml")
+    return download(passport.publiccode.encode(), "publiccode.yml", "application/yaml; charset=utf-8")
 
 
 # --- « Nous réutilisons » --------------------------------------------------------------------------------------------
