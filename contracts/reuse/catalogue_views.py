@@ -121,7 +121,7 @@ class Asked:
 def code_list(request: HttpRequest) -> HttpResponse:
     """The catalogue, the last issued first. Seven queries."""
     asked = Asked.read(request.GET)
-    matching, pairs, skills = asked.rows(), asked.pairs(), asked.known_skills()
+    matching, pairs, skills, address = asked.rows(), asked.pairs(), asked.known_skills(), reverse("contracts:code_list")
     total = matching.count()
     shown = page(request, _with_reuses(matching.for_list()), order=("-at", "-pk"), size=PAGE, pairs=pairs)
     context = {
@@ -133,8 +133,8 @@ def code_list(request: HttpRequest) -> HttpResponse:
         "chosen_skills": {skill.pk for skill in skills if skill.folded in asked.skills},
         "result": _result(total),
         "total": total,
-        "list_url": reverse("contracts:code_list"),
-        "older": shown.older,
+        "list_url": address,
+        "older": f"{address}{shown.older}" if shown.older else None,
         "first": shown.first,
     }
     return render(request, "contracts/code_list.html", context)
