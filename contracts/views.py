@@ -11,18 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from contracts import health_views, history, rules
+from contracts import history, rules
+from contracts.access import contract_of, keep_read
 from contracts.agreement import signature_actions
-from contracts.agreement.draft_views import missing
-from contracts.agreement.signature_views import why_not
-from contracts.amendments import views as amendment_views
-from contracts.deliveries import views as delivery_views
-from contracts.deliveries.views import contract_of
+from contracts.agreement.obstacles import missing, why_not
+from contracts.amendments import section as amendment_section
+from contracts.deliveries import section as delivery_section
 from contracts.enums import CONCLUDED, State
-from contracts.invoices import views as invoice_views
+from contracts.health import measures
+from contracts.invoices import section as invoice_section
 from contracts.models import Contract, taxes_charged
 from contracts.models.contract import ContractQuerySet
-from contracts.reuse import passport_section
+from contracts.reuse import section as reuse_section
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
@@ -45,11 +45,11 @@ TONES = {
 
 # What other modules show on the contract's page: (name in the context, template, section, before the conclusion too).
 PARTS = [
-    ("health", "contracts/_health.html", health_views.section, False),
-    ("milestones", "contracts/_milestones.html", delivery_views.section, True),
-    ("invoices", "contracts/_invoices.html", invoice_views.section, False),
-    ("changes", "contracts/_changes.html", amendment_views.section, False),
-    ("passports", "contracts/_passports.html", passport_section.section, False),
+    ("health", "contracts/_health.html", measures.section, False),
+    ("milestones", "contracts/_milestones.html", delivery_section.section, True),
+    ("invoices", "contracts/_invoices.html", invoice_section.section, False),
+    ("changes", "contracts/_changes.html", amendment_section.section, False),
+    ("passports", "contracts/_passports.html", reuse_section.section, False),
 ]
 
 
@@ -182,7 +182,7 @@ def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
             return _say(title, acts=[(_("Facturer"), _to("issue", number, first["accepted"].position))])
         if first["planned"]:
             title = _("Prochain jalon à livrer : %s") % first["planned"].title
-            late = delivery_views.standing(first["planned"], local(at).date())["late"]
+            late = delivery_section.standing(first["planned"], local(at).date())["late"]
             acts = [(_("Livrer"), _to("deliver", number, first["planned"].position))]
             return _say(title, late, tone="warn" if late else "info", acts=acts)
     if rules.is_buyer(contract, user) and first["delivered"]:
@@ -218,7 +218,7 @@ def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
         raise Http404
     name = f"{number}-{document.kind}-{document.sha256[:12]}.pdf"
     response = as_download(FileResponse(document.file.open("rb"), content_type="application/pdf"), name)
-    return delivery_views.keep_read(contract, request.user, response, file=document.sha256)
+    return keep_read(contract, request.user, response, file=document.sha256)
 
 
 @never_cache

@@ -15,7 +15,7 @@ from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Signatory, TaxRegistration
 from contracts.payments import actions as payment_actions
 from contracts.payments import payout_account
-from contracts.reuse import passports
+from contracts.reuse import actions as reuse_actions
 from demo import people as cast
 from marketplace import uploads
 from marketplace.dates.localtime import local, to_utc
@@ -190,7 +190,7 @@ class ContractStory:
     def _reuse(self) -> None:
         body = PublicBody.objects.get(name=self.data["reused_by"])
         buyer = body.memberships.filter(role="buyer").order_by("pk").first().user
-        passports.declare_reuse(self.contract, body=body, by=buyer, note=self.data["reuse_note"])
+        reuse_actions.declare_reuse(self.contract, body=body, by=buyer, note=self.data["reuse_note"])
 
 
 def source(name: str, contract: Contract, position: int) -> SimpleUploadedFile:

@@ -18,7 +18,6 @@ from opportunities.models import PublicBody
 MOST_CLAUSES = 40
 
 
-# --- The verbs -------------------------------------------------------------------------------------------------------
 def keep(body: PublicBody, *, by, title: str, text: str, personal_information: bool, instead: Clause | None = None):
     """Add a clause, at the end or in the place of another one, which is retired. PermissionDenied but to officers.
 
@@ -61,6 +60,3 @@ def _locked(body: PublicBody, by):
 def _retire(rows, clause: Clause, at) -> None:
     if not rows.filter(pk=clause.pk).update(retired_at=at):
         raise IllegalMove(_("Cette clause est déjà retirée."))
-
-
-# --- The pages -------------------------------------------------------------------------------------------------------

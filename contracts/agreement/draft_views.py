@@ -12,34 +12,19 @@ from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from contracts import conditions, documents, rules
-from contracts.agreement import draft_actions
+from contracts import documents, rules
+from contracts.access import contract_of
+from contracts.agreement import draft_actions, obstacles
 from contracts.agreement.forms import ContractForm, plan_forms, with_rows_changed
-from contracts.deliveries.views import contract_of
 from contracts.enums import State
 from contracts.models import Contract
-from marketplace import lifecycle, pdf
+from marketplace import pdf
 from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
 from marketplace.downloads import download
 from marketplace.keep import typed_before
-from marketplace.lifecycle import IllegalMove
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
-
-READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete)
-
-
-def gate(contract: Contract, action: str, user) -> None:
-    """`lifecycle.gate`; a contract whose award was reversed goes nowhere."""
-    if contract.is_void and getattr(Contract, action).allowed(contract, user):
-        raise IllegalMove(_("L’attribution a été annulée : ce contrat est sans effet."))
-    lifecycle.gate(contract, action, user)
-
-
-def missing(contract: Contract, at) -> list[str]:
-    """What keeps the contract from being offered, eligibility apart."""
-    return [message for condition in READY for message in conditions.complaints(condition, contract, at)]
 
 
 @act_page
@@ -65,7 +50,7 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
 def prepare(request: HttpRequest, number: str) -> HttpResponse:
     """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
-    gate(contract, "offer", request.user)
+    obstacles.gate(contract, "offer", request.user)
     if request.method != "POST":
         return _first(request, contract)
     seen = request.POST.get("seen", "")
@@ -124,7 +109,7 @@ def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, st
         "failed": rows if shown else None,
         "show_errors": shown,
         "seen": seen,
-        "missing": [] if form.is_bound else missing(contract, clock.now()),
+        "missing": [] if form.is_bound else obstacles.missing(contract, clock.now()),
         "may_add": len(rows.forms) < draft_actions.MOST_MILESTONES,
     }
     return render(request, "contracts/prepare.html", context | _sums(contract, rows), status=status)

@@ -12,18 +12,16 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from contracts import documents, rules
+from contracts.access import contract_of
 from contracts.agreement import signature_actions
-from contracts.agreement.draft_views import gate, missing
 from contracts.agreement.forms import SignForm, VendorSignForm
-from contracts.deliveries.views import contract_of
+from contracts.agreement.obstacles import gate, missing, why_not
 from contracts.enums import DocumentKind
 from contracts.models import Contract, taxes_charged
 from marketplace.acts import act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
-from marketplace.money import format_cents
-from opportunities import rules as occasion_rules
 from proposals.evaluation.forms import ConfirmForm, ReasonForm
 from vendors.eligibility import actions as eligibility
 
@@ -130,27 +128,6 @@ def _act(contract: Contract, user, form: forms.Form, *, as_vendor: bool) -> str:
         return _("Vous avez signé. L’organisme doit maintenant conclure le contrat.")
     signature_actions.sign(contract, by=user, text_sha256=typed["text_sha256"], method=form.confirmed_by)
     return _("Le contrat est conclu : il est public, et le travail peut commencer.")
-
-
-def why_not(contract: Contract, user, action: str) -> str:
-    """Why this person of a party may not make this signature; an empty text when they may."""
-    if action == "sign_as_vendor":
-        if rules.binds_vendor(contract, user):
-            return ""
-        return _("Seuls les propriétaires et gestionnaires du prestataire l’engagent : l’une de ces personnes signe.")
-    if not occasion_rules.is_officer(contract.opportunity, user):
-        return _("Une personne responsable des règles contractuelles, nommée signataire, conclut le contrat.")
-    if occasion_rules.has_tie(contract.opportunity, user):
-        return _("Vous appartenez à un prestataire qui a répondu à cette occasion : une autre personne doit signer.")
-    named = contract.body.signatories.filter(user=user, ended_at=None).first()
-    if named is None:
-        return _("Vous n’êtes pas nommé signataire de l’organisme : la personne qui pilote la plateforme le fait.")
-    if named.limit_cents < contract.value_cents:
-        return _("Votre limite de signature est de %(limit)s; ce contrat vaut %(value)s.") % {
-            "limit": format_cents(named.limit_cents),
-            "value": format_cents(contract.value_cents),
-        }
-    return ""
 
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""What is typed to change a contract or to end it: an amendment, its milestones, an evaluation, a publication."""
+"""What is typed to change a contract: an amendment, its milestones, the answers of both parties."""
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -23,7 +23,6 @@ ACCESSORY = gettext_lazy(
 )
 
 
-# --- Amendments ------------------------------------------------------------------------------------------------------
 class AmendForm(Quiet, PlainTexts, forms.Form):
     """Why, how much more or less, until when."""
 
@@ -93,7 +92,7 @@ class BasePlanned(forms.BaseFormSet):
             form.called = _("Jalon %d de cette liste") % (index + 1)
 
     def plan(self) -> list[dict]:
-        """The lines of contracts.changes.Amendment.plan."""
+        """The lines of `Amendment.plan`."""
         names = ("id", "title", "description", "criteria", "amount_cents", "due_date")
         return [{name: row.get(name) for name in names} for row in self.cleaned_data if row and not row.get("DELETE")]
 
@@ -147,9 +146,3 @@ class AcceptForm(SecondLook):
         if self.cleaned_data["text_sha256"] != self.expected:
             raise ValidationError(_("Cet avenant n’est pas celui que vous avez lu : relisez-le."))
         return self.expected
-
-
-# --- The end ---------------------------------------------------------------------------------------------------------
-
-
-# --- Publications ----------------------------------------------------------------------------------------------------

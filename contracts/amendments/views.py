@@ -1,12 +1,11 @@
-"""What changes a contract or ends it: the section of its page; a page for each turn of an amendment.
+"""Pages of amendments: proposing one; what one changes, where it stands, and the answers of whoever's turn it is.
 
-The pages of acts are for the parties, auditors read; strangers get 404. Those of the end: contracts/end/views.py.
+They are for the parties, auditors read; strangers get 404.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -14,19 +13,19 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from contracts import rules
+from contracts.access import contract_of
 from contracts.amendments import actions
 from contracts.amendments.forms import AcceptForm, AmendForm, ApproveForm, planned_forms
-from contracts.deliveries.views import contract_of
-from contracts.end import actions as end_actions
+from contracts.amendments.section import badge, page_of, percent
 from contracts.enums import State
-from contracts.models import Amendment, Contract, Performance
+from contracts.models import Amendment
 from contracts.publication import actions as publication_actions
 from marketplace.acts import act_page, attempt, confirmed_act_page
 from marketplace.dates import clock
@@ -38,69 +37,9 @@ from marketplace.texts import Words
 from opportunities.conditions import ceiling_cents
 from proposals.evaluation.forms import ConfirmForm, ReasonForm
 
-TONES = {"proposed": "warn", "approved": "warn", "in_force": "ok", "refused": "bad", "withdrawn": "neutral"}
 FIELDS = {"delta": "amount"}  # the form's name of what the verbs name otherwise
 
 
-# --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
-    """_changes.html: amendments, publications, evaluation, and what this person can do.
-
-    The public reads amendments in force and publications made; the parties and auditors read the rest.
-    """
-    entitled = rules.reads_all(contract, user)
-    inside = entitled and (rules.works_there(contract, user) or user.is_auditor)
-    amendments = [row for row in contract.amendments.all() if entitled or row.state == "in_force"]
-    found = list(contract.duties.all())
-    performance = Performance.objects.filter(contract=contract).select_related("by", "reply_by").first()
-    return {
-        "amendments": [_shown(row) for row in amendments],
-        "amended_percent": percent(contract.amended_cents, contract.amount_cents),
-        "over": publication_actions.over_threshold(contract.amount_cents, contract.amended_cents),
-        "published": [row for row in found if row.done_on],
-        "to_publish": [row for row in found if not row.done_on] if inside else [],
-        "today": local(at).date(),
-        "performance": performance if entitled else None,
-        "can_reply": bool(performance) and end_actions.can_reply(performance, user, at=at),
-        "acts": _acts(contract, user, amendments, performance),
-        "entitled": entitled,
-    }
-
-
-def percent(part: int, whole: int) -> Decimal:
-    """One decimal, cut towards zero: « plus de 10 % » is never shown where the law does not see it."""
-    return Decimal(part * 1000 // whole if part >= 0 else -(-part * 1000 // whole)) / 10
-
-
-def _shown(amendment: Amendment) -> dict:
-    badge = {"label": amendment.get_state_display(), "tone": TONES[amendment.state]}
-    return {"row": amendment, "badge": badge, "url": page_of(amendment)}
-
-
-def page_of(amendment: Amendment) -> str:
-    return reverse("contracts:amendment", args=[amendment.contract.number, amendment.number])
-
-
-def _acts(contract: Contract, user, amendments: list, performance) -> list[dict]:
-    """The buttons, shown only to those who can."""
-    pending = any(row.state in actions.PENDING for row in amendments)
-    active = contract.state == State.ACTIVE and not pending
-    prepares = rules.can_prepare(contract, user)
-    evaluates = prepares and performance is None and contract.state in end_actions.ENDED
-    entries = [
-        ("amend", _("Proposer un avenant"), active and prepares, False),
-        ("complete", _("Terminer le contrat"), active and contract.can("complete", user), False),
-        ("terminate", _("Résilier le contrat"), active and contract.can("terminate", user), True),
-        ("evaluate", _("Évaluer le rendement"), evaluates, False),
-    ]
-    return [
-        {"url": reverse(f"contracts:{name}", args=[contract.number]), "label": label, "danger": danger}
-        for name, label, shown, danger in entries
-        if shown
-    ]
-
-
-# --- Amendments ------------------------------------------------------------------------------------------------------
 @act_page
 def amend(request: HttpRequest, number: str) -> HttpResponse:
     """A buyer or an officer proposes an amendment: reason, amount, end, milestones."""
@@ -169,7 +108,7 @@ def _page(request: HttpRequest, row: Amendment, *, status=200, **bound) -> HttpR
     context = {
         "contract": contract,
         "amendment": row,
-        "badge": _shown(row)["badge"],
+        "badge": badge(row),
         "pending": pending,
         "changes": actions.changes(row) if pending else [],
         "plan": [line | {"due": date.fromisoformat(line["due_date"])} for line in row.plan],

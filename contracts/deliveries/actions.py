@@ -10,6 +10,7 @@ from contracts import emails as contract_emails
 from contracts.code import archive as source_code
 from contracts.code import contents
 from contracts.models import CriterionCheck, Delivery, DeliveryFile, Milestone
+from contracts.reuse import actions as reuse_actions
 from contracts.reuse import passports
 from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove, complain
@@ -97,7 +98,7 @@ def accept(milestone: Milestone, *, by, checks: dict, seen: int | None = None) -
     made: list[Delivery] = []
     present = waiting(milestone)
     # Before the lock, since it takes seconds; and not for somebody who will be refused.
-    found = passports.examine(present) if present and milestone.can("accept", by) else None
+    facts = passports.examine(present) if present and milestone.can("accept", by) else None
     with transaction.atomic():
         milestone.accept(
             by=by,
@@ -106,7 +107,7 @@ def accept(milestone: Milestone, *, by, checks: dict, seen: int | None = None) -
         delivery = made[0]
         at = clock.now()
         if delivery.files.filter(is_archive=True).exists():
-            passports.issue(delivery, by=by, at=at, found=found)
+            reuse_actions.issue(delivery, by=by, at=at, facts=facts)
         contract_emails.accepted(delivery, at=at)
     return delivery
 

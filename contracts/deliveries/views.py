@@ -1,120 +1,33 @@
-"""Pages of the milestones: the list on the contract's page, delivering, examining, the files.
+"""Pages of the milestones: delivering, examining, the files.
 
 The page of a milestone is for the parties and for auditors; everybody else gets 404.
 """
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import prefetch_related_objects
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-import marketplace.converters  # noqa: F401 - registers `code`
 from contracts import rules
+from contracts.access import contract_of, milestone_of
 from contracts.deliveries import actions
 from contracts.deliveries.forms import DeliverForm, ExamineForm
+from contracts.deliveries.section import page_of, standing
 from contracts.enums import State
-from contracts.models import Contract, DeliveryFile, Milestone
+from contracts.models import DeliveryFile, Milestone
 from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
-from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
 from marketplace.downloads import as_download
 from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
-
-TONES = {"planned": "neutral", "delivered": "info", "accepted": "ok", "invoiced": "info", "paid": "ok"}
-
-
-# --- Shared by the pages of contracts --------------------------------------------------------------------------------
-def contract_of(request: HttpRequest, number: str, *, at, among: Callable = rules.reads_all) -> Contract:
-    """The contract, for people of whom `among(contract, user)` is true: by default its parties and auditors.
-
-    404 for everybody else, administrators included.
-    """
-    contract = get_object_or_404(Contract.objects.visible_to(request.user, at=at).for_list(), number=number)
-    if not among(contract, request.user):
-        raise Http404
-    return contract
-
-
-def keep_read(contract: Contract, user, answer: HttpResponse, *, file: str) -> HttpResponse:
-    """The same answer: a paper of both parties. That somebody else reads it is kept in the ledger (`file`: which)."""
-    if not rules.is_party(contract, user):
-        ledger.record_read("file", contract.ledger_subject(), by=user, at=clock.now(), file=file)
-    return answer
-
-
-def milestone_of(contract: Contract, position: int) -> Milestone:
-    milestone = get_object_or_404(contract.milestones.select_related("accepted_by"), position=position)
-    milestone.contract = contract
-    return milestone
-
-
-def page_of(milestone: Milestone) -> str:
-    return reverse("contracts:milestone", args=[milestone.contract.number, milestone.position])
-
-
-# --- Late or not -----------------------------------------------------------------------------------------------------
-def standing(milestone: Milestone, today: date | None) -> dict:
-    """{label, tone, late}: its state in words, and how late the party whose turn it is, in words (or "").
-
-    `today`: None where nobody is late any more, since the contract ended.
-    """
-    label, tone, late = milestone.state_label, TONES[milestone.state], ""
-    if milestone.state == "planned" and milestone.cure_by and not milestone.is_lost:
-        label, tone = _("Retourné, à corriger"), "warn"
-    if today is None:
-        return {"label": label, "tone": tone, "late": late}
-    if milestone.state == "planned":
-        late = lateness((today - (milestone.cure_by or milestone.due_date)).days)
-    elif milestone.state == "delivered":
-        waited = business_days_between(local(milestone.delivered_at).date(), today)
-        if waited >= actions.ANSWER_BUSINESS_DAYS:
-            late = ngettext("Sans réponse depuis %d jour ouvrable", "Sans réponse depuis %d jours ouvrables", waited)
-            late %= waited
-    return {"label": label, "tone": tone, "late": late}
-
-
-def lateness(days: int) -> str:
-    """« En retard de 3 jours »; an empty text when it is not."""
-    return ngettext("En retard de %d jour", "En retard de %d jours", days) % days if days > 0 else ""
-
-
-# --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
-    """Context of templates/contracts/_milestones.html. Everybody reads the plan; links are for those who read all."""
-    prefetch_related_objects([contract], "milestones__criteria")
-    today = local(at).date()
-    active = contract.state == State.ACTIVE
-    delivers, examines = active and rules.binds_vendor(contract, user), active and rules.is_buyer(contract, user)
-    reads = rules.reads_all(contract, user) and contract.is_public()
-    rows = []
-    for milestone in contract.milestones.all():
-        row = {"milestone": milestone, "criteria": milestone.criteria.all(), "state": None, "url": "", "act": ""}
-        if contract.is_public():
-            row["state"] = standing(milestone, today if active else None)
-        if reads:
-            row["url"] = page_of(milestone)
-        if delivers and milestone.state == "planned":
-            row["act"], row["act_url"] = _("Livrer"), _to("deliver", milestone)
-        elif examines and milestone.state == "delivered":
-            row["act"], row["act_url"] = _("Examiner"), page_of(milestone)
-        rows.append(row)
-    return {"rows": rows, "total_cents": sum(row["milestone"].amount_cents for row in rows)}
-
-
-def _to(name: str, milestone: Milestone) -> str:
-    return reverse(f"contracts:{name}", args=[milestone.contract.number, milestone.position])
 
 
 # --- Delivering ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from contracts import conditions, rules
-from contracts.deliveries.views import contract_of, keep_read
+from contracts.access import contract_of, keep_read
 from contracts.end import actions
 from contracts.end.forms import CompleteForm, EvaluateForm, ReplyForm, TerminateForm
 from contracts.models import Contract, Performance

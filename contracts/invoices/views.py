@@ -1,30 +1,28 @@
-"""Pages of invoices: on the contract's page, the list, one invoice, issuing; and a vendor's tax numbers.
+"""Pages of invoices: the list, one invoice, issuing; and a vendor's tax numbers.
 
 An invoice's own page is for the parties and for auditors; everybody else gets 404.
 """
 
-from datetime import date
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, prefetch_related_objects
+from django.db.models import Count, Q
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from contracts import rules
-from contracts.deliveries.views import contract_of, milestone_of
+from contracts.access import contract_of, invoice_of, milestone_of
 from contracts.enums import LIVE_PAYMENTS
 from contracts.invoices import actions, interest
 from contracts.invoices.forms import IssueForm, TaxForm
-from contracts.models import Contract, Invoice, Milestone, TaxRegistration
-from contracts.payments import views as payment_views
+from contracts.invoices.section import standing
+from contracts.models import Contract, Invoice, TaxRegistration
+from contracts.payments.history import history
 from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
@@ -39,45 +37,6 @@ from vendors.models import Vendor
 
 PAGE = 20
 TABS = ("a-payer", "en-retard", "payees")
-
-
-# --- Paid, due, late -------------------------------------------------------------------------------------------------
-def standing(invoice: Invoice, today: date) -> dict:
-    """{label, tone, days}: « À payer », « En retard de 12 jours », « Payée »; `days` late while it is owed."""
-    if invoice.paid_at is not None:
-        return {"label": _("Payée"), "tone": "ok", "days": 0}
-    days = interest.days_late(invoice.due_on, today)
-    if days:
-        label = ngettext("En retard de %d jour", "En retard de %d jours", days) % days
-        return {"label": label, "tone": "bad", "days": days}
-    return {"label": _("À payer"), "tone": "info", "days": 0}
-
-
-# --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
-    """Context of templates/contracts/_invoices.html. Everybody reads amounts and dates; links are for the parties."""
-    prefetch_related_objects([contract], "milestones__criteria", "invoices")
-    reads, binds = rules.reads_all(contract, user), contract.is_public() and rules.binds_vendor(contract, user)
-    today = local(at).date()
-    invoices = sorted(contract.invoices.all(), key=lambda invoice: invoice.pk)
-    ready = [m for m in contract.milestones.all() if binds and m.state == "accepted"]
-    return {
-        "rows": [{"invoice": i, "state": standing(i, today), "url": i.get_absolute_url() if reads else ""}
-                 for i in invoices],
-        "to_invoice": [{"milestone": m, "url": _issue_url(m)} for m in ready],
-        "release_url": reverse("contracts:holdback", args=[contract.number])
-        if binds and actions.can_release(contract) else "",
-        "held_cents": sum(i.holdback_cents for i in invoices)
-        if not any(i.kind == "holdback" for i in invoices) else 0,
-        "holdback_percent": contract.holdback_percent,
-        "before_cents": sum(i.before_cents for i in invoices if i.kind != "interest"),
-        "taxes_url": reverse("contracts:taxes", args=[contract.vendor.public_id])
-        if binds and not TaxRegistration.objects.filter(vendor=contract.vendor).exists() else "",
-    }  # fmt: skip
-
-
-def _issue_url(milestone: Milestone) -> str:
-    return reverse("contracts:issue", args=[milestone.contract.number, milestone.position])
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
@@ -112,23 +71,18 @@ def invoices(request: HttpRequest) -> HttpResponse:
 
 
 # --- One invoice -----------------------------------------------------------------------------------------------------
-def _invoice(request: HttpRequest, number: str, *, at) -> Invoice:
-    rows = Invoice.objects.visible_to(request.user, at=at).for_list().select_related("accepted_by", "about")
-    return get_object_or_404(rows, number=number)
-
-
 @never_cache
 @require_safe
 def invoice(request: HttpRequest, number: str) -> HttpResponse:
     """Facts, lines, taxes, what is late and its interest, payments."""
     at = clock.now()
-    shown = _invoice(request, number, at=at)
+    shown = invoice_of(request, number, at=at)
     contract, user = shown.contract, request.user
     days = actions.days_late(shown, at=at)
     cents = actions.interest_cents(shown, at=at) if days else 0
     binds, officer = rules.binds_vendor(contract, user), rules.is_officer(contract, user)
     claim = shown.claims.first()
-    payments = payment_views.history(shown, user)
+    payments = history(shown, user)
     waits = shown.paid_at is None and not any(payment.state in LIVE_PAYMENTS for payment in payments)
     context = {
         "invoice": shown,
@@ -152,7 +106,7 @@ def invoice(request: HttpRequest, number: str) -> HttpResponse:
 def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
     """The invoice as it was issued."""
     at = clock.now()
-    invoice = _invoice(request, number, at=at)
+    invoice = invoice_of(request, number, at=at)
     if not rules.is_vendor_person(invoice.contract, request.user):
         ledger.record_read("file", f"invoice:{invoice.number}", by=request.user, at=at, file=invoice.sha256)
     return as_download(FileResponse(invoice.file.open("rb"), content_type="application/pdf"), f"{invoice.number}.pdf")
@@ -227,7 +181,7 @@ def _issuing(request: HttpRequest, contract: Contract, template: str, preview, m
 def claim(request: HttpRequest, number: str) -> HttpResponse:
     """« Réclamer les intérêts » of an invoice paid late: how they are counted, then the invoice."""
     at = clock.now()
-    shown = _invoice(request, number, at=at)
+    shown = invoice_of(request, number, at=at)
     if not rules.binds_vendor(shown, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if not actions.can_claim(shown):

@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from contracts import rules
+from contracts.access import invoice_of
 from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
@@ -43,13 +44,6 @@ def to_stripe(view: Callable) -> Callable:
     return wrapped
 
 
-def _invoice(request: HttpRequest, number: str) -> Invoice:
-    rows = Invoice.objects.visible_to(request.user, at=clock.now()).select_related(
-        "milestone", "accepted_by", "contract__award__opportunity__body", "contract__award__proposal__vendor"
-    )
-    return get_object_or_404(rows, number=number)
-
-
 def _payment(request: HttpRequest, public_id) -> Payment:
     seen = Invoice.objects.visible_to(request.user, at=clock.now())
     rows = Payment.objects.filter(invoice__in=seen).select_related(
@@ -71,7 +65,7 @@ def payment(request: HttpRequest, public_id) -> HttpResponse:
 @to_stripe
 def pay(request: HttpRequest, number: str) -> HttpResponse:
     """`/factures/<number>/payer/`: what will be paid, to whom, what stands against it, and two ways to pay."""
-    invoice = _invoice(request, number)
+    invoice = invoice_of(request, number, at=clock.now())
     actions.may_pay(invoice, request.user)
     present = actions.alive(invoice)
     if invoice.paid_at is not None or (present and present.state != PaymentState.STARTED):
@@ -120,7 +114,7 @@ def pay_return(request: HttpRequest, number: str) -> HttpResponse:
     The only GET that may move a payment: it opens the same idempotent door as the webhook (payments.advance), which
     believes nothing of this request and asks Stripe. Without it a person would come back to a page that is out of date.
     """
-    invoice = _invoice(request, number)
+    invoice = invoice_of(request, number, at=clock.now())
     if not (rules.works_there(invoice, request.user) or request.user.is_auditor):
         raise PermissionDenied(_("Seules les personnes de l’organisme suivent ses paiements."))
     payment = invoice.payments.filter(method=PaymentMethod.STRIPE).order_by("-pk").first()
@@ -141,7 +135,7 @@ def pay_return(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 def abandon(request: HttpRequest, number: str) -> HttpResponse:
     """Close Stripe's page, to pay otherwise."""
-    invoice = _invoice(request, number)
+    invoice = invoice_of(request, number, at=clock.now())
     actions.may_pay(invoice, request.user)
     present = actions.alive(invoice)
     if present is None or present.method != PaymentMethod.STRIPE:
@@ -290,40 +284,6 @@ def withdraw_reversal(request: HttpRequest, public_id) -> HttpResponse:
     reversal.withdraw_reversal(payment, by=request.user)
     messages.success(request, _("Votre demande d’annulation est retirée : le paiement tient."))
     return redirect(payment.invoice)
-
-
-# --- The history, for the invoice's page -----------------------------------------------------------------------------
-def history(invoice: Invoice, user) -> list[Payment]:
-    """The invoice's payments, newest first, each with `acts`: [(label, url)] that this person may do next."""
-    rows = list(
-        invoice.payments.select_related("by", "answered_by", "reversal_requested_by", "reversed_by").order_by("-pk")
-    )
-    for payment in rows:
-        payment.invoice = invoice
-        payment.acts = list(_acts(payment, user))
-    return rows
-
-
-def _acts(payment: Payment, user):
-    def page(name):
-        return reverse(f"contracts:{name}", args=[payment.public_id])
-
-    state, officer = payment.state, rules.is_officer(payment, user)
-    if state == PaymentState.STARTED and rules.can_pay_payment(payment, user):
-        yield _("Reprendre le paiement"), reverse("contracts:pay", args=[payment.invoice.number])
-    if state in {PaymentState.PROCESSING, PaymentState.RECEIVED} and officer:
-        yield _("Voir où il en est"), reverse("contracts:pay_return", args=[payment.invoice.number])
-    if payment.can("confirm", user):
-        yield _("Répondre"), page("answer_payment")
-    if payment.can("retract", user):
-        yield _("Retirer la déclaration"), page("retract_payment")
-    if state in {PaymentState.RECEIVED, PaymentState.PAID} and officer:
-        asked = payment.reversal_requested_by_id is not None
-        yield (
-            (_("Examiner la demande d’annulation"), page("reverse_payment"))
-            if asked
-            else (_("Demander l’annulation"), page("request_payment_reversal"))
-        )
 
 
 # --- The nightly comparison, for administrators and auditors --------------------------------------------------------

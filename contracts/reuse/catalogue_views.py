@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from contracts.models import Passport, Reuse
-from contracts.reuse import passports
-from contracts.reuse.passport_section import findings, why_not_shared
+from contracts.reuse import actions, passports
+from contracts.reuse.section import findings, why_not_shared
 from marketplace.acts import act_page, attempt, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
@@ -181,7 +181,7 @@ def code(request: HttpRequest, public_id) -> HttpResponse:
         "document": passport.document,
     }
     if shared and request.user.is_authenticated:
-        context["can_declare"] = bool(passports.bodies_for(contract, request.user))
+        context["can_declare"] = bool(actions.bodies_for(contract, request.user))
         context["own_bodies"] = set(request.user.body_memberships.values_list("body_id", flat=True))
     return render(request, "contracts/code.html", context)
 
@@ -247,11 +247,11 @@ def _catalogued(request: HttpRequest, public_id) -> Passport:
 def reuse(request: HttpRequest, public_id) -> HttpResponse:
     """Say publicly that one's body took this code up."""
     passport = _catalogued(request, public_id)
-    bodies = passports.bodies_for(passport.contract, request.user)
+    bodies = actions.bodies_for(passport.contract, request.user)
     if not bodies:
         raise PermissionDenied(_("Votre organisme a payé ce code, ou a déjà déclaré qu’il le réutilise."))
     form = ReuseForm(data_of(request), bodies=bodies)
-    if attempt(request, form, lambda: passports.declare_reuse(passport.contract, by=request.user, **form.cleaned_data)):
+    if attempt(request, form, lambda: actions.declare_reuse(passport.contract, by=request.user, **form.cleaned_data)):
         name = form.cleaned_data["body"].name
         messages.success(request, _("Merci : chacun peut lire que %s réutilise ce code.") % name)
         return redirect(passport)
@@ -269,7 +269,7 @@ def end_reuse(request: HttpRequest, public_id, body_id: int) -> HttpResponse:
     if found is None:
         raise Http404
     if request.method == "POST":
-        passports.end_reuse(found, by=request.user)
+        actions.end_reuse(found, by=request.user)
         messages.success(request, _("La déclaration de %s est retirée.") % found.body.name)
         return redirect(passport)
     return render(request, "contracts/reuse.html", {"passport": passport, "ending": found, "now": clock.now()})

@@ -7,24 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.db.models import prefetch_related_objects
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
 from contracts.enums import State
 from contracts.models import Contract, Milestone
-from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import day, local
 
 ANSWER_DAYS = 5  # business days after which a delivery without an answer is trouble
 SOON_DAYS = 7
 WIDTH = 1000  # of the charts, in their own units: whole numbers, which no language writes otherwise
-MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -192,39 +185,7 @@ def _find_next(health: Health, today: date) -> None:
         health.soon = (health.next_on - today).days <= SOON_DAYS
 
 
-# --- Pages -----------------------------------------------------------------------------------------------------------
+# --- On the contract's page ------------------------------------------------------------------------------------------
 def section(contract: Contract, user, at) -> dict:
     """_health.html: a Health under `now`, and what draws it."""
     return {"now": of(contract, at=at), "running": contract.state == State.ACTIVE, "width": WIDTH}
-
-
-@never_cache
-@require_safe
-def board(request: HttpRequest) -> HttpResponse:
-    """Contracts under way, the worst first: of the person's bodies; of every body for auditors."""
-    at, user = clock.now(), request.user
-    if not (user.is_auditor or user.body_memberships.exists()):
-        raise Http404
-    rows = Contract.objects.filter(state=State.ACTIVE)
-    rows = rows if user.is_auditor else rows.of_body(user)
-    # The oldest ends are where the trouble is, should there ever be more than one page can hold.
-    found = list(
-        rows.for_list()
-        .order_by("end_date", "pk")
-        .prefetch_related("milestones__deliveries", "invoices")[: MOST_ROWS + 1]
-    )
-    rows = sorted(
-        (of(contract, at=at) for contract in found[:MOST_ROWS]), key=lambda health: (-health.worst, not health.soon)
-    )
-    context = {
-        "rows": rows,
-        "more": len(found) > MOST_ROWS,
-        "most": MOST_ROWS,
-        "late": sum(health.worst > 0 for health in rows),
-        "everybody": user.is_auditor,
-        "today": local(at).date(),
-    }
-    return render(request, "contracts/health.html", context)
-
-
-urlpatterns = [path("projets/", board, name="projects")]

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from contracts import rules
 from contracts.code.sentences import told
 from contracts.models import Contract, Passport
-from contracts.reuse import passports
+from contracts.reuse import actions, passports
 
 
 def section(contract: Contract, user, at) -> dict:
@@ -22,7 +22,7 @@ def section(contract: Contract, user, at) -> dict:
         "former": [row for row in rows if row is not current and (row.open_licence or entitled)],
         "findings": findings(current) if current and (shared or entitled) else [],
         "reuses": list(contract.reuses.filter(ended_at=None).select_related("body").order_by("at")) if shared else [],
-        "can_declare": bool(shared and passports.bodies_for(contract, user)),
+        "can_declare": bool(shared and actions.bodies_for(contract, user)),
     }
 
 
