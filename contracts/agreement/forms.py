@@ -144,7 +144,7 @@ class BasePlan(forms.BaseFormSet):
             form.called = _("Jalon %d") % (index + 1)
 
     def rows(self) -> list[dict]:
-        """The milestones to keep, in order, as contracts.drafting writes them."""
+        """The milestones to keep, in order, as `draft_actions` writes them."""
         return [{name: row[name] for name in ROW_FIELDS} for row in self.cleaned_data if row]
 
     def within(self, start: date | None, end: date | None) -> bool:

@@ -125,7 +125,7 @@ def propose(
     contract: Contract, *, by, reason: str, delta_cents: int = 0, end_date: date | None = None,
     plan: list[dict] | None = None,
 ) -> Amendment:  # fmt: skip
-    """A buyer or an officer proposes; one at a time. `plan`: contracts.changes.Amendment's, or None to change none.
+    """A buyer or an officer proposes; one at a time. `plan`: as `Amendment.plan`, or None to change none.
 
     PermissionDenied, IllegalMove when the contract is not under way or another amendment waits, ValidationError at
     `reason`, `delta`, `end_date` or `plan`.

@@ -35,7 +35,7 @@ class WebAddress(forms.URLField):
 
 
 class DeliverForm(PlainTexts, forms.Form):
-    """What contracts.delivery.deliver takes: `files` cleans to a list of (bytes, facts), `archive` to one or None."""
+    """What `actions.deliver` takes: `files` cleans to a list of (bytes, facts), `archive` to one or None."""
 
     notes = forms.CharField(
         label=gettext_lazy("Notes de livraison"),
