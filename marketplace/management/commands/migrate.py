@@ -1,13 +1,16 @@
 """`manage.py migrate`, which first says what to do of a database that an earlier version made."""
 
+from typing import Any
+
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 
 class Command(migrate.Command):
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         unknown = of_before(connections[alias])
         if unknown:
@@ -17,10 +20,10 @@ class Command(migrate.Command):
                 "changé. Mettez-la de côté (pour la démonstration : mv var var-avant), puis recommencez; pour lire ce "
                 "qu’elle contient, reprenez la version qui l’a faite."
             )
-        return super().handle(*args, **options)
+        super().handle(*args, **options)
 
 
-def of_before(connection) -> list[str]:
+def of_before(connection: BaseDatabaseWrapper) -> list[str]:
     """Migrations of ours that were applied to this database and that the code no longer has."""
     loader = MigrationLoader(connection, ignore_no_migrations=True)
     ours = {app for app, _name in loader.disk_migrations}
