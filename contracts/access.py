@@ -1,18 +1,21 @@
 """How a view finds what an address names, for those who may see it; everybody else gets 404."""
 
 from collections.abc import Callable
+from datetime import datetime
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 
 import marketplace.converters  # noqa: F401 - registers `code`, which their addresses hold
 from contracts import rules
 from contracts.models import Contract, Invoice, Milestone
+from marketplace.accounts.person import Visitor
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from marketplace.requests import PersonRequest
 
 
-def contract_of(request: HttpRequest, number: str, *, at, among: Callable = rules.reads_all) -> Contract:
+def contract_of(request: PersonRequest, number: str, *, at: datetime, among: Callable = rules.reads_all) -> Contract:
     """The contract, for people of whom `among(contract, user)` is true: by default its parties and auditors.
 
     404 for everybody else, administrators included.
@@ -29,13 +32,13 @@ def milestone_of(contract: Contract, position: int) -> Milestone:
     return milestone
 
 
-def invoice_of(request: HttpRequest, number: str, *, at) -> Invoice:
+def invoice_of(request: PersonRequest, number: str, *, at: datetime) -> Invoice:
     """An invoice, for the people of its parties and for auditors."""
     rows = Invoice.objects.visible_to(request.user, at=at).for_list().select_related("accepted_by", "about")
     return get_object_or_404(rows, number=number)
 
 
-def keep_read(contract: Contract, user, answer: HttpResponse, *, file: str) -> HttpResponse:
+def keep_read(contract: Contract, user: Visitor, answer: HttpResponse, *, file: str) -> HttpResponse:
     """The same answer: a paper of both parties. That somebody else reads it is kept in the ledger (`file`: which)."""
     if not rules.is_party(contract, user):
         ledger.record_read("file", contract.ledger_subject(), by=user, at=clock.now(), file=file)

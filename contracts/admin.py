@@ -1,5 +1,7 @@
 """What administrators do after the award: name who signs for a body. Contracts are only looked at."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
@@ -73,13 +75,13 @@ class SignatoryAdmin(Administered):
     def get_readonly_fields(self, request, obj=None):
         return [field for field in self.get_fields(request, obj) if field != "end"] if obj else []
 
-    def get_form(self, request, obj=None, change=False, **kwargs):
+    def get_form(self, request, obj=None, change=False, **kwargs: Any):
         return super().get_form(request, obj, change, form=EndForm if obj else SignatoryForm, **kwargs)
 
     def has_change_permission(self, request, obj=None):
         return self._is_administrator(request) and (obj is None or obj.ended_at is None)
 
-    def save_model(self, request, obj, form, change):
+    def save_model(self, request, obj, form, change) -> None:
         at = clock.now()
         if change:
             obj.ended_at = at

@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+from datetime import datetime
 
 from django.core.files.base import ContentFile
 from django.utils.translation import override
 
 from contracts.enums import Party
-from contracts.models import Clause, Contract, Document, Invoice, taxes_charged
+from contracts.models import Amendment, Clause, Contract, Document, Invoice, taxes_charged
 from marketplace import pdf
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.money import format_cents
@@ -107,7 +108,9 @@ def contract_data(contract: Contract, *, clauses: list[dict], signatures=()) -> 
     }
 
 
-def keep(contract: Contract, kind: str, template: str, data: dict, *, at, amendment=None) -> Document:
+def keep(
+    contract: Contract, kind: str, template: str, data: dict, *, at: datetime, amendment: Amendment | None = None
+) -> Document:
     """Make the PDF and keep it for ever, under its SHA-256."""
     blob = pdf.render(template, data, at=at)
     digest = hashlib.sha256(blob).hexdigest()

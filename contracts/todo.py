@@ -1,6 +1,6 @@
 """« À faire » after the award, for the dashboard: one query for each kind of thing that may wait."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from contracts.deliveries.section import lateness, standing
 from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, PaymentState, State
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
+from marketplace.accounts.person import Visitor
 from marketplace.dates.localtime import day, local
 from marketplace.money import format_cents
 from proposals.dashboard.views import RECENT, item
@@ -19,7 +20,7 @@ SOON = timedelta(days=7)  # how early a milestone's date is recalled to its vend
 PARTIES = ("contract__award__opportunity__body", "contract__award__proposal__vendor")
 
 
-def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
+def items(user: Visitor, buys: set, rules: set, vendors: set, *, at: datetime) -> list[dict]:
     """What awaits this person; see proposals.dashboard.dashboard for the arguments."""
     today = local(at).date()
     found: list[dict] = []
@@ -52,7 +53,7 @@ def _awards(buys: set, rules: set) -> list[dict]:
     ]
 
 
-def _contracts(user, buys: set, rules: set) -> list[dict]:
+def _contracts(user: Visitor, buys: set, rules: set) -> list[dict]:
     waiting = Contract.objects.filter(
         award__opportunity__body__in=buys | rules,
         award__reversed_at=None,
@@ -75,7 +76,7 @@ def _contracts(user, buys: set, rules: set) -> list[dict]:
     return found
 
 
-def _deliveries(buys: set, today) -> list[dict]:
+def _deliveries(buys: set, today: date) -> list[dict]:
     waiting = Milestone.objects.filter(
         state=MilestoneState.DELIVERED, contract__state=State.ACTIVE, contract__award__opportunity__body__in=buys
     ).select_related(*PARTIES)
@@ -91,7 +92,7 @@ def _deliveries(buys: set, today) -> list[dict]:
     ]
 
 
-def _invoices(user, rules: set, today) -> list[dict]:
+def _invoices(user: Visitor, rules: set, today: date) -> list[dict]:
     alive = Payment.objects.filter(invoice=OuterRef("pk"), state__in=LIVE_PAYMENTS)
     waiting = (
         Invoice.objects.unpaid()
@@ -110,7 +111,7 @@ def _invoices(user, rules: set, today) -> list[dict]:
     return found
 
 
-def _amendments(user, rules: set) -> list[dict]:
+def _amendments(user: Visitor, rules: set) -> list[dict]:
     waiting = Amendment.objects.filter(
         state=AmendmentState.PROPOSED, contract__award__opportunity__body__in=rules
     ).exclude(proposed_by=user)
@@ -125,7 +126,7 @@ def _amendments(user, rules: set) -> list[dict]:
     ]
 
 
-def _duties(rules: set, today) -> list[dict]:
+def _duties(rules: set, today: date) -> list[dict]:
     waiting = Duty.objects.filter(done_on=None, contract__award__opportunity__body__in=rules)
     found = []
     for duty in waiting.select_related(*PARTIES).order_by("due_on", "pk")[:MOST]:
@@ -136,7 +137,7 @@ def _duties(rules: set, today) -> list[dict]:
     return found
 
 
-def _reversals(user, rules: set) -> list[dict]:
+def _reversals(user: Visitor, rules: set) -> list[dict]:
     waiting = (
         Payment.objects.filter(
             Q(state__in=[PaymentState.RECEIVED, PaymentState.PAID]),
@@ -173,7 +174,7 @@ def _contested(rules: set) -> list[dict]:
 
 
 # --- Vendors ---------------------------------------------------------------------------------------------------------
-def _retained(vendors: set, at) -> list[dict]:
+def _retained(vendors: set, at: datetime) -> list[dict]:
     """Recent awards, until the vendor is sent a contract."""
     waiting = (
         Award.objects.standing()
@@ -206,7 +207,7 @@ def _offers(vendors: set) -> list[dict]:
     ]
 
 
-def _milestones(vendors: set, today) -> list[dict]:
+def _milestones(vendors: set, today: date) -> list[dict]:
     """To correct, to deliver soon, to invoice."""
     waiting = (
         Milestone.objects.filter(contract__award__proposal__vendor__in=vendors)
@@ -265,7 +266,7 @@ def _amendments_to_accept(vendors: set) -> list[dict]:
     ]
 
 
-def _replies(vendors: set, today) -> list[dict]:
+def _replies(vendors: set, today: date) -> list[dict]:
     waiting = Performance.objects.filter(
         reply_at=None, reply_until__gte=today, contract__award__proposal__vendor__in=vendors
     ).select_related(*PARTIES)

@@ -1,6 +1,7 @@
 """A contract's page, its documents, the public list, one's own contracts."""
 
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_not_required
@@ -23,12 +24,14 @@ from contracts.invoices import section as invoice_section
 from contracts.models import Contract, taxes_charged
 from contracts.models.contract import ContractQuerySet
 from contracts.reuse import section as reuse_section
+from marketplace.accounts.person import Visitor
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
 from marketplace.downloads import as_download, download
 from marketplace.ledger.entries import canonical
 from marketplace.lists import FilterForm, WordsField, page
+from marketplace.requests import PersonRequest
 from marketplace.search import query_words
 from opportunities.models import PublicBody
 
@@ -88,7 +91,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "contracts/detail.html", context | sections)
 
 
-def _for_those_entitled(contract: Contract, user, milestones: list, at) -> dict:
+def _for_those_entitled(contract: Contract, user: Visitor, milestones: list, at: datetime) -> dict:
     """Documents and signatures; for the parties, what comes next."""
     party = rules.is_party(contract, user)
     return {
@@ -108,7 +111,7 @@ def _say(title: str, body: str = "", *, tone: str = "info", acts=(), items=(), f
     return {"tone": tone, "title": title, "body": body, "acts": acts, "items": items}
 
 
-def _next(contract: Contract, user, milestones: list, at) -> dict | None:
+def _next(contract: Contract, user: Visitor, milestones: list, at: datetime) -> dict | None:
     """Where the contract stands for this person of a party, and what to do."""
     if contract.is_void:
         return _say(
@@ -125,11 +128,11 @@ def _next(contract: Contract, user, milestones: list, at) -> dict | None:
     return None
 
 
-def _to(name: str, *args) -> str:
+def _to(name: str, *args: Any) -> str:
     return reverse(f"contracts:{name}", args=args)
 
 
-def _next_draft(contract: Contract, user, at) -> dict:
+def _next_draft(contract: Contract, user: Visitor, at: datetime) -> dict:
     reason, title = contract.state_reason, _("Contrat en préparation")
     if reason:
         title = _("Contrat à revoir")
@@ -143,13 +146,13 @@ def _next_draft(contract: Contract, user, at) -> dict:
     return _say(title, body, tone="warn" if reason else "info", items=lacks, acts=acts)
 
 
-def _withdrawal(contract: Contract, user) -> list:
+def _withdrawal(contract: Contract, user: Visitor) -> list:
     if contract.can("withdraw_offer", user):
         return [(_("Reprendre le contrat"), _to("withdraw_offer", contract.number))]
     return []
 
 
-def _next_offered(contract: Contract, user) -> dict:
+def _next_offered(contract: Contract, user: Visitor) -> dict:
     if contract.can("sign_as_vendor", user):
         acts = [(_("Lire et signer"), _to("sign", contract.number))]
         acts.append((_("Demander des changements"), _to("refuse_terms", contract.number)))
@@ -160,7 +163,7 @@ def _next_offered(contract: Contract, user) -> dict:
     return _say(_("Le contrat est à signer"), why_not(contract, user, "sign_as_vendor"))
 
 
-def _next_signed(contract: Contract, user) -> dict:
+def _next_signed(contract: Contract, user: Visitor) -> dict:
     if not rules.works_there(contract, user):
         body = _("Le contrat est conclu quand la personne signataire de l’organisme signe à son tour.")
         return _say(_("Le prestataire a signé : l’organisme doit conclure"), body)
@@ -171,7 +174,7 @@ def _next_signed(contract: Contract, user) -> dict:
     return _say(title, why_not(contract, user, "sign"), acts=_withdrawal(contract, user), filled=False)
 
 
-def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
+def _next_active(contract: Contract, user: Visitor, milestones: list, at: datetime) -> dict | None:
     """The most pressing act of this person among the milestones, in their order."""
     number = contract.number
     states = ("planned", "delivered", "accepted")
@@ -193,7 +196,7 @@ def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
     return None
 
 
-def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
+def _next_officer(contract: Contract, user: Visitor, milestones: list) -> dict | None:
     owed = [invoice for invoice in contract.invoices.all() if invoice.paid_at is None]
     if owed:
         first = min(owed, key=lambda invoice: (invoice.due_on, invoice.pk))
@@ -210,7 +213,7 @@ def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
 # --- Documents -------------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
+def document(request: PersonRequest, number: str, sha256: str) -> HttpResponse:
     """A PDF that was offered or signed, byte for byte, as a download."""
     contract = contract_of(request, number, at=clock.now())
     document = contract.documents.filter(sha256=sha256).first()
@@ -223,7 +226,7 @@ def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
 
 @never_cache
 @require_safe
-def signatures(request: HttpRequest, number: str) -> HttpResponse:
+def signatures(request: PersonRequest, number: str) -> HttpResponse:
     """The signed attestation of a concluded contract, in canonical JSON."""
     contract = contract_of(request, number, at=clock.now())
     if not contract.is_public():
@@ -280,7 +283,7 @@ def contracts(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-def mine(request: HttpRequest) -> HttpResponse:
+def mine(request: PersonRequest) -> HttpResponse:
     """The contracts of one's bodies and of one's vendors, the last one first."""
     user = request.user
     rows = Contract.objects.of_body(user) | Contract.objects.of_vendor(user)

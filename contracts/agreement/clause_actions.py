@@ -3,6 +3,8 @@
 A clause is never changed in place: the former one is retired, another one takes its position.
 """
 
+from datetime import datetime
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Max
@@ -12,13 +14,16 @@ from contracts.models import Clause
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain
+from marketplace.models import User
 from opportunities import rules as occasion_rules
 from opportunities.models import PublicBody
 
 MOST_CLAUSES = 40
 
 
-def keep(body: PublicBody, *, by, title: str, text: str, personal_information: bool, instead: Clause | None = None):
+def keep(
+    body: PublicBody, *, by: User, title: str, text: str, personal_information: bool, instead: Clause | None = None
+):
     """Add a clause, at the end or in the place of another one, which is retired. PermissionDenied but to officers.
 
     ValidationError when the body has too many; IllegalMove when the one to replace is retired already.
@@ -40,7 +45,7 @@ def keep(body: PublicBody, *, by, title: str, text: str, personal_information: b
     return made
 
 
-def retire(clause: Clause, *, by) -> None:
+def retire(clause: Clause, *, by: User) -> None:
     """Contracts offered from now on go without it. Raises as `keep` does."""
     with transaction.atomic():
         rows, at = _locked(clause.body, by), clock.now()
@@ -49,7 +54,7 @@ def retire(clause: Clause, *, by) -> None:
         ledger.record("clause.retire", subject, by=by, at=at, clause=clause.pk, title=clause.title)
 
 
-def _locked(body: PublicBody, by):
+def _locked(body: PublicBody, by: User):
     """The body's clauses in force, for an officer, while nobody else changes them."""
     if "officer" not in occasion_rules.roles_in(by, body.pk):
         raise PermissionDenied(_("Seules les personnes responsables de l’organisme changent ses clauses."))
@@ -57,6 +62,6 @@ def _locked(body: PublicBody, by):
     return Clause.objects.filter(body=body, retired_at=None)
 
 
-def _retire(rows, clause: Clause, at) -> None:
+def _retire(rows, clause: Clause, at: datetime) -> None:
     if not rows.filter(pk=clause.pk).update(retired_at=at):
         raise IllegalMove(_("Cette clause est déjà retirée."))

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -15,18 +15,19 @@ from contracts.models import Clause
 from marketplace.acts import act_page, attempt, show
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import PublicBody
 
 
-def _body(request: HttpRequest, pk: int) -> PublicBody:
+def _body(request: PersonRequest, pk: int) -> PublicBody:
     """One of the bodies that the person works for; Http404 for the others."""
     return get_object_or_404(PublicBody.objects.filter(memberships__user=request.user).distinct(), pk=pk)
 
 
 @never_cache
 @require_safe
-def clauses(request: HttpRequest, pk: int) -> HttpResponse:
+def clauses(request: PersonRequest, pk: int) -> HttpResponse:
     """The standard clauses, then the body's own; its officers change these."""
     body = _body(request, pk)
     in_force = Clause.objects.filter(retired_at=None)
@@ -40,7 +41,7 @@ def clauses(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @act_page
-def clause(request: HttpRequest, pk: int, clause_id: int | None = None) -> HttpResponse:
+def clause(request: PersonRequest, pk: int, clause_id: int | None = None) -> HttpResponse:
     """A new clause, or one that replaces another."""
     body = _body(request, pk)
     if "officer" not in occasion_rules.roles_in(request.user, body.pk):
@@ -62,7 +63,7 @@ def clause(request: HttpRequest, pk: int, clause_id: int | None = None) -> HttpR
 
 @never_cache
 @require_POST
-def retire_clause(request: HttpRequest, pk: int, clause_id: int) -> HttpResponse:
+def retire_clause(request: PersonRequest, pk: int, clause_id: int) -> HttpResponse:
     """Take a clause of the body away."""
     clause = get_object_or_404(_body(request, pk).clauses.select_related("body"), pk=clause_id)
     clause_actions.retire(clause, by=request.user)

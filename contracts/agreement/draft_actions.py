@@ -13,7 +13,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
-from marketplace.models import NumberSeries
+from marketplace.models import NumberSeries, User
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import CodeLicence
 from opportunities.models import Opportunity
@@ -26,7 +26,7 @@ DEFAULT_DAYS = 90  # when the notice announces no end
 FIELDS = ("licence", "repository", "personal_information", "holdback_percent", "start_date", "end_date")
 
 
-def start(opportunity: Opportunity, *, by) -> Contract:
+def start(opportunity: Opportunity, *, by: User) -> Contract:
     """The draft contract of a standing award, made from the notice and the winning price; the same one if asked twice.
 
     PermissionDenied unless `by` prepares contracts there, IllegalMove when nothing is awarded.
@@ -84,7 +84,7 @@ def version(contract: Contract) -> str:
     return contract.updated_at.isoformat()
 
 
-def edit(contract: Contract, *, by, fields: dict, plan: list[dict], seen: str | None = None) -> None:
+def edit(contract: Contract, *, by: User, fields: dict, plan: list[dict], seen: str | None = None) -> None:
     """Change a contract in preparation. `fields`: some of FIELDS.
 
     `plan`: the milestones in order, [{title, description, criteria: [text], amount_cents, due_date}].

@@ -4,7 +4,7 @@ A stranger gets 404; somebody of the body who may not gets 403; a contract that 
 """
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -23,12 +23,13 @@ from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
 from marketplace.downloads import download
 from marketplace.keep import typed_before
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 
 
 @act_page
-def start(request: HttpRequest, number: str) -> HttpResponse:
+def start(request: PersonRequest, number: str) -> HttpResponse:
     """The draft of an awarded occasion, made by a POST; the one that exists when asked twice.
 
     A link leads to it too: to the contract, or to the award's page, where the button is.
@@ -47,7 +48,7 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
 
 
 @act_page
-def prepare(request: HttpRequest, number: str) -> HttpResponse:
+def prepare(request: PersonRequest, number: str) -> HttpResponse:
     """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
     obstacles.gate(contract, "offer", request.user)
@@ -86,7 +87,7 @@ def _quiet(contract: Contract, data) -> tuple:
     return ContractForm(data, contract=contract, quiet=True), plan_forms(data, quiet=True)
 
 
-def _first(request: HttpRequest, contract: Contract) -> HttpResponse:
+def _first(request: PersonRequest, contract: Contract) -> HttpResponse:
     """What is stored, or what was typed before the session ended."""
     typed = typed_before(request)
     seen = draft_actions.version(contract)
@@ -100,7 +101,7 @@ def _sums(contract: Contract, rows) -> dict:
     return {"total": total, "value": contract.value_cents, "left": contract.value_cents - total}
 
 
-def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, status: int = 200) -> HttpResponse:
+def _show(request: PersonRequest, contract: Contract, form, rows, *, seen: str, status: int = 200) -> HttpResponse:
     shown = not form.quiet and form.is_bound
     context = {
         "contract": contract,
@@ -117,7 +118,7 @@ def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, st
 
 @never_cache
 @require_safe
-def preview(request: HttpRequest, number: str) -> HttpResponse:
+def preview(request: PersonRequest, number: str) -> HttpResponse:
     """What the PDF to sign would be today, marked « projet » on every page; only while it is in preparation."""
     at = clock.now()
     contract = contract_of(request, number, at=at, among=rules.works_there)

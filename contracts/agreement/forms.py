@@ -1,6 +1,7 @@
 """What is typed about a contract: its terms and milestones, a refusal, a signature, a clause."""
 
 from datetime import date
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -55,7 +56,7 @@ class ContractForm(Quiet, PlainTexts, forms.Form):
         help_text=gettext_lazy("L’avis la laissait à convenir : choisissez-la avec le prestataire."),
     )
 
-    def __init__(self, *args, contract: Contract, quiet=False, **kwargs):
+    def __init__(self, *args: Any, contract: Contract, quiet=False, **kwargs: Any) -> None:
         self.quiet = quiet
         kwargs.setdefault("initial", _terms_of(contract))
         super().__init__(*args, **kwargs)
@@ -112,7 +113,7 @@ class MilestoneForm(Quiet, PlainTexts, forms.Form):
     amount_cents = MoneyField(label=gettext_lazy("Montant, avant taxes"), required=False, min_cents=1)
     due_date = day_field(gettext_lazy("Date prévue"))
 
-    def __init__(self, *args, quiet=False, **kwargs):
+    def __init__(self, *args: Any, quiet=False, **kwargs: Any) -> None:
         self.quiet = quiet
         super().__init__(*args, **kwargs)
 
@@ -138,7 +139,7 @@ class BasePlan(forms.BaseFormSet):
         # Rows are replaced as a whole: none of them is tied to a stored one, and a blank row is left out.
         return 0 if self.is_bound else super().initial_form_count()
 
-    def add_fields(self, form, index):
+    def add_fields(self, form, index) -> None:
         super().add_fields(form, index)
         if index is not None:  # which row an error is about
             form.called = _("Jalon %d") % (index + 1)
@@ -216,7 +217,7 @@ class SignForm(PlainTexts, SecondLook):
 
     text_sha256 = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args, contract: Contract, **kwargs):
+    def __init__(self, *args: Any, contract: Contract, **kwargs: Any) -> None:
         self.contract = contract
         super().__init__(*args, **kwargs)
 

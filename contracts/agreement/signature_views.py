@@ -4,9 +4,11 @@ Who signs proves who they are at the act (marketplace/accounts/reauthentication.
 the page.
 """
 
+from datetime import datetime
+
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -18,22 +20,24 @@ from contracts.agreement.forms import SignForm, VendorSignForm
 from contracts.agreement.obstacles import gate, missing, why_not
 from contracts.enums import DocumentKind
 from contracts.models import Contract, taxes_charged
+from marketplace.accounts.person import Visitor
 from marketplace.acts import act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
+from marketplace.requests import PersonRequest
 from proposals.evaluation.forms import ConfirmForm, ReasonForm
 from vendors.eligibility import actions as eligibility
 
 
-def _standing(contract: Contract, at) -> list[eligibility.Standing]:
+def _standing(contract: Contract, at: datetime) -> list[eligibility.Standing]:
     """Whether the vendor may contract today. It renews its integrity declaration as it signs."""
     return eligibility.standings([eligibility.Case(contract.vendor, contract.value_cents)], on=local(at).date())
 
 
 # --- The body offers, and takes back ---------------------------------------------------------------------------------
 @act_page
-def offer(request: HttpRequest, number: str) -> HttpResponse:
+def offer(request: PersonRequest, number: str) -> HttpResponse:
     """What will be frozen and sent to the vendor, what is missing, whether the vendor is eligible."""
     at = clock.now()
     contract = contract_of(request, number, at=at, among=rules.works_there)
@@ -58,7 +62,7 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
 
 
 @act_page
-def withdraw(request: HttpRequest, number: str) -> HttpResponse:
+def withdraw(request: PersonRequest, number: str) -> HttpResponse:
     """The body takes the contract up again; a signature already given falls."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
     form = ReasonForm(data_of(request), help_text=_("Le prestataire le lira."))
@@ -71,7 +75,7 @@ def withdraw(request: HttpRequest, number: str) -> HttpResponse:
 
 # --- The vendor refuses the terms ------------------------------------------------------------------------------------
 @act_page
-def refuse(request: HttpRequest, number: str) -> HttpResponse:
+def refuse(request: PersonRequest, number: str) -> HttpResponse:
     """The vendor asks for changes: the body takes the contract up again, and offers it anew."""
     contract = contract_of(request, number, at=clock.now(), among=rules.is_vendor_person)
     form = ReasonForm(data_of(request), help_text=_("L’organisme le lira : dites quoi changer, et pourquoi."))
@@ -84,7 +88,7 @@ def refuse(request: HttpRequest, number: str) -> HttpResponse:
 
 # --- Both sign -------------------------------------------------------------------------------------------------------
 @confirmed_act_page
-def sign(request: HttpRequest, number: str) -> HttpResponse:
+def sign(request: PersonRequest, number: str) -> HttpResponse:
     """Each party's turn on one address: the vendor first, then the body, whose signature concludes the contract."""
     contract = contract_of(request, number, at=clock.now(), among=rules.is_party)
     user = request.user
@@ -117,7 +121,7 @@ def sign(request: HttpRequest, number: str) -> HttpResponse:
     return show(request, "contracts/sign.html", context)
 
 
-def _act(contract: Contract, user, form: forms.Form, *, as_vendor: bool) -> str:
+def _act(contract: Contract, user: Visitor, form: forms.Form, *, as_vendor: bool) -> str:
     """Sign with what the form holds; what to tell then."""
     typed = form.cleaned_data
     if as_vendor:

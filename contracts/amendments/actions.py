@@ -4,7 +4,7 @@ What changes is written milestones first, then the contract's row: the database 
 (contracts/triggers.py). Every turn checks the ceiling and the plan again, under the contract's lock.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -21,6 +21,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.models import User
 from marketplace.money import format_cents
 from opportunities.conditions import reason_given
 
@@ -122,7 +123,7 @@ def _day(iso: str) -> str:
 
 # --- The turns -------------------------------------------------------------------------------------------------------
 def propose(
-    contract: Contract, *, by, reason: str, delta_cents: int = 0, end_date: date | None = None,
+    contract: Contract, *, by: User, reason: str, delta_cents: int = 0, end_date: date | None = None,
     plan: list[dict] | None = None,
 ) -> Amendment:  # fmt: skip
     """A buyer or an officer proposes; one at a time. `plan`: as `Amendment.plan`, or None to change none.
@@ -160,7 +161,7 @@ def propose(
     return amendment
 
 
-def _end_possible(amendment: Amendment, at) -> None:
+def _end_possible(amendment: Amendment, at: datetime) -> None:
     end = amendment.end_date
     if end is not None and not local(at).date() <= end <= LAST_DAY:
         complain("end_date", _("La nouvelle fin ne peut pas être déjà passée."))
@@ -168,17 +169,17 @@ def _end_possible(amendment: Amendment, at) -> None:
         complain("end_date", _("Le travail ne peut pas finir avant de commencer."))
 
 
-def approve(amendment: Amendment, *, by) -> None:
+def approve(amendment: Amendment, *, by: User) -> None:
     """A second person of the body commits it; the vendor is asked."""
     with transaction.atomic():
         amendment.approve(by=by)
         contract_emails.amendment_approved(amendment, at=amendment.approved_at)
 
 
-def accept(amendment: Amendment, *, by, method: str) -> None:
+def accept(amendment: Amendment, *, by: User, method: str) -> None:
     """The vendor accepts: it is in force. `method`: what marketplace/accounts/reauthentication.py answers."""
 
-    def apply(row: Amendment, *, by, at) -> None:
+    def apply(row: Amendment, *, by: User, at: datetime) -> None:
         _apply(row, by=by, at=at, method=method)
 
     with transaction.atomic():
@@ -187,14 +188,14 @@ def accept(amendment: Amendment, *, by, method: str) -> None:
         contract_emails.amendment_in_force(amendment, at=amendment.in_force_at)
 
 
-def refuse(amendment: Amendment, *, by, reason: str) -> None:
+def refuse(amendment: Amendment, *, by: User, reason: str) -> None:
     """The second officer, or the vendor, says no and why; nothing changes."""
     with transaction.atomic():
         amendment.refuse(by=by, reason=reason)
         contract_emails.amendment_refused(amendment, by=by, at=clock.now())
 
 
-def withdraw(amendment: Amendment, *, by) -> None:
+def withdraw(amendment: Amendment, *, by: User) -> None:
     """The body takes it back before it is in force."""
     with transaction.atomic():
         amendment.withdraw(by=by)
@@ -202,7 +203,7 @@ def withdraw(amendment: Amendment, *, by) -> None:
 
 
 # --- In force --------------------------------------------------------------------------------------------------------
-def _apply(amendment: Amendment, *, by, at, method: str) -> None:
+def _apply(amendment: Amendment, *, by: User, at: datetime, method: str) -> None:
     contract = amendment.contract
     before = contract.value_cents
     with override(documents.FRENCH):

@@ -1,5 +1,7 @@
 """What is typed to change a contract: an amendment, its milestones, the answers of both parties."""
 
+from typing import Any
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -49,7 +51,7 @@ class AmendForm(Quiet, PlainTexts, forms.Form):
         error_messages={"required": gettext_lazy("Un avenant qui changerait la nature du contrat n’est pas permis.")},
     )
 
-    def __init__(self, *args, quiet=False, **kwargs):
+    def __init__(self, *args: Any, quiet=False, **kwargs: Any) -> None:
         self.quiet = quiet
         super().__init__(*args, **kwargs)
 
@@ -85,7 +87,7 @@ class BasePlanned(forms.BaseFormSet):
     def initial_form_count(self):
         return 0 if self.is_bound else super().initial_form_count()
 
-    def add_fields(self, form, index):
+    def add_fields(self, form, index) -> None:
         super().add_fields(form, index)
         form.fields["DELETE"].label = _("Retirer ce jalon")
         if index is not None:  # which row an error is about
@@ -138,7 +140,7 @@ class AcceptForm(SecondLook):
 
     text_sha256 = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args, text_sha256: str, **kwargs):
+    def __init__(self, *args: Any, text_sha256: str, **kwargs: Any) -> None:
         self.expected = text_sha256
         super().__init__(*args, **kwargs)
 

@@ -1,5 +1,6 @@
 """What changes a contract or ends it, on its page: amendments, publications, the evaluation, and who can do what."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.urls import reverse
@@ -11,12 +12,13 @@ from contracts.end import actions as end_actions
 from contracts.enums import State
 from contracts.models import Amendment, Contract, Performance
 from contracts.publication import actions as publication_actions
+from marketplace.accounts.person import Visitor
 from marketplace.dates.localtime import local
 
 TONES = {"proposed": "warn", "approved": "warn", "in_force": "ok", "refused": "bad", "withdrawn": "neutral"}
 
 
-def section(contract: Contract, user, at) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict:
     """_changes.html: amendments, publications, evaluation, and what this person can do.
 
     The public reads amendments in force and publications made; the parties and auditors read the rest.
@@ -57,7 +59,7 @@ def page_of(amendment: Amendment) -> str:
     return reverse("contracts:amendment", args=[amendment.contract.number, amendment.number])
 
 
-def _acts(contract: Contract, user, amendments: list, performance) -> list[dict]:
+def _acts(contract: Contract, user: Visitor, amendments: list, performance: Performance) -> list[dict]:
     """The buttons, shown only to those who can."""
     pending = any(row.state in actions.PENDING for row in amendments)
     active = contract.state == State.ACTIVE and not pending

@@ -5,13 +5,13 @@ They are for the parties, auditors read; strangers get 404.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -33,6 +33,7 @@ from marketplace.dates.localtime import local
 from marketplace.keep import data_of, typed_before
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.models import User
+from marketplace.requests import PersonRequest
 from marketplace.texts import Words
 from opportunities.conditions import ceiling_cents
 from proposals.evaluation.forms import ConfirmForm, ReasonForm
@@ -41,7 +42,7 @@ FIELDS = {"delta": "amount"}  # the form's name of what the verbs name otherwise
 
 
 @act_page
-def amend(request: HttpRequest, number: str) -> HttpResponse:
+def amend(request: PersonRequest, number: str) -> HttpResponse:
     """A buyer or an officer proposes an amendment: reason, amount, end, milestones."""
     at = clock.now()
     contract = contract_of(request, number, at=at)
@@ -84,7 +85,7 @@ def amend(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "contracts/amend.html", context, status=422 if posted and not more else 200)
 
 
-def amendment_of(request: HttpRequest, number: str, rank: int, *, at) -> Amendment:
+def amendment_of(request: PersonRequest, number: str, rank: int, *, at: datetime) -> Amendment:
     contract = contract_of(request, number, at=at)
     amendments = contract.amendments.visible_to(request.user, at=at)
     amendment = get_object_or_404(amendments.select_related("proposed_by", "approved_by", "accepted_by"), number=rank)
@@ -94,12 +95,12 @@ def amendment_of(request: HttpRequest, number: str, rank: int, *, at) -> Amendme
 
 @never_cache
 @require_safe
-def amendment(request: HttpRequest, number: str, rank: int) -> HttpResponse:
+def amendment(request: PersonRequest, number: str, rank: int) -> HttpResponse:
     """One amendment: what it changes, where it stands, whose turn it is."""
     return _page(request, amendment_of(request, number, rank, at=clock.now()))
 
 
-def _page(request: HttpRequest, row: Amendment, *, status=200, **bound) -> HttpResponse:
+def _page(request: PersonRequest, row: Amendment, *, status=200, **bound: Any) -> HttpResponse:
     """`bound`: the form that was refused or brought back, under its name; the others are new."""
     contract, user = row.contract, request.user
     pending = row.state in actions.PENDING
@@ -139,7 +140,7 @@ class Turn:
     """One answer to an amendment. `move`: of its lifecycle; `done`: what is told then."""
 
     move: str
-    form: Callable[[QueryDict, HttpRequest, Amendment], forms.Form]
+    form: Callable[[QueryDict, PersonRequest, Amendment], forms.Form]
     verb: Callable[[Amendment, User, Any], None]
     done: Words
 
@@ -171,7 +172,7 @@ WITHDRAW = Turn(
 
 
 @confirmed_act_page
-def answer(request: HttpRequest, number: str, rank: int, turn: Turn) -> HttpResponse:
+def answer(request: PersonRequest, number: str, rank: int, turn: Turn) -> HttpResponse:
     """One turn, posted from the page; only a refusal holds a text that a session's end would lose."""
     row = amendment_of(request, number, rank, at=clock.now())
     if request.method != "POST":

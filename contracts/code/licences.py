@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from license_expression import ExpressionError, LicenseWithExceptionSymbol, Licensing, get_license_index
 from license_expression import get_spdx_licensing as _spdx
@@ -80,7 +81,7 @@ def _licensing() -> Licensing:
     return _spdx()
 
 
-def _parsed(expression):
+def _parsed(expression: str) -> Any:
     """The expression as a tree of symbols; None when it is not SPDX, or names what SPDX does not list."""
     if not isinstance(expression, str) or not expression.strip() or len(expression) > MAX_EXPRESSION:
         return None
@@ -110,7 +111,7 @@ def is_open(expression: str) -> bool:
     return parsed is not None and _open(parsed)
 
 
-def _open(parsed) -> bool:
+def _open(parsed: Any) -> bool:
     if operator := getattr(parsed, "operator", "").strip():
         return (all if operator == "AND" else any)(_open(part) for part in parsed.args)
     if isinstance(parsed, LicenseWithExceptionSymbol):  # an exception only adds permissions
@@ -140,7 +141,7 @@ def recognised(path: str, data: bytes) -> tuple[str, ...]:
     words = " ".join(text.lower().replace("’", "'").split())
     words = re.sub(r"[*_#=,]+ ?", " ", words)
     words = re.sub(r" +", " ", words)
-    best, stands_for = MAX_TITLE, ()
+    best, stands_for = MAX_TITLE, tuple[str, ...]()
     for marks, ids in _TEXTS:
         places = [words.find(" ".join(mark.replace(",", " ").split())) for mark in marks]
         if min(places) >= 0 and places[0] < best:  # the first named: licences speak of one another further on

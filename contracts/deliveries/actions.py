@@ -1,6 +1,6 @@
 """Delivering a milestone, and answering criterion by criterion."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -14,6 +14,7 @@ from contracts.reuse import actions as reuse_actions
 from contracts.reuse import passports
 from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove, complain
+from marketplace.models import User
 
 MOST_FILES = 5
 ANSWER_BUSINESS_DAYS = 5  # after which the buyers are reminded that a delivery waits
@@ -21,7 +22,7 @@ Checked = tuple[bytes, dict]  # what marketplace.uploads.checked answers
 
 
 def deliver(
-    milestone: Milestone, *, by, notes: str, reference: str = "", repository: str = "", files: list[Checked] = (),
+    milestone: Milestone, *, by: User, notes: str, reference: str = "", repository: str = "", files: list[Checked] = (),
     archive: Checked | None = None,
 ) -> Delivery:  # fmt: skip
     """The vendor delivers. `archive`: the source code, from which the passport is made at the acceptance.
@@ -36,7 +37,7 @@ def deliver(
         source = source_code.read(described["name"], blob, field="archive", commit=contents.commit_of(reference))
         found = contents.report(source, licence=milestone.contract.licence)
 
-    def write(row: Milestone, *, by, at) -> Delivery:
+    def write(row: Milestone, *, by: User, at: datetime) -> Delivery:
         if len(files) > MOST_FILES:
             complain("files", _("Au plus %d fichiers par livraison.") % MOST_FILES)
         delivery = Delivery(
@@ -70,7 +71,15 @@ def waiting(milestone: Milestone) -> Delivery | None:
 
 
 def _decide(
-    row: Milestone, *, by, at, checks: dict, accepted: bool, seen: int | None = None, reason: str = "", cure_by=None
+    row: Milestone,
+    *,
+    by: User,
+    at: datetime,
+    checks: dict,
+    accepted: bool,
+    seen: int | None = None,
+    reason: str = "",
+    cure_by=None,
 ) -> Delivery:
     """`checks`: {criterion pk: (met, comment)}; all of them when accepting, those answered when returning.
 
@@ -93,7 +102,7 @@ def _decide(
     return delivery
 
 
-def accept(milestone: Milestone, *, by, checks: dict, seen: int | None = None) -> Delivery:
+def accept(milestone: Milestone, *, by: User, checks: dict, seen: int | None = None) -> Delivery:
     """The buyer accepts, every criterion met; a passport is made when the code came with the delivery."""
     made: list[Delivery] = []
     present = waiting(milestone)
@@ -113,7 +122,7 @@ def accept(milestone: Milestone, *, by, checks: dict, seen: int | None = None) -
 
 
 def send_back(
-    milestone: Milestone, *, by, checks: dict, reason: str, cure_by: date, seen: int | None = None
+    milestone: Milestone, *, by: User, checks: dict, reason: str, cure_by: date, seen: int | None = None
 ) -> Delivery:
     """The buyer returns the delivery: what is missing, and by when to deliver again."""
     made: list[Delivery] = []

@@ -1,5 +1,6 @@
 """What is typed to deliver a milestone, and to answer a delivery criterion by criterion."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
@@ -24,7 +25,7 @@ class WebAddress(forms.URLField):
 
     default_validators = [URLValidator(schemes=["http", "https"])]
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(assume_scheme="https", **kwargs)
 
     def clean(self, value) -> str:
@@ -97,7 +98,7 @@ class _PerCriterion(forms.Form):
 
     delivery = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=32_767)
 
-    def __init__(self, *args, criteria, **kwargs):
+    def __init__(self, *args: Any, criteria, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.criteria = list(criteria)
         for criterion in self.criteria:
@@ -123,7 +124,7 @@ class ExamineForm(PlainTexts, _PerCriterion):
     `delivery`: the number of the one that was read. `accepting`: which of the two buttons was pressed.
     """
 
-    def __init__(self, *args, accepting: bool = False, **kwargs):
+    def __init__(self, *args: Any, accepting: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.accepting = accepting
 

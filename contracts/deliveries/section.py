@@ -1,6 +1,6 @@
 """The milestones on the contract's page; where each stands, in words, as other lists of them say it too."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
@@ -11,6 +11,7 @@ from contracts import rules
 from contracts.deliveries import actions
 from contracts.enums import State
 from contracts.models import Contract, Milestone
+from marketplace.accounts.person import Visitor
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
 
@@ -48,7 +49,7 @@ def lateness(days: int) -> str:
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict:
     """Context of templates/contracts/_milestones.html. Everybody reads the plan; links are for those who read all."""
     prefetch_related_objects([contract], "milestones__criteria")
     today = local(at).date()

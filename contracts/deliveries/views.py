@@ -3,11 +3,12 @@
 The page of a milestone is for the parties and for auditors; everybody else gets 404.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -28,11 +29,13 @@ from marketplace.downloads import as_download
 from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.models import User
+from marketplace.requests import PersonRequest
 
 
 # --- Delivering ------------------------------------------------------------------------------------------------------
 @act_page
-def deliver(request: HttpRequest, number: str, position: int) -> HttpResponse:
+def deliver(request: PersonRequest, number: str, position: int) -> HttpResponse:
     """The vendor delivers: notes, where the code is, its archive, files. Nothing is kept when anything is refused."""
     milestone = milestone_of(contract_of(request, number, at=clock.now()), position)
     gate(milestone, "deliver", request.user)
@@ -58,7 +61,7 @@ def deliver(request: HttpRequest, number: str, position: int) -> HttpResponse:
 
 # --- Examining -------------------------------------------------------------------------------------------------------
 @act_page
-def milestone(request: HttpRequest, number: str, position: int) -> HttpResponse:
+def milestone(request: PersonRequest, number: str, position: int) -> HttpResponse:
     """A milestone: its deliveries and their answers; for the buyer, the criteria one by one and two buttons."""
     at = clock.now()
     contract = contract_of(request, number, at=at)
@@ -97,14 +100,14 @@ def milestone(request: HttpRequest, number: str, position: int) -> HttpResponse:
     return show(request, "contracts/examine.html", context)
 
 
-def _first(milestone: Milestone, *, at) -> dict:
+def _first(milestone: Milestone, *, at: datetime) -> dict:
     """The delivery on the screen, and the day proposed to deliver again by."""
     waiting = actions.waiting(milestone) if milestone.state == "delivered" else None
     cure_by = local(at).date() + timedelta(days=settings.CURE_DAYS)
     return {"delivery": waiting.number if waiting else None, "cure_by": cure_by}
 
 
-def _answer(milestone: Milestone, form: ExamineForm, *, by) -> None:
+def _answer(milestone: Milestone, form: ExamineForm, *, by: User) -> None:
     """Do what the button says."""
     typed = form.cleaned_data
     if form.accepting:
@@ -118,7 +121,7 @@ def _answer(milestone: Milestone, form: ExamineForm, *, by) -> None:
 
 @never_cache
 @require_safe
-def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
+def file(request: PersonRequest, number: str, file_id: UUID) -> HttpResponse:
     """A file of a delivery, as a download: never shown in our pages, whatever it is."""
     at = clock.now()
     contract = contract_of(request, number, at=at)

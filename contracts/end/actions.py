@@ -1,6 +1,6 @@
 """The end of a contract: completion, termination, and the evaluation of the vendor's performance."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -13,6 +13,7 @@ from contracts.enums import State
 from contracts.models import Contract, Performance
 from contracts.publication import actions as publication_actions
 from marketplace import pdf
+from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.ledger import entries as ledger
@@ -24,7 +25,7 @@ COMMENT_MAX = Performance._meta.get_field("comment").max_length
 
 
 # --- Ending ----------------------------------------------------------------------------------------------------------
-def complete(contract: Contract, *, by, no_code_reason: str = "") -> None:
+def complete(contract: Contract, *, by: User, no_code_reason: str = "") -> None:
     """Everything is delivered and paid. `no_code_reason`: why no code is catalogued, where there is no passport."""
     with transaction.atomic():
         reason = no_code_reason.strip()
@@ -38,7 +39,7 @@ def complete(contract: Contract, *, by, no_code_reason: str = "") -> None:
         contract_emails.ended(contract, at=contract.ended_at)
 
 
-def terminate(contract: Contract, *, by, reason: str) -> None:
+def terminate(contract: Contract, *, by: User, reason: str) -> None:
     """The body ends it before its term; the reason is public, and what was accepted is still owed."""
     with transaction.atomic():
         contract.terminate(by=by, reason=reason)
@@ -47,13 +48,13 @@ def terminate(contract: Contract, *, by, reason: str) -> None:
 
 
 # --- Performance -----------------------------------------------------------------------------------------------------
-def can_evaluate(contract: Contract, user) -> bool:
+def can_evaluate(contract: Contract, user: Visitor) -> bool:
     """An ended contract, not evaluated yet; a buyer or an officer of the body."""
     return contract.state in ENDED and rules.can_prepare(contract, user) and not hasattr(contract, "performance")
 
 
 def evaluate(
-    contract: Contract, *, by, quality: int, deadlines: int, communication: int, satisfactory: bool, comment: str
+    contract: Contract, *, by: User, quality: int, deadlines: int, communication: int, satisfactory: bool, comment: str
 ) -> Performance:
     """Once, after the end; the vendor may reply for settings.REPLY_DAYS days, the last one included."""
     with transaction.atomic():
@@ -79,13 +80,13 @@ def evaluate(
     return performance
 
 
-def can_reply(performance: Performance, user, *, at) -> bool:
+def can_reply(performance: Performance, user: Visitor, *, at: datetime) -> bool:
     """The vendor, once, until the last day."""
     open_still = performance.reply_at is None and local(at).date() <= performance.reply_until
     return open_still and rules.binds_vendor(performance, user)
 
 
-def reply(performance: Performance, *, by, text: str) -> None:
+def reply(performance: Performance, *, by: User, text: str) -> None:
     """The vendor's answer, once, kept beside the evaluation."""
     with transaction.atomic():
         contract = locked(performance.contract)

@@ -4,10 +4,11 @@ They are for the parties, auditors read; strangers get 404.
 """
 
 import hashlib
+from datetime import datetime
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -24,10 +25,11 @@ from marketplace.dates import clock
 from marketplace.downloads import download
 from marketplace.keep import data_of, typed_before
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.requests import PersonRequest
 
 
 # --- Ending ----------------------------------------------------------------------------------------------------------
-def _checks(contract: Contract, at) -> list[dict]:
+def _checks(contract: Contract, at: datetime) -> list[dict]:
     """What must hold before the contract is completed: [{label, problem}]; the code is asked by the form."""
     asked = [
         (_("Tout est accepté, facturé et payé"), conditions.all_paid),
@@ -40,7 +42,7 @@ def _checks(contract: Contract, at) -> list[dict]:
 
 
 @act_page
-def complete(request: HttpRequest, number: str) -> HttpResponse:
+def complete(request: PersonRequest, number: str) -> HttpResponse:
     """An officer closes a contract whose work is done and paid."""
     at = clock.now()
     contract = contract_of(request, number, at=at)
@@ -56,7 +58,7 @@ def complete(request: HttpRequest, number: str) -> HttpResponse:
 
 
 @confirmed_act_page
-def terminate(request: HttpRequest, number: str) -> HttpResponse:
+def terminate(request: PersonRequest, number: str) -> HttpResponse:
     """An officer, recognised again, ends the contract before its term, with a public reason."""
     contract = contract_of(request, number, at=clock.now())
     gate(contract, "terminate", request.user)  # first: whoever may not is not asked who they are
@@ -78,7 +80,7 @@ def terminate(request: HttpRequest, number: str) -> HttpResponse:
 
 # --- Performance -----------------------------------------------------------------------------------------------------
 @act_page
-def evaluate(request: HttpRequest, number: str) -> HttpResponse:
+def evaluate(request: PersonRequest, number: str) -> HttpResponse:
     """A buyer or an officer evaluates, once, after the end."""
     contract = contract_of(request, number, at=clock.now())
     form = EvaluateForm(data_of(request))
@@ -101,7 +103,7 @@ def performance_of(contract: Contract) -> Performance:
 
 
 @act_page
-def reply(request: HttpRequest, number: str) -> HttpResponse:
+def reply(request: PersonRequest, number: str) -> HttpResponse:
     """The vendor answers its evaluation, once, in time."""
     at = clock.now()
     contract = contract_of(request, number, at=at)
@@ -119,7 +121,7 @@ def reply(request: HttpRequest, number: str) -> HttpResponse:
 
 @never_cache
 @require_safe
-def letter(request: HttpRequest, number: str) -> HttpResponse:
+def letter(request: PersonRequest, number: str) -> HttpResponse:
     """The evaluation as a letter, for the parties and auditors."""
     contract = contract_of(request, number, at=clock.now())
     blob = actions.performance_pdf(performance_of(contract))

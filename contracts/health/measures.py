@@ -4,7 +4,7 @@ On its page for everybody (amounts and dates are public); on the board of a body
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from contracts.enums import State
 from contracts.models import Contract, Milestone
+from marketplace.accounts.person import Visitor
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import day, local
 
@@ -91,7 +92,7 @@ def days_late(count: int) -> str:
     return ngettext("%d jour de retard", "%d jours de retard", count) % count
 
 
-def of(contract: Contract, *, at) -> Health:
+def of(contract: Contract, *, at: datetime) -> Health:
     """Computed from rows already fetched: contract.milestones with their deliveries, and contract.invoices."""
     prefetch_related_objects([contract], "milestones__deliveries", "invoices")
     # An ended contract stays as it was on its last day.
@@ -186,6 +187,6 @@ def _find_next(health: Health, today: date) -> None:
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict:
     """_health.html: a Health under `now`, and what draws it."""
     return {"now": of(contract, at=at), "running": contract.state == State.ACTIVE, "width": WIDTH}

@@ -1,6 +1,6 @@
 """The board of contracts under way."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -11,13 +11,14 @@ from contracts.health import measures
 from contracts.models import Contract
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
+from marketplace.requests import PersonRequest
 
 MOST_ROWS = 200
 
 
 @never_cache
 @require_safe
-def board(request: HttpRequest) -> HttpResponse:
+def board(request: PersonRequest) -> HttpResponse:
     """Contracts under way, the worst first: of the person's bodies; of every body for auditors."""
     at, user = clock.now(), request.user
     if not (user.is_auditor or user.body_memberships.exists()):

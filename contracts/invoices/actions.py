@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -20,6 +20,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.models import User
 from marketplace.money import TaxBreakdown, format_cents
 from vendors import rules as vendor_rules
 
@@ -54,7 +55,7 @@ def registration(contract: Contract) -> TaxRegistration:
 
 
 def register_taxes(
-    vendor, *, by, small_supplier: bool, tps_number: str = "", tvq_number: str = ""
+    vendor, *, by: User, small_supplier: bool, tps_number: str = "", tvq_number: str = ""
 ) -> TaxRegistration:  # fmt: skip
     """The vendor's tax numbers, or its statement that it is a small supplier. Invoices already issued keep theirs.
 
@@ -77,7 +78,7 @@ def register_taxes(
 
 
 def _bill(
-    contract: Contract, kind: InvoiceKind, work_cents: int, *, accepted_on: date, at, held_cents: int = 0
+    contract: Contract, kind: InvoiceKind, work_cents: int, *, accepted_on: date, at: datetime, held_cents: int = 0
 ) -> Bill:
     """With the vendor's taxes, at today's rates; ValidationError while it has given no number."""
     today, before = local(at).date(), work_cents - held_cents
@@ -89,7 +90,7 @@ def _bill(
     return Bill(kind, work_cents, held_cents, before, amount.tps, amount.tvq, amount.total, accepted_on, due)
 
 
-def bill_of_milestone(milestone: Milestone, *, at) -> Bill:
+def bill_of_milestone(milestone: Milestone, *, at: datetime) -> Bill:
     """An accepted milestone's, the holdback taken off."""
     contract = milestone.contract
     held = conditions.holdback_of(milestone.amount_cents, contract.holdback_percent)
@@ -101,14 +102,14 @@ def bill_of_milestone(milestone: Milestone, *, at) -> Bill:
     )
 
 
-def issue(milestone: Milestone, *, by, reference: str = "", seen_cents: int | None = None) -> Invoice:
+def issue(milestone: Milestone, *, by: User, reference: str = "", seen_cents: int | None = None) -> Invoice:
     """The vendor's invoice for an accepted milestone; the body receives it at once.
 
     `seen_cents`: the total that was on the screen; ValidationError when it is another one now.
     """
     made: list[Invoice] = []
 
-    def write(row: Milestone, *, by, at) -> Invoice:
+    def write(row: Milestone, *, by: User, at: datetime) -> Invoice:
         label = f"Jalon {row.position} – {row.title}"
         bill = bill_of_milestone(row, at=at)
         _same_total(bill, seen_cents)
@@ -150,7 +151,7 @@ def can_release(contract: Contract) -> bool:
     return contract.state in CONCLUDED and held > 0 and not left and not released
 
 
-def bill_of_holdback(contract: Contract, *, at) -> Bill:
+def bill_of_holdback(contract: Contract, *, at: datetime) -> Bill:
     """What was held back, accepted the day the last milestone was."""
     last = _last_accepted(contract)
     accepted_on = local(last.accepted_at).date()
@@ -162,7 +163,7 @@ def _last_accepted(contract: Contract) -> Milestone:
 
 
 def release_holdback(
-    contract: Contract, *, by, reference: str = "", seen_cents: int | None = None
+    contract: Contract, *, by: User, reference: str = "", seen_cents: int | None = None
 ) -> Invoice:  # fmt: skip
     """The vendor's invoice for what was held back, once everything is accepted. `seen_cents`: as in `issue`."""
     with transaction.atomic():
@@ -190,12 +191,12 @@ def paid_on(invoice: Invoice) -> date | None:
     return (payment and payment.paid_on) or local(invoice.paid_at).date()
 
 
-def days_late(invoice: Invoice, *, at) -> int:
+def days_late(invoice: Invoice, *, at: datetime) -> int:
     """Calendar days past the due day: to the day it was paid, or to today."""
     return interest.days_late(invoice.due_on, paid_on(invoice) or local(at).date())
 
 
-def interest_cents(invoice: Invoice, *, at) -> int:
+def interest_cents(invoice: Invoice, *, at: datetime) -> int:
     """Interest of a late invoice so far, in cents: to the day it was paid, or to today. Interest bears none."""
     if invoice.kind == InvoiceKind.INTEREST:
         return 0
@@ -208,7 +209,7 @@ def can_claim(invoice: Invoice) -> bool:
     return invoice.kind != InvoiceKind.INTEREST and invoice.paid_at is not None and not invoice.claims.exists()
 
 
-def claim_interest(invoice: Invoice, *, by) -> Invoice:
+def claim_interest(invoice: Invoice, *, by: User) -> Invoice:
     """The vendor asks for the interest of an invoice paid late, once, from 5 $ (c. C-65.1, r. 8, s. 3)."""
     with transaction.atomic():
         contract = locked(invoice.contract)
@@ -231,7 +232,7 @@ def claim_interest(invoice: Invoice, *, by) -> Invoice:
     return made
 
 
-def _recorded(invoice: Invoice, action: str, *, by, at) -> None:
+def _recorded(invoice: Invoice, action: str, *, by: User, at: datetime) -> None:
     ledger.record(
         action, invoice.contract.ledger_subject(), by=by, at=at, invoice=invoice.number, total_cents=invoice.total_cents
     )
@@ -239,7 +240,16 @@ def _recorded(invoice: Invoice, action: str, *, by, at) -> None:
 
 
 def _write(
-    contract: Contract, bill: Bill, *, by, at, accepted_by, lines, milestone=None, about=None, reference=""
+    contract: Contract,
+    bill: Bill,
+    *,
+    by: User,
+    at: datetime,
+    accepted_by,
+    lines,
+    milestone: Milestone | None = None,
+    about=None,
+    reference="",
 ) -> Invoice:
     found = registration(contract)
     with override(documents.FRENCH):  # whatever the language of whoever issues it

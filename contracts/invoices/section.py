@@ -1,6 +1,6 @@
 """The invoices on the contract's page; where each stands, in words."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from contracts import rules
 from contracts.invoices import actions, interest
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
+from marketplace.accounts.person import Visitor
 from marketplace.dates.localtime import local
 
 
@@ -26,7 +27,7 @@ def standing(invoice: Invoice, today: date) -> dict:
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict:
     """Context of templates/contracts/_invoices.html. Everybody reads amounts and dates; links are for the parties."""
     prefetch_related_objects([contract], "milestones__criteria", "invoices")
     reads, binds = rules.reads_all(contract, user), contract.is_public() and rules.binds_vendor(contract, user)

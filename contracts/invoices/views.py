@@ -3,11 +3,14 @@
 An invoice's own page is for the parties and for auditors; everybody else gets 404.
 """
 
+from typing import Any
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -31,6 +34,7 @@ from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.lists import page
+from marketplace.requests import PersonRequest
 from proposals.evaluation.forms import ConfirmForm
 from vendors import rules as vendor_rules
 from vendors.models import Vendor
@@ -42,7 +46,7 @@ TABS = ("a-payer", "en-retard", "payees")
 # --- The list --------------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def invoices(request: HttpRequest) -> HttpResponse:
+def invoices(request: PersonRequest) -> HttpResponse:
     """`/factures/`: those of one's bodies and vendors, or all of them for auditors; first what must be paid first."""
     at = clock.now()
     today = local(at).date()
@@ -73,7 +77,7 @@ def invoices(request: HttpRequest) -> HttpResponse:
 # --- One invoice -----------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def invoice(request: HttpRequest, number: str) -> HttpResponse:
+def invoice(request: PersonRequest, number: str) -> HttpResponse:
     """Facts, lines, taxes, what is late and its interest, payments."""
     at = clock.now()
     shown = invoice_of(request, number, at=at)
@@ -103,7 +107,7 @@ def invoice(request: HttpRequest, number: str) -> HttpResponse:
 
 @never_cache
 @require_safe
-def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
+def invoice_pdf(request: PersonRequest, number: str) -> HttpResponse:
     """The invoice as it was issued."""
     at = clock.now()
     invoice = invoice_of(request, number, at=at)
@@ -114,7 +118,7 @@ def invoice_pdf(request: HttpRequest, number: str) -> HttpResponse:
 
 # --- Issuing ---------------------------------------------------------------------------------------------------------
 @act_page
-def issue(request: HttpRequest, number: str, position: int) -> HttpResponse:
+def issue(request: PersonRequest, number: str, position: int) -> HttpResponse:
     """The invoice of an accepted milestone: shown to the cent, then issued."""
     at = clock.now()
     milestone = milestone_of(contract_of(request, number, at=at), position)
@@ -132,7 +136,7 @@ def issue(request: HttpRequest, number: str, position: int) -> HttpResponse:
 
 
 @act_page
-def holdback(request: HttpRequest, number: str) -> HttpResponse:
+def holdback(request: PersonRequest, number: str) -> HttpResponse:
     """The invoice of what was held back, once everything is accepted and invoiced."""
     at = clock.now()
     contract = contract_of(request, number, at=at)
@@ -151,7 +155,7 @@ def holdback(request: HttpRequest, number: str) -> HttpResponse:
     )
 
 
-def _issuing(request: HttpRequest, contract: Contract, template: str, preview, make, **extra) -> HttpResponse:
+def _issuing(request: PersonRequest, contract: Contract, template: str, preview, make, **extra: Any) -> HttpResponse:
     """The common part: the amounts on the screen, the form, the verb. Without tax numbers: where to give them."""
     form = IssueForm(data_of(request))
     if issued := attempt(request, form, lambda: make(form.cleaned_data)):
@@ -178,7 +182,7 @@ def _issuing(request: HttpRequest, contract: Contract, template: str, preview, m
 
 
 @act_page
-def claim(request: HttpRequest, number: str) -> HttpResponse:
+def claim(request: PersonRequest, number: str) -> HttpResponse:
     """« Réclamer les intérêts » of an invoice paid late: how they are counted, then the invoice."""
     at = clock.now()
     shown = invoice_of(request, number, at=at)
@@ -206,7 +210,7 @@ def claim(request: HttpRequest, number: str) -> HttpResponse:
 
 # --- Tax numbers -----------------------------------------------------------------------------------------------------
 @act_page
-def taxes(request: HttpRequest, public_id) -> HttpResponse:
+def taxes(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """`/prestataires/<uuid>/taxes/`: for the vendor's people; owners and administrators change them."""
     vendor = get_object_or_404(Vendor.objects.filter(memberships__user=request.user), public_id=public_id)
     may_change = vendor_rules.may_bind(vendor, request.user)
@@ -222,7 +226,7 @@ def taxes(request: HttpRequest, public_id) -> HttpResponse:
     return show(request, "contracts/tax.html", context)
 
 
-def _safe_return(request: HttpRequest) -> str:
+def _safe_return(request: PersonRequest) -> str:
     """The page of ours to go back to, or an empty text."""
     then = request.POST.get("suite") or request.GET.get("suite") or ""
     safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())

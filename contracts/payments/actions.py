@@ -5,6 +5,7 @@ whoever calls it: the return page, a webhook, the sweep, all at once if need be.
 """
 
 import logging
+from typing import Any
 
 from celery import shared_task
 from django.conf import settings
@@ -19,6 +20,7 @@ from contracts.models import Invoice, Payment, PayoutAccount, failures
 from contracts.payments import emails, settlement, stripe_gateway
 from contracts.payments.settlement import Disagreement
 from contracts.payments.stripe_objects import Session
+from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
@@ -47,7 +49,7 @@ def payout_account(invoice: Invoice) -> PayoutAccount | None:
 
 
 # --- Who may, and when -----------------------------------------------------------------------------------------------
-def may_pay(invoice: Invoice, user) -> None:
+def may_pay(invoice: Invoice, user: Visitor) -> None:
     """PermissionDenied, in words, unless this person may pay this invoice."""
     if not rules.can_pay(invoice, user):
         if rules.is_officer(invoice, user):
@@ -55,7 +57,7 @@ def may_pay(invoice: Invoice, user) -> None:
         raise PermissionDenied(_("Seules les personnes responsables de l’organisme paient ses factures."))
 
 
-def _to_pay(invoice: Invoice, *, by) -> tuple[Invoice, Payment | None]:
+def _to_pay(invoice: Invoice, *, by: User) -> tuple[Invoice, Payment | None]:
     """The invoice under its contract's lock, and its live payment; whoever may not pay, or pays twice, is refused."""
     locked(invoice.contract)
     row = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
@@ -70,7 +72,7 @@ def _to_pay(invoice: Invoice, *, by) -> tuple[Invoice, Payment | None]:
 
 
 # --- By Stripe -------------------------------------------------------------------------------------------------------
-def start(invoice: Invoice, *, by, success_url: str, cancel_url: str) -> str:
+def start(invoice: Invoice, *, by: User, success_url: str, cancel_url: str) -> str:
     """The address of Stripe's page for this invoice. Called again, it gives the same page while that page lives.
 
     PermissionDenied, IllegalMove, ValidationError with every reason, or stripe_gateway.Unsure: then call it again.
@@ -83,7 +85,7 @@ def start(invoice: Invoice, *, by, success_url: str, cancel_url: str) -> str:
     raise stripe_gateway.Unsure("no page")
 
 
-def _begin(invoice: Invoice, *, by) -> Payment:
+def _begin(invoice: Invoice, *, by: User) -> Payment:
     """The payment's row, committed before Stripe is asked for anything."""
     with transaction.atomic():
         row, present = _to_pay(invoice, by=by)
@@ -143,7 +145,7 @@ def _new_session(payment: Payment, *, success_url: str, cancel_url: str) -> Sess
     )
 
 
-def abandon(payment: Payment, *, by) -> None:
+def abandon(payment: Payment, *, by: User) -> None:
     """Close a Stripe page that nobody paid on, so that the invoice can be paid otherwise. IllegalMove once paid."""
     may_pay(payment.invoice, by)
     row = settlement.fresh(payment)
@@ -173,7 +175,7 @@ def _fail(payment: Payment, failure: str) -> None:
 
 # --- What became of it -----------------------------------------------------------------------------------------------
 @shared_task(name="contracts.tasks.settle_payment")
-def settle_payment(pk: int, **kwargs) -> None:
+def settle_payment(pk: int, **kwargs: Any) -> None:
     """Send what was received, or give it back."""
     for payment in Payment.objects.filter(pk=pk):
         advance_or_wait(payment)
@@ -246,7 +248,7 @@ def give_up_without_page(payment: Payment) -> None:
 
 
 # --- By the body's own system ----------------------------------------------------------------------------------------
-def declare_outside(invoice: Invoice, *, by, reference: str, paid_on) -> Payment:
+def declare_outside(invoice: Invoice, *, by: User, reference: str, paid_on) -> Payment:
     """The body says that it paid: its own reference, the local date. The vendor confirms or contests."""
     with transaction.atomic():
         row, present = _to_pay(invoice, by=by)
@@ -272,21 +274,21 @@ def declare_outside(invoice: Invoice, *, by, reference: str, paid_on) -> Payment
     return made
 
 
-def confirm(payment: Payment, *, by) -> None:
+def confirm(payment: Payment, *, by: User) -> None:
     """The vendor received it: the invoice is paid at this instant; lateness counts to `paid_on`."""
     with transaction.atomic():
         payment.confirm(by=by)
         settlement.record_paid(payment, at=payment.settled_at)
 
 
-def contest(payment: Payment, *, by, reason: str) -> None:
+def contest(payment: Payment, *, by: User, reason: str) -> None:
     """The vendor did not receive it."""
     with transaction.atomic():
         payment.contest(by=by, reason=reason)
         emails.contested(payment, at=payment.answered_at)
 
 
-def retract(payment: Payment, *, by, reason: str) -> None:
+def retract(payment: Payment, *, by: User, reason: str) -> None:
     """The body takes its declaration back."""
     with transaction.atomic():
         payment.retract(by=by, reason=reason)

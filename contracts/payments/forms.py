@@ -1,5 +1,7 @@
 """What people type to pay, to answer a declared payment, and to undo one."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -28,7 +30,7 @@ class PayForm(PlainTexts, SecondLook):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
-    def __init__(self, *args, stripe: bool, **kwargs):
+    def __init__(self, *args: Any, stripe: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ways = [(STRIPE, _("Payer maintenant, par carte ou par débit préautorisé"))] if stripe else []
         ways.append((OUTSIDE, _("Déclarer un paiement déjà fait par notre système financier")))

@@ -6,9 +6,10 @@ from django.utils.translation import gettext as _
 from contracts import rules
 from contracts.enums import PaymentState
 from contracts.models import Invoice, Payment
+from marketplace.accounts.person import Visitor
 
 
-def history(invoice: Invoice, user) -> list[Payment]:
+def history(invoice: Invoice, user: Visitor) -> list[Payment]:
     """The invoice's payments, newest first, each with `acts`: [(label, url)] that this person may do next."""
     rows = list(
         invoice.payments.select_related("by", "answered_by", "reversal_requested_by", "reversed_by").order_by("-pk")
@@ -19,7 +20,7 @@ def history(invoice: Invoice, user) -> list[Payment]:
     return rows
 
 
-def _acts(payment: Payment, user):
+def _acts(payment: Payment, user: Visitor):
     def page(name):
         return reverse(f"contracts:{name}", args=[payment.public_id])
 

@@ -9,6 +9,7 @@ from contracts.payments import actions, stripe_gateway
 from contracts.payments.stripe_objects import Account
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from marketplace.models import User
 from vendors import rules
 from vendors.models import Vendor
 
@@ -55,7 +56,7 @@ def _words(code: str) -> str:
     return str(_("un autre renseignement"))
 
 
-def open_account(vendor: Vendor, *, by) -> PayoutAccount:
+def open_account(vendor: Vendor, *, by: User) -> PayoutAccount:
     """The vendor's account, made at the first call. PermissionDenied; ValidationError; Unsure: call it again."""
     if not rules.may_bind(vendor, by):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire ouvrent son compte."))

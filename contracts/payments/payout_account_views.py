@@ -1,8 +1,10 @@
 """« Versements »: the vendor's account at Stripe, for its owners and administrators."""
 
+from uuid import UUID
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,11 +15,12 @@ from contracts.models import PayoutAccount
 from contracts.payments import payout_account, stripe_gateway
 from contracts.payments.views import SILENT, to_stripe
 from marketplace.acts import act_page
+from marketplace.requests import PersonRequest
 from vendors import rules
 from vendors.models import Vendor
 
 
-def _vendor(request: HttpRequest, public_id) -> Vendor:
+def _vendor(request: PersonRequest, public_id: UUID) -> Vendor:
     """One of those one acts for; its members read elsewhere, strangers and administrators get 404."""
     vendor = get_object_or_404(Vendor.objects.filter(memberships__user=request.user), public_id=public_id)
     if not rules.may_bind(vendor, request.user):
@@ -25,7 +28,7 @@ def _vendor(request: HttpRequest, public_id) -> Vendor:
     return vendor
 
 
-def _link(request: HttpRequest, account: PayoutAccount) -> HttpResponse:
+def _link(request: PersonRequest, account: PayoutAccount) -> HttpResponse:
     """Leave for Stripe's page. stripe_gateway.Unsure or stripe_gateway.Refused."""
 
     def page(name):
@@ -38,7 +41,7 @@ def _link(request: HttpRequest, account: PayoutAccount) -> HttpResponse:
 
 @act_page
 @to_stripe
-def account(request: HttpRequest, public_id) -> HttpResponse:
+def account(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """What Stripe says of the account; a POST opens it, or goes on with it, on Stripe's page."""
     vendor = _vendor(request, public_id)
     found = PayoutAccount.objects.filter(vendor=vendor).first()
@@ -64,7 +67,7 @@ def account(request: HttpRequest, public_id) -> HttpResponse:
 
 @never_cache
 @require_GET
-def back(request: HttpRequest, public_id) -> HttpResponse:
+def back(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Where Stripe's page leads back. As `payments.views.pay_return`: asks Stripe, believes nothing of the request."""
     vendor = _vendor(request, public_id)
     for found in PayoutAccount.objects.filter(vendor=vendor):
@@ -77,7 +80,7 @@ def back(request: HttpRequest, public_id) -> HttpResponse:
 
 @never_cache
 @require_GET
-def again(request: HttpRequest, public_id) -> HttpResponse:
+def again(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Stripe's page had expired: another link to the same page. Nothing of ours changes."""
     vendor = _vendor(request, public_id)
     found = get_object_or_404(PayoutAccount.objects.filter(vendor=vendor))

@@ -6,7 +6,7 @@ not one: what is found is looked at a second time, and only what is still there 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
@@ -85,7 +85,7 @@ class Books:
 
 
 # --- One run ---------------------------------------------------------------------------------------------------------
-def run(*, at, days: int = DAYS) -> Reconciliation:
+def run(*, at: datetime, days: int = DAYS) -> Reconciliation:
     """Compare, keep what was found, and tell the administrators. A Stripe that does not answer is an `error`."""
     since = window(at=at, days=days)
     row = Reconciliation.objects.create(started_at=at, since=since)
@@ -113,7 +113,7 @@ def run(*, at, days: int = DAYS) -> Reconciliation:
     return row
 
 
-def window(*, at, days: int):
+def window(*, at: datetime, days: int):
     """From when to read: so many days, or since the oldest payment that is not finished."""
     oldest = Payment.objects.exclude(state__in=FINAL).filter(method="stripe").order_by("created_at").first()
     since = at - timedelta(days=days)
@@ -137,7 +137,7 @@ def read(since) -> Books:
 
 
 # --- The comparison --------------------------------------------------------------------------------------------------
-def compare(books: Books, *, since, at) -> Iterator[Finding]:
+def compare(books: Books, *, since, at: datetime) -> Iterator[Finding]:
     """Every discrepancy. Our rows are read after Stripe's: what moved meanwhile is found gone at the second look."""
     charges = set(books.charges) | {each.charge for each in books.refunds.values()}
     charges |= {each.charge for each in books.disputes.values()}
@@ -158,7 +158,7 @@ def compare(books: Books, *, since, at) -> Iterator[Finding]:
     yield from _accounts(books)
 
 
-def _payment(payment: Payment, books: Books, *, at) -> Iterator[Finding]:
+def _payment(payment: Payment, books: Books, *, at: datetime) -> Iterator[Finding]:
     """What our row says, looked for at Stripe."""
     if payment.charge_id and payment.charge_id not in books.charges:
         yield Finding("charge_missing", payment.pk, payment.charge_id, payment.state)
@@ -179,7 +179,7 @@ def _payment(payment: Payment, books: Books, *, at) -> Iterator[Finding]:
         yield Finding("reversal_missing", payment.pk, payment.transfer_reversal_id, str(sent.amount_cents), theirs)
 
 
-def _charges(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
+def _charges(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Finding]:
     by_charge = {row.charge_id: row for row in rows if row.charge_id}
     by_name = {str(row.public_id): row for row in rows}
     for charge in books.charges.values():
@@ -205,12 +205,12 @@ def _charges(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
             yield Finding("charge_currency", payment.pk, charge.id, stripe_gateway.CURRENCY, charge.currency)
 
 
-def _in_flight(payment: Payment | None, states: set, created, *, at) -> bool:
+def _in_flight(payment: Payment | None, states: set, created, *, at: datetime) -> bool:
     """A worker may have asked, and not yet written the answer."""
     return payment is not None and payment.state in states and created > at - GRACE
 
 
-def _transfers(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
+def _transfers(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Finding]:
     by_transfer = {row.transfer_id: row for row in rows if row.transfer_id}
     by_name = {str(row.public_id): row for row in rows}
     standing: dict[str, str] = {}
@@ -240,7 +240,7 @@ def _transfers(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
             yield Finding("reversal_unknown", payment.pk, transfer.id, payment.state, str(transfer.reversed_cents))
 
 
-def _refunds(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
+def _refunds(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Finding]:
     by_charge = {row.charge_id: row for row in rows if row.charge_id}
     for refund in books.refunds.values():
         payment = by_charge.get(refund.charge)

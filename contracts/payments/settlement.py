@@ -7,11 +7,11 @@ are forgotten after 24 hours. A key that Stripe refused for good is never used a
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from contracts.models import Payment
+from contracts.models import Contract, Payment
 from contracts.payments import emails, stripe_gateway
 from contracts.payments.stripe_objects import Refund, Reversal, Transfer
 from marketplace.dates import clock
@@ -59,7 +59,7 @@ def keyed(base: str, number: int) -> str:
     return base if number == 1 else f"{base}-{number}"
 
 
-def resting(payment: Payment, *, at) -> bool:
+def resting(payment: Payment, *, at: datetime) -> bool:
     """Whether Stripe refused less than an hour ago: asking again every minute would change nothing."""
     mine = LedgerPayload.objects.filter(action=REFUSED, subject=payment.ledger_subject())
     return mine.filter(entry__at__gt=at - REST).exists()
@@ -148,7 +148,7 @@ def _paid(payment: Payment, transfer: str) -> None:
         log.info("payment %s was recorded by another worker", payment.public_id)
 
 
-def record_paid(payment: Payment, *, at) -> None:
+def record_paid(payment: Payment, *, at: datetime) -> None:
     """Part of the act that makes a payment `paid`: the invoice and its milestone are paid, people are told."""
     invoice = payment.invoice
     invoice.paid_at = at
@@ -227,7 +227,7 @@ def _refund(payment: Payment) -> Refund:
     return _step(payment, "refund", f"refund-{payment.public_id}", payment.created_at, make)
 
 
-def record_unpaid(payment: Payment, *, at) -> None:
+def record_unpaid(payment: Payment, *, at: datetime) -> None:
     """Part of the act that makes a payment `refunded`: the invoice is owed again, people are told."""
     invoice = payment.invoice
     if invoice.paid_at is not None:
@@ -239,7 +239,7 @@ def record_unpaid(payment: Payment, *, at) -> None:
     emails.reversed_payment(payment, at=at)
 
 
-def _keep_total(contract) -> None:
+def _keep_total(contract: Contract) -> None:
     """A contract that ended keeps the total that was really paid, also when a payment is undone or made afterwards."""
     if contract.final_cents is not None:
         type(contract).objects.filter(pk=contract.pk).update(final_cents=contract.paid_before_taxes())

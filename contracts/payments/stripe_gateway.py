@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
@@ -53,7 +54,7 @@ class Unsure(Exception):
     replayed: this failure is the kept answer of an earlier try, which will never give another under this key.
     """
 
-    def __init__(self, reason: str, *, replayed: bool = False):
+    def __init__(self, reason: str, *, replayed: bool = False) -> None:
         super().__init__(reason)
         self.replayed = replayed
 
@@ -61,7 +62,7 @@ class Unsure(Exception):
 class Refused(Exception):
     """Stripe answered no, and did nothing. `code` is Stripe's; the text, its sentence for people."""
 
-    def __init__(self, code: str):
+    def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
 
@@ -99,7 +100,7 @@ def forget() -> None:
     _connect.cache_clear()
 
 
-def _ask(call: Callable, *args, key: str | None = None) -> dict:
+def _ask(call: Callable, *args: Any, key: str | None = None) -> dict:
     """One request; a dict of Stripe's answer. Unsure or Refused."""
     options = {"idempotency_key": key} if key else {}
     try:

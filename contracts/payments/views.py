@@ -5,11 +5,13 @@ A stranger gets 404, somebody of the parties who may not gets 403, an act that i
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
+from uuid import UUID
 
 from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,11 +25,13 @@ from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
 from contracts.payments.forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
+from marketplace.accounts.person import User, Visitor
 from marketplace.acts import Page, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.requests import PersonRequest
 from proposals.evaluation.forms import ReasonForm
 from vendors.eligibility import actions as eligibility
 
@@ -38,13 +42,13 @@ def to_stripe(view: Callable) -> Callable:
     """A page whose form leads to Stripe's own: the browser must be allowed to follow the redirection."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return csp_update({"form-action": stripe_gateway.origins()})(view)(request, *args, **kwargs)
 
     return wrapped
 
 
-def _payment(request: HttpRequest, public_id) -> Payment:
+def _payment(request: PersonRequest, public_id: UUID) -> Payment:
     seen = Invoice.objects.visible_to(request.user, at=clock.now())
     rows = Payment.objects.filter(invoice__in=seen).select_related(
         "by", "reversal_requested_by", "invoice__milestone",
@@ -55,7 +59,7 @@ def _payment(request: HttpRequest, public_id) -> Payment:
 
 @never_cache
 @require_safe
-def payment(request: HttpRequest, public_id) -> HttpResponse:
+def payment(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """A payment is shown on the page of its invoice."""
     return redirect(_payment(request, public_id).invoice)
 
@@ -63,7 +67,7 @@ def payment(request: HttpRequest, public_id) -> HttpResponse:
 # --- Paying ----------------------------------------------------------------------------------------------------------
 @confirmed_act_page
 @to_stripe
-def pay(request: HttpRequest, number: str) -> HttpResponse:
+def pay(request: PersonRequest, number: str) -> HttpResponse:
     """`/factures/<number>/payer/`: what will be paid, to whom, what stands against it, and two ways to pay."""
     invoice = invoice_of(request, number, at=clock.now())
     actions.may_pay(invoice, request.user)
@@ -90,7 +94,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "contracts/pay.html", context, status=status)
 
 
-def _paid_by(request: HttpRequest, invoice: Invoice, form: PayForm) -> HttpResponse:
+def _paid_by(request: PersonRequest, invoice: Invoice, form: PayForm) -> HttpResponse:
     """Pay the way that the form says; where to go then. stripe_gateway.Unsure while Stripe does not answer."""
     typed = form.cleaned_data
     if typed["way"] == OUTSIDE:
@@ -108,7 +112,7 @@ def _paid_by(request: HttpRequest, invoice: Invoice, form: PayForm) -> HttpRespo
 
 @never_cache
 @require_GET
-def pay_return(request: HttpRequest, number: str) -> HttpResponse:
+def pay_return(request: PersonRequest, number: str) -> HttpResponse:
     """Where Stripe's page leads back: « payé », « en traitement », « non payé ».
 
     The only GET that may move a payment: it opens the same idempotent door as the webhook (payments.advance), which
@@ -133,7 +137,7 @@ def pay_return(request: HttpRequest, number: str) -> HttpResponse:
 
 @never_cache
 @require_POST
-def abandon(request: HttpRequest, number: str) -> HttpResponse:
+def abandon(request: PersonRequest, number: str) -> HttpResponse:
     """Close Stripe's page, to pay otherwise."""
     invoice = invoice_of(request, number, at=clock.now())
     actions.may_pay(invoice, request.user)
@@ -150,13 +154,13 @@ def abandon(request: HttpRequest, number: str) -> HttpResponse:
 
 
 # --- Answering and undoing: a page that says what will happen, then the verb ----------------------------------------
-def _show(request: HttpRequest, payment: Payment, page: Page, form, **extra) -> HttpResponse:
+def _show(request: PersonRequest, payment: Payment, page: Page, form, **extra: Any) -> HttpResponse:
     context = {"payment": payment, "invoice": payment.invoice, "contract": payment.contract, "page": page, "form": form}
     return show(request, "contracts/pay_act.html", context | extra)
 
 
 @act_page
-def answer(request: HttpRequest, public_id) -> HttpResponse:
+def answer(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The vendor says whether it received what the body declared."""
     payment = _payment(request, public_id)
     gate(payment, "confirm", request.user)
@@ -172,7 +176,7 @@ def answer(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-def _answer(payment: Payment, form: AnswerForm, *, by) -> str:
+def _answer(payment: Payment, form: AnswerForm, *, by: User) -> str:
     """Say it; what to tell then."""
     if form.cleaned_data["answer"] == "confirm":
         actions.confirm(payment, by=by)
@@ -182,7 +186,7 @@ def _answer(payment: Payment, form: AnswerForm, *, by) -> str:
 
 
 @act_page
-def retract(request: HttpRequest, public_id) -> HttpResponse:
+def retract(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The body takes its declaration back: the invoice is to be paid again."""
     payment = _payment(request, public_id)
     gate(payment, "retract", request.user)
@@ -200,7 +204,7 @@ def retract(request: HttpRequest, public_id) -> HttpResponse:
 
 
 @act_page
-def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
+def request_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """First of the two officers, with a reason."""
     payment = _payment(request, public_id)
     _gate_reversal(payment, request.user)
@@ -220,14 +224,14 @@ def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-def _gate_reversal(payment: Payment, user) -> None:
+def _gate_reversal(payment: Payment, user: Visitor) -> None:
     if not rules.is_officer(payment, user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if payment.state not in {PaymentState.RECEIVED, PaymentState.PAID}:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
-def _requested(request: HttpRequest, public_id) -> Payment:
+def _requested(request: PersonRequest, public_id: UUID) -> Payment:
     """The payment whose reversal awaits an answer, for officers."""
     payment = _payment(request, public_id)
     _gate_reversal(payment, request.user)
@@ -237,7 +241,7 @@ def _requested(request: HttpRequest, public_id) -> Payment:
 
 
 @confirmed_act_page
-def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
+def reverse_payment(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Second of the two officers, recognised again: it moves money."""
     payment = _requested(request, public_id)
     own = payment.reversal_requested_by_id == request.user.pk
@@ -259,7 +263,7 @@ def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
 
 
 @act_page
-def decline_reversal(request: HttpRequest, public_id) -> HttpResponse:
+def decline_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Second of the two officers, who does not agree, with a reason."""
     payment = _requested(request, public_id)
     if not rules.can_reverse(payment, request.user):
@@ -278,7 +282,7 @@ def decline_reversal(request: HttpRequest, public_id) -> HttpResponse:
 
 @never_cache
 @require_POST
-def withdraw_reversal(request: HttpRequest, public_id) -> HttpResponse:
+def withdraw_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Whoever asked for the reversal takes it back."""
     payment = _payment(request, public_id)
     reversal.withdraw_reversal(payment, by=request.user)
@@ -287,14 +291,14 @@ def withdraw_reversal(request: HttpRequest, public_id) -> HttpResponse:
 
 
 # --- The nightly comparison, for administrators and auditors --------------------------------------------------------
-def _watches(request: HttpRequest) -> None:
+def _watches(request: PersonRequest) -> None:
     if not (request.user.is_staff or request.user.is_auditor):
         raise Http404
 
 
 @never_cache
 @require_safe
-def reconciliations(request: HttpRequest) -> HttpResponse:
+def reconciliations(request: PersonRequest) -> HttpResponse:
     """The last sixty comparisons with Stripe's books."""
     _watches(request)
     return render(request, "contracts/reconciliations.html", {"runs": reconciliation.last_runs(60)})
@@ -302,7 +306,7 @@ def reconciliations(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-def reconciliation_run(request: HttpRequest, pk: int) -> HttpResponse:
+def reconciliation_run(request: PersonRequest, pk: int) -> HttpResponse:
     """One comparison: each discrepancy in a sentence."""
     _watches(request)
     run = get_object_or_404(Reconciliation.objects.all(), pk=pk)

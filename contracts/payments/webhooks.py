@@ -5,6 +5,7 @@ object to what Stripe says of it now. https://docs.stripe.com/webhooks
 """
 
 import logging
+from typing import Any
 
 from celery import shared_task
 from django.contrib.auth.decorators import login_not_required
@@ -53,7 +54,7 @@ def receive(request: HttpRequest) -> HttpResponse:
 
 
 @shared_task(name="contracts.tasks.handle_event")
-def handle_event(pk: int, **kwargs) -> None:
+def handle_event(pk: int, **kwargs: Any) -> None:
     handle(pk)
 
 

@@ -1,8 +1,10 @@
 """Publications at the SEAO: what the body must publish and by when, the text to copy, the proof that it was done."""
 
+from datetime import date
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -18,12 +20,13 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
+from marketplace.requests import PersonRequest
 
 SOON_DAYS = 7
 MOST_DONE = 50
 
 
-def standing(duty: Duty, today) -> dict:
+def standing(duty: Duty, today: date) -> dict:
     """{label, tone} of a publication: done, late, soon or later."""
     if duty.done_on:
         late = duty.done_on > duty.due_on
@@ -36,7 +39,7 @@ def standing(duty: Duty, today) -> dict:
 
 @never_cache
 @require_safe
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: PersonRequest) -> HttpResponse:
     """Those of the person's bodies, or of every body for auditors: to publish, the first due first, then published."""
     at, user = clock.now(), request.user
     if not (user.is_auditor or user.body_memberships.exists()):
@@ -56,7 +59,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @act_page
-def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
+def publish(request: PersonRequest, duty_id: int) -> HttpResponse:
     """One publication: the text to copy into the SEAO's form, then when it was published and its proof."""
     at = clock.now()
     today = local(at).date()

@@ -1,6 +1,7 @@
 """Issuing the passport of an accepted delivery; saying publicly that one's body reuses code, or does no more."""
 
 import hashlib
+from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -13,6 +14,7 @@ from contracts.enums import CONCLUDED
 from contracts.models import Contract, Delivery, Passport, Reuse
 from contracts.reuse import passports
 from contracts.reuse.passports import ArchiveFacts
+from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, locked
@@ -21,7 +23,7 @@ from opportunities.models import PublicBody
 
 
 # --- Issuing ---------------------------------------------------------------------------------------------------------
-def issue(delivery: Delivery, *, by, at, facts: ArchiveFacts | None = None) -> Passport:
+def issue(delivery: Delivery, *, by: User, at: datetime, facts: ArchiveFacts | None = None) -> Passport:
     """Make and sign the passport of an accepted delivery; it takes the place of the contract's former one.
 
     Part of the acceptance (contracts/deliveries/actions.py), under the contract's lock. `facts`: what
@@ -79,7 +81,7 @@ def _words(passport: Passport) -> str:
 
 
 # --- « Nous réutilisons » --------------------------------------------------------------------------------------------
-def bodies_for(contract: Contract, user) -> list[PublicBody]:
+def bodies_for(contract: Contract, user: Visitor) -> list[PublicBody]:
     """The person's bodies that may say that they reuse it: not the one that paid, not one that said so already."""
     if not user.is_authenticated or not user.is_active:
         return []
@@ -87,7 +89,7 @@ def bodies_for(contract: Contract, user) -> list[PublicBody]:
     return list(rows.exclude(reuses__in=contract.reuses.filter(ended_at=None)).distinct().order_by("name"))
 
 
-def declare_reuse(contract: Contract, *, body: PublicBody, by, note: str = "") -> Reuse:
+def declare_reuse(contract: Contract, *, body: PublicBody, by: User, note: str = "") -> Reuse:
     """A person of `body` says publicly that it took this code up.
 
     PermissionDenied for somebody else or for the body that paid; IllegalMove when nothing is catalogued, or twice.
@@ -112,7 +114,7 @@ def declare_reuse(contract: Contract, *, body: PublicBody, by, note: str = "") -
     return reuse
 
 
-def end_reuse(reuse: Reuse, *, by) -> None:
+def end_reuse(reuse: Reuse, *, by: User) -> None:
     """A person of the body says that it does not reuse it any more; the former declaration stays in the ledger."""
     with transaction.atomic():
         contract = locked(reuse.contract)

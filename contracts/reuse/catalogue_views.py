@@ -5,6 +5,7 @@ Everything is public and the same for every visitor, except « nous réutilisons
 
 import json
 from dataclasses import dataclass
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -28,6 +29,7 @@ from marketplace.dates import clock
 from marketplace.downloads import download
 from marketplace.keep import data_of
 from marketplace.lists import page
+from marketplace.requests import PersonRequest
 from marketplace.search import query_words
 from marketplace.texts import PlainTexts
 from opportunities.models import Opportunity, PublicBody, Skill
@@ -152,7 +154,7 @@ def _result(total: int) -> str:
 
 
 # --- One entry -------------------------------------------------------------------------------------------------------
-def _passport(request: HttpRequest, public_id) -> Passport:
+def _passport(request: HttpRequest, public_id: UUID) -> Passport:
     rows = Passport.objects.visible_to(request.user).for_list().select_related("delivery__milestone")
     return get_object_or_404(rows, public_id=public_id)
 
@@ -160,7 +162,7 @@ def _passport(request: HttpRequest, public_id) -> Passport:
 @login_not_required
 @public_page
 @require_safe
-def code(request: HttpRequest, public_id) -> HttpResponse:
+def code(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """What the code is, who paid, how to check it, who reuses it. A former passport leads to the one in force."""
     passport = _passport(request, public_id)
     contract = passport.contract
@@ -189,7 +191,7 @@ def code(request: HttpRequest, public_id) -> HttpResponse:
 @login_not_required
 @public_page
 @require_safe
-def as_json(request: HttpRequest, public_id) -> HttpResponse:
+def as_json(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The passport as it was signed: what tools/verify.py reads."""
     passport = _passport(request, public_id)
     text = json.dumps(passport.document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
@@ -199,7 +201,7 @@ def as_json(request: HttpRequest, public_id) -> HttpResponse:
 @login_not_required
 @public_page
 @require_safe
-def as_pdf(request: HttpRequest, public_id) -> HttpResponse:
+def as_pdf(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The passport for people: the same bytes each time."""
     passport = _passport(request, public_id)
     return download(passports.as_pdf(passport), f"passeport-{passport.contract.number}.pdf", "application/pdf")
@@ -208,7 +210,7 @@ def as_pdf(request: HttpRequest, public_id) -> HttpResponse:
 @login_not_required
 @public_page
 @require_safe
-def publiccode_yml(request: HttpRequest, public_id) -> HttpResponse:
+def publiccode_yml(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The archive's publiccode.yml, byte for byte, for catalogues that read them; 404 when it is not valid."""
     passport = _passport(request, public_id)
     if passport.publiccode is None:
@@ -229,13 +231,13 @@ class ReuseForm(PlainTexts, forms.Form):
         help_text=gettext_lazy("Public : n’y mettez aucun renseignement personnel."),
     )
 
-    def __init__(self, data, *, bodies: list[PublicBody]):
+    def __init__(self, data, *, bodies: list[PublicBody]) -> None:
         initial = {"body": bodies[0]} if len(bodies) == 1 else {}
         super().__init__(data, initial=initial)
         self.fields["body"].queryset = PublicBody.objects.filter(pk__in=[body.pk for body in bodies])
 
 
-def _catalogued(request: HttpRequest, public_id) -> Passport:
+def _catalogued(request: PersonRequest, public_id: UUID) -> Passport:
     """A passport of the catalogue, for people of a public body; Http404 for everybody else."""
     if not request.user.body_memberships.exists():
         raise Http404
@@ -244,7 +246,7 @@ def _catalogued(request: HttpRequest, public_id) -> Passport:
 
 
 @act_page
-def reuse(request: HttpRequest, public_id) -> HttpResponse:
+def reuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Say publicly that one's body took this code up."""
     passport = _catalogued(request, public_id)
     bodies = actions.bodies_for(passport.contract, request.user)
@@ -260,7 +262,7 @@ def reuse(request: HttpRequest, public_id) -> HttpResponse:
 
 
 @act_page
-def end_reuse(request: HttpRequest, public_id, body_id: int) -> HttpResponse:
+def end_reuse(request: PersonRequest, public_id: UUID, body_id: int) -> HttpResponse:
     """Ask, then take the declaration back. People of that body only."""
     passport = _catalogued(request, public_id)
     mine = passport.contract.reuses.filter(ended_at=None, body__memberships__user=request.user).distinct()

@@ -1,14 +1,17 @@
 """What a contract's page says of its code: the passport in force, the former ones, who reuses it."""
 
+from datetime import datetime
+
 from django.utils.translation import gettext as _
 
 from contracts import rules
 from contracts.code.sentences import told
 from contracts.models import Contract, Passport
 from contracts.reuse import actions, passports
+from marketplace.accounts.person import Visitor
 
 
-def section(contract: Contract, user, at) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict:
     """Context of contracts/_passports.html; five queries at most, whatever the number of deliveries."""
     rows = list(contract.passports.select_related("delivery__milestone").order_by("-at", "-pk"))
     current = next((row for row in rows if row.superseded_at is None), None)

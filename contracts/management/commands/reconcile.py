@@ -1,5 +1,7 @@
 """`manage.py reconcile [--days 35]`: compare our payments with Stripe's books now."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError
 
 from contracts.payments import reconciliation, stripe_gateway
@@ -9,10 +11,10 @@ from marketplace.dates import clock
 class Command(BaseCommand):
     help = "Compare les paiements avec les livres de Stripe, et écrit les écarts."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser) -> None:
         parser.add_argument("--days", type=int, default=reconciliation.DAYS, help="jours à comparer (35)")
 
-    def handle(self, *, days: int, **options):
+    def handle(self, *, days: int, **options: Any) -> None:
         if not stripe_gateway.enabled():
             raise CommandError("STRIPE_SECRET_KEY n’est pas défini : il n’y a rien à comparer.")
         run = reconciliation.run(at=clock.now(), days=days)
