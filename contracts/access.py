@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 import marketplace.converters  # noqa: F401 - registers `code`, which their addresses hold
 from contracts import rules
 from contracts.models import Contract, Invoice, Milestone
-from marketplace.accounts.person import Visitor
 from marketplace.dates import clock
+from marketplace.downloads import Response
 from marketplace.ledger import entries as ledger
+from marketplace.models import User
 from marketplace.requests import PersonRequest
 
 
@@ -38,8 +39,8 @@ def invoice_of(request: PersonRequest, number: str, *, at: datetime) -> Invoice:
     return get_object_or_404(rows, number=number)
 
 
-def keep_read(contract: Contract, user: Visitor, answer: HttpResponse, *, file: str) -> HttpResponse:
-    """The same answer: a paper of both parties. That somebody else reads it is kept in the ledger (`file`: which)."""
+def keep_read(contract: Contract, user: User, response: Response, *, file: str) -> Response:
+    """The same response: a paper of both parties. That somebody else reads it is kept in the ledger (`file`: which)."""
     if not rules.is_party(contract, user):
         ledger.record_read("file", contract.ledger_subject(), by=user, at=clock.now(), file=file)
-    return answer
+    return response

@@ -10,16 +10,16 @@ from marketplace.models import User
 from opportunities.emails import people
 
 
-def vendor_people(contract: Contract):
+def vendor_people(contract: Contract) -> list[User]:
     """Those who commit the vendor."""
     rows = contract.vendor.memberships.filter(role__in=["owner", "admin"]).select_related("user").order_by("user_id")
     return [row.user for row in rows]
 
 
-def body_people(contract: Contract, *roles: str, but=()):
+def body_people(contract: Contract, *roles: str, but: Iterable[User | None] = ()) -> list[User]:
     """The body's people who hold one of these roles, once each."""
-    found = {person for role in roles for person in people(contract.opportunity, role, but=but)}
-    return sorted(found, key=lambda person: person.pk)
+    persons = {person for role in roles for person in people(contract.opportunity, role, but=but)}
+    return sorted(persons, key=lambda person: person.pk)
 
 
 def tell(persons: Iterable[User], template: str, contract: Contract, *, at: datetime, **context: Any) -> None:

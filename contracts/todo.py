@@ -1,6 +1,7 @@
 """« À faire » after the award, for the dashboard: one query for each kind of thing that may wait."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
@@ -9,8 +10,8 @@ from django.utils.translation import gettext as _
 from contracts.deliveries.section import lateness, standing
 from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, PaymentState, State
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
-from marketplace.accounts.person import Visitor
 from marketplace.dates.localtime import day, local
+from marketplace.models import User
 from marketplace.money import format_cents
 from proposals.dashboard.views import RECENT, item
 from proposals.models import Award
@@ -20,10 +21,10 @@ SOON = timedelta(days=7)  # how early a milestone's date is recalled to its vend
 PARTIES = ("contract__award__opportunity__body", "contract__award__proposal__vendor")
 
 
-def items(user: Visitor, buys: set, rules: set, vendors: set, *, at: datetime) -> list[dict]:
+def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at: datetime) -> list[dict[str, Any]]:
     """What awaits this person; see proposals.dashboard.dashboard for the arguments."""
     today = local(at).date()
-    found: list[dict] = []
+    found: list[dict[str, Any]] = []
     if buys or rules:
         found += _contracts(user, buys, rules) + _awards(buys, rules)
     if buys:
@@ -38,7 +39,7 @@ def items(user: Visitor, buys: set, rules: set, vendors: set, *, at: datetime) -
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
-def _awards(buys: set, rules: set) -> list[dict]:
+def _awards(buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
     waiting = Award.objects.standing().filter(
         opportunity__body__in=buys | rules, contract=None, opportunity__reversal_requested_by=None
     )
@@ -53,7 +54,7 @@ def _awards(buys: set, rules: set) -> list[dict]:
     ]
 
 
-def _contracts(user: Visitor, buys: set, rules: set) -> list[dict]:
+def _contracts(user: User, buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
     waiting = Contract.objects.filter(
         award__opportunity__body__in=buys | rules,
         award__reversed_at=None,
@@ -76,7 +77,7 @@ def _contracts(user: Visitor, buys: set, rules: set) -> list[dict]:
     return found
 
 
-def _deliveries(buys: set, today: date) -> list[dict]:
+def _deliveries(buys: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Milestone.objects.filter(
         state=MilestoneState.DELIVERED, contract__state=State.ACTIVE, contract__award__opportunity__body__in=buys
     ).select_related(*PARTIES)
@@ -92,7 +93,7 @@ def _deliveries(buys: set, today: date) -> list[dict]:
     ]
 
 
-def _invoices(user: Visitor, rules: set, today: date) -> list[dict]:
+def _invoices(user: User, rules: set[int], today: date) -> list[dict[str, Any]]:
     alive = Payment.objects.filter(invoice=OuterRef("pk"), state__in=LIVE_PAYMENTS)
     waiting = (
         Invoice.objects.unpaid()
@@ -111,7 +112,7 @@ def _invoices(user: Visitor, rules: set, today: date) -> list[dict]:
     return found
 
 
-def _amendments(user: Visitor, rules: set) -> list[dict]:
+def _amendments(user: User, rules: set[int]) -> list[dict[str, Any]]:
     waiting = Amendment.objects.filter(
         state=AmendmentState.PROPOSED, contract__award__opportunity__body__in=rules
     ).exclude(proposed_by=user)
@@ -126,7 +127,7 @@ def _amendments(user: Visitor, rules: set) -> list[dict]:
     ]
 
 
-def _duties(rules: set, today: date) -> list[dict]:
+def _duties(rules: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Duty.objects.filter(done_on=None, contract__award__opportunity__body__in=rules)
     found = []
     for duty in waiting.select_related(*PARTIES).order_by("due_on", "pk")[:MOST]:
@@ -137,7 +138,7 @@ def _duties(rules: set, today: date) -> list[dict]:
     return found
 
 
-def _reversals(user: Visitor, rules: set) -> list[dict]:
+def _reversals(user: User, rules: set[int]) -> list[dict[str, Any]]:
     waiting = (
         Payment.objects.filter(
             Q(state__in=[PaymentState.RECEIVED, PaymentState.PAID]),
@@ -158,7 +159,7 @@ def _reversals(user: Visitor, rules: set) -> list[dict]:
     ]
 
 
-def _contested(rules: set) -> list[dict]:
+def _contested(rules: set[int]) -> list[dict[str, Any]]:
     waiting = Payment.objects.filter(
         state=PaymentState.CONTESTED, invoice__contract__award__opportunity__body__in=rules
     ).select_related("invoice")
@@ -174,7 +175,7 @@ def _contested(rules: set) -> list[dict]:
 
 
 # --- Vendors ---------------------------------------------------------------------------------------------------------
-def _retained(vendors: set, at: datetime) -> list[dict]:
+def _retained(vendors: set[int], at: datetime) -> list[dict[str, Any]]:
     """Recent awards, until the vendor is sent a contract."""
     waiting = (
         Award.objects.standing()
@@ -192,7 +193,7 @@ def _retained(vendors: set, at: datetime) -> list[dict]:
     ]
 
 
-def _offers(vendors: set) -> list[dict]:
+def _offers(vendors: set[int]) -> list[dict[str, Any]]:
     waiting = Contract.objects.filter(
         state=State.OFFERED, award__reversed_at=None, award__proposal__vendor__in=vendors
     ).for_list()
@@ -207,7 +208,7 @@ def _offers(vendors: set) -> list[dict]:
     ]
 
 
-def _milestones(vendors: set, today: date) -> list[dict]:
+def _milestones(vendors: set[int], today: date) -> list[dict[str, Any]]:
     """To correct, to deliver soon, to invoice."""
     waiting = (
         Milestone.objects.filter(contract__award__proposal__vendor__in=vendors)
@@ -236,7 +237,7 @@ def _milestones(vendors: set, today: date) -> list[dict]:
     return found
 
 
-def _confirmations(vendors: set) -> list[dict]:
+def _confirmations(vendors: set[int]) -> list[dict[str, Any]]:
     waiting = Payment.objects.filter(
         state=PaymentState.DECLARED, invoice__contract__award__proposal__vendor__in=vendors
     ).select_related("invoice")
@@ -251,7 +252,7 @@ def _confirmations(vendors: set) -> list[dict]:
     ]
 
 
-def _amendments_to_accept(vendors: set) -> list[dict]:
+def _amendments_to_accept(vendors: set[int]) -> list[dict[str, Any]]:
     waiting = Amendment.objects.filter(
         state=AmendmentState.APPROVED, contract__award__proposal__vendor__in=vendors
     ).select_related(*PARTIES)
@@ -266,7 +267,7 @@ def _amendments_to_accept(vendors: set) -> list[dict]:
     ]
 
 
-def _replies(vendors: set, today: date) -> list[dict]:
+def _replies(vendors: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Performance.objects.filter(
         reply_at=None, reply_until__gte=today, contract__award__proposal__vendor__in=vendors
     ).select_related(*PARTIES)

@@ -1,5 +1,6 @@
 """A contract's page, its documents, the public list, one's own contracts."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,21 +22,22 @@ from contracts.deliveries import section as delivery_section
 from contracts.enums import CONCLUDED, State
 from contracts.health import measures
 from contracts.invoices import section as invoice_section
-from contracts.models import Contract, taxes_charged
+from contracts.models import Contract, Milestone, taxes_charged
 from contracts.models.contract import ContractQuerySet
 from contracts.reuse import section as reuse_section
-from marketplace.accounts.person import Visitor
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
 from marketplace.downloads import as_download, download
 from marketplace.ledger.entries import canonical
 from marketplace.lists import FilterForm, WordsField, page
+from marketplace.models import User
 from marketplace.requests import PersonRequest
 from marketplace.search import query_words
 from opportunities.models import PublicBody
 
 PAGE = 20
+Act = tuple[str, str]  # the label and the address of a button
 TONES = {
     State.DRAFT: "neutral",
     State.OFFERED: "warn",
@@ -56,7 +58,7 @@ PARTS = [
 ]
 
 
-def badge(contract: Contract) -> dict:
+def badge(contract: Contract) -> dict[str, Any]:
     """{label, tone} of a contract: void when its award fell before the signatures."""
     if contract.is_void:
         return {"label": _("Sans effet"), "tone": "bad"}
@@ -86,12 +88,12 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "events": history.events(contract, milestones, party=entitled),
         "entitled": entitled,
     }
-    if entitled:
+    if entitled and user.is_authenticated:
         context |= _for_those_entitled(contract, user, milestones, at)
     return render(request, "contracts/detail.html", context | sections)
 
 
-def _for_those_entitled(contract: Contract, user: Visitor, milestones: list, at: datetime) -> dict:
+def _for_those_entitled(contract: Contract, user: User, milestones: list[Milestone], at: datetime) -> dict[str, Any]:
     """Documents and signatures; for the parties, what comes next."""
     party = rules.is_party(contract, user)
     return {
@@ -102,16 +104,24 @@ def _for_those_entitled(contract: Contract, user: Visitor, milestones: list, at:
     }
 
 
-def _say(title: str, body: str = "", *, tone: str = "info", acts=(), items=(), filled: bool = True) -> dict:
+def _say(
+    title: str,
+    body: str = "",
+    *,
+    tone: str = "info",
+    acts: Iterable[Act] = (),
+    items: Iterable[str] = (),
+    filled: bool = True,
+) -> dict[str, Any]:
     """One notice and its buttons: {tone, title, body, items, acts: [{label, url, primary}]}.
 
     filled: the first button is what comes next; False when the next step is somebody else's.
     """
-    acts = [{"label": label, "url": url, "primary": filled and rank == 0} for rank, (label, url) in enumerate(acts)]
-    return {"tone": tone, "title": title, "body": body, "acts": acts, "items": items}
+    buttons = [{"label": label, "url": url, "primary": filled and rank == 0} for rank, (label, url) in enumerate(acts)]
+    return {"tone": tone, "title": title, "body": body, "acts": buttons, "items": items}
 
 
-def _next(contract: Contract, user: Visitor, milestones: list, at: datetime) -> dict | None:
+def _next(contract: Contract, user: User, milestones: list[Milestone], at: datetime) -> dict[str, Any] | None:
     """Where the contract stands for this person of a party, and what to do."""
     if contract.is_void:
         return _say(
@@ -132,7 +142,7 @@ def _to(name: str, *args: Any) -> str:
     return reverse(f"contracts:{name}", args=args)
 
 
-def _next_draft(contract: Contract, user: Visitor, at: datetime) -> dict:
+def _next_draft(contract: Contract, user: User, at: datetime) -> dict[str, Any]:
     reason, title = contract.state_reason, _("Contrat en préparation")
     if reason:
         title = _("Contrat à revoir")
@@ -146,13 +156,13 @@ def _next_draft(contract: Contract, user: Visitor, at: datetime) -> dict:
     return _say(title, body, tone="warn" if reason else "info", items=lacks, acts=acts)
 
 
-def _withdrawal(contract: Contract, user: Visitor) -> list:
+def _withdrawal(contract: Contract, user: User) -> list[Act]:
     if contract.can("withdraw_offer", user):
         return [(_("Reprendre le contrat"), _to("withdraw_offer", contract.number))]
     return []
 
 
-def _next_offered(contract: Contract, user: Visitor) -> dict:
+def _next_offered(contract: Contract, user: User) -> dict[str, Any]:
     if contract.can("sign_as_vendor", user):
         acts = [(_("Lire et signer"), _to("sign", contract.number))]
         acts.append((_("Demander des changements"), _to("refuse_terms", contract.number)))
@@ -163,7 +173,7 @@ def _next_offered(contract: Contract, user: Visitor) -> dict:
     return _say(_("Le contrat est à signer"), why_not(contract, user, "sign_as_vendor"))
 
 
-def _next_signed(contract: Contract, user: Visitor) -> dict:
+def _next_signed(contract: Contract, user: User) -> dict[str, Any]:
     if not rules.works_there(contract, user):
         body = _("Le contrat est conclu quand la personne signataire de l’organisme signe à son tour.")
         return _say(_("Le prestataire a signé : l’organisme doit conclure"), body)
@@ -174,7 +184,7 @@ def _next_signed(contract: Contract, user: Visitor) -> dict:
     return _say(title, why_not(contract, user, "sign"), acts=_withdrawal(contract, user), filled=False)
 
 
-def _next_active(contract: Contract, user: Visitor, milestones: list, at: datetime) -> dict | None:
+def _next_active(contract: Contract, user: User, milestones: list[Milestone], at: datetime) -> dict[str, Any] | None:
     """The most pressing act of this person among the milestones, in their order."""
     number = contract.number
     states = ("planned", "delivered", "accepted")
@@ -196,7 +206,7 @@ def _next_active(contract: Contract, user: Visitor, milestones: list, at: dateti
     return None
 
 
-def _next_officer(contract: Contract, user: Visitor, milestones: list) -> dict | None:
+def _next_officer(contract: Contract, user: User, milestones: list[Milestone]) -> dict[str, Any] | None:
     owed = [invoice for invoice in contract.invoices.all() if invoice.paid_at is None]
     if owed:
         first = min(owed, key=lambda invoice: (invoice.due_on, invoice.pk))
@@ -213,7 +223,7 @@ def _next_officer(contract: Contract, user: Visitor, milestones: list) -> dict |
 # --- Documents -------------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def document(request: PersonRequest, number: str, sha256: str) -> HttpResponse:
+def document(request: PersonRequest, number: str, sha256: str) -> FileResponse:
     """A PDF that was offered or signed, byte for byte, as a download."""
     contract = contract_of(request, number, at=clock.now())
     document = contract.documents.filter(sha256=sha256).first()
@@ -236,10 +246,13 @@ def signatures(request: PersonRequest, number: str) -> HttpResponse:
 
 
 # --- Lists -----------------------------------------------------------------------------------------------------------
+STATES = [(state.value, state.label) for state in CONCLUDED]
+
+
 class ContractFilter(FilterForm):
     q = WordsField()
     organisme = forms.ChoiceField(required=False)
-    etat = forms.ChoiceField(required=False, choices=[(state.value, state.label) for state in CONCLUDED])
+    etat = forms.ChoiceField(required=False, choices=STATES)
     annee = forms.ChoiceField(required=False)
 
     def rows(self, contracts: ContractQuerySet) -> ContractQuerySet:
@@ -273,7 +286,7 @@ def contracts(request: HttpRequest) -> HttpResponse:
         "asked": form.asked,
         "filtered": bool(form.pairs),
         "bodies": named,
-        "states": form.fields["etat"].choices,
+        "states": STATES,
         "years": years,
         "older": shown.older,
         "first": shown.first,

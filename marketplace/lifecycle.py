@@ -23,6 +23,7 @@ from marketplace.ledger import entries as ledger
 from marketplace.texts import Words
 
 M = TypeVar("M", bound="Stateful")
+T = TypeVar("T")
 Moved = TypeVar("Moved", covariant=True)
 Rule = Callable[[Any, Any], bool]
 Condition = Callable[[Any, datetime], None]
@@ -206,3 +207,10 @@ def choices_constraint(model_name: str, states: Iterable[str]) -> CheckConstrain
 def complain(field: str | None, message: str) -> NoReturn:
     """Raise the ValidationError that the page shows at `field` (None: at the top)."""
     raise ValidationError({field: message} if field else message)
+
+
+def known(value: T | None) -> T:
+    """What may be missing, and is not in the state that the object is in. ValueError when it is."""
+    if value is None:
+        raise ValueError("the object's state promises a value")
+    return value

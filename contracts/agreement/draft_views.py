@@ -4,7 +4,7 @@ A stranger gets 404; somebody of the body who may not gets 403; a contract that 
 """
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from contracts import documents, rules
 from contracts.access import contract_of
 from contracts.agreement import draft_actions, obstacles
-from contracts.agreement.forms import ContractForm, plan_forms, with_rows_changed
+from contracts.agreement.forms import BasePlan, ContractForm, plan_forms, with_rows_changed
 from contracts.enums import State
 from contracts.models import Contract
 from marketplace import pdf
@@ -83,7 +83,7 @@ def _rank(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 4 else None
 
 
-def _quiet(contract: Contract, data) -> tuple:
+def _quiet(contract: Contract, data: QueryDict) -> tuple[ContractForm, BasePlan]:
     return ContractForm(data, contract=contract, quiet=True), plan_forms(data, quiet=True)
 
 
@@ -96,12 +96,14 @@ def _first(request: PersonRequest, contract: Contract) -> HttpResponse:
     return _show(request, contract, ContractForm(contract=contract), plan_forms(contract=contract), seen=seen)
 
 
-def _sums(contract: Contract, rows) -> dict:
+def _sums(contract: Contract, rows: BasePlan) -> dict[str, int]:
     total = rows.total_cents()
     return {"total": total, "value": contract.value_cents, "left": contract.value_cents - total}
 
 
-def _show(request: PersonRequest, contract: Contract, form, rows, *, seen: str, status: int = 200) -> HttpResponse:
+def _show(
+    request: PersonRequest, contract: Contract, form: ContractForm, rows: BasePlan, *, seen: str, status: int = 200
+) -> HttpResponse:
     shown = not form.quiet and form.is_bound
     context = {
         "contract": contract,

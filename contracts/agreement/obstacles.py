@@ -7,15 +7,15 @@ from django.utils.translation import gettext as _
 from contracts import conditions, rules
 from contracts.models import Contract
 from marketplace import lifecycle
-from marketplace.accounts.person import Visitor
 from marketplace.lifecycle import IllegalMove
+from marketplace.models import User
 from marketplace.money import format_cents
 from opportunities import rules as occasion_rules
 
 READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete)
 
 
-def gate(contract: Contract, action: str, user: Visitor) -> None:
+def gate(contract: Contract, action: str, user: User) -> None:
     """`lifecycle.gate`; a contract whose award was reversed goes nowhere."""
     if contract.is_void and getattr(Contract, action).allowed(contract, user):
         raise IllegalMove(_("L’attribution a été annulée : ce contrat est sans effet."))
@@ -27,7 +27,7 @@ def missing(contract: Contract, at: datetime) -> list[str]:
     return [message for condition in READY for message in conditions.complaints(condition, contract, at)]
 
 
-def why_not(contract: Contract, user: Visitor, action: str) -> str:
+def why_not(contract: Contract, user: User, action: str) -> str:
     """Why this person of a party may not make this signature; an empty text when they may."""
     if action == "sign_as_vendor":
         if rules.binds_vendor(contract, user):

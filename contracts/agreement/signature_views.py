@@ -6,7 +6,6 @@ the page.
 
 from datetime import datetime
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -20,11 +19,11 @@ from contracts.agreement.forms import SignForm, VendorSignForm
 from contracts.agreement.obstacles import gate, missing, why_not
 from contracts.enums import DocumentKind
 from contracts.models import Contract, taxes_charged
-from marketplace.accounts.person import Visitor
 from marketplace.acts import act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
+from marketplace.models import User
 from marketplace.requests import PersonRequest
 from proposals.evaluation.forms import ConfirmForm, ReasonForm
 from vendors.eligibility import actions as eligibility
@@ -121,7 +120,7 @@ def sign(request: PersonRequest, number: str) -> HttpResponse:
     return show(request, "contracts/sign.html", context)
 
 
-def _act(contract: Contract, user: Visitor, form: forms.Form, *, as_vendor: bool) -> str:
+def _act(contract: Contract, user: User, form: SignForm, *, as_vendor: bool) -> str:
     """Sign with what the form holds; what to tell then."""
     typed = form.cleaned_data
     if as_vendor:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,13 +19,13 @@ from marketplace.dates.localtime import local
 TONES = {"proposed": "warn", "approved": "warn", "in_force": "ok", "refused": "bad", "withdrawn": "neutral"}
 
 
-def section(contract: Contract, user: Visitor, at: datetime) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict[str, Any]:
     """_changes.html: amendments, publications, evaluation, and what this person can do.
 
     The public reads amendments in force and publications made; the parties and auditors read the rest.
     """
     entitled = rules.reads_all(contract, user)
-    inside = entitled and (rules.works_there(contract, user) or user.is_auditor)
+    inside = entitled and user.is_authenticated and (rules.works_there(contract, user) or user.is_auditor)
     amendments = [row for row in contract.amendments.all() if entitled or row.state == "in_force"]
     duties = list(contract.duties.all())
     performance = Performance.objects.filter(contract=contract).select_related("by", "reply_by").first()
@@ -36,7 +37,7 @@ def section(contract: Contract, user: Visitor, at: datetime) -> dict:
         "to_publish": [duty for duty in duties if not duty.done_on] if inside else [],
         "today": local(at).date(),
         "performance": performance if entitled else None,
-        "can_reply": bool(performance) and end_actions.can_reply(performance, user, at=at),
+        "can_reply": performance is not None and end_actions.can_reply(performance, user, at=at),
         "acts": _acts(contract, user, amendments, performance),
         "entitled": entitled,
     }
@@ -47,11 +48,11 @@ def percent(part: int, whole: int) -> Decimal:
     return Decimal(part * 1000 // whole if part >= 0 else -(-part * 1000 // whole)) / 10
 
 
-def _shown(amendment: Amendment) -> dict:
+def _shown(amendment: Amendment) -> dict[str, Any]:
     return {"row": amendment, "badge": badge(amendment), "url": page_of(amendment)}
 
 
-def badge(amendment: Amendment) -> dict:
+def badge(amendment: Amendment) -> dict[str, Any]:
     return {"label": amendment.get_state_display(), "tone": TONES[amendment.state]}
 
 
@@ -59,7 +60,9 @@ def page_of(amendment: Amendment) -> str:
     return reverse("contracts:amendment", args=[amendment.contract.number, amendment.number])
 
 
-def _acts(contract: Contract, user: Visitor, amendments: list, performance: Performance) -> list[dict]:
+def _acts(
+    contract: Contract, user: Visitor, amendments: list[Amendment], performance: Performance | None
+) -> list[dict[str, Any]]:
     """The buttons, shown only to those who can."""
     pending = any(row.state in actions.PENDING for row in amendments)
     active = contract.state == State.ACTIVE and not pending

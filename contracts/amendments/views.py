@@ -100,13 +100,13 @@ def amendment(request: PersonRequest, number: str, rank: int) -> HttpResponse:
     return _page(request, amendment_of(request, number, rank, at=clock.now()))
 
 
-def _page(request: PersonRequest, row: Amendment, *, status=200, **bound: Any) -> HttpResponse:
+def _page(request: PersonRequest, row: Amendment, *, status: int = 200, **bound: Any) -> HttpResponse:
     """`bound`: the form that was refused or brought back, under its name; the others are new."""
     contract, user = row.contract, request.user
     pending = row.state in actions.PENDING
     counted = list(contract.amendments.filter(state="in_force", number__lte=row.number))
     after = sum(other.delta_cents for other in counted) + (row.delta_cents if pending else 0)
-    context = {
+    context: dict[str, Any] = {
         "contract": contract,
         "amendment": row,
         "badge": badge(row),
@@ -130,7 +130,7 @@ def _page(request: PersonRequest, row: Amendment, *, status=200, **bound: Any) -
     return render(request, "contracts/amendment.html", context, status=status)
 
 
-def _refuse_form(data=None) -> ReasonForm:
+def _refuse_form(data: QueryDict | None = None) -> ReasonForm:
     return ReasonForm(data, help_text=_("L’autre partie, ou la personne qui a proposé l’avenant, le lira."))
 
 
@@ -183,7 +183,7 @@ def answer(request: PersonRequest, number: str, rank: int, turn: Turn) -> HttpRe
     gate(row, turn.move, request.user)
     form = turn.form(request.POST, request, row)
     if attempt(request, form, lambda: turn.verb(row, request.user, form)):
-        messages.success(request, turn.done)
+        messages.success(request, str(turn.done))
         return redirect(page_of(row))
     return _page(request, row, status=422, **{f"{turn.move}_form": form})
 

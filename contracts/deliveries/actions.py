@@ -1,6 +1,8 @@
 """Delivering a milestone, and answering criterion by criterion."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -13,17 +15,18 @@ from contracts.models import CriterionCheck, Delivery, DeliveryFile, Milestone
 from contracts.reuse import actions as reuse_actions
 from contracts.reuse import passports
 from marketplace.dates import clock
-from marketplace.lifecycle import IllegalMove, complain
+from marketplace.lifecycle import IllegalMove, complain, known
 from marketplace.models import User
 
 MOST_FILES = 5
 ANSWER_BUSINESS_DAYS = 5  # after which the buyers are reminded that a delivery waits
-Checked = tuple[bytes, dict]  # what marketplace.uploads.checked answers
+Checks = dict[int, tuple[bool, str]]  # {criterion pk: (met, comment)}
+Checked = tuple[bytes, dict[str, Any]]  # what marketplace.uploads.checked answers
 
 
 def deliver(
-    milestone: Milestone, *, by: User, notes: str, reference: str = "", repository: str = "", files: list[Checked] = (),
-    archive: Checked | None = None,
+    milestone: Milestone, *, by: User, notes: str, reference: str = "", repository: str = "",
+    files: Sequence[Checked] = (), archive: Checked | None = None,
 ) -> Delivery:  # fmt: skip
     """The vendor delivers. `archive`: the source code, from which the passport is made at the acceptance.
 
@@ -31,18 +34,18 @@ def deliver(
     a lock, since it takes seconds.
     """
     made: list[Delivery] = []
-    found = None
+    report = None
     if archive is not None:
         blob, described = archive
         source = source_code.read(described["name"], blob, field="archive", commit=contents.commit_of(reference))
-        found = contents.report(source, licence=milestone.contract.licence)
+        report = contents.report(source, licence=milestone.contract.licence)
 
     def write(row: Milestone, *, by: User, at: datetime) -> Delivery:
         if len(files) > MOST_FILES:
             complain("files", _("Au plus %d fichiers par livraison.") % MOST_FILES)
         delivery = Delivery(
             milestone=row, number=row.deliveries.count() + 1, reference=reference.strip(),
-            repository=repository.strip(), notes=notes.strip(), by=by, at=at, contents=found,
+            repository=repository.strip(), notes=notes.strip(), by=by, at=at, contents=report,
         )  # fmt: skip
         delivery.clean_fields(exclude={"milestone", "by"})
         delivery.save()
@@ -59,7 +62,7 @@ def deliver(
     return made[0]
 
 
-def _keep(delivery: Delivery, blob: bytes, described: dict, *, is_archive: bool) -> None:
+def _keep(delivery: Delivery, blob: bytes, described: dict[str, Any], *, is_archive: bool) -> None:
     DeliveryFile.objects.create(
         delivery=delivery, is_archive=is_archive, file=ContentFile(blob, name=described["name"]), **described
     )
@@ -75,17 +78,17 @@ def _decide(
     *,
     by: User,
     at: datetime,
-    checks: dict,
+    checks: Checks,
     accepted: bool,
     seen: int | None = None,
     reason: str = "",
-    cure_by=None,
+    cure_by: date | None = None,
 ) -> Delivery:
     """`checks`: {criterion pk: (met, comment)}; all of them when accepting, those answered when returning.
 
     `seen`: the number of the delivery that was on the screen; IllegalMove when another one has taken its place.
     """
-    delivery = waiting(row)
+    delivery = known(waiting(row))
     if seen is not None and delivery.number != seen:
         raise IllegalMove(_("Une autre livraison a été faite depuis que cette page est ouverte : relisez-la."))
     criteria = {criterion.pk: criterion for criterion in row.criteria.all()}
@@ -102,7 +105,7 @@ def _decide(
     return delivery
 
 
-def accept(milestone: Milestone, *, by: User, checks: dict, seen: int | None = None) -> Delivery:
+def accept(milestone: Milestone, *, by: User, checks: Checks, seen: int | None = None) -> Delivery:
     """The buyer accepts, every criterion met; a passport is made when the code came with the delivery."""
     made: list[Delivery] = []
     present = waiting(milestone)
@@ -122,7 +125,7 @@ def accept(milestone: Milestone, *, by: User, checks: dict, seen: int | None = N
 
 
 def send_back(
-    milestone: Milestone, *, by: User, checks: dict, reason: str, cure_by: date, seen: int | None = None
+    milestone: Milestone, *, by: User, checks: Checks, reason: str, cure_by: date, seen: int | None = None
 ) -> Delivery:
     """The buyer returns the delivery: what is missing, and by when to deliver again."""
     made: list[Delivery] = []

@@ -1,6 +1,7 @@
 """The milestones on the contract's page; where each stands, in words, as other lists of them say it too."""
 
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
@@ -14,6 +15,7 @@ from contracts.models import Contract, Milestone
 from marketplace.accounts.person import Visitor
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
+from marketplace.lifecycle import known
 
 TONES = {"planned": "neutral", "delivered": "info", "accepted": "ok", "invoiced": "info", "paid": "ok"}
 
@@ -23,7 +25,7 @@ def page_of(milestone: Milestone) -> str:
 
 
 # --- Late or not -----------------------------------------------------------------------------------------------------
-def standing(milestone: Milestone, today: date | None) -> dict:
+def standing(milestone: Milestone, today: date | None) -> dict[str, Any]:
     """{label, tone, late}: its state in words, and how late the party whose turn it is, in words (or "").
 
     `today`: None where nobody is late any more, since the contract ended.
@@ -36,7 +38,7 @@ def standing(milestone: Milestone, today: date | None) -> dict:
     if milestone.state == "planned":
         late = lateness((today - (milestone.cure_by or milestone.due_date)).days)
     elif milestone.state == "delivered":
-        waited = business_days_between(local(milestone.delivered_at).date(), today)
+        waited = business_days_between(local(known(milestone.delivered_at)).date(), today)
         if waited >= actions.ANSWER_BUSINESS_DAYS:
             late = ngettext("Sans réponse depuis %d jour ouvrable", "Sans réponse depuis %d jours ouvrables", waited)
             late %= waited
@@ -49,7 +51,7 @@ def lateness(days: int) -> str:
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user: Visitor, at: datetime) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict[str, Any]:
     """Context of templates/contracts/_milestones.html. Everybody reads the plan; links are for those who read all."""
     prefetch_related_objects([contract], "milestones__criteria")
     today = local(at).date()
@@ -58,7 +60,13 @@ def section(contract: Contract, user: Visitor, at: datetime) -> dict:
     reads = rules.reads_all(contract, user) and contract.is_public()
     rows = []
     for milestone in contract.milestones.all():
-        row = {"milestone": milestone, "criteria": milestone.criteria.all(), "state": None, "url": "", "act": ""}
+        row: dict[str, Any] = {
+            "milestone": milestone,
+            "criteria": milestone.criteria.all(),
+            "state": None,
+            "url": "",
+            "act": "",
+        }
         if contract.is_public():
             row["state"] = standing(milestone, today if active else None)
         if reads:

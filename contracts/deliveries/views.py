@@ -4,6 +4,7 @@ The page of a milestone is for the parties and for auditors; everybody else gets
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -100,7 +101,7 @@ def milestone(request: PersonRequest, number: str, position: int) -> HttpRespons
     return show(request, "contracts/examine.html", context)
 
 
-def _first(milestone: Milestone, *, at: datetime) -> dict:
+def _first(milestone: Milestone, *, at: datetime) -> dict[str, Any]:
     """The delivery on the screen, and the day proposed to deliver again by."""
     waiting = actions.waiting(milestone) if milestone.state == "delivered" else None
     cure_by = local(at).date() + timedelta(days=settings.CURE_DAYS)
@@ -121,7 +122,7 @@ def _answer(milestone: Milestone, form: ExamineForm, *, by: User) -> None:
 
 @never_cache
 @require_safe
-def file(request: PersonRequest, number: str, file_id: UUID) -> HttpResponse:
+def file(request: PersonRequest, number: str, file_id: UUID) -> FileResponse:
     """A file of a delivery, as a download: never shown in our pages, whatever it is."""
     at = clock.now()
     contract = contract_of(request, number, at=at)

@@ -17,11 +17,12 @@ from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.texts import longest
 
 ENDED = [State.COMPLETED, State.TERMINATED]
-NO_CODE_MAX = Contract._meta.get_field("no_code_reason").max_length
-COMMENT_MAX = Performance._meta.get_field("comment").max_length
+NO_CODE_MAX = longest(Contract, "no_code_reason")
+COMMENT_MAX = longest(Performance, "comment")
 
 
 # --- Ending ----------------------------------------------------------------------------------------------------------
@@ -35,16 +36,16 @@ def complete(contract: Contract, *, by: User, no_code_reason: str = "") -> None:
             locked(contract)  # the move locks it again, and reads what was written here
             Contract.objects.filter(pk=contract.pk).update(no_code_reason=reason)
         contract.complete(by=by)
-        publication_actions.ended(contract, at=contract.ended_at)
-        contract_emails.ended(contract, at=contract.ended_at)
+        publication_actions.ended(contract, at=contract.updated_at)
+        contract_emails.ended(contract, at=contract.updated_at)
 
 
 def terminate(contract: Contract, *, by: User, reason: str) -> None:
     """The body ends it before its term; the reason is public, and what was accepted is still owed."""
     with transaction.atomic():
         contract.terminate(by=by, reason=reason)
-        publication_actions.ended(contract, at=contract.ended_at)
-        contract_emails.terminated(contract, at=contract.ended_at)
+        publication_actions.ended(contract, at=contract.updated_at)
+        contract_emails.terminated(contract, at=contract.updated_at)
 
 
 # --- Performance -----------------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def performance_pdf(performance: Performance) -> bytes:
     marks = "\n".join(f"- {label} : {getattr(performance, name)} sur 5" for name, label in _MARKS.items())
     end = "s’est terminé" if contract.state == State.COMPLETED else "a été résilié"
     paragraphs = [
-        f"Le contrat {contract.number}, « {contract.title} », {end} le {day(contract.ended_at, 'fr')}.",
+        f"Le contrat {contract.number}, « {contract.title} », {end} le {day(known(contract.ended_at), 'fr')}.",
         f"Nous évaluons le rendement comme {result}.",
         marks,
         performance.comment,
@@ -138,7 +139,7 @@ def performance_pdf(performance: Performance) -> bytes:
         reply = {
             "heading": "Réplique du prestataire",
             "text": performance.reply,
-            "name": performance.reply_by.name,
+            "name": known(performance.reply_by).name,
             "title": vendor["legal_name"],
             "at": moment_exact(performance.reply_at, "fr"),
         }

@@ -47,7 +47,7 @@ MARKS = [
 ]
 
 
-def _mark(label) -> forms.TypedChoiceField:
+def _mark(label: Any) -> forms.TypedChoiceField:
     return forms.TypedChoiceField(label=label, choices=MARKS, coerce=int, widget=forms.RadioSelect)
 
 

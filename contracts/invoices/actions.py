@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -19,10 +20,11 @@ from contracts.models import Contract, Invoice, Milestone, TaxRegistration, taxe
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import User
 from marketplace.money import TaxBreakdown, format_cents
 from vendors import rules as vendor_rules
+from vendors.models import Vendor
 
 # Printed on invoices, which are in French; a page says it in the reader's language.
 TERMS = gettext_noop(
@@ -48,33 +50,33 @@ class Bill:
 
 def registration(contract: Contract) -> TaxRegistration:
     """The vendor's tax numbers; ValidationError while it has given none."""
-    found = TaxRegistration.objects.filter(vendor=contract.vendor).first()
-    if found is None:
+    registered = TaxRegistration.objects.filter(vendor=contract.vendor).first()
+    if registered is None:
         complain(None, _("Inscrivez d’abord vos numéros de taxes, ou déclarez-vous petit fournisseur."))
-    return found
+    return registered
 
 
 def register_taxes(
-    vendor, *, by: User, small_supplier: bool, tps_number: str = "", tvq_number: str = ""
+    vendor: Vendor, *, by: User, small_supplier: bool, tps_number: str = "", tvq_number: str = ""
 ) -> TaxRegistration:  # fmt: skip
     """The vendor's tax numbers, or its statement that it is a small supplier. Invoices already issued keep theirs.
 
-    `vendor`: a vendors.models.Vendor; PermissionDenied unless `by` commits it. The numbers stay out of the ledger.
+    PermissionDenied unless `by` commits it. The numbers stay out of the ledger.
     """
     with transaction.atomic():
-        row = type(vendor)._base_manager.select_for_update().get(pk=vendor.pk)
+        row = Vendor._base_manager.select_for_update().get(pk=vendor.pk)
         if not vendor_rules.may_bind(row, by):
             raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses taxes."))
         at = clock.now()
-        made = TaxRegistration(
+        registered = TaxRegistration(
             vendor=row, small_supplier=small_supplier, tps_number=tps_number, tvq_number=tvq_number, by=by, at=at
         )
-        made.clean_fields(exclude={"vendor", "by"})
-        made.validate_constraints(exclude={"vendor"})
-        made.save()
+        registered.clean_fields(exclude={"vendor", "by"})
+        registered.validate_constraints(exclude={"vendor"})
+        registered.save()
         subject = f"vendor:{row.public_id}"
         ledger.record("vendor.tax_registration", subject, by=by, at=at, small_supplier=small_supplier)
-    return made
+    return registered
 
 
 def _bill(
@@ -96,7 +98,7 @@ def bill_of_milestone(milestone: Milestone, *, at: datetime) -> Bill:
     held = conditions.holdback_of(milestone.amount_cents, contract.holdback_percent)
     if contract.invoices.filter(kind=InvoiceKind.HOLDBACK).exists():
         held = 0  # released already: a milestone that an amendment added since is owed whole
-    accepted_on = local(milestone.accepted_at).date()
+    accepted_on = local(known(milestone.accepted_at)).date()
     return _bill(
         contract, InvoiceKind.MILESTONE, milestone.amount_cents, accepted_on=accepted_on, at=at, held_cents=held
     )
@@ -154,12 +156,12 @@ def can_release(contract: Contract) -> bool:
 def bill_of_holdback(contract: Contract, *, at: datetime) -> Bill:
     """What was held back, accepted the day the last milestone was."""
     last = _last_accepted(contract)
-    accepted_on = local(last.accepted_at).date()
+    accepted_on = local(known(last.accepted_at)).date()
     return _bill(contract, InvoiceKind.HOLDBACK, held_cents(contract), accepted_on=accepted_on, at=at)
 
 
 def _last_accepted(contract: Contract) -> Milestone:
-    return contract.milestones.exclude(accepted_at=None).order_by("-accepted_at", "-pk").first()
+    return contract.milestones.exclude(accepted_at=None).order_by("-accepted_at", "-pk")[0]
 
 
 def release_holdback(
@@ -224,12 +226,12 @@ def claim_interest(invoice: Invoice, *, by: User) -> Invoice:
             complain(None, _("Les intérêts se réclament à partir de 5 $; ceux-ci sont de %s.") % format_cents(cents))
         bill = _bill(contract, InvoiceKind.INTEREST, cents, accepted_on=local(at).date(), at=at)
         label = f"Intérêts de retard, facture {row.number}"
-        made = _write(
+        claim = _write(
             contract, bill, by=by, at=at, about=row, accepted_by=row.accepted_by,
             lines=[{"label": label, "cents": cents}],
         )  # fmt: skip
-        _recorded(made, "invoice.interest", by=by, at=at)
-    return made
+        _recorded(claim, "invoice.interest", by=by, at=at)
+    return claim
 
 
 def _recorded(invoice: Invoice, action: str, *, by: User, at: datetime) -> None:
@@ -245,13 +247,13 @@ def _write(
     *,
     by: User,
     at: datetime,
-    accepted_by,
-    lines,
+    accepted_by: User | None,
+    lines: list[dict[str, Any]],
     milestone: Milestone | None = None,
-    about=None,
-    reference="",
+    about: Invoice | None = None,
+    reference: str = "",
 ) -> Invoice:
-    found = registration(contract)
+    registered = registration(contract)
     with override(documents.FRENCH):  # whatever the language of whoever issues it
         region = str(contract.body.get_region_display())
     invoice = Invoice(
@@ -270,8 +272,8 @@ def _write(
         tps_cents=bill.tps_cents,
         tvq_cents=bill.tvq_cents,
         total_cents=bill.total_cents,
-        tps_number=found.tps_number,
-        tvq_number=found.tvq_number,
+        tps_number=registered.tps_number,
+        tvq_number=registered.tvq_number,
         reference=reference.strip(),
         details={
             "seller": documents.vendor_data(contract.vendor),

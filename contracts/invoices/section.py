@@ -1,13 +1,14 @@
 """The invoices on the contract's page; where each stands, in words."""
 
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from contracts import rules
+from contracts.deliveries.section import lateness
 from contracts.invoices import actions, interest
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
 from marketplace.accounts.person import Visitor
@@ -15,19 +16,18 @@ from marketplace.dates.localtime import local
 
 
 # --- Paid, due, late -------------------------------------------------------------------------------------------------
-def standing(invoice: Invoice, today: date) -> dict:
+def standing(invoice: Invoice, today: date) -> dict[str, Any]:
     """{label, tone, days}: « À payer », « En retard de 12 jours », « Payée »; `days` late while it is owed."""
     if invoice.paid_at is not None:
         return {"label": _("Payée"), "tone": "ok", "days": 0}
     days = interest.days_late(invoice.due_on, today)
     if days:
-        label = ngettext("En retard de %d jour", "En retard de %d jours", days) % days
-        return {"label": label, "tone": "bad", "days": days}
+        return {"label": lateness(days), "tone": "bad", "days": days}
     return {"label": _("À payer"), "tone": "info", "days": 0}
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
-def section(contract: Contract, user: Visitor, at: datetime) -> dict:
+def section(contract: Contract, user: Visitor, at: datetime) -> dict[str, Any]:
     """Context of templates/contracts/_invoices.html. Everybody reads amounts and dates; links are for the parties."""
     prefetch_related_objects([contract], "milestones__criteria", "invoices")
     reads, binds = rules.reads_all(contract, user), contract.is_public() and rules.binds_vendor(contract, user)

@@ -3,6 +3,7 @@
 An invoice's own page is for the parties and for auditors; everybody else gets 404.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from contracts import rules
 from contracts.access import contract_of, invoice_of, milestone_of
 from contracts.enums import LIVE_PAYMENTS
 from contracts.invoices import actions, interest
+from contracts.invoices.actions import Bill
 from contracts.invoices.forms import IssueForm, TaxForm
 from contracts.invoices.section import standing
 from contracts.models import Contract, Invoice, TaxRegistration
@@ -107,7 +109,7 @@ def invoice(request: PersonRequest, number: str) -> HttpResponse:
 
 @never_cache
 @require_safe
-def invoice_pdf(request: PersonRequest, number: str) -> HttpResponse:
+def invoice_pdf(request: PersonRequest, number: str) -> FileResponse:
     """The invoice as it was issued."""
     at = clock.now()
     invoice = invoice_of(request, number, at=at)
@@ -124,7 +126,7 @@ def issue(request: PersonRequest, number: str, position: int) -> HttpResponse:
     milestone = milestone_of(contract_of(request, number, at=at), position)
     gate(milestone, "invoice", request.user)
 
-    def make(typed: dict) -> Invoice:
+    def make(typed: dict[str, Any]) -> Invoice:
         return actions.issue(
             milestone, by=request.user, reference=typed["reference"], seen_cents=typed["total"]
         )  # fmt: skip
@@ -145,7 +147,7 @@ def holdback(request: PersonRequest, number: str) -> HttpResponse:
     if not actions.can_release(contract):
         raise IllegalMove(_("La retenue ne peut pas être facturée maintenant."))
 
-    def make(typed: dict) -> Invoice:
+    def make(typed: dict[str, Any]) -> Invoice:
         return actions.release_holdback(
             contract, by=request.user, reference=typed["reference"], seen_cents=typed["total"]
         )  # fmt: skip
@@ -155,9 +157,13 @@ def holdback(request: PersonRequest, number: str) -> HttpResponse:
     )
 
 
-def _issuing(request: PersonRequest, contract: Contract, template: str, preview, make, **extra: Any) -> HttpResponse:
+def _issuing(
+    request: PersonRequest, contract: Contract, template: str, preview: Callable[[], Bill],
+    make: Callable[[dict[str, Any]], Invoice], **extra: Any,
+) -> HttpResponse:  # fmt: skip
     """The common part: the amounts on the screen, the form, the verb. Without tax numbers: where to give them."""
-    form = IssueForm(data_of(request))
+    data = data_of(request)
+    form = IssueForm(data)
     if issued := attempt(request, form, lambda: make(form.cleaned_data)):
         messages.success(request, _("Facture %s émise. L’organisme l’a reçue.") % issued.result.number)
         return redirect(issued.result)
@@ -165,11 +171,12 @@ def _issuing(request: PersonRequest, contract: Contract, template: str, preview,
     registered = TaxRegistration.objects.filter(vendor=contract.vendor).first()
     if registered is not None:
         bill = preview()
-        if form.is_bound:  # the amount may have changed: what is posted next is what is shown now
-            form.data = form.data.copy()
-            form.data["total"] = bill.total_cents
-        else:
+        if data is None:
             form.initial["total"] = bill.total_cents
+        else:  # the amount may have changed: what is posted next is what is shown now
+            data = data.copy()
+            data["total"] = str(bill.total_cents)
+            form.data = data
     back = urlencode({"suite": request.path})
     context = {
         "contract": contract,
@@ -216,13 +223,13 @@ def taxes(request: PersonRequest, public_id: UUID) -> HttpResponse:
     may_change = vendor_rules.may_bind(vendor, request.user)
     if request.method == "POST" and not may_change:
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses taxes."))
-    kept = TaxRegistration.objects.filter(vendor=vendor).first()
-    form = TaxForm(data_of(request), initial=TaxForm.first(kept))
+    registered = TaxRegistration.objects.filter(vendor=vendor).first()
+    form = TaxForm(data_of(request), initial=TaxForm.first(registered))
     then = _safe_return(request)
     if attempt(request, form, lambda: actions.register_taxes(vendor, by=request.user, **form.registration())):
         messages.success(request, _("Vos taxes sont inscrites. Les factures déjà émises ne changent pas."))
         return redirect(then or reverse("contracts:taxes", args=[public_id]))
-    context = {"vendor": vendor, "form": form, "kept": kept, "may_change": may_change, "suite": then}
+    context = {"vendor": vendor, "form": form, "kept": registered, "may_change": may_change, "suite": then}
     return show(request, "contracts/tax.html", context)
 
 

@@ -136,7 +136,7 @@ class Payment(lifecycle.Stateful, models.Model):
         """Where the bank's dispute stands, in words; Stripe's own word when it is one that we do not know."""
         return str(dict(DisputeStatus.choices).get(self.dispute_status, self.dispute_status))
 
-    def get_state_display(self) -> str:
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # Django's own is what we put words in the place of
         """Its state in words; outside the platform, a declaration does not fail: the body takes it back."""
         if self.state == PaymentState.FAILED and self.method == PaymentMethod.OUTSIDE:
             return str(_("Retirée"))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.emails import body_people, tell, vendor_people
-from contracts.models import Payment
+from contracts.models import Payment, Reconciliation
 from marketplace.mail import outbox
 from marketplace.models import User
 
@@ -25,7 +25,7 @@ def failed(payment: Payment, *, at: datetime) -> None:
     _tell([payment.by], "emails/payment_failed.txt", payment, at=at)
 
 
-def blocked(payment: Payment, step, *, at: datetime) -> None:
+def blocked(payment: Payment, step: str, *, at: datetime) -> None:
     """Stripe refused to send or to give back: whoever paid is told, and the vendor when its account is the cause."""
     _tell([payment.by], "emails/payment_blocked.txt", payment, at=at, step=step)
     if step == "transfer":
@@ -49,7 +49,7 @@ def reversal_requested(payment: Payment, *, at: datetime) -> None:
     _tell(others, "emails/payment_reversal_requested.txt", payment, at=at)
 
 
-def reversal_declined(payment: Payment, asker, officer, reason: str, *, at: datetime) -> None:
+def reversal_declined(payment: Payment, asker: User, officer: User, reason: str, *, at: datetime) -> None:
     """To whoever asked for it."""
     _tell([asker], "emails/payment_reversal_declined.txt", payment, at=at, officer=officer, reason=reason)
 
@@ -63,7 +63,7 @@ def disputed(payment: Payment, *, at: datetime) -> None:
     _tell(body_people(payment.contract, "officer"), "emails/payment_disputed.txt", payment, at=at)
 
 
-def mismatches(run, count: int, *, at: datetime) -> None:
+def mismatches(run: Reconciliation, count: int, *, at: datetime) -> None:
     """To the administrators: what the nightly comparison found."""
     for person in User.objects.filter(is_staff=True, is_active=True).order_by("pk"):
         outbox.queue("emails/payment_mismatches.txt", to=person, at=at, run=run, count=count)

@@ -1,5 +1,7 @@
 """The payments of an invoice, as its page shows them."""
 
+from collections.abc import Iterator
+
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -20,8 +22,8 @@ def history(invoice: Invoice, user: Visitor) -> list[Payment]:
     return rows
 
 
-def _acts(payment: Payment, user: Visitor):
-    def page(name):
+def _acts(payment: Payment, user: Visitor) -> Iterator[tuple[str, str]]:
+    def page(name: str) -> str:
         return reverse(f"contracts:{name}", args=[payment.public_id])
 
     state, officer = payment.state, rules.is_officer(payment, user)

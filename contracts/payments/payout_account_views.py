@@ -31,7 +31,7 @@ def _vendor(request: PersonRequest, public_id: UUID) -> Vendor:
 def _link(request: PersonRequest, account: PayoutAccount) -> HttpResponse:
     """Leave for Stripe's page. stripe_gateway.Unsure or stripe_gateway.Refused."""
 
-    def page(name):
+    def page(name: str) -> str:
         return request.build_absolute_uri(reverse(f"contracts:{name}", args=[account.vendor.public_id]))
 
     return HttpResponseRedirect(

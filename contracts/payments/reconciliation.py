@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from contracts.enums import PaymentState
@@ -66,7 +66,7 @@ class Finding:
     theirs: str = ""
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[str, int | None, str]:
         return self.kind, self.payment, self.stripe_id
 
 
@@ -81,7 +81,7 @@ class Books:
     accounts: dict[str, Account]
 
     def __len__(self) -> int:
-        return sum(map(len, (self.charges, self.transfers, self.refunds, self.disputes, self.accounts)))
+        return len(self.charges) + len(self.transfers) + len(self.refunds) + len(self.disputes) + len(self.accounts)
 
 
 # --- One run ---------------------------------------------------------------------------------------------------------
@@ -91,10 +91,10 @@ def run(*, at: datetime, days: int = DAYS) -> Reconciliation:
     row = Reconciliation.objects.create(started_at=at, since=since)
     try:
         books = read(since)
-        found = list(compare(books, since=since, at=at))
-        if found:
+        findings = list(compare(books, since=since, at=at))
+        if findings:
             again = {finding.key for finding in compare(read(since), since=since, at=at)}
-            found = [finding for finding in found if finding.key in again]
+            findings = [finding for finding in findings if finding.key in again]
     except (stripe_gateway.Unsure, stripe_gateway.Refused) as error:
         row.error, row.finished_at = str(getattr(error, "code", error))[:300], clock.now()
         row.save(update_fields=["error", "finished_at"])
@@ -104,27 +104,28 @@ def run(*, at: datetime, days: int = DAYS) -> Reconciliation:
             run=row, kind=each.kind, payment_id=each.payment, stripe_id=each.stripe_id[:100], ours=each.ours[:200],
             theirs=each.theirs[:200],
         )
-        for each in found
+        for each in findings
     )  # fmt: skip
     row.compared, row.finished_at = len(books), clock.now()
     row.save(update_fields=["compared", "finished_at"])
-    if found:
-        emails.mismatches(row, len(found), at=at)
+    if findings:
+        emails.mismatches(row, len(findings), at=at)
     return row
 
 
-def window(*, at: datetime, days: int):
+def window(*, at: datetime, days: int) -> datetime:
     """From when to read: so many days, or since the oldest payment that is not finished."""
     oldest = Payment.objects.exclude(state__in=FINAL).filter(method="stripe").order_by("created_at").first()
     since = at - timedelta(days=days)
     return min(since, oldest.created_at - GRACE) if oldest else since
 
 
-def last_runs(count: int):
+def last_runs(count: int) -> QuerySet[Reconciliation]:
+    """The last ones first, each with `found`: how many discrepancies."""
     return Reconciliation.objects.annotate(found=Count("mismatches")).order_by("-pk")[:count]
 
 
-def read(since) -> Books:
+def read(since: datetime) -> Books:
     """Stripe's books. stripe_gateway.Unsure or stripe_gateway.Refused."""
     recent = Payment.objects.filter(method="stripe", created_at__gte=since).values_list("destination", flat=True)
     return Books(
@@ -137,7 +138,7 @@ def read(since) -> Books:
 
 
 # --- The comparison --------------------------------------------------------------------------------------------------
-def compare(books: Books, *, since, at: datetime) -> Iterator[Finding]:
+def compare(books: Books, *, since: datetime, at: datetime) -> Iterator[Finding]:
     """Every discrepancy. Our rows are read after Stripe's: what moved meanwhile is found gone at the second look."""
     charges = set(books.charges) | {each.charge for each in books.refunds.values()}
     charges |= {each.charge for each in books.disputes.values()}
@@ -205,7 +206,7 @@ def _charges(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Fin
             yield Finding("charge_currency", payment.pk, charge.id, stripe_gateway.CURRENCY, charge.currency)
 
 
-def _in_flight(payment: Payment | None, states: set, created, *, at: datetime) -> bool:
+def _in_flight(payment: Payment | None, states: set[PaymentState], created: datetime, *, at: datetime) -> bool:
     """A worker may have asked, and not yet written the answer."""
     return payment is not None and payment.state in states and created > at - GRACE
 

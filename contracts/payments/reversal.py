@@ -14,7 +14,7 @@ from contracts.models import Payment
 from contracts.payments import actions, emails, settlement
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, locked
+from marketplace.lifecycle import IllegalMove, known, locked
 from marketplace.models import User
 from opportunities.conditions import reason_given
 
@@ -55,7 +55,7 @@ def decline_reversal(payment: Payment, *, by: User, reason: str) -> None:
         row = _requested(payment)
         if not rules.can_reverse(row, by):
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-        reason, asker, at = reason_given(reason), row.reversal_requested_by, clock.now()
+        reason, asker, at = reason_given(reason), known(row.reversal_requested_by), clock.now()
         _forget(row)
         extra = row.about() | {"reason": reason}
         ledger.record("payment.decline_reversal", row.ledger_subject(), by=by, at=at, **extra)

@@ -3,12 +3,12 @@
 A stranger gets 404, somebody of the parties who may not gets 403, an act that is no longer possible gets 409.
 """
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from csp.decorators import csp_update
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -26,7 +26,7 @@ from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
 from contracts.payments.forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
 from marketplace.accounts.person import User, Visitor
-from marketplace.acts import Page, act_page, attempt, confirmed_act_page, show
+from marketplace.acts import Page, View, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
@@ -38,12 +38,13 @@ from vendors.eligibility import actions as eligibility
 SILENT = gettext_lazy("Stripe ne répond pas en ce moment. Rien n’est perdu : réessayez dans quelques minutes.")
 
 
-def to_stripe(view: Callable) -> Callable:
+def to_stripe(view: View) -> View:
     """A page whose form leads to Stripe's own: the browser must be allowed to follow the redirection."""
 
     @wraps(view)
     def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return csp_update({"form-action": stripe_gateway.origins()})(view)(request, *args, **kwargs)
+        allowed = csp_update({"form-action": stripe_gateway.origins()})(view)
+        return allowed(request, *args, **kwargs)  # type: ignore[return-value]  # what the view answers
 
     return wrapped
 
@@ -154,7 +155,7 @@ def abandon(request: PersonRequest, number: str) -> HttpResponse:
 
 
 # --- Answering and undoing: a page that says what will happen, then the verb ----------------------------------------
-def _show(request: PersonRequest, payment: Payment, page: Page, form, **extra: Any) -> HttpResponse:
+def _show(request: PersonRequest, payment: Payment, page: Page, form: forms.Form, **extra: Any) -> HttpResponse:
     context = {"payment": payment, "invoice": payment.invoice, "contract": payment.contract, "page": page, "form": form}
     return show(request, "contracts/pay_act.html", context | extra)
 

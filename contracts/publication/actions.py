@@ -13,11 +13,12 @@ from contracts.models import Amendment, Contract, Duty
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import User
 from marketplace.money import format_cents
+from marketplace.texts import longest
 
-PROOF_MAX = Duty._meta.get_field("proof").max_length
+PROOF_MAX = longest(Duty, "proof")
 
 
 # --- What raises them ------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def text_of(duty: Duty) -> str:
     if duty.kind == DutyKind.INITIAL:
         facts += [("Montant du contrat, avant taxes", amount), ("Options", "Aucune")]
     elif duty.kind == DutyKind.EXTRA:
-        amendment = duty.amendment
+        amendment = known(duty.amendment)
         facts += [
             ("Montant initial du contrat, avant taxes", initial),
             ("Dépense supplémentaire à publier, avant taxes", amount),
@@ -102,16 +103,19 @@ def text_of(duty: Duty) -> str:
     return "\n".join(f"{label} : {value}" for label, value in facts)
 
 
-def _day(instant) -> str:
-    return day(local(instant).date(), "fr")
+def _day(instant: datetime | None) -> str:
+    return day(local(known(instant)).date(), "fr")
 
 
 def event_day(duty: Duty) -> date:
     """The local day of what is to be published: nothing was published before it."""
-    contract = duty.contract
     if duty.kind == DutyKind.INITIAL:
-        return local(contract.signed_at).date()
-    return local(duty.amendment.in_force_at if duty.kind == DutyKind.EXTRA else contract.ended_at).date()
+        instant = duty.contract.signed_at
+    elif duty.kind == DutyKind.EXTRA:
+        instant = known(duty.amendment).in_force_at
+    else:
+        instant = duty.contract.ended_at
+    return local(known(instant)).date()
 
 
 def publish(duty: Duty, *, by: User, done_on: date, proof: str) -> None:

@@ -1,6 +1,8 @@
 """Publications at the SEAO: what the body must publish and by when, the text to copy, the proof that it was done."""
 
+from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -26,7 +28,7 @@ SOON_DAYS = 7
 MOST_DONE = 50
 
 
-def standing(duty: Duty, today: date) -> dict:
+def standing(duty: Duty, today: date) -> dict[str, str]:
     """{label, tone} of a publication: done, late, soon or later."""
     if duty.done_on:
         late = duty.done_on > duty.due_on
@@ -45,14 +47,14 @@ def index(request: PersonRequest) -> HttpResponse:
     if not (user.is_auditor or user.body_memberships.exists()):
         raise Http404
     today = local(at).date()
-    found = Duty.objects.visible_to(user, at=at).for_list()
+    duties = Duty.objects.visible_to(user, at=at).for_list()
 
-    def shown(rows) -> list[dict]:
-        return [{"row": row, "badge": standing(row, today), "mine": rules.is_officer(row, user)} for row in rows]
+    def shown(rows: Iterable[Duty]) -> list[dict[str, Any]]:
+        return [{"row": duty, "badge": standing(duty, today), "mine": rules.is_officer(duty, user)} for duty in rows]
 
     context = {
-        "to_do": shown(found.to_do()),
-        "done": shown(found.exclude(done_on=None).order_by("-done_on", "-pk")[:MOST_DONE]),
+        "to_do": shown(duties.to_do()),
+        "done": shown(duties.exclude(done_on=None).order_by("-done_on", "-pk")[:MOST_DONE]),
         "today": today,
     }
     return render(request, "contracts/duties.html", context)

@@ -5,6 +5,7 @@ Everything is public and the same for every visitor, except « nous réutilisons
 
 import json
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -12,7 +13,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.functional import cached_property
@@ -21,6 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from contracts.models import Passport, Reuse
+from contracts.models.passport import PassportQuerySet
 from contracts.reuse import actions, passports
 from contracts.reuse.section import findings, why_not_shared
 from marketplace.acts import act_page, attempt, show
@@ -54,7 +56,7 @@ class Asked:
     licences: list[str]
 
     @classmethod
-    def read(cls, data) -> "Asked":
+    def read(cls, data: QueryDict) -> "Asked":
         def values(name: str) -> list[str]:
             return [text[:100].replace("\x00", "") for text in data.getlist(name)[:SHOWN]]
 
@@ -66,9 +68,9 @@ class Asked:
     def words(self) -> list[str]:
         return query_words(self.query)
 
-    def rows(self, without: str = ""):
+    def rows(self, without: str = "") -> PassportQuerySet:
         """Catalogued passports that match, minus one of the filters (to count its values)."""
-        rows = with_words(Passport.objects.catalogued(), self.words)
+        rows: Any = with_words(Passport.objects.catalogued(), self.words)
         if self.bodies and without != "organisme":
             rows = rows.filter(**{f"{_BODY}__in": self.bodies})
         if self.licences and without != "licence":
@@ -86,7 +88,7 @@ class Asked:
         chosen = {"organisme": self.bodies, "licence": self.licences, "competence": self.skills}
         return pairs + [(name, value) for name, values in chosen.items() for value in values]
 
-    def groups(self) -> list[dict]:
+    def groups(self) -> list[dict[str, Any]]:
         """Bodies and licences as opportunities/_facets.html shows them: two queries."""
         bodies = self._counted("organisme", f"{_BODY}__pk", f"{_BODY}__name")
         licences = self._counted("licence", _LICENCE, _LICENCE)
@@ -95,12 +97,12 @@ class Asked:
             self._group("licence", _("Licence"), licences, self.licences),
         ]
 
-    def _counted(self, name: str, key: str, label: str) -> list[tuple]:
+    def _counted(self, name: str, key: str, label: str) -> list[tuple[Any, ...]]:
         rows = self.rows(without=name).order_by().values_list(key, label).annotate(number=Count("pk"))
         return list(rows.order_by("-number", label)[: SHOWN * 4])
 
     @staticmethod
-    def _group(param: str, legend: str, counted: list[tuple], chosen: list[str]) -> dict:
+    def _group(param: str, legend: str, counted: list[tuple[Any, ...]], chosen: list[str]) -> dict[str, Any]:
         lines = [
             {"value": str(value), "label": label, "number": number, "chosen": str(value) in chosen}
             for value, label, number in counted
@@ -108,11 +110,11 @@ class Asked:
         lines.sort(key=lambda line: not line["chosen"])
         return {"param": param, "legend": legend, "values": lines[: max(SHOWN, len(chosen))], "more": []}
 
-    def known_skills(self) -> list[Skill]:
+    def known_skills(self) -> list[Any]:
         """The skills most met among what matches the other filters, those asked for first; each with `number`."""
         among = self.rows(without="competence").order_by().values(_OCCASION)
-        found = Skill.objects.filter(opportunities__in=among).annotate(number=Count("opportunities"))
-        lines = sorted(found.order_by("-number", "folded")[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
+        skills = Skill.objects.filter(opportunities__in=among).annotate(number=Count("opportunities"))
+        lines = sorted(skills.order_by("-number", "folded")[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
         return lines[: max(SHOWN, len(self.skills))]
 
 
@@ -142,7 +144,7 @@ def code_list(request: HttpRequest) -> HttpResponse:
     return render(request, "contracts/code_list.html", context)
 
 
-def _with_reuses(rows):
+def _with_reuses(rows: PassportQuerySet) -> PassportQuerySet:
     live = Reuse.objects.filter(ended_at=None).select_related("body").order_by("at", "pk")
     return rows.prefetch_related(Prefetch("contract__reuses", queryset=live, to_attr="reused_by"))
 
@@ -166,7 +168,7 @@ def code(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """What the code is, who paid, how to check it, who reuses it. A former passport leads to the one in force."""
     passport = _passport(request, public_id)
     contract = passport.contract
-    current = passport
+    current: Passport | None = passport
     if passport.superseded_at:
         current = contract.passports.filter(superseded_at=None).first()
     reuses = contract.reuses.filter(ended_at=None).select_related("body").order_by("at", "pk")
@@ -231,10 +233,12 @@ class ReuseForm(PlainTexts, forms.Form):
         help_text=gettext_lazy("Public : n’y mettez aucun renseignement personnel."),
     )
 
-    def __init__(self, data, *, bodies: list[PublicBody]) -> None:
+    def __init__(self, data: QueryDict | None, *, bodies: list[PublicBody]) -> None:
         initial = {"body": bodies[0]} if len(bodies) == 1 else {}
         super().__init__(data, initial=initial)
-        self.fields["body"].queryset = PublicBody.objects.filter(pk__in=[body.pk for body in bodies])
+        body = self.fields["body"]
+        assert isinstance(body, forms.ModelChoiceField)
+        body.queryset = PublicBody.objects.filter(pk__in=[body.pk for body in bodies])
 
 
 def _catalogued(request: PersonRequest, public_id: UUID) -> Passport:
@@ -267,14 +271,14 @@ def end_reuse(request: PersonRequest, public_id: UUID, body_id: int) -> HttpResp
     passport = _catalogued(request, public_id)
     mine = passport.contract.reuses.filter(ended_at=None, body__memberships__user=request.user).distinct()
     # Compared here: a database refuses to look for a number that its column cannot hold.
-    found = next((row for row in mine.select_related("body", "contract") if row.body_id == body_id), None)
-    if found is None:
+    ending = next((row for row in mine.select_related("body", "contract") if row.body_id == body_id), None)
+    if ending is None:
         raise Http404
     if request.method == "POST":
-        actions.end_reuse(found, by=request.user)
-        messages.success(request, _("La déclaration de %s est retirée.") % found.body.name)
+        actions.end_reuse(ending, by=request.user)
+        messages.success(request, _("La déclaration de %s est retirée.") % ending.body.name)
         return redirect(passport)
-    return render(request, "contracts/reuse.html", {"passport": passport, "ending": found, "now": clock.now()})
+    return render(request, "contracts/reuse.html", {"passport": passport, "ending": ending, "now": clock.now()})
 
 
 urlpatterns = [

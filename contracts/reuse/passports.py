@@ -19,7 +19,7 @@ from contracts.models import Delivery, DeliveryFile, Passport
 from marketplace import keys, pdf
 from marketplace.dates.localtime import day, local
 from marketplace.ledger.entries import canonical, instant
-from marketplace.lifecycle import complain
+from marketplace.lifecycle import complain, known
 
 DOCUMENT_TYPE = "dan-passport/1"
 UNSTATED = "NOASSERTION"  # SPDX's word: the contract assigns the rights, and states no licence for anybody else
@@ -151,7 +151,7 @@ def signed(passport: Passport, facts: ArchiveFacts, former: Passport | None) -> 
         "publiccode_sha256": hashlib.sha256(described).hexdigest() if facts.publiccode is not None else "",
         "sbom_format": passport.sbom_format,
         "sbom_sha256": passport.sbom_sha256,
-        "accepted_at": instant(delivery.decided_at),
+        "accepted_at": instant(known(delivery.decided_at)),
         "supersedes": str(former.public_id) if former else "",
         "key": keys.key_id(),
     }
@@ -181,7 +181,7 @@ def as_pdf(passport: Passport) -> bytes:
             "sbom_format": said["sbom_format"],
             "sbom_digest": said["sbom_sha256"],
             "archive_digest": said["archive_sha256"],
-            "accepted": day(local(passport.delivery.decided_at).date()),
+            "accepted": day(local(known(passport.delivery.decided_at)).date()),
             "signature": said["signature"],
             "key": said["key"],
             "verify": f"{settings.BASE_URL}{passport.get_absolute_url()}",
