@@ -22,13 +22,13 @@ from contracts.agreement.forms import SignForm, VendorSignForm
 from contracts.deliveries.views import contract_of
 from contracts.enums import DocumentKind
 from contracts.models import Contract, taxes_charged
-from marketplace.acts import show_at
+from marketplace.acts import ConfirmForm, show_at
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of, keeps_typed
 from marketplace.money import format_cents
+from marketplace.reasons import ReasonForm
 from opportunities import rules as occasion_rules
-from proposals.evaluation.forms import ConfirmForm, ReasonForm
 from vendors.eligibility import actions as eligibility
 
 

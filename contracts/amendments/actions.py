@@ -22,7 +22,7 @@ from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
 from marketplace.money import format_cents
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 PENDING = ["proposed", "approved"]
 LAST_DAY = date(2100, 12, 31)

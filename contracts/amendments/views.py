@@ -24,13 +24,13 @@ from contracts.end import actions as end_actions
 from contracts.enums import State
 from contracts.models import Amendment, Contract, Performance
 from contracts.publication import actions as publication_actions
-from marketplace.acts import show_at
+from marketplace.acts import ConfirmForm, show_at
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of, keeps_typed, typed_before
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.reasons import ReasonForm
 from opportunities.conditions import ceiling_cents
-from proposals.evaluation.forms import ConfirmForm, ReasonForm
 
 TONES = {"proposed": "warn", "approved": "warn", "in_force": "ok", "refused": "bad", "withdrawn": "neutral"}
 FIELDS = {"delta": "amount", "plan": None}  # where the form shows what the verbs name

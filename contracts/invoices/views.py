@@ -26,13 +26,12 @@ from contracts.invoices.forms import IssueForm, TaxForm
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration
 from contracts.payments import views as payment_views
 from marketplace import cursors
-from marketplace.acts import show_at
+from marketplace.acts import ConfirmForm, show_at
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of, keeps_typed
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
-from proposals.evaluation.forms import ConfirmForm
 from vendors import rules as vendor_rules
 from vendors.models import Vendor
 

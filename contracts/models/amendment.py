@@ -14,7 +14,7 @@ from contracts.enums import AmendmentState, DutyKind
 from marketplace import lifecycle
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 class AmendmentQuerySet(models.QuerySet):

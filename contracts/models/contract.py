@@ -12,8 +12,8 @@ from contracts import conditions, rules
 from contracts.enums import CONCLUDED, State
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
+from marketplace.reasons import reason_given
 from marketplace.search import index_text
-from opportunities.conditions import reason_given
 from opportunities.enums import CodeLicence
 from proposals.models import Award
 

@@ -14,7 +14,7 @@ from contracts.models import failures
 from contracts.models.invoice import Invoice
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 class PayoutAccount(models.Model):

@@ -12,7 +12,7 @@ from contracts import conditions, rules
 from contracts.enums import DocumentKind, MilestoneState, Party, State
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 class Clause(models.Model):

@@ -15,7 +15,7 @@ from contracts.payments import actions, emails, settlement
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, locked
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 def request_reversal(payment: Payment, *, by, reason: str) -> None:

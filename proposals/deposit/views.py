@@ -21,14 +21,14 @@ from marketplace.models import Terms
 from marketplace.money import taxes
 from opportunities import rules as occasion_rules
 from proposals import rules
+from proposals.access import own_proposal
 from proposals.deposit import actions
 from proposals.deposit.forms import DepositForm
 from proposals.drafts import actions as draft_actions
 from proposals.drafts.forms import DraftForm
-from proposals.drafts.views import _closed, _stamp
+from proposals.drafts.views import closed
 from proposals.models import Proposal
 from proposals.vendor import story
-from proposals.vendor.views import own
 from vendors.eligibility import actions as eligibility
 
 
@@ -39,13 +39,13 @@ from vendors.eligibility import actions as eligibility
 def submit(request: HttpRequest, public_id) -> HttpResponse:
     """Check one's answers, declare, deposit. What is sealed is what this page showed; a double click is harmless."""
     now = clock.now()
-    proposal = own(request, public_id, at=now)
+    proposal = own_proposal(request, public_id, at=now)
     key = request.POST.get("key", "")
     done = _already(proposal, key)
     if done is not None:
         return redirect("proposals:receipt", receipt_number=done.receipt_number)
     if not (proposal.opportunity.accepts_proposals(at=now) and story.can_prepare(proposal, at=now)):
-        return _closed(request, proposal, at=now)
+        return closed(request, proposal, at=now)
     terms = Terms.objects.in_force(Terms.Kind.PROPOSAL, at=now)
     keep.typed_before(request)  # boxes to tick are ticked again by hand
     form = DepositForm(request.POST if request.method == "POST" else None, initial={"key": uuid.uuid4()})
@@ -55,16 +55,16 @@ def submit(request: HttpRequest, public_id) -> HttpResponse:
             if submission is not None:
                 return redirect("proposals:receipt", receipt_number=submission.receipt_number)
             at = clock.now()
-            proposal = own(request, public_id, at=at)
+            proposal = own_proposal(request, public_id, at=at)
             if not proposal.opportunity.accepts_proposals(at=at):
-                return _closed(request, proposal, at=at)
+                return closed(request, proposal, at=at)
         if "key" in form.errors:  # forged or cut: a new one, so that the next press works
             form.data = form.data.copy()
             form.data["key"] = str(uuid.uuid4())
     context = _answers(proposal, at=now) | {
         "form": form,
         "terms": terms,
-        "stamp": _stamp(proposal),
+        "stamp": draft_actions.stamp(proposal),
         "may_deposit": rules.can_deposit(proposal, request.user),
         "works_there": occasion_rules.works_there(proposal.opportunity, request.user),
         "now": now,
@@ -87,7 +87,7 @@ def _deposit(request: HttpRequest, proposal: Proposal, form: DepositForm, terms:
         with transaction.atomic():
             row = locked(proposal)
             done = _already(row, str(data["key"]))
-            if done is None and request.POST.get("stamp") != _stamp(row):
+            if done is None and request.POST.get("stamp") != draft_actions.stamp(row):
                 raise ValidationError(
                     _("Le brouillon a changé depuis l’affichage de cette page : vérifiez-le, puis déposez de nouveau.")
                 )
@@ -143,14 +143,14 @@ def _answers(proposal: Proposal, *, at) -> dict:
 def withdraw(request: HttpRequest, public_id) -> HttpResponse:
     """Confirm, then take the dépôt back: its sealed content is destroyed, the draft stays."""
     now = clock.now()
-    proposal = own(request, public_id, at=now)
+    proposal = own_proposal(request, public_id, at=now)
     if not proposal.opportunity.accepts_proposals(at=now):
-        return _closed(request, proposal, at=now)
+        return closed(request, proposal, at=now)
     if request.method == "POST":
         try:
             actions.withdraw(proposal, by=request.user)
         except ValidationError:
-            return _closed(request, proposal, at=clock.now())
+            return closed(request, proposal, at=clock.now())
         messages.success(request, _("Votre proposition est retirée. Son brouillon vous reste."))
         return redirect(proposal)
     if not proposal.can("withdraw", request.user):
