@@ -6,6 +6,7 @@ writes a state, and each model's `<model>_state_known` constraint refuses states
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 
 import django_fsm
@@ -86,6 +87,7 @@ def moves(
 ):
     """Declare a move. The method gets `by` (a User, or None for the system) and `at` (the clock, read under the lock).
 
+    A caller that already holds the lock, and decided by an instant that it read under it, passes that one as `at=`.
     allowed: a sentence of `rules.py`, (object, user) -> bool.   roles: who that sentence names, published.
     conditions: (object, at) -> None, each raises ValidationError with what is missing.
     ledger_details: names of keyword arguments kept in the ledger's payload.
@@ -96,15 +98,10 @@ def moves(
     def decorate(method):
         step = django_fsm.transition(field="state", source=list(sources), target=to)(method)
 
-        def go(self, by, details):
+        def go(self, by, at, details):
             row = locked(self)
-            at = clock.now()
-            if not allowed(row, by):
-                raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-            if row.state not in sources:
-                raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-            for condition in conditions:
-                condition(row, at)
+            at = at or clock.now()
+            check(row, method.__name__, by=by, at=at)
             before = row.state
             step(row, by=by, at=at, **details)
             row.clean_fields(exclude={"state"})  # a protected field refuses full_clean()
@@ -119,10 +116,10 @@ def moves(
             return row
 
         @wraps(method)
-        def run(self, *, by, **details):
+        def run(self, *, by, at=None, **details):
             try:
                 with transaction.atomic():
-                    row = go(self, by, details)
+                    row = go(self, by, at, details)
             except (PermissionDenied, IllegalMove) as refusal:
                 # The web door (marketplace.middleware.Refusals) writes it in the ledger: here the caller may still
                 # hold a transaction that its own rollback would take back. Sealed objects leave no trace at all.
@@ -134,7 +131,7 @@ def moves(
             return self
 
         run.alters_data = True  # a template cannot call it by accident
-        run.allowed = allowed
+        run.allowed, run.conditions = allowed, tuple(conditions)
         run.spec = (sources, to, tuple(roles), label, tuple(c.__doc__ or c.__name__ for c in conditions), basis)
         return run
 
@@ -160,6 +157,16 @@ def gate(row, action: str, user) -> None:
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if row.state not in method.move.sources:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+
+
+def check(row, action: str, *, by, at: datetime) -> None:
+    """All that the move asks of a row under its lock, for a verb that must know before its own work.
+
+    Raises as the move does: PermissionDenied, IllegalMove or ValidationError.
+    """
+    gate(row, action, by)
+    for condition in getattr(type(row), action).conditions:
+        condition(row, at)
 
 
 def choices_constraint(model_name: str, states: Iterable[str]):
