@@ -11,7 +11,7 @@ from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, Payme
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
 from marketplace.dates.localtime import day, local
 from marketplace.money import format_cents
-from proposals.dashboard.views import RECENT, item
+from proposals.dashboard.todo import RECENT, item
 from proposals.models import Award
 
 MOST = 30  # of each kind
@@ -20,7 +20,7 @@ PARTIES = ("contract__award__opportunity__body", "contract__award__proposal__ven
 
 
 def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
-    """What awaits this person; see proposals.dashboard.dashboard for the arguments."""
+    """What awaits this person; see proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
     found: list[dict] = []
     if buys or rules:

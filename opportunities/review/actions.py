@@ -10,8 +10,8 @@ from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import complain
 from marketplace.models import NumberSeries
 from marketplace.reasons import REASON_MAX
-from opportunities import rules
 from opportunities import emails as occasion_emails
+from opportunities import rules
 from opportunities.models import Opportunity
 
 

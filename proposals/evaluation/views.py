@@ -25,6 +25,7 @@ from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals.access import occasion_for_staff, refuse_if_tied
+from proposals.dashboard.todo import Item, item
 from proposals.enums import State
 from proposals.evaluation import actions
 from proposals.evaluation.board import Board, board, criteria_of
@@ -52,15 +53,15 @@ def table(request: PersonRequest, number: str) -> HttpResponse:
     return render(request, "proposals/evaluation.html", context)
 
 
-def _todo(shown: Board, user: User) -> list[dict]:
+def _todo(shown: Board, user: User) -> list[Item]:
     """What this person can do now, most useful first (components/todo.html)."""
     opportunity = shown.opportunity
     items = []
 
-    def add(title, why, url, action, due=None):
-        items.append({"title": title, "why": why, "due": due, "url": url, "action": action})
+    def add(title: str, why: str, url: str, action: str) -> None:
+        items.append(item(title, why, url, action))
 
-    def page(name):
+    def page(name: str) -> str:
         return reverse(f"proposals:{name}", args=[opportunity.number])
 
     if opportunity.state == "evaluation" and occasion_rules.is_buyer(opportunity, user):
