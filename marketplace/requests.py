@@ -2,10 +2,10 @@
 
 from django.http import HttpRequest
 
-from marketplace.models import User
+from marketplace.accounts.person import User
 
 
 class PersonRequest(HttpRequest):
     """`user` is never the anonymous one."""
 
-    user: User  # type: ignore[assignment]
+    user: User

@@ -7,9 +7,11 @@ never lose one.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from celery import shared_task
+from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
@@ -17,7 +19,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from marketplace.dates import clock
-from marketplace.models import OutgoingEmail
+from marketplace.models import OutgoingEmail, User
 
 MAX_ATTEMPTS = 12
 _holding = False
@@ -34,14 +36,16 @@ def held() -> Iterator[None]:
         _holding = before
 
 
-def queue(template: str, *, to, at, confidential: bool = False, **context) -> None:
+def queue(template: str, *, to: User, at: datetime, confidential: bool = False, **context: Any) -> None:
     """Write `template` to a User, in that person's language. Inactive people get nothing."""
     if not to.is_active:
         return
     queue_to_address(template, address=to.email, to=to, at=at, confidential=confidential, **context)
 
 
-def queue_to_address(template: str, *, address: str, to, at, confidential: bool = False, **context) -> None:
+def queue_to_address(
+    template: str, *, address: str, to: User | None, at: datetime, confidential: bool = False, **context: Any
+) -> None:
     """Write `template` to an address, in the language of the User who has it, or in the active one without any."""
     with translation.override(to.language if to else translation.get_language()):
         text = render_to_string(template, {**context, "to": to, "base_url": settings.BASE_URL, "now": at})
@@ -49,7 +53,17 @@ def queue_to_address(template: str, *, address: str, to, at, confidential: bool 
         enqueue(template, address, subject, body.strip() + "\n", to=to, at=at, confidential=confidential)
 
 
-def enqueue(template: str, address: str, subject: str, body: str, *, to, at, confidential=False, secret=False) -> None:
+def enqueue(
+    template: str,
+    address: str,
+    subject: str,
+    body: str,
+    *,
+    to: User | None,
+    at: datetime,
+    confidential: bool = False,
+    secret: bool = False,
+) -> None:
     """Save one row and have it sent after commit."""
     row = OutgoingEmail.objects.create(
         to=to,
@@ -67,8 +81,8 @@ def enqueue(template: str, address: str, subject: str, body: str, *, to, at, con
         deliver_email.delay_on_commit(row.pk)
 
 
-@shared_task(name="marketplace.tasks.deliver_email")
-def deliver_email(pk: int, **kwargs) -> None:
+@shared_task(name="marketplace.tasks.deliver_email", base=DjangoTask)
+def deliver_email(pk: int, **kwargs: Any) -> None:
     """A task takes ids; `**kwargs` lets old workers live."""
     deliver(pk)
 
@@ -93,7 +107,7 @@ def deliver(pk: int) -> bool:
         return row.sent_at is not None
 
 
-def waiting(*, at) -> list[int]:
+def waiting(*, at: datetime) -> list[int]:
     """Rows that a lost task left behind: older than a minute, not sent."""
     rows = OutgoingEmail.objects.filter(
         sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS, created_at__lt=at - timedelta(minutes=1)

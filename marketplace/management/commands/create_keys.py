@@ -4,6 +4,8 @@ Production settings refuse to start without keys, so run it once with PRODUCTION
 SEAL_KEY_FILE=… SIGNING_KEY_FILE=… python manage.py create_keys
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -16,7 +18,7 @@ class Command(BaseCommand):
         "À lancer une fois, sans PRODUCTION, avec ces deux variables."
     )
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         made = 0
         for what, path, new in (
             ("clé de scellement", settings.SEAL_KEY_FILE, keys.new_seal_key),
