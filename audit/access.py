@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 
 from audit import rules
 from opportunities.models import Opportunity
-from proposals.evaluation.views import refuse_if_tied
+from proposals.access import refuse_if_tied
 
 
 def auditors_only(view):

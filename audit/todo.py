@@ -10,13 +10,13 @@ from audit.enums import State
 from audit.models import Monitoring
 from audit.reviews import views as review_views
 from marketplace.dates.localtime import local
-from proposals.dashboard.views import item
+from proposals.dashboard.todo import item
 
 MOST = 30  # of each kind
 
 
 def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
-    """See proposals.dashboard.dashboard for the arguments."""
+    """See proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
     found: list[dict] = []
     if rules:

@@ -13,7 +13,7 @@ from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Paym
 from marketplace.dates.localtime import day, local
 from marketplace.models import User
 from marketplace.money import format_cents
-from proposals.dashboard.views import RECENT, item
+from proposals.dashboard.todo import RECENT, item
 from proposals.models import Award
 
 MOST = 30  # of each kind
@@ -22,7 +22,7 @@ PARTIES = ("contract__award__opportunity__body", "contract__award__proposal__ven
 
 
 def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at: datetime) -> list[dict[str, Any]]:
-    """What awaits this person; see proposals.dashboard.dashboard for the arguments."""
+    """What awaits this person; see proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
     found: list[dict[str, Any]] = []
     if buys or rules:

@@ -18,7 +18,7 @@ from django.http import HttpRequest, QueryDict
 from marketplace.texts import Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DIGITS = 18  # before int(), which refuses thousands of digits; and no database has larger keys
+_DIGITS = 18  # at most, before int(), which refuses thousands of digits; and no database has larger keys
 Order = Sequence[str]
 Pairs = Sequence[tuple[str, Any]]
 
@@ -58,9 +58,12 @@ def read(text: str, rows: QuerySet, order: Order) -> tuple | None:
     parts = text.split("-")
     if len(parts) != len(order):
         return None
-    if not all(part.isascii() and part.isdecimal() and len(part) < _DIGITS for part in parts):
+    if not all(part.isascii() and part.isdecimal() and len(part) <= _DIGITS for part in parts):
         return None
-    return tuple(_value(rows, _column(field), int(part)) for field, part in zip(order, parts, strict=True))
+    try:
+        return tuple(_value(rows, _column(field), int(part)) for field, part in zip(order, parts, strict=True))
+    except OverflowError:  # further than dates go
+        return None
 
 
 def beyond(order: Order, after: tuple) -> Q:
@@ -72,6 +75,11 @@ def beyond(order: Order, after: tuple) -> Q:
         condition |= Q(**same, **{f"{column}__{way}": value})
         same[column] = value
     return condition
+
+
+def backwards(order: Order) -> Order:
+    """The same order read from its end: for the page before, and the last one."""
+    return [_column(field) if field.startswith("-") else f"-{field}" for field in order]
 
 
 def _column(field: str) -> str:

@@ -38,7 +38,7 @@ def main() -> None:
             os.environ.update(STRIPE_SECRET_KEY=KEY, STRIPE_WEBHOOK_SECRET=SECRET, STRIPE_API_BASE=standin.url)
             print(f"run: Stripe is simulated at {standin.url} (no account, no money)", flush=True)
         print("run: migrating the database", flush=True)
-        manage("migrate", "--verbosity", "0")
+        manage("migrate", "--verbosity", "0", "--by-app")
         before = _accounts(standin) if simulated else set()
         manage("seed", "--if-empty")
         for account in _accounts(standin) - before if simulated else ():

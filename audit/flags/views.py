@@ -34,8 +34,8 @@ from marketplace.keep import data_of, keeps_typed
 from marketplace.ledger import labels as ledger_labels
 from marketplace.lifecycle import gate
 from marketplace.models import LedgerPayload
+from marketplace.reasons import ReasonForm
 from opportunities.models import PublicBody
-from proposals.evaluation.forms import ReasonForm
 
 PAGE = 30
 WIDTH, EDGE = 600, 30  # of the drawing

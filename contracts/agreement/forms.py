@@ -136,7 +136,7 @@ class MilestoneForm(Quiet, PlainTexts, forms.Form):
         return self.cleaned_data
 
 
-class MilestoneRows(forms.BaseFormSet[Any]):
+class MilestoneRows(forms.BaseFormSet):
     """Milestones on one page: none of them is tied to a stored row while it is typed, and a blank row is left out."""
 
     row_name: Words = gettext_lazy("Jalon %d")  # which row an error is about

@@ -19,13 +19,13 @@ from contracts.agreement.forms import SignForm, VendorSignForm
 from contracts.agreement.obstacles import gate, missing, why_not
 from contracts.enums import DocumentKind
 from contracts.models import Contract, taxes_charged
-from marketplace.acts import act_page, attempt, confirmed_act_page, show
+from marketplace.acts import ConfirmForm, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.models import User
+from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
-from proposals.evaluation.forms import ConfirmForm, ReasonForm
 from vendors.eligibility import actions as eligibility
 
 

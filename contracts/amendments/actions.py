@@ -24,8 +24,8 @@ from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import User
 from marketplace.money import format_cents
+from marketplace.reasons import reason_given
 from marketplace.texts import longest
-from opportunities.conditions import reason_given
 
 PENDING = ["proposed", "approved"]
 LAST_DAY = date(2100, 12, 31)

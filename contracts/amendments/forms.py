@@ -14,8 +14,8 @@ from contracts.amendments import actions
 from contracts.models import Contract
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.money import MoneyField
+from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX
 from opportunities.drafts.forms import Quiet, day_field
 
 MOST_ROWS = MOST_MILESTONES + 30

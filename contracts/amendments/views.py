@@ -27,16 +27,16 @@ from contracts.amendments.section import badge, page_of, percent
 from contracts.enums import State
 from contracts.models import Amendment
 from contracts.publication import actions as publication_actions
-from marketplace.acts import act_page, attempt, confirmed_act_page
+from marketplace.acts import ConfirmForm, act_page, attempt, confirmed_act_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of, typed_before
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.models import User
+from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from marketplace.texts import Words
 from opportunities.conditions import ceiling_cents
-from proposals.evaluation.forms import ConfirmForm, ReasonForm
 
 FIELDS = {"delta": "amount"}  # the form's name of what the verbs name otherwise
 

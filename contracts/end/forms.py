@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy
 
 from contracts.end.actions import COMMENT_MAX, NO_CODE_MAX
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX
 
 
 class CompleteForm(PlainTexts, forms.Form):

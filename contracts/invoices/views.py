@@ -28,7 +28,7 @@ from contracts.invoices.forms import IssueForm, TaxForm
 from contracts.invoices.section import standing
 from contracts.models import Contract, Invoice, TaxRegistration
 from contracts.payments.history import history
-from marketplace.acts import act_page, attempt, show
+from marketplace.acts import ConfirmForm, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.downloads import as_download
@@ -37,7 +37,6 @@ from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.lists import page
 from marketplace.requests import PersonRequest
-from proposals.evaluation.forms import ConfirmForm
 from vendors import rules as vendor_rules
 from vendors.models import Vendor
 

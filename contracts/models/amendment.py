@@ -19,7 +19,7 @@ from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 class AmendmentQuerySet(models.QuerySet["Amendment"]):

@@ -17,8 +17,8 @@ from contracts.enums import CONCLUDED, State
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
 from marketplace.lifecycle import moves
+from marketplace.reasons import reason_given
 from marketplace.search import index_text
-from opportunities.conditions import reason_given
 from opportunities.enums import CodeLicence
 from opportunities.models import Opportunity, PublicBody
 from proposals.models import Award

@@ -18,7 +18,7 @@ from contracts.models.invoice import Invoice
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from marketplace.models import User
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 class PayoutAccount(models.Model):

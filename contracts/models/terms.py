@@ -16,7 +16,7 @@ from contracts.enums import DocumentKind, MilestoneState, Party, State
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
 from marketplace.models import User
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 class Clause(models.Model):

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX
 
 STRIPE, OUTSIDE = "stripe", "outside"
 

@@ -16,7 +16,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, known, locked
 from marketplace.models import User
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
 def request_reversal(payment: Payment, *, by: User, reason: str) -> None:

@@ -31,8 +31,8 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
-from proposals.evaluation.forms import ReasonForm
 from vendors.eligibility import actions as eligibility
 
 SILENT = gettext_lazy("Stripe ne répond pas en ce moment. Rien n’est perdu : réessayez dans quelques minutes.")

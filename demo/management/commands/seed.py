@@ -30,6 +30,8 @@ class Command(BaseCommand):
                 if if_empty:
                     return
                 raise CommandError("La base contient déjà des occasions : rien n’a été écrit.")
+            self.stdout.write("Occasions de démonstration : quelques secondes…")
+            self.stdout.flush()
             story.tell(clock.now())
             with clock.set_to(clock.now() - timedelta(minutes=1)):  # after the last act, before now
                 compute.refresh(clock.now())

@@ -2,14 +2,24 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 
 class Command(migrate.Command):
+    by_app = False
+    last_app = ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--by-app", action="store_true", help="nomme chaque application au moment où ses tables se font"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         unknown = of_before(connections[alias])
@@ -20,7 +30,15 @@ class Command(migrate.Command):
                 "changé. Mettez-la de côté (pour la démonstration : mv var var-avant), puis recommencez; pour lire ce "
                 "qu’elle contient, reprenez la version qui l’a faite."
             )
+        self.by_app = options["by_app"]
         super().handle(*args, **options)
+
+    def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
+        super().migration_progress_callback(action, migration, fake)
+        if self.by_app and migration and migration.app_label != self.last_app:
+            self.last_app = migration.app_label
+            self.stdout.write(f"migrate: {migration.app_label}")
+            self.stdout.flush()
 
 
 def of_before(connection: BaseDatabaseWrapper) -> list[str]:
