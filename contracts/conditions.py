@@ -146,8 +146,8 @@ def amendment_possible(amendment: Any, at: datetime) -> None:
             _("Avec cet avenant, le contrat vaudrait %(value)s : il doit rester sous %(ceiling)s, avant taxes.")
             % {"value": format_cents(value), "ceiling": format_cents(ceiling)},
         )
-    kept = contract.milestones.exclude(state="planned").values_list("amount_cents", flat=True)
-    total = sum(kept) + sum(row["amount_cents"] for row in amendment.plan)
+    begun = contract.milestones.exclude(state="planned").values_list("amount_cents", flat=True)
+    total = sum(begun) + sum(row["amount_cents"] for row in amendment.plan)
     if total != value:
         complain(
             "plan",

@@ -24,18 +24,18 @@ PARTIES = ("contract__award__opportunity__body", "contract__award__proposal__ven
 def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at: datetime) -> list[dict[str, Any]]:
     """What awaits this person; see proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     if buys or rules:
-        found += _contracts(user, buys, rules) + _awards(buys, rules)
+        entries += _contracts(user, buys, rules) + _awards(buys, rules)
     if buys:
-        found += _deliveries(buys, today)
+        entries += _deliveries(buys, today)
     if rules:
-        found += _invoices(user, rules, today) + _amendments(user, rules) + _duties(rules, today)
-        found += _reversals(user, rules) + _contested(rules)
+        entries += _invoices(user, rules, today) + _amendments(user, rules) + _duties(rules, today)
+        entries += _reversals(user, rules) + _contested(rules)
     if vendors:
-        found += _retained(vendors, at) + _offers(vendors) + _milestones(vendors, today) + _confirmations(vendors)
-        found += _amendments_to_accept(vendors) + _replies(vendors, today)
-    return found
+        entries += _retained(vendors, at) + _offers(vendors) + _milestones(vendors, today) + _confirmations(vendors)
+        entries += _amendments_to_accept(vendors) + _replies(vendors, today)
+    return entries
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
@@ -60,21 +60,19 @@ def _contracts(user: User, buys: set[int], rules: set[int]) -> list[dict[str, An
         award__reversed_at=None,
         state__in=[State.DRAFT, State.VENDOR_SIGNED],
     )
-    found = []
+    entries = []
     for contract in waiting.for_list()[:MOST]:
         prepare = reverse("contracts:prepare", args=[contract.number])
         if contract.state == State.DRAFT and contract.state_reason:
             why = _("Des changements sont demandés : %s") % contract.state_reason
-            found.append(item(contract.title, why, prepare, _("Revoir")))
+            entries.append(item(contract.title, why, prepare, _("Revoir")))
         elif contract.state == State.DRAFT:
             why = _("Le contrat est en préparation")
-            found.append(
-                item(contract.title, why, reverse("contracts:prepare", args=[contract.number]), _("Continuer"))
-            )
+            entries.append(item(contract.title, why, prepare, _("Continuer")))
         elif contract.can("sign", user):
             why = _("%s a signé : votre signature conclut le contrat") % contract.vendor
-            found.append(item(contract.title, why, reverse("contracts:sign", args=[contract.number]), _("Signer")))
-    return found
+            entries.append(item(contract.title, why, reverse("contracts:sign", args=[contract.number]), _("Signer")))
+    return entries
 
 
 def _deliveries(buys: set[int], today: date) -> list[dict[str, Any]]:
@@ -102,14 +100,14 @@ def _invoices(user: User, rules: set[int], today: date) -> list[dict[str, Any]]:
         .filter(~Exists(alive.exclude(state=PaymentState.STARTED)))
         .select_related(*PARTIES)
     )
-    found = []
+    entries = []
     for invoice in waiting.order_by("due_on", "pk")[:MOST]:
         amount = format_cents(invoice.total_cents, exact=True)
         why = _("%(amount)s, à payer au plus tard le %(day)s") % {"amount": amount, "day": day(invoice.due_on)}
         title = _("Facture %(number)s, %(vendor)s") % {"number": invoice.number, "vendor": invoice.contract.vendor}
         late = lateness((today - invoice.due_on).days)
-        found.append(item(title, why, reverse("contracts:pay", args=[invoice.number]), _("Payer"), late=late))
-    return found
+        entries.append(item(title, why, reverse("contracts:pay", args=[invoice.number]), _("Payer"), late=late))
+    return entries
 
 
 def _amendments(user: User, rules: set[int]) -> list[dict[str, Any]]:
@@ -129,13 +127,13 @@ def _amendments(user: User, rules: set[int]) -> list[dict[str, Any]]:
 
 def _duties(rules: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Duty.objects.filter(done_on=None, contract__award__opportunity__body__in=rules)
-    found = []
+    entries = []
     for duty in waiting.select_related(*PARTIES).order_by("due_on", "pk")[:MOST]:
-        told = {"what": duty.get_kind_display(), "day": day(duty.due_on)}
-        why = _("%(what)s : à publier au SEAO au plus tard le %(day)s") % told
+        facts = {"what": duty.get_kind_display(), "day": day(duty.due_on)}
+        why = _("%(what)s : à publier au SEAO au plus tard le %(day)s") % facts
         late = lateness((today - duty.due_on).days)
-        found.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier"), late=late))
-    return found
+        entries.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier"), late=late))
+    return entries
 
 
 def _reversals(user: User, rules: set[int]) -> list[dict[str, Any]]:
@@ -220,21 +218,21 @@ def _milestones(vendors: set[int], today: date) -> list[dict[str, Any]]:
         .select_related(*PARTIES)
         .order_by("due_date", "pk")[:MOST]
     )
-    found = []
+    entries = []
     for milestone in waiting:
         contract = milestone.contract
         title = _("%(title)s, jalon %(rank)d") % {"title": contract.title, "rank": milestone.position}
         place, late = [contract.number, milestone.position], standing(milestone, today)["late"]
         if milestone.state == MilestoneState.ACCEPTED:
             url = reverse("contracts:issue", args=place)
-            found.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
+            entries.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
         elif milestone.cure_by:
             why = _("Retourné : à livrer de nouveau d’ici le %s") % day(milestone.cure_by)
-            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger"), late=late))
+            entries.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger"), late=late))
         else:
             why = (_("À livrer depuis le %s") if late else _("À livrer d’ici le %s")) % day(milestone.due_date)
-            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Livrer"), late=late))
-    return found
+            entries.append(item(title, why, reverse("contracts:deliver", args=place), _("Livrer"), late=late))
+    return entries
 
 
 def _confirmations(vendors: set[int]) -> list[dict[str, Any]]:

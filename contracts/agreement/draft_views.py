@@ -39,8 +39,8 @@ def start(request: PersonRequest, number: str) -> HttpResponse:
     if not occasion_rules.works_there(opportunity, request.user):
         raise Http404
     if request.method != "POST":
-        found = Contract.objects.of_body(request.user).filter(award__opportunity=opportunity, award__reversed_at=None)
-        return redirect(found.first() or reverse("proposals:award", args=[number]))
+        drafts = Contract.objects.of_body(request.user).filter(award__opportunity=opportunity, award__reversed_at=None)
+        return redirect(drafts.first() or reverse("proposals:award", args=[number]))
     contract = draft_actions.start(opportunity, by=request.user)
     if contract.state != State.DRAFT:
         return redirect(contract)

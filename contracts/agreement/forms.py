@@ -208,8 +208,8 @@ def with_rows_changed(data: QueryDict, *, remove: int | None = None) -> QueryDic
         total = min(max(int(data.get(f"{PREFIX}-TOTAL_FORMS", "")), 0), MOST_MILESTONES)
     except ValueError:
         total = 0
-    kept = [rank for rank in range(total) if rank != remove]
-    rows = [{name: data.get(f"{PREFIX}-{rank}-{name}", "") for name in ROW_FIELDS} for rank in kept]
+    ranks = [rank for rank in range(total) if rank != remove]
+    rows = [{name: data.get(f"{PREFIX}-{rank}-{name}", "") for name in ROW_FIELDS} for rank in ranks]
     if remove is None:
         rows = [*rows, dict.fromkeys(ROW_FIELDS, "")][:MOST_MILESTONES]
     for rank in range(total):

@@ -61,7 +61,7 @@ def _written(contract: Contract, plan: list[dict[str, Any]]) -> list[dict[str, A
 
 def _line(contract: Contract, line: dict[str, Any]) -> dict[str, Any]:
     due = line["due_date"]
-    kept = {
+    written = {
         "id": str(line["id"]) if line.get("id") else None,
         "title": line["title"].strip(),
         "description": line.get("description", "").strip(),
@@ -69,21 +69,21 @@ def _line(contract: Contract, line: dict[str, Any]) -> dict[str, Any]:
         "amount_cents": line["amount_cents"],
         "due_date": due if isinstance(due, str) else due.isoformat(),
     }
-    if not kept["title"] or len(kept["title"]) > longest(Milestone, "title"):
+    if not written["title"] or len(written["title"]) > longest(Milestone, "title"):
         complain("plan", _("Chaque jalon a un titre, de 150 caractères au plus."))
-    if len(kept["description"]) > longest(Milestone, "description"):
-        complain("plan", _("La description du jalon « %s » dépasse 3 000 caractères.") % kept["title"])
-    if not kept["criteria"] or len(kept["criteria"]) > draft_actions.MOST_CRITERIA:
+    if len(written["description"]) > longest(Milestone, "description"):
+        complain("plan", _("La description du jalon « %s » dépasse 3 000 caractères.") % written["title"])
+    if not written["criteria"] or len(written["criteria"]) > draft_actions.MOST_CRITERIA:
         complain(
             "plan",
             _("Le jalon « %(title)s » a de 1 à %(most)d critères.")
-            % {"title": kept["title"], "most": draft_actions.MOST_CRITERIA},
+            % {"title": written["title"], "most": draft_actions.MOST_CRITERIA},
         )
-    if any(len(text) > draft_actions.CRITERION_MAX for text in kept["criteria"]):
+    if any(len(text) > draft_actions.CRITERION_MAX for text in written["criteria"]):
         complain("plan", _("Un critère d’acceptation a au plus %d caractères.") % draft_actions.CRITERION_MAX)
-    if not kept["amount_cents"] or kept["amount_cents"] <= 0:
+    if not written["amount_cents"] or written["amount_cents"] <= 0:
         complain("plan", _("Un jalon vaut plus de 0 $."))
-    return kept
+    return written
 
 
 def changes(amendment: Amendment) -> list[str]:

@@ -69,14 +69,14 @@ def amend(request: PersonRequest, number: str) -> HttpResponse:
         raise IllegalMove(_("Le contrat n’est pas en cours."))
     if contract.amendments.filter(state__in=actions.PENDING).exists():
         raise IllegalMove(_("Un avenant attend déjà une décision."))
-    kept = contract.milestones.exclude(state="planned")
+    begun = contract.milestones.exclude(state="planned")
     ceiling = min(contract.ceiling_cents, ceiling_cents(local(at).date()))
     context = {
         "contract": contract,
         "form": form,
         "plan": plan,
-        "kept": list(kept),
-        "total": sum(row.amount_cents for row in kept) + plan.total_cents(),
+        "kept": list(begun),
+        "total": sum(row.amount_cents for row in begun) + plan.total_cents(),
         "ceiling": ceiling,
         "room": max(ceiling - 1 - contract.value_cents, 0),
         "percent": percent(contract.amended_cents, contract.amount_cents),

@@ -152,17 +152,17 @@ def recognised(path: str, data: bytes) -> tuple[str, ...]:
 def check(tree: Tree, expected: str) -> Finding:
     """Compare the tree's licence files with the contract's licence (a value of opportunities.enums.CodeLicence)."""
     paths = tuple(files(tree))
-    found = tuple(dict.fromkeys(i for path in paths for i in recognised(path, tree[path][1])))
+    ids = tuple(dict.fromkeys(i for path in paths for i in recognised(path, tree[path][1])))
     if expected in UNDEMANDING:
-        return Finding(None, paths, found, _("Le contrat ne demande pas de fichier de licence."))
+        return Finding(None, paths, ids, _("Le contrat ne demande pas de fichier de licence."))
     wanted = normalized(expected)
     if not paths:
         sentence = _("Aucun fichier de licence (LICENSE, LICENCE ou COPYING) à la racine : le contrat demande %s.")
-        return Finding(False, paths, found, sentence % expected)
-    if wanted in found:
-        return Finding(True, paths, found, _("Le fichier de licence est celui de %s.") % expected)
-    if not found:
+        return Finding(False, paths, ids, sentence % expected)
+    if wanted in ids:
+        return Finding(True, paths, ids, _("Le fichier de licence est celui de %s.") % expected)
+    if not ids:
         sentence = _("« %(path)s » n’est pas reconnu : le contrat demande %(licence)s.")
-        return Finding(False, paths, found, sentence % {"path": paths[0], "licence": expected})
+        return Finding(False, paths, ids, sentence % {"path": paths[0], "licence": expected})
     sentence = _("« %(path)s » est la licence %(found)s, et le contrat demande %(licence)s.")
-    return Finding(False, paths, found, sentence % {"path": paths[0], "found": " / ".join(found), "licence": expected})
+    return Finding(False, paths, ids, sentence % {"path": paths[0], "found": " / ".join(ids), "licence": expected})

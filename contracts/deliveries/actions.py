@@ -33,7 +33,7 @@ def deliver(
     The archive is read first: a bad one is refused (ValidationError at `archive`) before anything is kept, and without
     a lock, since it takes seconds.
     """
-    made: list[Delivery] = []
+    delivered: list[Delivery] = []
     report = None
     if archive is not None:
         blob, described = archive
@@ -53,13 +53,13 @@ def deliver(
             _keep(delivery, blob, described, is_archive=False)
         if archive is not None:
             _keep(delivery, *archive, is_archive=True)
-        made.append(delivery)
+        delivered.append(delivery)
         return delivery
 
     with transaction.atomic():
         milestone.deliver(by=by, write=write)
-        contract_emails.delivered(made[0], at=made[0].at)
-    return made[0]
+        contract_emails.delivered(delivered[0], at=delivered[0].at)
+    return delivered[0]
 
 
 def _keep(delivery: Delivery, blob: bytes, described: dict[str, Any], *, is_archive: bool) -> None:
@@ -107,16 +107,18 @@ def _decide(
 
 def accept(milestone: Milestone, *, by: User, checks: Checks, seen: int | None = None) -> Delivery:
     """The buyer accepts, every criterion met; a passport is made when the code came with the delivery."""
-    made: list[Delivery] = []
+    decided: list[Delivery] = []
     present = waiting(milestone)
     # Before the lock, since it takes seconds; and not for somebody who will be refused.
     facts = passports.examine(present) if present and milestone.can("accept", by) else None
     with transaction.atomic():
         milestone.accept(
             by=by,
-            decide=lambda row, by, at: made.append(_decide(row, by=by, at=at, checks=checks, accepted=True, seen=seen)),
+            decide=lambda row, by, at: decided.append(
+                _decide(row, by=by, at=at, checks=checks, accepted=True, seen=seen)
+            ),
         )
-        delivery = made[0]
+        delivery = decided[0]
         at = clock.now()
         if delivery.files.filter(is_archive=True).exists():
             reuse_actions.issue(delivery, by=by, at=at, facts=facts)
@@ -128,15 +130,15 @@ def send_back(
     milestone: Milestone, *, by: User, checks: Checks, reason: str, cure_by: date, seen: int | None = None
 ) -> Delivery:
     """The buyer returns the delivery: what is missing, and by when to deliver again."""
-    made: list[Delivery] = []
+    decided: list[Delivery] = []
     with transaction.atomic():
         milestone.send_back(
             by=by,
             reason=reason,
             cure_by=cure_by,
-            decide=lambda row, by, at: made.append(
+            decide=lambda row, by, at: decided.append(
                 _decide(row, by=by, at=at, checks=checks, accepted=False, seen=seen, reason=reason, cure_by=cure_by)
             ),
         )
-        contract_emails.returned(made[0], at=clock.now())
-    return made[0]
+        contract_emails.returned(decided[0], at=clock.now())
+    return decided[0]

@@ -109,24 +109,24 @@ def issue(milestone: Milestone, *, by: User, reference: str = "", seen_cents: in
 
     `seen_cents`: the total that was on the screen; ValidationError when it is another one now.
     """
-    made: list[Invoice] = []
+    issued: list[Invoice] = []
 
     def write(row: Milestone, *, by: User, at: datetime) -> Invoice:
         label = f"Jalon {row.position} – {row.title}"
         bill = bill_of_milestone(row, at=at)
         _same_total(bill, seen_cents)
-        made.append(
+        issued.append(
             _write(
                 row.contract, bill, by=by, at=at, milestone=row, accepted_by=row.accepted_by,
                 lines=[{"label": label, "cents": bill.work_cents}], reference=reference,
             )
         )  # fmt: skip
-        return made[0]
+        return issued[0]
 
     with transaction.atomic():
         milestone.invoice(by=by, write=write)
-        contract_emails.invoiced(made[0], at=made[0].issued_at)
-    return made[0]
+        contract_emails.invoiced(issued[0], at=issued[0].issued_at)
+    return issued[0]
 
 
 def _same_total(bill: Bill, seen_cents: int | None) -> None:

@@ -44,7 +44,7 @@ def _link(request: PersonRequest, account: PayoutAccount) -> HttpResponse:
 def account(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """What Stripe says of the account; a POST opens it, or goes on with it, on Stripe's page."""
     vendor = _vendor(request, public_id)
-    found = PayoutAccount.objects.filter(vendor=vendor).first()
+    account = PayoutAccount.objects.filter(vendor=vendor).first()
     problem, status = "", 200
     if request.method == "POST":
         try:
@@ -57,8 +57,8 @@ def account(request: PersonRequest, public_id: UUID) -> HttpResponse:
             problem, status = str(SILENT), 503
     context = {
         "vendor": vendor,
-        "account": found,
-        "missing": payout_account.missing(found) if found else [],
+        "account": account,
+        "missing": payout_account.missing(account) if account else [],
         "enabled": stripe_gateway.enabled(),
         "problem": problem,
     }
@@ -70,9 +70,9 @@ def account(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def back(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Where Stripe's page leads back. As `payments.views.pay_return`: asks Stripe, believes nothing of the request."""
     vendor = _vendor(request, public_id)
-    for found in PayoutAccount.objects.filter(vendor=vendor):
+    for account in PayoutAccount.objects.filter(vendor=vendor):
         try:
-            payout_account.refresh(found)
+            payout_account.refresh(account)
         except (stripe_gateway.Unsure, stripe_gateway.Refused):
             messages.warning(request, str(SILENT))
     return redirect("contracts:payouts", vendor.public_id)
@@ -83,9 +83,9 @@ def back(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def again(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Stripe's page had expired: another link to the same page. Nothing of ours changes."""
     vendor = _vendor(request, public_id)
-    found = get_object_or_404(PayoutAccount.objects.filter(vendor=vendor))
+    account = get_object_or_404(PayoutAccount.objects.filter(vendor=vendor))
     try:
-        return _link(request, found)
+        return _link(request, account)
     except (stripe_gateway.Unsure, stripe_gateway.Refused):
         messages.warning(request, str(SILENT))
         return redirect("contracts:payouts", vendor.public_id)

@@ -222,8 +222,8 @@ def transfer(transfer_id: str) -> Transfer:
 
 def reverse_transfer(transfer_id: str, *, amount_cents: int, metadata: dict, key: str) -> Reversal:
     body = {"amount": amount_cents, "metadata": metadata}
-    made = _ask(_v1().transfers.reversals.create, transfer_id, body, key=key)
-    return Reversal(made["id"], made["amount"])
+    reversal = _ask(_v1().transfers.reversals.create, transfer_id, body, key=key)
+    return Reversal(reversal["id"], reversal["amount"])
 
 
 def refund_charge(charge_id: str, *, amount_cents: int, metadata: dict, key: str) -> Refund:

@@ -42,15 +42,16 @@ def why_not_shared(passport: Passport) -> str:
 
 def findings(passport: Passport) -> list[str]:
     """What does not agree, or is missing, in the archive: one sentence each, in the active language."""
-    said, found = passport.document, []
+    said = passport.document
+    sentences: list[str] = []
     if said["commit_agrees"] is False:
         text = _("L’archive déclare le commit %(commit)s; le prestataire avait nommé %(reference)s.")
-        found.append(text % {"commit": passport.commit, "reference": said["reference"]})
+        sentences.append(text % {"commit": passport.commit, "reference": said["reference"]})
     if said["licence_agrees"] is False:
-        found.append(_("Le fichier de licence de l’archive n’est pas celui du contrat."))
+        sentences.append(_("Le fichier de licence de l’archive n’est pas celui du contrat."))
     for key, kept in passport.publiccode_problems:
         text = told(kept)
-        found.append(_("publiccode.yml, %(key)s : %(text)s") % {"key": key, "text": text} if key else text)
+        sentences.append(_("publiccode.yml, %(key)s : %(text)s") % {"key": key, "text": text} if key else text)
     if not passport.sbom_sha256:
-        found.append(_("L’archive n’a pas de nomenclature logicielle (SBOM) lisible."))
-    return found
+        sentences.append(_("L’archive n’a pas de nomenclature logicielle (SBOM) lisible."))
+    return sentences

@@ -14,5 +14,5 @@ def contract_of(opportunity: Opportunity, user: Visitor) -> Contract | None:
     """The standing award's contract, or None: one query, and only for an awarded occasion."""
     if opportunity.state != "awarded":
         return None
-    found = Contract.objects.visible_to(user).filter(award__opportunity=opportunity, award__reversed_at=None)
-    return found.first()
+    contracts = Contract.objects.visible_to(user).filter(award__opportunity=opportunity, award__reversed_at=None)
+    return contracts.first()
