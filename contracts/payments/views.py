@@ -181,7 +181,7 @@ def _answer(payment: Payment, form: AnswerForm, *, by: User) -> str:
     """Say it; what to tell then."""
     if form.cleaned_data["answer"] == "confirm":
         actions.confirm(payment, by=by)
-        return _("Réception confirmée : la facture est payée.")
+        return _("Réception confirmée : la facture est payée.")
     actions.contest(payment, by=by, reason=form.cleaned_data["reason"])
     return _("L’organisme est prévenu que le paiement n’est pas reçu.")
 
