@@ -39,6 +39,12 @@ def invoice_of(request: PersonRequest, number: str, *, at: datetime) -> Invoice:
     return get_object_or_404(rows, number=number)
 
 
+def for_people_of_bodies(user: User) -> None:
+    """404 for whoever neither works for a public body nor audits them."""
+    if not (user.is_auditor or user.body_memberships.exists()):
+        raise Http404
+
+
 def keep_read(contract: Contract, user: User, response: Response, *, file: str) -> Response:
     """The same response: a paper of both parties. That somebody else reads it is kept in the ledger (`file`: which)."""
     if not rules.is_party(contract, user):

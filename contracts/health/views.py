@@ -1,11 +1,12 @@
 """The board of contracts under way."""
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from contracts.access import for_people_of_bodies
 from contracts.enums import State
 from contracts.health import measures
 from contracts.models import Contract
@@ -21,8 +22,7 @@ MOST_ROWS = 200
 def board(request: PersonRequest) -> HttpResponse:
     """Contracts under way, the worst first: of the person's bodies; of every body for auditors."""
     at, user = clock.now(), request.user
-    if not (user.is_auditor or user.body_memberships.exists()):
-        raise Http404
+    for_people_of_bodies(user)
     rows = Contract.objects.filter(state=State.ACTIVE)
     rows = rows if user.is_auditor else rows.of_body(user)
     # The oldest ends are where the trouble is, should there ever be more than one page can hold.

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from contracts import rules
+from contracts.access import for_people_of_bodies
 from contracts.models import Duty
 from contracts.publication import actions
 from contracts.publication.forms import PublishForm
@@ -44,8 +45,7 @@ def standing(duty: Duty, today: date) -> dict[str, str]:
 def index(request: PersonRequest) -> HttpResponse:
     """Those of the person's bodies, or of every body for auditors: to publish, the first due first, then published."""
     at, user = clock.now(), request.user
-    if not (user.is_auditor or user.body_memberships.exists()):
-        raise Http404
+    for_people_of_bodies(user)
     today = local(at).date()
     duties = Duty.objects.visible_to(user, at=at).for_list()
 
