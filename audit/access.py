@@ -13,7 +13,7 @@ from marketplace.models import User
 from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
-from proposals.evaluation.views import refuse_if_tied
+from proposals.access import refuse_if_tied
 
 
 def _exists_for(may: Callable[[User], bool]) -> Callable[[View], View]:

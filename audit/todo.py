@@ -10,7 +10,7 @@ from audit.enums import State
 from audit.models import Monitoring
 from audit.reviews import views as review_views
 from marketplace.dates.localtime import local
-from proposals.dashboard.views import item
+from proposals.dashboard.todo import item
 
 MOST = 30  # of each kind
 

@@ -213,7 +213,10 @@ def release(contract: Contract) -> dict:
                 "status": "complete",
                 "mainProcurementCategory": "services",
                 "submissionMethod": ["electronicSubmission"],
-                "tenderPeriod": {"startDate": moment(occasion.published_at), "endDate": moment(occasion.closes_at)},
+                "tenderPeriod": {
+                    "startDate": moment(known(occasion.published_at)),
+                    "endDate": moment(known(occasion.closes_at)),
+                },
             }
         ),
         "awards": [

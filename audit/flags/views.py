@@ -33,11 +33,11 @@ from marketplace.ledger import labels as ledger_labels
 from marketplace.lifecycle import gate, known
 from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import LedgerPayload
+from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from marketplace.texts import Words
 from opportunities.drafts.forms import day_field
 from opportunities.models import PublicBody
-from proposals.evaluation.forms import ReasonForm
 
 PAGE = 30
 WIDTH, EDGE = 600, 30  # of the drawing

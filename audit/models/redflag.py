@@ -11,7 +11,7 @@ from audit import rules
 from audit.enums import TOLD, FlagState
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 from proposals.models import Proposal
 
 
