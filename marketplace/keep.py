@@ -47,7 +47,7 @@ def keep(request: HttpRequest) -> bool:
     if typed.pop("password", None) is not None:  # a second look (marketplace/accounts/reauthentication.py): never kept
         typed.pop("code", None)
     text = typed.urlencode()
-    if len(text) > _MOST:
+    if not text or len(text) > _MOST:  # a form with one button holds nothing to keep
         return False
     box = boxes.seal(text.encode(), about=f"typed:{request.path}")
     request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode()}

@@ -23,6 +23,7 @@ from marketplace.ledger import entries as ledger
 from marketplace.texts import Words
 
 M = TypeVar("M", bound="Stateful")
+T = TypeVar("T")
 Moved = TypeVar("Moved", covariant=True)
 Rule = Callable[[Any, Any], bool]
 Condition = Callable[[Any, datetime], None]
@@ -59,6 +60,7 @@ class Verb(Protocol[M]):
 
     move: Move
     allowed: Rule
+    conditions: tuple[Condition, ...]
     alters_data: bool
 
     def __call__(self, row: M, /, *, by: User | None, **details: Any) -> M: ...
@@ -121,6 +123,7 @@ def moves(
 ) -> Callable[[Callable[Concatenate[M, ...], None]], Verb[M]]:
     """Declare a move. The method gets `by` (a User, or None for the system) and `at` (the clock, read under the lock).
 
+    A caller that already holds the lock, and decided by an instant that it read under it, passes that one as `at=`.
     allowed: a sentence of `rules.py`, (object, user) -> bool.   roles: who that sentence names, published.
     conditions: (object, at) -> None, each raises ValidationError with what is missing.
     ledger_details: names of keyword arguments kept in the ledger's payload.
@@ -132,15 +135,10 @@ def moves(
         name = method.__name__
         step = django_fsm.transition(field="state", source=list(sources), target=to)(method)
 
-        def go(row: M, by: User | None, details: dict[str, Any]) -> M:
+        def go(row: M, by: User | None, at: datetime | None, details: dict[str, Any]) -> M:
             row = locked(row)
-            at = clock.now()
-            if not allowed(row, by):
-                raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-            if row.state not in sources:
-                raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-            for condition in conditions:
-                condition(row, at)
+            at = at or clock.now()
+            check(row, name, by=by, at=at)
             before = row.state
             step(row, by=by, at=at, **details)
             row.clean_fields(exclude={"state"})  # a protected field refuses full_clean()
@@ -153,10 +151,10 @@ def moves(
             return row
 
         @wraps(method)
-        def run(self: M, *, by: User | None, **details: Any) -> M:
+        def run(self: M, *, by: User | None, at: datetime | None = None, **details: Any) -> M:
             try:
                 with transaction.atomic():
-                    row = go(self, by, details)
+                    row = go(self, by, at, details)
             except (PermissionDenied, IllegalMove) as refusal:
                 # The web door (marketplace.middleware.Refusals) writes it in the ledger: here the caller may still
                 # hold a transaction that its own rollback would take back. Sealed objects leave no trace at all.
@@ -169,7 +167,7 @@ def moves(
 
         verb = cast(Verb[M], run)
         verb.alters_data = True  # a template cannot call it by accident
-        verb.allowed = allowed
+        verb.allowed, verb.conditions = allowed, tuple(conditions)
         verb.move = Move(
             name, label, sources, to, tuple(roles), tuple(c.__doc__ or c.__name__ for c in conditions), basis
         )
@@ -198,11 +196,28 @@ def gate(row: Stateful, action: str, user: Visitor | None) -> None:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
+def check(row: Stateful, action: str, *, by: User | None, at: datetime) -> None:
+    """All that the move asks of a row under its lock, for a verb that must know before its own work.
+
+    Raises as the move does: PermissionDenied, IllegalMove or ValidationError.
+    """
+    gate(row, action, by)
+    for condition in getattr(type(row), action).conditions:
+        condition(row, at)
+
+
 def choices_constraint(model_name: str, states: Iterable[str]) -> CheckConstraint:
     """The `<model>_state_known` constraint: the database knows the same states as the code."""
     return CheckConstraint(condition=Q(state__in=sorted(states)), name=f"{model_name}_state_known")
 
 
-def complain(field: str | None, message: str) -> NoReturn:
+def complain(field: str | None, message: Words) -> NoReturn:
     """Raise the ValidationError that the page shows at `field` (None: at the top)."""
     raise ValidationError({field: message} if field else message)
+
+
+def known(value: T | None) -> T:
+    """What may be missing, and is not in the state that the object is in. ValueError when it is."""
+    if value is None:
+        raise ValueError("the object's state promises a value")
+    return value

@@ -14,11 +14,11 @@ from marketplace.dates.calendar import is_business_day
 from marketplace.dates.localtime import local, to_utc
 from marketplace.lifecycle import complain
 from marketplace.money import format_cents
+from marketplace.reasons import reason_given
 from opportunities.enums import AwardMode, UnsuccessfulReason
 
 REQUIRED = ("title", "description", "location", "region", "acceptance_criteria", "contact_name", "contact_email")
 REQUIRED_VALUES = ("budget_cents", "closes_at", "questions_close_at", "assignment_date", "start_date")
-REASON_MAX = 2_000
 
 
 def ceiling_cents(on: date) -> int:
@@ -188,13 +188,3 @@ def no_contract_signed(opportunity, at) -> None:
     """No contract was concluded with the winner."""
     if opportunity.awards.filter(contract__signed_at__isnull=False).exists():
         complain(None, _("Le contrat est conclu : l’attribution ne peut plus être annulée. Il peut être résilié."))
-
-
-def reason_given(reason: str) -> str:
-    """The stripped reason, 1 to 2 000 characters; ValidationError at `reason` otherwise."""
-    reason = (reason or "").strip()
-    if not reason:
-        complain("reason", _("Inscrivez le motif."))
-    if len(reason) > REASON_MAX:
-        complain("reason", _("Le motif dépasse %d caractères.") % REASON_MAX)
-    return reason

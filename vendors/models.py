@@ -22,6 +22,10 @@ class VendorQuerySet(models.QuerySet):
             return self
         return self.filter(memberships__user=user).distinct()
 
+    def acted_for(self, user):
+        """Those that this person acts for. Not `visible_to`: administrators see all and act for none."""
+        return self.filter(memberships__user=user)
+
 
 class Vendor(models.Model):
     """A proponent. Limits are those of BC's proponent fields; NEQ: 10 digits (Registraire des entreprises)."""
@@ -169,8 +173,7 @@ class TaxAttestationQuerySet(models.QuerySet):
             return self.none()
         bodies = user.body_memberships.values("body")
         retained = Vendor.objects.filter(proposals__state="awarded", proposals__opportunity__body__in=bodies)
-        own = Vendor.objects.filter(memberships__user=user)
-        return self.filter(Q(vendor__in=own) | Q(vendor__in=retained))
+        return self.filter(Q(vendor__in=Vendor.objects.acted_for(user)) | Q(vendor__in=retained))
 
     def current(self):
         return self.filter(withdrawn_at=None)

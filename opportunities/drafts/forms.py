@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy
 from marketplace import uploads
 from marketplace.dates.localtime import LocalDateTimeField, local
 from marketplace.money import MoneyField, format_cents
+from marketplace.reasons import REASON_MAX
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX, ceiling_cents
+from opportunities.conditions import ceiling_cents
 from opportunities.models import Opportunity, PublicBody
 
 SKILL_MAX = 100
@@ -289,14 +290,6 @@ def grid(data=None, *, criteria=(), quiet=False, more=0) -> BaseGrid:
         {"label": c.label, "description": c.description, "weight": c.weight, "minimum": c.minimum} for c in criteria
     ]
     return made(data, prefix="grille", initial=None if data is not None else initial, form_kwargs={"quiet": quiet})
-
-
-class ReasonForm(PlainTexts, forms.Form):
-    """A reason that will be read by others."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Motif"), max_length=REASON_MAX, widget=forms.Textarea({"rows": 6}), strip=True
-    )
 
 
 class JustifyForm(PlainTexts, forms.Form):

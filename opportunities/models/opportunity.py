@@ -1,6 +1,8 @@
 """What is asked: the occasion, its lifecycle, and who may see it."""
 
 import hashlib
+from datetime import datetime
+from typing import TypeVar
 
 import django_fsm
 from django.conf import settings
@@ -11,12 +13,21 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace import keys, lifecycle
 from marketplace.lifecycle import moves
+from marketplace.reasons import reason_given
 from marketplace.regions import Region
 from marketplace.search import index_text
 from opportunities import conditions, rules
 from opportunities.enums import AwardMode, CodeLicence, State, UnsuccessfulReason
 from opportunities.models.body import PublicBody
 from opportunities.models.parts import Skill
+
+Value = TypeVar("Value")
+
+
+def _known(value: Value | None) -> Value:
+    if value is None:
+        raise ValueError("This notice is a draft that does not say it yet.")
+    return value
 
 
 class OpportunityQuerySet(models.QuerySet):
@@ -176,9 +187,25 @@ class Opportunity(lifecycle.Stateful, models.Model):
         return reverse("opportunities:detail", args=[self.number])
 
     # --- What is computed ------------------------------------------------------------------------------------------
-    def accepts_proposals(self, *, at) -> bool:
+    # A draft may lack these three; the database refuses every later state without them. ValueError where one misses.
+    @property
+    def closing(self) -> datetime:
+        """`closes_at` of a notice that left its draft."""
+        return _known(self.closes_at)
+
+    @property
+    def budget(self) -> int:
+        """`budget_cents` of a notice that left its draft."""
+        return _known(self.budget_cents)
+
+    @property
+    def published(self) -> datetime:
+        """`published_at` of a notice that was."""
+        return _known(self.published_at)
+
+    def accepts_proposals(self, *, at: datetime) -> bool:
         """Published, and strictly before the closing instant."""
-        return self.state == State.PUBLISHED and at < self.closes_at
+        return self.state == State.PUBLISHED and at < self.closing
 
     def is_public(self) -> bool:
         return self.published_at is not None
@@ -232,7 +259,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         ledger_details=["reason"],
     )
     def return_to_author(self, *, by, at, reason):
-        self.state_reason = conditions.reason_given(reason)
+        self.state_reason = reason_given(reason)
         self.updated_at = at  # a form left open since before the review is then seen as stale
 
     @moves(
@@ -264,7 +291,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         ledger_details=["reason"],
     )
     def suspend(self, *, by, at, reason):
-        self.state_reason = conditions.reason_given(reason)
+        self.state_reason = reason_given(reason)
 
     @moves(
         State.SUSPENDED,
@@ -324,7 +351,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         ledger_details=["reason"],
     )
     def reject_recommendation(self, *, by, at, reason):
-        conditions.reason_given(reason)
+        reason_given(reason)
         self.recommended_by = None
 
     @moves(
@@ -367,7 +394,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         ledger_details=["reason"],
     )
     def cancel(self, *, by, at, reason):
-        self.state_reason = conditions.reason_given(reason)
+        self.state_reason = reason_given(reason)
 
     def draw_secret(self) -> bytes:
         """32 bytes nobody can guess, never stored: revealed only when a tie is drawn (proposals/evaluation/draw.py)."""

@@ -9,8 +9,9 @@ from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import complain
 from marketplace.models import NumberSeries
-from opportunities import conditions, rules
+from marketplace.reasons import REASON_MAX
 from opportunities import emails as occasion_emails
+from opportunities import rules
 from opportunities.models import Opportunity
 
 
@@ -40,8 +41,8 @@ def return_to_author(opportunity: Opportunity, *, by, reason: str) -> None:
 
 def publish(opportunity: Opportunity, *, by, justification: str = "") -> None:
     """`justification`: of what a signal asks; 2 000 characters at most. The page that shows the signal requires it."""
-    if len(justification) > conditions.REASON_MAX:
-        complain("justification", _("Le motif dépasse %d caractères.") % conditions.REASON_MAX)
+    if len(justification) > REASON_MAX:
+        complain("justification", _("Le motif dépasse %d caractères.") % REASON_MAX)
     with transaction.atomic():
         opportunity.publish(by=by, justification=justification.strip())
         occasion_emails.published(opportunity, at=opportunity.published_at)

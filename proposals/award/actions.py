@@ -11,8 +11,9 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.reasons import reason_given
 from opportunities import rules as occasion_rules
-from opportunities.conditions import no_contract_signed, reason_given
+from opportunities.conditions import no_contract_signed
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.enums import State

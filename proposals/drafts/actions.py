@@ -34,6 +34,11 @@ def read(proposal: Proposal) -> dict:
     return sealing.open_draft(bytes(proposal.draft), about=str(proposal.public_id))
 
 
+def stamp(proposal: Proposal) -> str:
+    """Which state of the draft a page shows: posted back, it tells whether somebody else changed it meanwhile."""
+    return proposal.updated_at.isoformat()
+
+
 def write(proposal: Proposal, *, at, **fields) -> None:
     """Save some of the draft's fields; IllegalMove after the opening."""
     _change(proposal, lambda content: fields, at=at)
@@ -86,6 +91,14 @@ def remove_file(proposal: Proposal, file_id: str, *, at) -> None:
 def read_file(proposal: Proposal, item: dict) -> bytes:
     with default_storage.open(_path(item)) as file:
         return boxes.open(file.read(), about=_about(proposal, item))
+
+
+def find_file(proposal: Proposal, file_id: str) -> tuple[dict, bytes] | None:
+    """(description, bytes) of one file of the draft, or None when it has no such file."""
+    for item in read(proposal).get("files", []):
+        if item["id"] == file_id:
+            return item, read_file(proposal, item)
+    return None
 
 
 def _path(item: dict) -> str:

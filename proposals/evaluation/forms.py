@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.dates.localtime import LocalDateTimeField
+from marketplace.reasons import REASON_MAX
 from marketplace.templatetags.marketplace import decimal_fr
 from marketplace.texts import PlainTexts, limit_texts
-from opportunities.conditions import REASON_MAX
 from opportunities.drafts.forms import plausible_year
 from opportunities.enums import UnsuccessfulReason
 from proposals.enums import RejectionCode
+from proposals.models import Proposal
 
 TEXT_MAX = 2_000
 _SCORE = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,2})?")
@@ -43,10 +44,6 @@ class ScoreField(forms.CharField):
     def prepare_value(self, value):
         """Typed text as it is; a kept score as « 70,50 »."""
         return decimal_fr(value) if isinstance(value, Decimal) else value
-
-
-class ConfirmForm(forms.Form):
-    """Nothing to type: one button, and a place for what the verb refuses."""
 
 
 class AwardForm(PlainTexts, forms.Form):
@@ -117,17 +114,6 @@ class ScoreForm(forms.Form):
         return {c.pk: (typed[f"score_{c.pk}"], typed[f"comment_{c.pk}"]) for c in self.criteria}
 
 
-class ReasonForm(PlainTexts, forms.Form):
-    """A reason that others will read; each page says who."""
-
-    reason = forms.CharField(label=gettext_lazy("Motif"), max_length=REASON_MAX, widget=forms.Textarea({"rows": 5}))
-
-    def __init__(self, data=None, *, help_text="", **kwargs):
-        super().__init__(data, **kwargs)
-        if help_text:
-            self.fields["reason"].help_text = help_text
-
-
 class ConcludeForm(PlainTexts, forms.Form):
     code = forms.ChoiceField(
         label=gettext_lazy("Pourquoi n’y a-t-il pas d’attribution?"),
@@ -170,3 +156,8 @@ class RecommendForm(PlainTexts, forms.Form):
         ]
         if lines:
             self.fields["proposal"].initial = str(lines[0].proposal.public_id)
+        self.lines = lines
+
+    def clean_proposal(self) -> Proposal:
+        chosen = self.cleaned_data["proposal"]
+        return next(line.proposal for line in self.lines if str(line.proposal.public_id) == chosen)

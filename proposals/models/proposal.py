@@ -1,16 +1,18 @@
 """The answers: proposals, and what the platform keeps of their sealing, opening, scoring and award."""
 
 import uuid
+from datetime import datetime
 
 import django_fsm
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
+from marketplace.reasons import reason_given
 from opportunities.models import Opportunity
 from proposals import conditions, rules
 from proposals.enums import RejectionCode, State
@@ -55,6 +57,13 @@ class ProposalQuerySet(models.QuerySet):
         sent = self.exclude(state__in=[State.DRAFT, State.WITHDRAWN])
         return sent.filter(vendor__in=user.vendor_memberships.values("vendor"))
 
+    def with_instants(self):
+        """Each with `deposited_at`, of its last dépôt, and `decided_at`, of the standing award; None before."""
+        return self.annotate(
+            deposited_at=Max("submissions__received_at"),
+            decided_at=Max("opportunity__awards__at", filter=Q(opportunity__awards__reversed_at=None)),
+        )
+
     def for_list(self):
         return self.select_related("opportunity__body", "vendor").order_by("-pk")
 
@@ -82,6 +91,10 @@ class Proposal(lifecycle.Stateful, models.Model):
     )
 
     objects = ProposalQuerySet.as_manager()
+
+    # Read by ProposalQuerySet.with_instants.
+    deposited_at: datetime | None
+    decided_at: datetime | None
 
     class Meta:
         verbose_name = _("proposition")
@@ -129,9 +142,8 @@ class Proposal(lifecycle.Stateful, models.Model):
         conditions=[conditions.before_closing],
         basis="RCTI, dépôt électronique",
     )
-    def submit(self, *, by, at, deposit):
-        """`deposit(proposal, by=, at=)` seals and writes the Submission (proposals/deposit/actions.py)."""
-        submission = deposit(self, by=by, at=at)
+    def submit(self, *, by, at, submission):
+        """`submission`: just sealed and written, at this instant, by proposals/deposit/actions.py."""
         self.updated_at = at
         self._ledger_extra = {"version": submission.version, "envelope_sha256": submission.envelope_sha256}
 
@@ -241,6 +253,5 @@ class Proposal(lifecycle.Stateful, models.Model):
     )
     def reexamine(self, *, by, at, reason):
         """Correct a mistake in the open: the examination starts again, what was decided stays in the ledger."""
-        if not reason.strip():
-            lifecycle.complain("reason", _("Inscrivez le motif."))
+        reason_given(reason)
         self.rejection_code = self.rejection_text = ""

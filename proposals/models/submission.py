@@ -101,3 +101,10 @@ class OpenedProposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.proposal_id}"
+
+    @property
+    def price(self) -> int:
+        """`price_cents`, which every readable proposal has; ValueError for one that is not."""
+        if self.price_cents is None:
+            raise ValueError(f"Proposal {self.proposal_id} could not be read: it has no price.")
+        return self.price_cents

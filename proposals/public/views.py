@@ -15,10 +15,11 @@ from django.utils import translation
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_safe
 
-from marketplace import cursors, money
+from marketplace import lists, money
 from marketplace.cache import SECONDS, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
+from marketplace.downloads import as_download
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode, State
@@ -209,9 +210,7 @@ def minutes_json(request: HttpRequest, number: str) -> HttpResponse:
     opportunity, _at = _occasion(request, number, published=True)
     if not hasattr(opportunity, "opening"):
         raise Http404
-    name = f"proces-verbal-{number}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return JsonResponse(signed_minutes(opportunity), headers=headers)
+    return as_download(JsonResponse(signed_minutes(opportunity)), f"proces-verbal-{number}.json")
 
 
 # --- Awards ----------------------------------------------------------------------------------------------------------
@@ -232,16 +231,10 @@ def awards(request: HttpRequest) -> HttpResponse:
         .values("n")
     )
     rows = Award.objects.standing().annotate(received=Coalesce(Subquery(received), 0), winner=_WINNER)
-    cursor = cursors.read(request.GET.get("apres", ""))
-    if cursor:
-        at, pk = cursor
-        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
-    page = list(rows.select_related("opportunity__body").order_by("-at", "-pk")[: AWARDS_PAGE + 1])
-    for award in page:
-        award.days = (local(award.at).date() - local(award.opportunity.published_at).date()).days
-    last = page[AWARDS_PAGE - 1] if len(page) > AWARDS_PAGE else None
-    older = f"?apres={cursors.written(last.at, last.pk)}" if last else None
-    context = {"awards": page[:AWARDS_PAGE], "older": older, "first": request.path if cursor else None}
+    page = lists.page(request, rows.select_related("opportunity__body"), order=["-at", "-pk"], size=AWARDS_PAGE)
+    for award in page.rows:
+        award.days = (local(award.at).date() - local(award.opportunity.published).date()).days
+    context = {"awards": page.rows, "older": page.older, "first": page.first}
     return render(request, "public/awards.html", context)
 
 
@@ -314,4 +307,4 @@ def draw_json(request: HttpRequest, number: str) -> JsonResponse:
     if drawn is None:
         raise Http404
     row = {name: getattr(drawn, name) for name in ("commitment", "secret", "digests", "order")}
-    return JsonResponse(row, headers={"Content-Disposition": f'attachment; filename="tirage-{number}.json"'})
+    return as_download(JsonResponse(row), f"tirage-{number}.json")

@@ -125,12 +125,12 @@ def _barred(row: Ineligibility) -> str:
 
 
 # --- The papers ------------------------------------------------------------------------------------------------------
-def declare(vendor: Vendor, *, by, number: str, issued_on: date, upload=None) -> TaxAttestation:
+def declare(vendor: Vendor, *, by, number: str, issued_on: date, file=None) -> TaxAttestation:
     """Add an attestation, with a copy in PDF or not. PermissionDenied unless `by` commits the vendor.
 
     ValidationError at `number`, `issued_on` or `file`; then nothing was kept.
     """
-    blob, facts = uploads.checked(upload, field="file") if upload else (b"", None)
+    blob, facts = uploads.checked(file, field="file") if file else (b"", None)
     if facts and facts["content_type"] != "application/pdf":
         complain("file", _("« %s » n’est pas un PDF.") % facts["name"])
     row = TaxAttestation(number=number, issued_on=issued_on, added_by=by)
