@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 from audit.cases.actions import MOST_FILES, NO_REMEDY
 from audit.cases.status import flag_title
 from audit.models import TEXT_MAX, Monitoring
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import FilesField, day_field
+from marketplace.uploads import FilesField
 
 FINDING = [
     ("no", gettext_lazy("Aucun manquement relevé")),

@@ -22,10 +22,10 @@ from audit.ledger import export as export_module
 from audit.ledger.search import in_period, matching
 from marketplace import keys
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
 from marketplace.models import Checkpoint, LedgerEntry
-from opportunities.drafts.forms import day_field
 
 PAGE = 50
 SEQ_MAX = 2**62

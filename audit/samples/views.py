@@ -26,12 +26,12 @@ from audit.samples import actions
 from marketplace import keys
 from marketplace.acts import show_at
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import Quiet, data_of, keeps_typed
 from marketplace.ledger.entries import canonical
 from marketplace.money import MoneyField
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import Quiet, day_field
 from opportunities.models import Opportunity, PublicBody
 from proposals.models import Award
 

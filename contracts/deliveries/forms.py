@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy
 from contracts.deliveries.actions import MOST_FILES
 from contracts.models import CriterionCheck, Delivery
 from marketplace import uploads
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import FilesField, day_field
+from marketplace.uploads import FilesField
 
 
 def limit(model, name: str) -> int:
