@@ -45,10 +45,6 @@ class OpportunityQuerySet(models.QuerySet["Opportunity"]):
         """Closed but not opened yet: `closed` is computed, never stored."""
         return self.filter(state=State.PUBLISHED, closes_at__lte=at)
 
-    def with_instant(self) -> Self:
-        """Each with `instant`, the clock's: a public page asks for both at once."""
-        return self.annotate(instant=Now())
-
     def for_list(self) -> Self:
         return self.select_related("body").prefetch_related("skills")
 
@@ -125,7 +121,6 @@ class Opportunity(lifecycle.Stateful, models.Model):
 
     objects = OpportunityQuerySet.as_manager()
 
-    instant: datetime  # read by OpportunityQuerySet.with_instant
     # What the public pages add: the address, read often by the lists, and opportunities/search/labels.py.
     url: str
     badge: dict[str, str] | None

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -102,9 +102,10 @@ def _occasion(request: HttpRequest, number: str, *, published: bool = False) -> 
 
     published: for pages that exist only once the occasion is public.
     """
-    rows = Opportunity.objects.visible_to(request.user).with_instant()
+    visible = Opportunity.objects.visible_to(request.user)
+    rows: QuerySet[Any] = (visible.public() if published else visible).annotate(instant=clock.Now())
     rows = rows.select_related("body", "author", "submitted_by", "opening")
-    opportunity = get_object_or_404(rows.public() if published else rows, number=number)
+    opportunity = get_object_or_404(rows, number=number)
     opportunity.badge = public_badge(opportunity, opportunity.instant)
     return opportunity, opportunity.instant
 
