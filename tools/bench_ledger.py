@@ -57,12 +57,12 @@ def verbs_on(url: str | None, pairs: int) -> dict[str, dict]:
             "LOG_LEVEL": "ERROR",
             "PYTHONPATH": str(ROOT),
         }
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         command = [sys.executable, __file__, "--inside", "--pairs", str(pairs)]
-        done = subprocess.run(command, env=kept | named, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return json.loads(done.stdout.splitlines()[-1])
+        process = subprocess.run(command, env=inherited | named, cwd=ROOT, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(process.stderr[-2000:])
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def inside(pairs: int) -> dict[str, dict]:
@@ -163,11 +163,11 @@ def write_export(path: Path, count: int) -> str:
     with path.open("wb") as file:
         file.write(signed({"type": "dan-ledger/2", "key": key, "origin": origin, "first": 1, "frontier": []}))
         for seq in range(1, count + 1):
-            told = {"action": "opportunity.edit", "actor": f"person:{uuid.UUID(int=seq)}", "subject": f"occasion:{seq}"}
-            body = told | {"fields": ["title", "description"], "reason": "Précision demandée par un prestataire"}
+            act = {"action": "opportunity.edit", "actor": f"person:{uuid.UUID(int=seq)}", "subject": f"occasion:{seq}"}
+            body = act | {"fields": ["title", "description"], "reason": "Précision demandée par un prestataire"}
             salt = dice.randbytes(16).hex()
             digest = verify.sha256(salt.encode() + verify.canonical(body))
-            row = told | {"seq": seq, "at": instant, "recorded_at": instant, "digest": digest, "previous": previous}
+            row = act | {"seq": seq, "at": instant, "recorded_at": instant, "digest": digest, "previous": previous}
             previous = verify.sha256(verify.canonical(row))
             file.write(verify.canonical(row | {"hash": previous, "salt": salt, "body": body}) + b"\n")
             tree.add(verify.leaf(bytes.fromhex(previous)))
@@ -217,8 +217,8 @@ def run(pairs: int, sizes: list[int]) -> tuple[dict, list[tuple[str, bool | None
             for verb, row in rows.items():
                 label = f"{verb}, {name}"
                 print(f"{label:<40}{row['with']:>9.2f}{row['without']:>9.2f}{row['share']:>9.1%}", flush=True)
-                told = f"{label}: the ledger takes {row['share']:.1%} of the verb (aim: {SHARE_AT_MOST:.0%})"
-                aims.append((told, row["share"] <= SHARE_AT_MOST))
+                sentence = f"{label}: the ledger takes {row['share']:.1%} of the verb (aim: {SHARE_AT_MOST:.0%})"
+                aims.append((sentence, row["share"] <= SHARE_AT_MOST))
     print(f"\n{'tools/verify.py ledger':<40}{'MB':>9}{'seconds':>9}{'cpu s':>9}{'peak MB':>9}", flush=True)
     for count in sizes:
         row = verified(count)

@@ -20,9 +20,9 @@ from tools.stripe_standin.client import KEY, SECRET, Standin  # noqa: E402
 
 def manage(*arguments: str) -> None:
     """Run a command of manage.py; stop here when it fails."""
-    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    process = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=False)
+    if process.returncode:
+        sys.exit(process.returncode)
 
 
 def main() -> None:

@@ -34,8 +34,8 @@ class User(AbstractUser):
     """A person. Rights come from memberships (bodies, vendors), `is_auditor`, or `is_staff` (administrator)."""
 
     username = None  # type: ignore[assignment]  # AbstractUser's three columns that we do without
-    first_name = None  # type: ignore[assignment]
-    last_name = None  # type: ignore[assignment]
+    first_name = None  # type: ignore[assignment]  # likewise
+    last_name = None  # type: ignore[assignment]  # likewise
     public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(_("adresse courriel"), unique=True)
     name = models.CharField(_("nom complet"), max_length=100)

@@ -65,7 +65,7 @@ def enqueue(
     secret: bool = False,
 ) -> None:
     """Save one row and have it sent after commit."""
-    row = OutgoingEmail.objects.create(
+    email = OutgoingEmail.objects.create(
         to=to,
         address=address,
         template=template,
@@ -77,8 +77,8 @@ def enqueue(
         held=_holding,
         created_at=at,
     )
-    if not row.held:
-        deliver_email.delay_on_commit(row.pk)
+    if not email.held:
+        deliver_email.delay_on_commit(email.pk)
 
 
 @shared_task(name="marketplace.tasks.deliver_email", base=DjangoTask)
@@ -91,20 +91,22 @@ def deliver(pk: int) -> bool:
     """Send one row if it still waits; True when this call sent it. Two workers at once send it once."""
     with transaction.atomic():
         rows = OutgoingEmail.objects.filter(pk=pk, sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS)
-        row = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
-        if row is None:
+        email = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
+        if email is None:
             return False
-        row.attempts += 1
+        email.attempts += 1
         try:
-            EmailMessage(row.subject, row.body, to=[row.address], headers={"Content-Language": row.language}).send()
+            EmailMessage(
+                email.subject, email.body, to=[email.address], headers={"Content-Language": email.language}
+            ).send()
         except OSError as error:  # smtplib's errors are OSErrors: the sweep tries again
-            row.last_error = type(error).__name__
+            email.last_error = type(error).__name__
         else:
-            row.sent_at, row.last_error = clock.database_now(), ""
-            if row.secret:
-                row.body = ""
-        row.save(update_fields=["attempts", "last_error", "sent_at", "body"])
-        return row.sent_at is not None
+            email.sent_at, email.last_error = clock.database_now(), ""
+            if email.secret:
+                email.body = ""
+        email.save(update_fields=["attempts", "last_error", "sent_at", "body"])
+        return email.sent_at is not None
 
 
 def waiting(*, at: datetime) -> list[int]:

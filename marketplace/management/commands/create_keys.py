@@ -19,7 +19,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        made = 0
+        created = 0
         for what, path, new in (
             ("clé de scellement", settings.SEAL_KEY_FILE, keys.new_seal_key),
             ("clé de signature", settings.SIGNING_KEY_FILE, keys.new_signing_key),
@@ -31,9 +31,9 @@ class Command(BaseCommand):
                     raise CommandError(f"{what} : {path} ne peut pas être écrite : {error.strerror}.") from error
                 self.stdout.write(f"{what} : {path} existe déjà, laissée intacte")
             else:
-                made += 1
+                created += 1
                 self.stdout.write(f"{what} : {path} créée, lisible par son propriétaire seulement")
-        if not made:
+        if not created:
             raise CommandError("Les deux clés existent : rien n’a été écrit.")
         self.stdout.write("Gardez deux copies hors ligne, en deux lieux, jamais avec une sauvegarde de la base.")
         self.stdout.write("Sans la clé de scellement, les propositions pas encore ouvertes sont illisibles à jamais.")

@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            made = checkpoints.make(at=clock.now())
+            checkpoint = checkpoints.make(at=clock.now())
         except IllegalMove as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(made.note, ending="")
+        self.stdout.write(checkpoint.note, ending="")
