@@ -17,7 +17,7 @@ from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Milestone, Signatory, TaxRegistration
 from contracts.payments import actions as payment_actions
 from contracts.payments import payout_account, stripe_gateway
-from contracts.reuse import passports
+from contracts.reuse import actions as reuse_actions
 from demo import people as cast
 from demo.timeline import Act, Timeline, instant
 from marketplace import uploads
@@ -203,7 +203,7 @@ class ContractStory:
     def _reuse(self) -> None:
         body = PublicBody.objects.get(name=self.data["reused_by"])
         buyer = body.memberships.filter(role="buyer").earliest("pk").user
-        passports.declare_reuse(self.contract, body=body, by=buyer, note=self.data["reuse_note"])
+        reuse_actions.declare_reuse(self.contract, body=body, by=buyer, note=self.data["reuse_note"])
 
 
 def source(name: str, contract: Contract, position: int) -> SimpleUploadedFile:

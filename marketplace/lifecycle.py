@@ -23,8 +23,8 @@ from marketplace.ledger import entries as ledger
 from marketplace.texts import Words
 
 M = TypeVar("M", bound="Stateful")
+T = TypeVar("T")
 Moved = TypeVar("Moved", covariant=True)
-Value = TypeVar("Value")
 Rule = Callable[[Any, Any], bool]
 Condition = Callable[[Any, datetime], None]
 
@@ -219,8 +219,8 @@ def complain(field: str | None, message: Words) -> NoReturn:
     raise ValidationError({field: message} if field else str(message))
 
 
-def known(value: Value | None) -> Value:
-    """A value that this state always has, as the database promises; ValueError where it has none."""
+def known(value: T | None) -> T:
+    """What may be missing, and is not in the state that the object is in. ValueError when it is."""
     if value is None:
-        raise ValueError("This state should have a value that is missing.")
+        raise ValueError("the object's state promises a value")
     return value

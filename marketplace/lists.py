@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import DateField, DateTimeField, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+
+from marketplace.texts import Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = 18  # at most, before int(), which refuses thousands of digits; and no database has larger keys
@@ -101,11 +103,26 @@ def _value(rows: QuerySet[Any], column: str, number: int) -> Any:
     return number
 
 
+class WordsField(forms.CharField):
+    """What is searched for: one line, cut at 200 characters, where the page's own box stops too."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: Any) -> str:
+        return " ".join((super().to_python(value) or "").replace("\x00", "").split())[:200]
+
+
 class FilterForm(forms.Form):
     """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
 
-    def __init__(self, data):
+    def __init__(self, data: QueryDict, **choices: Sequence[tuple[str, Words]]) -> None:
+        """`choices`: {name: values and labels} of the fields whose choices are read from the database."""
         super().__init__(data)
+        for name, values in choices.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = values
         self.is_valid()
 
     @property
@@ -117,3 +134,10 @@ class FilterForm(forms.Form):
     def pairs(self) -> list[tuple[str, str]]:
         """The parameters that count, for addresses that keep them."""
         return [(name, str(value)) for name, value in self.asked.items() if value]
+
+
+class Ticked(forms.ChoiceField):
+    """A box among the filters: « 1 » when it is ticked; whatever else is left out."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, choices=[("1", "")])

@@ -6,13 +6,13 @@ from django_htmx.middleware import HtmxDetails
 from marketplace.accounts.person import User
 
 
-class PersonRequest(HttpRequest):
-    """`user` is never the anonymous one: only signed-in people reach the view (marketplace/middleware.py)."""
-
-    user: User
-
-
 class HtmxRequest(HttpRequest):
     """`htmx`: whether a part of the page is asked for, and how (django_htmx's middleware)."""
 
     htmx: HtmxDetails
+
+
+class PersonRequest(HtmxRequest):
+    """`user` is never the anonymous one: only signed-in people reach the view (marketplace/middleware.py)."""
+
+    user: User

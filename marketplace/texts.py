@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
+from django.db.models import CharField, Model, TextField
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -46,6 +47,13 @@ def grouped(number: int) -> str:
     """« 20 001 », or "20,001" in English."""
     text = f"{number:,}"
     return text if language() == "en" else text.replace(",", NBSP)
+
+
+def longest(model: type[Model], column: str) -> int:
+    """Characters that a column of text holds."""
+    field = model._meta.get_field(column)
+    assert isinstance(field, CharField | TextField) and field.max_length is not None
+    return field.max_length
 
 
 class Limit(MaxLengthValidator):

@@ -1,6 +1,6 @@
 """One function per message about an occasion. They only queue rows: safe inside the act's transaction."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import datetime
 
 from marketplace.lifecycle import known
@@ -9,11 +9,11 @@ from marketplace.models import User
 from opportunities.models import Opportunity
 
 
-def people(opportunity: Opportunity, role: str, *, but: Collection[User | None] = ()) -> list[User]:
+def people(opportunity: Opportunity, role: str, *, but: Iterable[User | None] = ()) -> list[User]:
     """The body's active people who hold a role, once each, without some."""
     memberships = opportunity.body.memberships.filter(role=role).select_related("user")
     active = {membership.user for membership in memberships if membership.user.is_active}
-    return sorted((person for person in active if person not in but), key=lambda person: person.pk)
+    return sorted(active - set(but), key=lambda person: person.pk)
 
 
 def submitted_for_review(opportunity: Opportunity, *, at: datetime) -> None:

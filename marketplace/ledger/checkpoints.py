@@ -92,6 +92,11 @@ def check_origin() -> Checkpoint | None:
     return last
 
 
+def covering(seq: int) -> Checkpoint | None:
+    """The last checkpoint that holds the entry of this number; None until one does."""
+    return Checkpoint.objects.filter(size__gte=seq).order_by("-size").first()
+
+
 def make(*, by: User | None = None, at: datetime) -> Checkpoint:
     """Record the request, then sign the whole ledger as it stands. `by` is a User or None for the nightly one.
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SkillQuerySet(models.QuerySet["Skill"]):
-    def counted(self, *, first: Iterable["Skill"]) -> Self:
+    def counted(self, *, first: Iterable["Skill"] = ()) -> Self:
         """Each with `number`, of the occasions by which it was found: these first, then the most asked for."""
         asked = Case(When(pk__in=[skill.pk for skill in first], then=Value(1)), default=Value(0))
         return self.annotate(number=Count("opportunities"), asked=asked).order_by("-asked", "-number", "folded")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import BooleanField, Case, CharField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value, When
@@ -27,6 +27,7 @@ QUERY_MAX = 200
 SKILLS_MAX = 20
 SKILLS_SHOWN = 12
 Rows = QuerySet[Opportunity]
+Searched = TypeVar("Searched", bound=QuerySet[Any])  # occasions, or other rows with a search text
 
 
 class HasWords(Func):
@@ -44,8 +45,8 @@ class HasWords(Func):
         return f"string_to_array({column}, ' ') @> %s::text[]", [self.words]
 
 
-def with_words(rows: Rows, words: list[str]) -> Rows:
-    """Occasions whose search text holds every one of these (folded, stemmed) words."""
+def with_words(rows: Searched, words: list[str]) -> Searched:
+    """Those whose search text holds every one of these (folded, stemmed) words."""
     if not words:
         return rows
     if connection.vendor == "postgresql":
