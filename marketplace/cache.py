@@ -22,7 +22,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def public_page(view: Callable[..., Any]) -> Callable[..., HttpResponse]:
-    """Mark a view whose GET answer is the same for every visitor. It may set `response.holds_seconds` (< SECONDS)."""
+    """Mark a view whose GET answer is the same for every visitor. See `hold`."""
 
     @wraps(view)
     def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -33,6 +33,12 @@ def public_page(view: Callable[..., Any]) -> Callable[..., HttpResponse]:
         return response
 
     return marked
+
+
+def hold(response: HttpResponse, seconds: int) -> HttpResponse:
+    """Have a public page kept in memory so long, which is less than SECONDS."""
+    response.holds_seconds = seconds  # type: ignore[attr-defined]  # read by PublicPageCache
+    return response
 
 
 class PublicPageCache:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
+from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import resolve, reverse
@@ -99,3 +101,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def data_of(request: HttpRequest) -> QueryDict | None:
     """What was posted, or typed before the session ended; None for a new form."""
     return request.POST if request.method == "POST" else typed_before(request)
+
+
+class Quiet(forms.BaseForm):
+    """A form that can show what was typed without judging it: kept through a sign-in, or redrawn with one more row."""
+
+    quiet = False
+
+    @property
+    def errors(self) -> ErrorDict:
+        return ErrorDict() if self.quiet else super().errors

@@ -75,13 +75,16 @@ class Stateful(models.Model):
     """What a model with a lifecycle provides. Mixed into a model that has `state` (a protected FSMField)."""
 
     state: Any  # each model declares its FSMField
-    # True: the ledger shows this object's acts only as « sealed » (see marketplace.ledger).
-    ledger_sealed = False
     # What a move adds to its own entry in the ledger: set by its method.
     _ledger_extra: Mapping[str, Any] = MappingProxyType({})
 
     class Meta:
         abstract = True
+
+    @property
+    def ledger_sealed(self) -> bool:
+        """Whether the ledger shows this object's acts only as « sealed » (see marketplace.ledger)."""
+        return False
 
     def ledger_subject(self) -> str:
         """`occasion:DAN-2026-0001`: how the ledger names this object."""
@@ -213,7 +216,7 @@ def choices_constraint(model_name: str, states: Iterable[str]) -> CheckConstrain
 
 def complain(field: str | None, message: Words) -> NoReturn:
     """Raise the ValidationError that the page shows at `field` (None: at the top)."""
-    raise ValidationError({field: message} if field else message)
+    raise ValidationError({field: message} if field else str(message))
 
 
 def known(value: T | None) -> T:

@@ -27,13 +27,13 @@ Pairs = Sequence[tuple[str, Any]]
 class Slice:
     """The rows shown; `older` and `first`: addresses of the next page and of the first, if any."""
 
-    rows: list
+    rows: list[Any]
     older: str | None
     first: str | None
 
 
 def page(
-    request: HttpRequest, rows: QuerySet, *, order: Order, size: int, pairs: Pairs = (), name: str = "apres"
+    request: HttpRequest, rows: QuerySet[Any], *, order: Order, size: int, pairs: Pairs = (), name: str = "apres"
 ) -> Slice:
     """`size` rows in `order` (« -at », « -pk »), from where the address says. `pairs`: the others in it."""
     after = read(request.GET.get(name, ""), rows, order)
@@ -48,12 +48,12 @@ def page(
     )
 
 
-def written(row, order: Order) -> str:
+def written(row: Any, order: Order) -> str:
     """The cursor of a row."""
     return "-".join(str(_number(getattr(row, _column(field)))) for field in order)
 
 
-def read(text: str, rows: QuerySet, order: Order) -> tuple | None:
+def read(text: str, rows: QuerySet[Any], order: Order) -> tuple[Any, ...] | None:
     """The values that a cursor holds, one for each column of the order; None for whatever is not a cursor."""
     parts = text.split("-")
     if len(parts) != len(order):
@@ -66,7 +66,7 @@ def read(text: str, rows: QuerySet, order: Order) -> tuple | None:
         return None
 
 
-def beyond(order: Order, after: tuple) -> Q:
+def beyond(order: Order, after: tuple[Any, ...]) -> Q:
     """What comes after a row in this order."""
     condition = Q()
     same: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def _column(field: str) -> str:
     return field.removeprefix("-")
 
 
-def _number(value) -> int:
+def _number(value: Any) -> int:
     if isinstance(value, datetime):
         return (value - _EPOCH) // timedelta(microseconds=1)
     if isinstance(value, date):
@@ -94,7 +94,7 @@ def _number(value) -> int:
     return int(value)
 
 
-def _value(rows: QuerySet, column: str, number: int):
+def _value(rows: QuerySet[Any], column: str, number: int) -> Any:
     field = rows.model._meta.pk if column == "pk" else rows.model._meta.get_field(column)
     if isinstance(field, DateTimeField):
         return _EPOCH + timedelta(microseconds=number)

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
@@ -145,3 +147,26 @@ def _scan(blob: bytes, name: str, field: str) -> bool:
     if answer.endswith("FOUND"):
         complain(field, _("« %s » contient un virus : il n’a pas été conservé.") % name)
     return answer.endswith("OK")
+
+
+# --- In a form -------------------------------------------------------------------------------------------------------
+class SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Zero or more files; cleans to a list of (bytes, facts) as `checked` gives them."""
+
+    widget = SeveralFiles(attrs={"accept": ACCEPT, "multiple": True})
+
+    def clean(self, data: Any, initial: Any = None) -> list[tuple[bytes, dict[str, Any]]]:
+        given = [file for file in (data if isinstance(data, list | tuple) else [data]) if file]
+        files, problems = [], []
+        for file in given:
+            try:
+                files.append(checked(file, field="files"))
+            except ValidationError as error:
+                problems += error.messages
+        if problems:
+            raise ValidationError(problems)
+        return files

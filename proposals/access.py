@@ -30,7 +30,7 @@ def refuse_if_tied(opportunity: Opportunity, user: User) -> None:
     """PermissionDenied for a person of the body who belongs to one of the proponents."""
     if occasion_rules.has_tie(opportunity, user):
         raise PermissionDenied(
-            _("Vous êtes membre d’un prestataire qui a déposé une proposition : l’évaluation ne vous est pas montrée.")
+            _("Vous êtes membre d’un prestataire qui a déposé une proposition : l’évaluation ne vous est pas montrée.")
         )
 
 

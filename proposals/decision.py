@@ -34,17 +34,17 @@ def decide(
     move: str,
     form_of: Callable[[Any, Opportunity], forms.Form],
     verb: Callable[..., None],
-    done: str,
+    message: str,
     then: Callable[[Opportunity], str] = Opportunity.get_absolute_url,
 ) -> HttpResponse:
     """The view of one move: `form_of(data, opportunity)` gives its form, whose cleaned fields are the verb's arguments.
 
-    done: what is said once it is; then: where to go.
+    message: what is said once it is done; then: where to go.
     """
     opportunity = occasion_for_staff(request, number, at=clock.now())
     form = form_of(data_of(request), opportunity)
     if attempt(request, form, lambda: verb(opportunity, by=request.user, **form.cleaned_data)):
-        messages.success(request, done)
+        messages.success(request, message)
         return redirect(then(opportunity))
     gate(opportunity, move, request.user)
     return show(request, opportunity, page, form)
@@ -58,7 +58,7 @@ def reason_form(help_text: str) -> Callable[[Any, Opportunity], ReasonForm]:
 def gate(opportunity: Opportunity, move: str, user: User) -> None:
     """`lifecycle.gate`, in words of its own for whoever would decide alone."""
     if move in {"confirm_award", "reject_recommendation"} and opportunity.recommended_by_id == user.pk:
-        raise PermissionDenied(_("Vous avez fait cette recommandation : une autre personne doit en décider."))
+        raise PermissionDenied(_("Vous avez fait cette recommandation : une autre personne doit en décider."))
     lifecycle.gate(opportunity, move, user)
 
 

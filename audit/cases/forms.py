@@ -13,8 +13,9 @@ from audit.cases.actions import MOST_FILES, NO_REMEDY, default_due_day
 from audit.cases.status import flag_title
 from audit.models import TEXT_MAX, Monitoring
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import FilesField, day_field
+from marketplace.uploads import FilesField
 
 FINDING = [
     ("no", gettext_lazy("Aucun manquement relevé")),

@@ -15,11 +15,11 @@ from audit.charts import charts
 from audit.ledger.search import in_period
 from contracts.models import Invoice
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.lifecycle import known
 from marketplace.requests import PersonRequest
 from opportunities import conditions
-from opportunities.drafts.forms import day_field
 from opportunities.models import PublicBody
 from proposals.models import Award
 

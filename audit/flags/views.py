@@ -27,6 +27,7 @@ from audit.flags.thresholds import START, THRESHOLDS
 from audit.ledger.search import in_period
 from audit.models import FlagPeers, RedFlag
 from marketplace.acts import Page, View, act_page, attempt, show
+from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.ledger import labels as ledger_labels
@@ -36,7 +37,6 @@ from marketplace.models import LedgerPayload
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from marketplace.texts import Words
-from opportunities.drafts.forms import day_field
 from opportunities.models import PublicBody
 
 PAGE = 30

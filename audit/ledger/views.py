@@ -22,6 +22,7 @@ from audit.ledger.search import in_period, matching
 from marketplace import keys
 from marketplace.acts import act_page, show
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.downloads import as_download, download
 from marketplace.keep import data_of
 from marketplace.ledger import checkpoints
@@ -29,7 +30,6 @@ from marketplace.ledger import entries as ledger
 from marketplace.lists import FilterForm, page
 from marketplace.models import Checkpoint, LedgerEntry
 from marketplace.requests import PersonRequest
-from opportunities.drafts.forms import day_field
 
 PAGE = 50
 SEQ_MAX = 2**62

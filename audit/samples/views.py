@@ -25,9 +25,10 @@ from audit.samples import actions
 from marketplace import keys
 from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.downloads import as_download, download
-from marketplace.keep import data_of
+from marketplace.keep import Quiet, data_of
 from marketplace.ledger.entries import canonical
 from marketplace.lists import page
 from marketplace.models import User
@@ -35,7 +36,6 @@ from marketplace.money import MoneyField
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 from opportunities import rules as occasion_rules
-from opportunities.drafts.forms import Quiet, day_field
 from opportunities.models import Opportunity, PublicBody
 from proposals.models import Award
 

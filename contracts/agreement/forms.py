@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 from contracts.agreement.draft_actions import CRITERION_MAX, MOST_CRITERIA, MOST_MILESTONES
 from contracts.models import Clause, Contract
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.dates.fields import day_field
+from marketplace.keep import Quiet
 from marketplace.money import MoneyField, parse_cents
 from marketplace.texts import PlainTexts, Words
-from opportunities.drafts.forms import Quiet, day_field
 from opportunities.enums import CodeLicence
 
 ROW_FIELDS = ("title", "description", "criteria", "amount_cents", "due_date")

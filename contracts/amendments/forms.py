@@ -13,10 +13,11 @@ from contracts.agreement.forms import PREFIX, ROW_FIELDS, MilestoneForm, Milesto
 from contracts.amendments import actions
 from contracts.models import Contract
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.dates.fields import day_field
+from marketplace.keep import Quiet
 from marketplace.money import MoneyField
 from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import Quiet, day_field
 
 MOST_ROWS = MOST_MILESTONES + 30
 ACCESSORY = gettext_lazy(

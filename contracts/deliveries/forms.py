@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 from contracts.deliveries.actions import MOST_FILES, Checked
 from contracts.models import CriterionCheck, Delivery, MilestoneCriterion
 from marketplace import uploads
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts, longest
-from opportunities.drafts.forms import FilesField, day_field
+from marketplace.uploads import FilesField
 
 
 class WebAddress(forms.URLField):

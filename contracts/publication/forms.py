@@ -6,8 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from contracts.publication.actions import PROOF_MAX
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import day_field
 
 
 class PublishForm(PlainTexts, forms.Form):

@@ -113,8 +113,8 @@ class Asked:
     def known_skills(self) -> list[Any]:
         """The skills most met among what matches the other filters, those asked for first; each with `number`."""
         among = self.rows(without="competence").order_by().values(_OCCASION)
-        skills = Skill.objects.filter(opportunities__in=among).annotate(number=Count("opportunities"))
-        lines = sorted(skills.order_by("-number", "folded")[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
+        skills = Skill.objects.filter(opportunities__in=among).counted()
+        lines = sorted(skills[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
         return lines[: max(SHOWN, len(self.skills))]
 
 

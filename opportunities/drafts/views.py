@@ -2,13 +2,14 @@
 
 import copy
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -35,6 +36,8 @@ RECOMMENDED_DAYS = 15
 QUESTIONS_BEFORE = 3  # business days
 SUGGESTED_SKILLS = 300
 BLANK_ROWS = 3
+Bodies: TypeAlias = QuerySet[PublicBody] | None  # those to choose from, for a new draft
+Forms = tuple[OpportunityForm, BaseGrid]
 
 
 @act_page
@@ -112,7 +115,7 @@ def remove_attachment(request: PersonRequest, number: str, file_id: UUID) -> Htt
     opportunity = of_my_body(request, number, at=clock.now())
     attachment = get_object_or_404(opportunity.attachments.select_related("opportunity"), public_id=file_id)
     if attempt(request, ConfirmForm(data_of(request)), lambda: actions.detach(attachment, by=request.user)):
-        messages.success(request, _("« %s » est retiré.") % attachment.name)
+        messages.success(request, _("« %s » est retiré.") % attachment.name)
         return redirect(f"{reverse('opportunities:edit', args=[number])}#pieces")
     actions.check_editable(opportunity, request.user)
     return render(
@@ -121,7 +124,7 @@ def remove_attachment(request: PersonRequest, number: str, file_id: UUID) -> Htt
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------
-def _suggested(at, user: User) -> dict:
+def _suggested(at: datetime, user: User) -> dict[str, Any]:
     """A closing instant at 14 h, the first business day at least 15 days away; questions three business days before."""
     closing = next_business_day(local(at).date() + timedelta(days=RECOMMENDED_DAYS))
     questions = add_business_days(closing, -QUESTIONS_BEFORE)
@@ -133,13 +136,22 @@ def _suggested(at, user: User) -> dict:
     }
 
 
-def _form(data, at, *, instance=None, bodies=None, **kwargs):
+def _form(
+    data: QueryDict | None, at: datetime, *, instance: Opportunity | None = None, bodies: Bodies = None, **kwargs: Any
+) -> OpportunityForm:
     if bodies is None:
         return OpportunityForm(data, instance=instance, at=at, **kwargs)
     return NewOpportunityForm(data, bodies=bodies, at=at, **kwargs)
 
 
-def _first_forms(request, at, *, instance=None, bodies=None, initial=None) -> tuple:
+def _first_forms(
+    request: PersonRequest,
+    at: datetime,
+    *,
+    instance: Opportunity | None = None,
+    bodies: Bodies = None,
+    initial: dict[str, Any] | None = None,
+) -> Forms:
     """What is stored, or what was typed before the session ended."""
     typed = typed_before(request)
     if typed is not None:
@@ -149,11 +161,11 @@ def _first_forms(request, at, *, instance=None, bodies=None, initial=None) -> tu
     return form, grid(criteria=criteria, more=1 if criteria else BLANK_ROWS)
 
 
-def _quiet_forms(data, at, *, instance=None, bodies=None) -> tuple:
+def _quiet_forms(data: QueryDict, at: datetime, *, instance: Opportunity | None = None, bodies: Bodies = None) -> Forms:
     return _form(data, at, instance=instance, bodies=bodies, quiet=True), grid(data, quiet=True)
 
 
-def _one_more(data):
+def _one_more(data: QueryDict) -> QueryDict:
     """What was typed, with one more row in the grid."""
     data = data.copy()
     try:
@@ -164,7 +176,7 @@ def _one_more(data):
     return data
 
 
-def _saved(request, opportunity: Opportunity) -> HttpResponse:
+def _saved(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
     if "reviser" in request.POST:
         return redirect("opportunities:submit_for_review", number=opportunity.number)
     messages.success(request, _("Le brouillon %s est enregistré.") % opportunity.number)
@@ -172,7 +184,17 @@ def _saved(request, opportunity: Opportunity) -> HttpResponse:
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
-def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, status=200) -> HttpResponse:
+def _show(
+    request: PersonRequest,
+    at: datetime,
+    form: OpportunityForm,
+    rows: BaseGrid,
+    *,
+    opportunity: Opportunity | None = None,
+    seen: str = "",
+    stale: Opportunity | None = None,
+    status: int = 200,
+) -> HttpResponse:
     problems = problems_of(opportunity, at) if opportunity else []
     context = {
         "form": form,
@@ -193,7 +215,7 @@ def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, sta
     return render(request, "opportunities/edit.html", context, status=status)
 
 
-def _total_weight(rows) -> int:
+def _total_weight(rows: BaseGrid) -> int:
     """The sum of the weights on the page, typed or stored."""
     typed = [str(row["weight"].value() or "").strip() for row in rows.forms if not row["DELETE"].value()]
     return sum(int(text) for text in typed if text.isascii() and text.isdecimal() and len(text) < 4)

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, Self
 
 import django_fsm
 from django.conf import settings
@@ -12,7 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import keys, lifecycle
-from marketplace.lifecycle import moves
+from marketplace.accounts.person import User, Visitor
+from marketplace.dates.clock import Now
+from marketplace.lifecycle import known, moves
 from marketplace.reasons import reason_given
 from marketplace.regions import Region
 from marketplace.search import index_text
@@ -21,21 +23,13 @@ from opportunities.enums import AwardMode, CodeLicence, State, UnsuccessfulReaso
 from opportunities.models.body import PublicBody
 from opportunities.models.parts import Skill
 
-Value = TypeVar("Value")
 
-
-def _known(value: Value | None) -> Value:
-    if value is None:
-        raise ValueError("This notice is a draft that does not say it yet.")
-    return value
-
-
-class OpportunityQuerySet(models.QuerySet):
-    def public(self):
+class OpportunityQuerySet(models.QuerySet["Opportunity"]):
+    def public(self) -> Self:
         """Everything that was ever published: it never becomes private again."""
         return self.filter(published_at__isnull=False)
 
-    def visible_to(self, user, *, at=None):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """Published ones to everybody; drafts and reviews to the body's own people and to administrators."""
         if not user.is_authenticated:
             return self.public()
@@ -43,15 +37,15 @@ class OpportunityQuerySet(models.QuerySet):
             return self
         return self.filter(Q(published_at__isnull=False) | Q(body__in=user.body_memberships.values("body")))
 
-    def open(self, *, at):
+    def open(self, *, at: datetime | Now) -> Self:
         """Published and still before their closing instant."""
         return self.filter(state=State.PUBLISHED, closes_at__gt=at)
 
-    def due(self, *, at):
+    def due(self, *, at: datetime | Now) -> Self:
         """Closed but not opened yet: `closed` is computed, never stored."""
         return self.filter(state=State.PUBLISHED, closes_at__lte=at)
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return self.select_related("body").prefetch_related("skills")
 
 
@@ -127,6 +121,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
 
     objects = OpportunityQuerySet.as_manager()
 
+    # What the public pages add: the address, read often by the lists, and opportunities/search/labels.py.
+    url: str
+    badge: dict[str, str] | None
+
     class Meta:
         verbose_name = _("occasion d’affaires")
         verbose_name_plural = _("occasions d’affaires")
@@ -187,21 +185,18 @@ class Opportunity(lifecycle.Stateful, models.Model):
         return reverse("opportunities:detail", args=[self.number])
 
     # --- What is computed ------------------------------------------------------------------------------------------
-    # A draft may lack these three; the database refuses every later state without them. ValueError where one misses.
     @property
     def closing(self) -> datetime:
-        """`closes_at` of a notice that left its draft."""
-        return _known(self.closes_at)
+        """`closes_at`, which a draft may lack, and no later state; so are the two below."""
+        return known(self.closes_at)
 
     @property
     def budget(self) -> int:
-        """`budget_cents` of a notice that left its draft."""
-        return _known(self.budget_cents)
+        return known(self.budget_cents)
 
     @property
     def published(self) -> datetime:
-        """`published_at` of a notice that was."""
-        return _known(self.published_at)
+        return known(self.published_at)
 
     def accepts_proposals(self, *, at: datetime) -> bool:
         """Published, and strictly before the closing instant."""
@@ -235,7 +230,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"occasion:{self.number}"
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return rules.works_there(self, user) or (user.is_authenticated and user.is_auditor)
 
     @moves(
@@ -246,7 +241,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Envoyer en révision"),
         conditions=[conditions.complete, conditions.long_enough],
     )
-    def submit_for_review(self, *, by, at):
+    def submit_for_review(self, *, by: User | None, at: datetime) -> None:
         self.submitted_by = by
         self.updated_at = at
 
@@ -258,7 +253,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Retourner à l’autrice ou à l’auteur"),
         ledger_details=["reason"],
     )
-    def return_to_author(self, *, by, at, reason):
+    def return_to_author(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.state_reason = reason_given(reason)
         self.updated_at = at  # a form left open since before the review is then seen as stale
 
@@ -272,14 +267,14 @@ class Opportunity(lifecycle.Stateful, models.Model):
         basis="RCTI, a. 4",
         ledger_details=["justification"],
     )
-    def publish(self, *, by, at, justification=""):
+    def publish(self, *, by: User | None, at: datetime, justification: str = "") -> None:
         """`justification`: why what a signal asks about this notice is right; kept in the ledger."""
         self.published_at = self.updated_at = at
         self.published_by = by
         self.state_reason = ""
         self.draw_commitment = hashlib.sha256(self.draw_secret()).hexdigest()
         self.search_text = self.words()
-        self._ledger_extra = {"closes_at": self.closes_at.isoformat(), "draw_commitment": self.draw_commitment}
+        self._ledger_extra = {"closes_at": self.closing.isoformat(), "draw_commitment": self.draw_commitment}
 
     @moves(
         State.PUBLISHED,
@@ -290,7 +285,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         conditions=[conditions.not_closed_yet],
         ledger_details=["reason"],
     )
-    def suspend(self, *, by, at, reason):
+    def suspend(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.state_reason = reason_given(reason)
 
     @moves(
@@ -301,7 +296,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Reprendre"),
         ledger_details=["closes_at"],
     )
-    def resume(self, *, by, at, closes_at):
+    def resume(self, *, by: User | None, at: datetime, closes_at: datetime) -> None:
         conditions.resumed_closing(self, closes_at, at)
         self.closes_at = closes_at
         self.state_reason = ""
@@ -315,7 +310,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         conditions=[conditions.closed],
         basis="RCTI, ouverture publique",
     )
-    def open(self, *, by, at):
+    def open(self, *, by: User | None, at: datetime) -> None:
         """The opening of the occasion; its proposals' is in proposals/opening/actions.py, same transaction."""
 
     @moves(
@@ -326,7 +321,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Recommander une attribution"),
         conditions=[conditions.all_scored],
     )
-    def recommend(self, *, by, at):
+    def recommend(self, *, by: User | None, at: datetime) -> None:
         self.recommended_by = by
 
     @moves(
@@ -336,7 +331,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         roles=["officer"],
         label=_("Confirmer l’attribution"),
     )
-    def confirm_award(self, *, by, at, told=None):
+    def confirm_award(self, *, by: User | None, at: datetime, told: dict[str, Any] | None = None) -> None:
         """`told`: what the ledger keeps of it, the vendor and the amount (proposals/award/actions.py)."""
         self._ledger_extra = told or {}
         self.reversal_requested_by = None
@@ -350,7 +345,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Renvoyer à l’évaluation"),
         ledger_details=["reason"],
     )
-    def reject_recommendation(self, *, by, at, reason):
+    def reject_recommendation(self, *, by: User | None, at: datetime, reason: str) -> None:
         reason_given(reason)
         self.recommended_by = None
 
@@ -362,7 +357,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Conclure sans attribution"),
         ledger_details=["code", "reason"],
     )
-    def conclude_without_award(self, *, by, at, code, reason=""):
+    def conclude_without_award(self, *, by: User | None, at: datetime, code: str, reason: str = "") -> None:
         conditions.unsuccessful_because(self, code, reason)
         self.unsuccessful_reason = code
         self.state_reason = reason.strip()
@@ -375,10 +370,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Annuler l’attribution"),
         conditions=[conditions.reversal_requested, conditions.no_contract_signed],
     )
-    def reverse_award(self, *, by, at):
+    def reverse_award(self, *, by: User | None, at: datetime) -> None:
         self._ledger_extra = {
             "reason": self.reversal_reason,
-            "requested_by": f"person:{self.reversal_requested_by.public_id}",
+            "requested_by": f"person:{known(self.reversal_requested_by).public_id}",
         }
         self.state_reason = self.reversal_reason
         self.reversal_requested_by = None
@@ -393,7 +388,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Annuler l’occasion"),
         ledger_details=["reason"],
     )
-    def cancel(self, *, by, at, reason):
+    def cancel(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.state_reason = reason_given(reason)
 
     def draw_secret(self) -> bytes:

@@ -1,12 +1,14 @@
 """The list of occasions: search, filters with their counts, keyset pagination."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -15,14 +17,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from marketplace import lists
-from marketplace.cache import public_page
+from marketplace.cache import hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import language
+from marketplace.requests import HtmxRequest
 from opportunities.models import Opportunity
-from opportunities.search.filters import GROUPS, OPEN, Filters
+from opportunities.search.filters import GROUPS, OPEN, Filters, Group
 from opportunities.search.labels import public_badge
-
-__all__ = ["occasions", "public_badge"]
 
 PAGE = 20
 REGIONS_SHOWN = 6
@@ -45,7 +46,7 @@ class _Page:
 @login_not_required
 @public_page
 @require_safe
-def occasions(request: HttpRequest) -> HttpResponse:
+def occasions(request: HtmxRequest) -> HttpResponse:
     """Everything that was ever published. The same page for everyone, drafts never: they are in « À faire »."""
     at = clock.now()
     filters = Filters.read(request.GET, at)
@@ -77,9 +78,8 @@ def occasions(request: HttpRequest) -> HttpResponse:
     patch_vary_headers(response, ["HX-Request"])
     if part:
         response["HX-Push-Url"] = _url(path, filters.pairs())
-    soon = [row.closes_at - at for row in page.rows if row.state == "published" and row.closes_at > at]
-    response.holds_seconds = min([NEVER, *(int(left.total_seconds()) for left in soon)])
-    return response
+    soon = [row.closing - at for row in page.rows if row.state == "published" and row.closing > at]
+    return hold(response, min([NEVER, *(int(left.total_seconds()) for left in soon)]))
 
 
 # --- Pages: « after this row », never « page 12 » ------------------------------------------------------------------
@@ -128,19 +128,19 @@ def _other_states(filters: Filters) -> list[tuple[str, str]]:
     return [("etat", value) for value in GROUPS[0].values if value not in filters.chosen["etat"] or filters.only_open]
 
 
-def _group(group, filters: Filters, counts) -> dict:
+def _group(group: Group, filters: Filters, counts: Counter[str]) -> dict[str, Any]:
     chosen = set(filters.chosen[group.param])
-    values = [
+    values: list[dict[str, Any]] = [
         {"value": value, "label": label, "number": counts[value], "chosen": value in chosen}
         for value, label in group.values.items()
     ]
-    made = {"param": group.param, "legend": group.legend, "values": values, "more": []}
+    shown = {"param": group.param, "legend": group.legend, "values": values, "more": []}
     if group.param == "region":
         values = [line for line in values if line["number"] or line["chosen"]]
         values.sort(key=lambda line: (not line["chosen"], -line["number"], line["value"]))
-        shown = max(REGIONS_SHOWN, len(chosen))
-        made |= {"values": values[:shown], "more": values[shown:]}
-    return made
+        most = max(REGIONS_SHOWN, len(chosen))
+        shown |= {"values": values[:most], "more": values[most:]}
+    return shown
 
 
 def _result(filters: Filters, total: int) -> str:

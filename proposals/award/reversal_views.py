@@ -36,7 +36,7 @@ def reverse(request: PersonRequest, number: str) -> HttpResponse:
 def _ask(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
     form = ReasonForm(data_of(request), help_text=_("Il sera public."))
     if attempt(request, form, lambda: actions.request_reversal(opportunity, by=request.user, **form.cleaned_data)):
-        messages.success(request, _("Annulation demandée : une autre personne doit la confirmer."))
+        messages.success(request, _("Annulation demandée : une autre personne doit la confirmer."))
         return redirect(evaluation_of(opportunity))
     _gate(opportunity, request)
     if not occasion_rules.can_request_reversal(opportunity, request.user):
@@ -48,8 +48,8 @@ def _ask(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
 def _confirm(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
     form = ConfirmForm(data_of(request))
     if attempt(request, form, lambda: actions.reverse(opportunity, by=request.user)):
-        done = _("Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu.")
-        messages.success(request, done)
+        message = _("Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu.")
+        messages.success(request, message)
         return redirect(evaluation_of(opportunity))
     _gate(opportunity, request)
     # Who asked cannot confirm: the page says so instead of showing a button.
@@ -78,5 +78,5 @@ def withdraw(request: PersonRequest, number: str) -> HttpResponse:
     """Whoever asked for the reversal takes the request back: the award stands."""
     opportunity = occasion_for_staff(request, number, at=clock.now())
     actions.withdraw_reversal(opportunity, by=request.user)
-    messages.success(request, _("Votre demande d’annulation est retirée : l’attribution tient."))
+    messages.success(request, _("Votre demande d’annulation est retirée : l’attribution tient."))
     return redirect(evaluation_of(opportunity))

@@ -23,10 +23,10 @@ from opportunities.models import Opportunity
 from proposals import decision
 from proposals.access import occasion_for_staff, refuse_if_tied
 from proposals.award import actions
+from proposals.award.forms import AwardForm, ConcludeForm, RecommendForm
 from proposals.decision import decide, evaluation_of
 from proposals.enums import State
 from proposals.evaluation.board import board
-from proposals.evaluation.forms import AwardForm, ConcludeForm, RecommendForm
 from proposals.models import Proposal, Recommendation
 from vendors.eligibility import actions as eligibility
 
@@ -53,7 +53,7 @@ def recommend(request: PersonRequest, number: str) -> HttpResponse:
     shown = board(opportunity, request.user, at=now)
     form = RecommendForm(data_of(request), lines=shown.eligible)
     if attempt(request, form, lambda: actions.recommend(opportunity, by=request.user, **form.cleaned_data)):
-        messages.success(request, _("Recommandation envoyée : une autre personne doit la confirmer."))
+        messages.success(request, _("Recommandation envoyée : une autre personne doit la confirmer."))
         return redirect(evaluation_of(opportunity))
     decision.gate(opportunity, "recommend", request.user)
     context = {
@@ -139,7 +139,7 @@ def send_back(request: PersonRequest, number: str) -> HttpResponse:
         move="reject_recommendation",
         form_of=decision.reason_form(_("La personne qui a recommandé le lira.")),
         verb=actions.send_back,
-        done=_("Recommandation renvoyée. La personne qui l’a faite est prévenue."),
+        message=_("Recommandation renvoyée. La personne qui l’a faite est prévenue."),
         then=evaluation_of,
     )
 
@@ -161,7 +161,7 @@ def conclude(request: PersonRequest, number: str) -> HttpResponse:
         move="conclude_without_award",
         form_of=_conclude_form,
         verb=actions.conclude,
-        done=_("Occasion conclue sans attribution."),
+        message=_("Occasion conclue sans attribution."),
     )
 
 

@@ -19,6 +19,7 @@ from vendors.models import Invitation
 MOST = 50
 RECENT = timedelta(days=30)
 Item = dict[str, Any]
+Waiting = Any  # an Opportunity, with what `of_body` annotates
 
 
 def item(title: str, why: str, url: str, action: str, due: datetime | None = None, late: str = "") -> Item:
@@ -52,7 +53,7 @@ def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> lis
     return items
 
 
-def _officer(occasion: Opportunity, user: User) -> list[Item]:
+def _officer(occasion: Waiting, user: User) -> list[Item]:
     def page(name: str) -> str:
         return reverse(name, args=[occasion.number])
 
@@ -73,7 +74,7 @@ def _officer(occasion: Opportunity, user: User) -> list[Item]:
     return []
 
 
-def _buyer(occasion: Opportunity, user: User) -> list[Item]:
+def _buyer(occasion: Waiting, user: User) -> list[Item]:
     title = occasion.title or occasion.number
     evaluation = reverse("proposals:evaluation", args=[occasion.number])
     if occasion.state == Occasion.DRAFT and user.pk in {occasion.author_id, occasion.submitted_by_id}:

@@ -66,9 +66,9 @@ def deposit(
     with uploads.taken_back() as written, transaction.atomic():
         row = locked(proposal)
         # Under the lock: the other half of a double click finds what the first half wrote, and moves nothing.
-        made = already(row, idempotency_key)
-        if made is not None:
-            return made
+        earlier = already(row, idempotency_key)
+        if earlier is not None:
+            return earlier
         at = clock.now()
         terms = Terms.objects.in_force(Terms.Kind.PROPOSAL, at=at)
         if shown is not None:
@@ -91,38 +91,38 @@ def deposit(
         previous = row.submissions.order_by("version").last()
         version = previous.version + 1 if previous else 1
         sealed = _sealed(row, content, f"{row.opportunity.number}/{row.public_id}/{version}")
-        made = Submission(
+        submission = Submission(
             proposal=row,
             version=version,
             receipt_number=receipt.new_number(),
             received_at=at,
-            closes_at=row.opportunity.closes_at,
+            closes_at=row.opportunity.closing,
             envelope_sha256=sealed.digest,
             previous_sha256=previous.envelope_sha256 if previous else "",
             submitted_by=by,
             terms=terms,
             idempotency_key=idempotency_key,
         )
-        made.receipt = receipt.signed(made, row)
-        made.save(force_insert=True)
-        SealedEnvelope.objects.create(submission=made, content=sealed.envelope)
+        submission.receipt = receipt.signed(submission, row)
+        submission.save(force_insert=True)
+        SealedEnvelope.objects.create(submission=submission, content=sealed.envelope)
         for name, box in sealed.files.items():
             written.append(default_storage.save(sealing.sealed_path(name, version), ContentFile(box)))
         # Before the move writes the ledger: its lock is everybody's, and rendering a message takes longer than writing.
-        proposal_emails.submitted(row, made, at=at)
-        row.submit(by=by, at=at, submission=made)
+        proposal_emails.submitted(row, submission, at=at)
+        row.submit(by=by, at=at, submission=submission)
     proposal.__dict__.update(row.__dict__)
-    return made
+    return submission
 
 
 def _still(shown: Shown, proposal: Proposal, terms: Terms) -> None:
     """ValidationError when what would be sealed, or accepted, is not what the page showed."""
     if shown.stamp != draft_actions.stamp(proposal):
         complain(
-            None, _("Le brouillon a changé depuis l’affichage de cette page : vérifiez-le, puis déposez de nouveau.")
+            None, _("Le brouillon a changé depuis l’affichage de cette page : vérifiez-le, puis déposez de nouveau.")
         )
     if shown.terms != str(terms.version):
-        complain("accept_terms", _("Les conditions de dépôt ont changé : lisez-les, puis acceptez-les."))
+        complain("accept_terms", _("Les conditions de dépôt ont changé : lisez-les, puis acceptez-les."))
 
 
 def problems_of(opportunity: Opportunity, content: dict[str, Any]) -> dict[str, str]:
@@ -139,8 +139,8 @@ def problems_of(opportunity: Opportunity, content: dict[str, Any]) -> dict[str, 
     if opportunity.asks_price:
         if not isinstance(price, int) or price <= 0:
             problems["price"] = _("Indiquez votre prix, avant taxes.")
-        elif price > opportunity.budget_cents:
-            problems["price"] = _("Le prix dépasse le montant maximal de %s.") % format_cents(opportunity.budget_cents)
+        elif price > opportunity.budget:
+            problems["price"] = _("Le prix dépasse le montant maximal de %s.") % format_cents(opportunity.budget)
     return problems
 
 
@@ -207,6 +207,6 @@ def withdraw(proposal: Proposal, *, by: User) -> None:
             for name in sealing.file_names(bytes(envelope.content))
         ]
         proposal.withdraw(by=by)
-        proposal_emails.withdrawn(proposal, last, by=by, at=proposal.updated_at)
+        proposal_emails.withdrawn(proposal, lifecycle.known(last), by=by, at=proposal.updated_at)
         for path in paths:
             transaction.on_commit(partial(default_storage.delete, path))

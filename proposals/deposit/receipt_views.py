@@ -158,5 +158,5 @@ def verify(request: HttpRequest) -> HttpResponse:
             instants = {name: _instant(body[name]) for name in ("received_at", "closes_at")}
             context |= {"receipt": body} | instants | _after_opening(body)
         if verdict == "malformed":
-            form.add_error(None, _("Ce n’est pas un accusé de dépôt de « Développe avec nous »."))
+            form.add_error(None, _("Ce n’est pas un accusé de dépôt de « Développe avec nous »."))
     return render(request, "proposals/verify.html", context, status=422 if form.errors else 200)

@@ -38,9 +38,9 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Check one's answers, declare, deposit. What is sealed is what this page showed; a double click is harmless."""
     now = clock.now()
     proposal = own_proposal(request, public_id, at=now)
-    made = actions.already(proposal, request.POST.get("key", ""))
-    if made is not None:  # even after the closing instant: whoever did not see the first answer asks again
-        return redirect("proposals:receipt", receipt_number=made.receipt_number)
+    earlier = actions.already(proposal, request.POST.get("key", ""))
+    if earlier is not None:  # even after the closing instant: whoever did not see the first answer asks again
+        return redirect("proposals:receipt", receipt_number=earlier.receipt_number)
     if not _accepts(proposal, at=now):
         return closed(request, proposal, at=now)
     typed_before(request)  # boxes to tick are ticked again by hand

@@ -45,7 +45,7 @@ def closed(request: PersonRequest, proposal: Proposal, *, at: datetime, typed: l
         "now": at,
         "typed": typed,
         "last": proposal.submissions.order_by("version").last(),
-        "late": at >= proposal.opportunity.closes_at,
+        "late": at >= proposal.opportunity.closing,
     }
     return render(request, "proposals/closed.html", context, status=409)
 
@@ -136,7 +136,7 @@ def _save(proposal: Proposal, form: DraftForm, stamp: str, *, at: datetime) -> d
             None,
             _(
                 "Cette proposition a été modifiée entre-temps par une autre personne ou dans un autre onglet. "
-                "Rien n’est écrasé : comparez les deux versions, puis enregistrez celle que vous gardez."
+                "Rien n’est écrasé : comparez les deux versions, puis enregistrez celle que vous gardez."
             ),
         )
     return theirs
@@ -158,7 +158,7 @@ def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *
 
 
 def _saved(request: PersonRequest, proposal: Proposal, form: DraftForm) -> HttpResponse:
-    price, budget = form.cleaned_data.get("price"), proposal.opportunity.budget_cents
+    price, budget = form.cleaned_data.get("price"), proposal.opportunity.budget
     if price is not None and price > budget:
         messages.warning(
             request,

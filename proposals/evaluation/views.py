@@ -189,12 +189,12 @@ def _page(request: PersonRequest, proposal: Proposal, **bound: forms.Form) -> Ht
 
 
 def _act(
-    request: PersonRequest, proposal: Proposal, move: str, form: forms.Form, verb: Callable[[], None], done: str
+    request: PersonRequest, proposal: Proposal, move: str, form: forms.Form, verb: Callable[[], None], message: str
 ) -> HttpResponse:
     """One act on a proposal, whose form is on the proposal's page; the address of the act itself shows nothing."""
     here = reverse("proposals:examine", args=[proposal.opportunity.number, proposal.public_id])
     if attempt(request, form, verb):
-        messages.success(request, done)
+        messages.success(request, message)
         return redirect(_next(proposal, here))
     if not form.is_bound:
         return redirect(here)

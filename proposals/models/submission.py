@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.lifecycle import known
+
 
 class SealKey(models.Model):
     """An occasion's X25519 pair; the private half is wrapped by a key that does not live in the database."""
@@ -104,7 +106,5 @@ class OpenedProposal(models.Model):
 
     @property
     def price(self) -> int:
-        """`price_cents`, which every readable proposal has; ValueError for one that is not."""
-        if self.price_cents is None:
-            raise ValueError(f"Proposal {self.proposal_id} could not be read: it has no price.")
-        return self.price_cents
+        """`price_cents`, which every readable proposal has."""
+        return known(self.price_cents)

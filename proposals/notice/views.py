@@ -20,8 +20,8 @@ from opportunities.addenda.forms import AddendumForm
 from opportunities.models import Opportunity
 from proposals.award import actions as award_actions
 from proposals.decision import decide, reason_form
-from proposals.evaluation.forms import ResumeForm
 from proposals.notice import actions
+from proposals.notice.forms import ResumeForm
 
 
 @act_page
@@ -35,8 +35,8 @@ def suspend(request: PersonRequest, number: str) -> HttpResponse:
         tone="warn",
     )
     form_of = reason_form(_("Il sera public."))
-    done = _("Occasion suspendue. Les prestataires concernés sont prévenus.")
-    return decide(request, number, page, move="suspend", form_of=form_of, verb=award_actions.suspend, done=done)
+    message = _("Occasion suspendue. Les prestataires concernés sont prévenus.")
+    return decide(request, number, page, move="suspend", form_of=form_of, verb=award_actions.suspend, message=message)
 
 
 @act_page
@@ -48,8 +48,10 @@ def resume(request: PersonRequest, number: str) -> HttpResponse:
         ),
         submit=_("Reprendre"),
     )
-    done = _("L’occasion est de nouveau ouverte. Les prestataires concernés sont prévenus.")
-    return decide(request, number, page, move="resume", form_of=_resume_form, verb=award_actions.resume, done=done)
+    message = _("L’occasion est de nouveau ouverte. Les prestataires concernés sont prévenus.")
+    return decide(
+        request, number, page, move="resume", form_of=_resume_form, verb=award_actions.resume, message=message
+    )
 
 
 def _resume_form(data: Any, opportunity: Opportunity) -> ResumeForm:
@@ -66,8 +68,8 @@ def cancel(request: PersonRequest, number: str) -> HttpResponse:
         danger=True,
     )
     form_of = reason_form(_("Il sera public si l’occasion a été publiée."))
-    done = _("Occasion annulée. Les prestataires concernés sont prévenus.")
-    return decide(request, number, page, move="cancel", form_of=form_of, verb=award_actions.cancel, done=done)
+    message = _("Occasion annulée. Les prestataires concernés sont prévenus.")
+    return decide(request, number, page, move="cancel", form_of=form_of, verb=award_actions.cancel, message=message)
 
 
 @act_page
@@ -86,7 +88,7 @@ def add_addendum(request: PersonRequest, number: str) -> HttpResponse:
         message = _("L’addenda %d est publié. Les personnes qui préparent une réponse sont prévenues.")
         message %= addendum.number
         if addendum.moved_closing:
-            message += " " + _("La nouvelle date limite est : %s.") % deadline(opportunity.closes_at)
+            message += " " + _("La nouvelle date limite est : %s.") % deadline(opportunity.closing)
         messages.success(request, message)
         return redirect(opportunity)
     context = {

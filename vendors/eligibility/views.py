@@ -42,7 +42,7 @@ def papers(request: PersonRequest, public_id: UUID) -> HttpResponse:
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses documents."))
     form = AttestationForm(data_of(request), request.FILES or None)
     if done := attempt(request, form, lambda: actions.declare(vendor, by=request.user, **form.cleaned_data)):
-        messages.success(request, _("Attestation ajoutée : valide jusqu’au %s.") % day(done.result.valid_through))
+        messages.success(request, _("Attestation ajoutée : valide jusqu’au %s.") % day(done.result.valid_through))
         return redirect("vendors:papers", public_id=public_id)
     context = {
         "vendor": vendor,
@@ -82,5 +82,5 @@ def withdraw(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpRes
     rows = TaxAttestation.objects.visible_to(request.user).filter(vendor=vendor).select_related("vendor")
     paper = get_object_or_404(rows, public_id=paper_id)
     actions.withdraw(paper, by=request.user)
-    messages.success(request, _("L’attestation n° %s est retirée : elle ne compte plus.") % paper.number)
+    messages.success(request, _("L’attestation n° %s est retirée : elle ne compte plus.") % paper.number)
     return redirect("vendors:papers", public_id=public_id)

@@ -60,11 +60,11 @@ def invitation(request: PersonRequest, invitation_id: UUID) -> HttpResponse:
     name, answer = offer.vendor.legal_name, request.POST.get("answer")
     if answer == "accept":
         actions.accept(offer, by=request.user)
-        messages.success(request, _("Vous agissez maintenant pour « %s ».") % name)
+        messages.success(request, _("Vous agissez maintenant pour « %s ».") % name)
         return redirect("vendors:edit", public_id=offer.vendor.public_id)
     if answer == "decline":
         actions.decline(offer, by=request.user)
-        messages.success(request, _("Vous avez décliné l’invitation de « %s ».") % name)
+        messages.success(request, _("Vous avez décliné l’invitation de « %s ».") % name)
         return redirect("vendors:mine")
     status = 422 if request.method == "POST" else 200
     return render(request, "vendors/invitation.html", {"invitation": offer}, status=status)
@@ -105,7 +105,7 @@ def _remove(request: PersonRequest, membership: VendorMembership) -> HttpRespons
     vendor = membership.vendor
     actions.remove(membership, by=request.user)
     if membership.user_id == request.user.pk:
-        messages.success(request, _("Vous n’agissez plus pour « %s ».") % vendor.legal_name)
+        messages.success(request, _("Vous n’agissez plus pour « %s ».") % vendor.legal_name)
         return redirect("vendors:mine")
     messages.success(request, _("%s n’agit plus pour ce prestataire.") % membership.user)
     return redirect("vendors:edit", public_id=vendor.public_id)
