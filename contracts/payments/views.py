@@ -11,7 +11,7 @@ from csp.decorators import csp_update
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -42,9 +42,8 @@ def to_stripe(view: View) -> View:
     """A page whose form leads to Stripe's own: the browser must be allowed to follow the redirection."""
 
     @wraps(view)
-    def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        allowed = csp_update({"form-action": stripe_gateway.origins()})(view)
-        return allowed(request, *args, **kwargs)  # type: ignore[return-value]  # what the view answers
+    def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return csp_update({"form-action": stripe_gateway.origins()})(view)(request, *args, **kwargs)
 
     return wrapped
 
