@@ -28,7 +28,7 @@ from proposals.drafts import actions as draft_actions
 from proposals.drafts.forms import DraftForm
 from proposals.drafts.views import closed
 from proposals.models import Proposal, Submission
-from proposals.vendor import story
+from proposals.proponent import story
 from vendors.eligibility import actions as eligibility
 
 

@@ -33,7 +33,7 @@ from proposals.drafts import actions
 from proposals.drafts.forms import DraftForm, VendorChoiceForm
 from proposals.models import AFTER_OPENING, Proposal
 from proposals.opening import actions as opening_actions
-from proposals.vendor import story
+from proposals.proponent import story
 from vendors.models import Vendor
 
 

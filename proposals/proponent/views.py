@@ -16,7 +16,7 @@ from marketplace.requests import PersonRequest
 from proposals.access import own_proposal
 from proposals.drafts import actions as draft_actions
 from proposals.models import AFTER_OPENING, Proposal
-from proposals.vendor import story
+from proposals.proponent import story
 from vendors.models import Vendor
 
 LISTED = 100
