@@ -11,7 +11,7 @@ from tests.test_architecture import APPS, MODULES, ROOT, code, name_of, parsed
 # What a file is for, as docs/architecture.md says it: `<role>.py`, or `<noun>_<role>.py` where a folder has several.
 ROLES = {
     *("rules", "conditions", "actions", "forms", "views", "urls", "api", "feeds", "emails", "tasks", "todo"),
-    *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search"),
+    *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search", "section"),
 }
 # One pure computation, or one document, named after what it is.
 NOUNS = {
@@ -28,7 +28,7 @@ NOUNS = {
     "contracts/health": "measures",
     "contracts/invoices": "interest",
     "contracts/payments": "history payout_account reconciliation reversal settlement stripe_gateway stripe_objects",
-    "contracts/reuse": "passports section similarity",
+    "contracts/reuse": "passports similarity",
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters person reauthentication",
     "marketplace/dates": "calendar clock fields localtime",
