@@ -43,7 +43,10 @@ def paths(name: str) -> list[tuple[str, str]]:
 
 def exists(path: str) -> bool:
     """A path from the top, a pattern of them, or the bare name of a module of the house (`rules.py`)."""
-    return (ROOT / path).exists() or ("*" in path and any(ROOT.glob(path))) or path in MODULES
+    here = ROOT / path
+    if here.is_dir():  # what a moved folder leaves behind in a working copy is not a folder
+        return any(inside.is_file() and "__pycache__" not in inside.parts for inside in here.rglob("*"))
+    return here.exists() or ("*" in path and any(ROOT.glob(path))) or path in MODULES
 
 
 def defined(path: str) -> set[str]:
