@@ -8,6 +8,7 @@ from audit.enums import FlagState, State
 from audit.models import Monitoring, RedFlag
 from marketplace.dates import clock
 from tests.cast import CLOSES_AT
+from tests.kept import kept
 
 REASON = "Motif"
 OPENED_AT = CLOSES_AT + timedelta(days=3)  # vendredi 27 novembre 2026, 14 h (HNE)
@@ -34,12 +35,14 @@ PRODUCT = {
 
 
 # --- Monitorings at each stage ---------------------------------------------------------------------------------------
+@kept
 def opened(cast, *, at=OPENED_AT, opportunity=None, title="Délai de publication", **more) -> Monitoring:
     with clock.set_to(at):
         occasion = opportunity or cast.awarded()[0]
         return case_actions.open_(occasion, by=cast.auditor, title=title, text="Avis de dix jours.", **more)
 
 
+@kept
 def asked(cast, *, at=OPENED_AT, due_on=DUE_ON, files=(), **more) -> Monitoring:
     made = opened(cast, at=at, **more)
     with clock.set_to(at):
@@ -47,6 +50,7 @@ def asked(cast, *, at=OPENED_AT, due_on=DUE_ON, files=(), **more) -> Monitoring:
     return made
 
 
+@kept
 def answered(cast, *, at=OPENED_AT, files=(), **more) -> Monitoring:
     made = asked(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=1)):
@@ -54,6 +58,7 @@ def answered(cast, *, at=OPENED_AT, files=(), **more) -> Monitoring:
     return made
 
 
+@kept
 def concluded(cast, *, finding=True, at=OPENED_AT, due_on=DUE_ON, **more) -> Monitoring:
     made = answered(cast, at=at, **more)
     due_on = due_on if finding else None
@@ -64,6 +69,7 @@ def concluded(cast, *, finding=True, at=OPENED_AT, due_on=DUE_ON, **more) -> Mon
     return made
 
 
+@kept
 def announced(cast, *, at=OPENED_AT, **more) -> Monitoring:
     made = concluded(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=3)):
@@ -71,6 +77,7 @@ def announced(cast, *, at=OPENED_AT, **more) -> Monitoring:
     return made
 
 
+@kept
 def remedied(cast, *, at=OPENED_AT, **more) -> Monitoring:
     made = announced(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=4)):
@@ -78,6 +85,7 @@ def remedied(cast, *, at=OPENED_AT, **more) -> Monitoring:
     return made
 
 
+@kept
 def closed(cast, *, at=OPENED_AT, **more) -> Monitoring:
     made = remedied(cast, at=at, **more)
     with clock.set_to(at + timedelta(hours=5)):
@@ -85,6 +93,7 @@ def closed(cast, *, at=OPENED_AT, **more) -> Monitoring:
     return made
 
 
+@kept
 def build_monitoring(cast, state) -> Monitoring:
     build = {
         "open": opened,
@@ -107,6 +116,7 @@ def act_on_monitoring(monitoring, action, by) -> None:
 
 
 # --- Signals ---------------------------------------------------------------------------------------------------------
+@kept
 def flag(opportunity, *, code="R003", at=OPENED_AT) -> RedFlag:
     return RedFlag.objects.create(
         code=code, opportunity=opportunity, value=Decimal(9), threshold=Decimal(10), first_at=at, last_at=at,
@@ -114,6 +124,7 @@ def flag(opportunity, *, code="R003", at=OPENED_AT) -> RedFlag:
     )  # fmt: skip
 
 
+@kept
 def build_flag(cast, state) -> RedFlag:
     occasion = cast.awarded()[0]
     made = flag(occasion)

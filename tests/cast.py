@@ -16,6 +16,7 @@ from proposals.drafts import actions as draft_actions
 from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Proposal
 from proposals.opening import actions as opening_actions
+from tests.kept import kept
 from vendors.models import TaxAttestation, Vendor, VendorMembership
 
 PASSWORD = "Érable-rouge-4821"
@@ -45,6 +46,8 @@ def vendor(name: str, owner: User, *, kind: str = "company") -> Vendor:
 class Cast:
     """buyer and officer of one body, vendors, and those who must be kept out."""
 
+    kept_whole = True
+
     def __init__(self):
         self.body = PublicBody.objects.create(name="Ville d’Essai", acronym="VE", regime="municipal", region="01")
         self.other_body = PublicBody.objects.create(name="Régie d’ailleurs", acronym="RA", region="03")
@@ -70,6 +73,7 @@ class Cast:
         return user
 
     # --- Occasions at each stage -------------------------------------------------------------------------------------
+    @kept
     def draft(self, *, at=PUBLISHED_AT, mode="quality_fixed", closes_at=CLOSES_AT, **fields) -> Opportunity:
         """A complete draft; `fields` replace the defaults."""
         values = {
@@ -101,18 +105,21 @@ class Cast:
             )
         return opportunity
 
+    @kept
     def in_review(self, *, at=PUBLISHED_AT, **fields) -> Opportunity:
         opportunity = self.draft(at=at, **fields)
         with clock.set_to(at):
             notice_review_actions.submit_for_review(opportunity, by=self.buyer)
         return opportunity
 
+    @kept
     def published(self, *, at=PUBLISHED_AT, **fields) -> Opportunity:
         opportunity = self.in_review(at=at, **fields)
         with clock.set_to(at):
             notice_review_actions.publish(opportunity, by=self.officer)
         return opportunity
 
+    @kept
     def proposal(self, opportunity, *, vendor=None, by=None, at=PUBLISHED_AT, **content) -> Proposal:
         """A draft proposal."""
         vendor = vendor or self.vendor
@@ -121,11 +128,13 @@ class Cast:
         draft_actions.write(made, at=at, **({"text": "Nous ferons le travail.", "price_cents": 60_000_00} | content))
         return made
 
+    @kept
     def submitted(self, opportunity, *, vendor=None, at=PUBLISHED_AT, key=None, **content) -> Proposal:
         made = self.proposal(opportunity, vendor=vendor, at=at, **content)
         self.deposit(made, at=at, key=key)
         return made
 
+    @kept
     def deposit(self, proposal, *, at=PUBLISHED_AT, key=None, by=None):
         by = by or proposal.vendor.memberships.get(role="owner").user
         with clock.set_to(at):
@@ -133,6 +142,7 @@ class Cast:
                 proposal, by=by, idempotency_key=key or uuid.uuid4(), integrity=True, accept_terms=True
             )
 
+    @kept
     def opened(
         self, *, proposals=2, at=None, prices=(60_000_00, 55_000_00), **fields
     ) -> tuple[Opportunity, list[Proposal]]:
@@ -145,16 +155,19 @@ class Cast:
         opportunity = Opportunity.objects.get(pk=opportunity.pk)
         return opportunity, [Proposal.objects.get(pk=p.pk) for p in made]
 
+    @kept
     def score(self, proposal, value="80", *, at=CLOSES_AT):
         with clock.set_to(at):
             criteria = proposal.opportunity.criteria.all()
             if criteria:
                 evaluation_actions.score(proposal, by=self.buyer, values={c.pk: (Decimal(value), "") for c in criteria})
 
+    @kept
     def admit(self, proposal, *, at=CLOSES_AT):
         with clock.set_to(at):
             evaluation_actions.admit(proposal, by=self.buyer)
 
+    @kept
     def scored(self, *, values=("90", "80"), **fields) -> tuple[Opportunity, list[Proposal]]:
         opportunity, proposals = self.opened(**fields)
         for proposal, value in zip(proposals, values, strict=False):
@@ -162,6 +175,7 @@ class Cast:
             self.score(proposal, value)
         return opportunity, proposals
 
+    @kept
     def recommended(self, **fields) -> tuple[Opportunity, list[Proposal]]:
         opportunity, proposals = self.scored(**fields)
         with clock.set_to(CLOSES_AT + timedelta(days=1)):
@@ -169,11 +183,17 @@ class Cast:
             award_actions.recommend(opportunity, first, by=self.buyer)
         return opportunity, proposals
 
+    @kept
     def awarded(self, **fields) -> tuple[Opportunity, list[Proposal]]:
         opportunity, proposals = self.recommended(**fields)
         with clock.set_to(CLOSES_AT + timedelta(days=2)):
             award_actions.confirm(opportunity, by=self.officer)
         return opportunity, [Proposal.objects.get(pk=p.pk) for p in proposals]
+
+
+@kept
+def everybody() -> Cast:
+    return Cast()
 
 
 def closing(day: date, hour: int = 14) -> datetime:

@@ -6,9 +6,12 @@ import pytest
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import translation
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from marketplace.dates import clock
 from marketplace.ledger import triggers as ledger_triggers
+from tests import migrated
+from tests.kept import WATCHING, world
 
 APPEND_ONLY = [
     "marketplace_ledgerentry",
@@ -55,6 +58,25 @@ def _settings(settings, tmp_path):
     translation.activate(settings.LANGUAGE_CODE)  # a request under /en/ leaves English active in this thread
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request, tmp_path_factory, django_db_blocker, django_db_modify_db_settings_parallel_suffix
+):
+    """Called by pytest-django before it creates the database: see tests/migrated.py."""
+    cache = getattr(request.config, "cache", None)  # absent with `-p no:cacheprovider`
+    own = tmp_path_factory.mktemp("database")
+    with django_db_blocker.unblock():
+        migrated.prepare(cache.mkdir("databases") if cache else own, own)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request):
+    """On SQLite, the copy that waits for Django is the database; pytest empties its folder."""
+    from django.db import connection
+
+    return connection.vendor == "sqlite" or request.config.getvalue("reuse_db")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _append_only_tables_can_be_emptied():
     """Transactional tests end by emptying every table; the triggers must refuse everybody else but that.
@@ -78,6 +100,22 @@ def _append_only_tables_can_be_emptied():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_listed_once():
+    """WhiteNoise walks every static file when it starts, and each test client starts it: 30 ms a client."""
+    walk, listed = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def add(middleware):
+        if middleware.static_prefix not in listed:
+            walk(middleware)
+            listed[middleware.static_prefix] = dict(middleware.files)
+        middleware.files.update(listed[middleware.static_prefix])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
+        yield
+
+
 def _first_rows():
     """The migrations' rows, which emptying took away."""
     from importlib import import_module
@@ -86,6 +124,27 @@ def _first_rows():
 
     for migration in ("marketplace.migrations.0003_first_terms", "contracts.migrations.0003_first_clauses"):
         import_module(migration).add(apps, None)
+
+
+@pytest.fixture
+def monkeypatch(monkeypatch):
+    """pytest's own; worlds are not handed out again to who changes how they are built (tests/kept.py)."""
+    world.patches.append(monkeypatch)
+    return monkeypatch
+
+
+@pytest.fixture(autouse=True)
+def _worlds(request, _settings):
+    names = set(request.fixturenames)
+    marker = request.node.get_closest_marker("django_db")
+    transactional = bool({"transactional_db", "live_server"} & names or (marker and marker.kwargs.get("transaction")))
+    world.begin(closed=transactional or bool(WATCHING & names))
+    yield
+    world.end(emptied=transactional)
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"KEPT hits {world.hits} misses {world.misses} plain {world.plain}")
 
 
 @pytest.fixture
@@ -98,6 +157,6 @@ def now():
 @pytest.fixture
 def cast(db):
     """Everybody of a procurement: see tests/cast.py."""
-    from tests.cast import Cast
+    from tests.cast import everybody
 
-    return Cast()
+    return everybody()

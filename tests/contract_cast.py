@@ -8,6 +8,7 @@ from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, Invoice, Milestone, Signatory, TaxRegistration
 from marketplace.dates import clock
 from tests.cast import CLOSES_AT
+from tests.kept import kept
 
 SIGNED_AT = CLOSES_AT + timedelta(days=3)  # vendredi 27 novembre 2026
 TPS, TVQ = "123456789 RT0001", "1234567890 TQ0001"
@@ -30,6 +31,7 @@ def plan(*amounts: int) -> list[dict]:
     ]
 
 
+@kept
 def signatories(cast) -> None:
     """Both officers may sign any contract of the body."""
     for person in (cast.officer, cast.second_officer):
@@ -39,6 +41,7 @@ def signatories(cast) -> None:
         )  # fmt: skip
 
 
+@kept
 def draft(cast, *, at=SIGNED_AT, amounts=None, holdback=0, **occasion) -> Contract:
     """A contract in preparation, by default 64 000 $ (the cast's fixed price) in two milestones."""
     opportunity, _proposals = cast.awarded(**occasion)
@@ -55,6 +58,7 @@ def draft(cast, *, at=SIGNED_AT, amounts=None, holdback=0, **occasion) -> Contra
     return contract
 
 
+@kept
 def offered(cast, *, at=SIGNED_AT, **fields) -> Contract:
     contract = draft(cast, at=at, **fields)
     with clock.set_to(at):
@@ -62,6 +66,7 @@ def offered(cast, *, at=SIGNED_AT, **fields) -> Contract:
     return contract
 
 
+@kept
 def vendor_signed(cast, *, at=SIGNED_AT, **fields) -> Contract:
     contract = offered(cast, at=at, **fields)
     with clock.set_to(at):
@@ -72,6 +77,7 @@ def vendor_signed(cast, *, at=SIGNED_AT, **fields) -> Contract:
     return contract
 
 
+@kept
 def active(cast, *, at=SIGNED_AT, **fields) -> Contract:
     """A concluded contract; the vendor is registered for taxes."""
     contract = vendor_signed(cast, at=at, **fields)
@@ -85,6 +91,7 @@ def owner(contract):
     return contract.vendor.memberships.get(role="owner").user
 
 
+@kept
 def register(contract, *, small_supplier=False) -> TaxRegistration:
     numbers = {} if small_supplier else {"tps_number": TPS, "tvq_number": TVQ}
     return TaxRegistration.objects.get_or_create(
@@ -97,6 +104,7 @@ def milestone(contract, position=1) -> Milestone:
     return contract.milestones.get(position=position)
 
 
+@kept
 def delivered(contract, position=1, *, at=DELIVERED_AT, archive=None) -> Milestone:
     row = milestone(contract, position)
     with clock.set_to(at):
@@ -111,6 +119,7 @@ def all_met(row: Milestone) -> dict:
     return {criterion.pk: (True, "") for criterion in row.criteria.all()}
 
 
+@kept
 def accepted(cast, contract, position=1, *, at=ACCEPTED_AT, archive=None) -> Milestone:
     """Accepted by the buyer: the officer may then pay it."""
     row = delivered(contract, position, archive=archive)
@@ -119,6 +128,7 @@ def accepted(cast, contract, position=1, *, at=ACCEPTED_AT, archive=None) -> Mil
     return row
 
 
+@kept
 def invoiced(cast, contract, position=1, *, at=INVOICED_AT) -> Invoice:
     row = accepted(cast, contract, position)
     with clock.set_to(at):

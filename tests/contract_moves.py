@@ -60,6 +60,7 @@ NOT_TWICE = {("payment", "reverse", "officer")}
 TURNS = {("amendment", "refuse", "proposed"): {"officer"}, ("amendment", "refuse", "approved"): {"vendor"}}
 
 
+@kept
 def build_contract(cast, state):
     made = {
         "draft": stage.draft,
@@ -98,6 +99,7 @@ def act_on_contract(contract, action, by):
     acts[action]()
 
 
+@kept
 def build_milestone(cast, state):
     contract = stage.active(cast)
     if state == "planned":
@@ -133,6 +135,7 @@ def act_on_milestone(milestone, action, by):
     acts[action]()
 
 
+@kept
 def build_payment(cast, state):
     invoice = stage.invoiced(cast, stage.active(cast))
     common = {"invoice": invoice, "amount_cents": invoice.total_cents, "by": cast.officer, "created_at": LATER}
@@ -173,6 +176,7 @@ def act_on_payment(payment, action, by):
     getattr(payment, action)(by=by, **details.get(action, {}))
 
 
+@kept
 def build_amendment(cast, state):
     contract = stage.active(cast)
     with clock.set_to(LATER):

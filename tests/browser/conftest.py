@@ -6,8 +6,6 @@ Nothing here waits for a fixed time: the clock of the site (marketplace.dates.cl
 import contextlib
 import os
 import re
-import shutil
-import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 
 from contracts.payments import stripe_gateway
@@ -39,20 +36,6 @@ JUDGE = """() => axe.run({resultTypes: ["violations"]}).then(found => found.viol
   .map(one => `${one.id} (${one.impact}): `
     + one.nodes.slice(0, 3).map(node => `${node.target} ${node.html.slice(0, 160)}`).join("; ")))"""
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.hookimpl(trylast=True)  # after `-m` has removed what is not run
-def pytest_collection_modifyitems(session):
-    """On SQLite, put the test database in a file as soon as one browser test is to be run.
-
-    Each request of the live server has a thread, and each thread a connection. In memory, they would all share the
-    test's own connection, and with it each other's transactions; with a file, they queue as in production (WAL,
-    IMMEDIATE). It is decided here, before any fixture, because pytest-django makes the database only once.
-    """
-    if connection.vendor == "sqlite" and any(item.get_closest_marker("browser") for item in session.items):
-        folder = tempfile.mkdtemp(prefix="dan-browser-")
-        session.config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        connection.settings_dict["TEST"]["NAME"] = str(Path(folder) / "test.sqlite3")
 
 
 @pytest.fixture(scope="package")
