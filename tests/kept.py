@@ -195,7 +195,11 @@ def _first(key, function, args, kwargs, given):
             [write for table in tables for write in _writes(table, recording.before[table])],
             tables,
             [(run, robust) for _ids, run, robust in connection.run_on_commit[callbacks:]],
-            {path: (Path(settings.MEDIA_ROOT) / path).read_bytes() for path, stamp in now.items() if files.get(path) != stamp},
+            {
+                path: (Path(settings.MEDIA_ROOT) / path).read_bytes()
+                for path, stamp in now.items()
+                if files.get(path) != stamp
+            },
             _packed(result, given),
         )
     except CannotKeep:
