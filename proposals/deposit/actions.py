@@ -69,10 +69,15 @@ def deposit(
         earlier = already(row, idempotency_key)
         if earlier is not None:
             return earlier
+        if shown is not None and shown.stamp != draft_actions.stamp(row):
+            complain(
+                None,
+                _("Le brouillon a changé depuis l’affichage de cette page : vérifiez-le, puis déposez de nouveau."),
+            )
         at = clock.now()
         terms = Terms.objects.in_force(Terms.Kind.PROPOSAL, at=at)
-        if shown is not None:
-            _still(shown, row, terms)
+        if shown is not None and shown.terms != str(terms.version):
+            complain("accept_terms", _("Les conditions de dépôt ont changé : lisez-les, puis acceptez-les."))
         lifecycle.check(row, "submit", by=by, at=at)
         if not integrity:
             complain("integrity", _("La déclaration d’intégrité est obligatoire."))
@@ -113,16 +118,6 @@ def deposit(
         row.submit(by=by, at=at, submission=submission)
     proposal.__dict__.update(row.__dict__)
     return submission
-
-
-def _still(shown: Shown, proposal: Proposal, terms: Terms) -> None:
-    """ValidationError when what would be sealed, or accepted, is not what the page showed."""
-    if shown.stamp != draft_actions.stamp(proposal):
-        complain(
-            None, _("Le brouillon a changé depuis l’affichage de cette page : vérifiez-le, puis déposez de nouveau.")
-        )
-    if shown.terms != str(terms.version):
-        complain("accept_terms", _("Les conditions de dépôt ont changé : lisez-les, puis acceptez-les."))
 
 
 def problems_of(opportunity: Opportunity, content: dict[str, Any]) -> dict[str, str]:

@@ -45,6 +45,7 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         return closed(request, proposal, at=now)
     typed_before(request)  # boxes to tick are ticked again by hand
     form = DepositForm(request.POST if request.method == "POST" else None, initial={"key": uuid4()})
+    tried = form.is_valid()
     shown = actions.Shown(stamp=request.POST.get("stamp", ""), terms=request.POST.get("terms", ""))
 
     def deposit() -> Submission:
@@ -60,14 +61,14 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
     if done := attempt(request, form, deposit):
         return redirect("proposals:receipt", receipt_number=done.result.receipt_number)
-    if form.is_bound:  # the draft, or the clock, may have moved meanwhile
+    if tried:  # and refused: the draft, or the clock, may have moved meanwhile
         now = clock.now()
         proposal = own_proposal(request, public_id, at=now)
         if not _accepts(proposal, at=now):
             return closed(request, proposal, at=now)
-        if "key" in form.errors:  # forged or cut: a new one, so that the next press works
-            form.data = posted = request.POST.copy()
-            posted["key"] = str(uuid4())
+    if form.is_bound and "key" in form.errors:  # forged or cut: a new one, so that the next press works
+        form.data = posted = request.POST.copy()
+        posted["key"] = str(uuid4())
     context = _answers(proposal, at=now) | {
         "form": form,
         "terms": Terms.objects.in_force(Terms.Kind.PROPOSAL, at=now),
