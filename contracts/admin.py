@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contracts.models import Contract, Signatory
+from marketplace.administration import Administered, ListOnly
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.money import MoneyField, format_cents
-from marketplace.pilotage import Administered, ListOnly
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 

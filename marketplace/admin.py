@@ -21,10 +21,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace.administration import Administered, ListOnly
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
-from marketplace.pilotage import Administered, ListOnly
 from marketplace.requests import PersonRequest
 
 # Rights come from memberships, not from groups; addresses and second factors belong to their owners.

@@ -6,9 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
 
+from marketplace.administration import Administered, ReadOnly
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
-from marketplace.pilotage import Administered, ReadOnly
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 
 

@@ -5,7 +5,7 @@ Submissions, envelopes, keys and opened contents are deliberately not registered
 
 from django.contrib import admin
 
-from marketplace.pilotage import ReadOnly
+from marketplace.administration import ReadOnly
 from proposals.models import AFTER_OPENING, Award, Opening, Proposal, Recommendation
 
 

@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from marketplace.administration import Administered
 from marketplace.mail import outbox
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, Terms, User
-from marketplace.pilotage import Administered
 from tests.cast import PUBLISHED_AT
 
 

@@ -38,7 +38,7 @@ NOUNS = {
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",
-    "proposals": "decision",
+    "proposals": "occasion_acts",
     "proposals/deposit": "receipt sealing",
     "proposals/evaluation": "board draw ranking",
     "proposals/opening": "minutes",
@@ -48,8 +48,8 @@ NOUNS = {
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
     "marketplace": (
-        "acts boxes cache celery context converters downloads env keep keys lifecycle lists logs markup models money "
-        "pdf pilotage production reasons regions requests settings texts uploads wsgi"
+        "acts administration boxes cache celery context converters downloads env keep keys lifecycle lists logs "
+        "markup models money pdf production reasons regions requests settings texts uploads wsgi"
     )
 }
 MODELS = {
@@ -130,7 +130,7 @@ def test_views_are_where_views_are():
     roles = {"views", "webhooks", "api", "feeds"}
     assert len(ours) >= 30
     others = {home for home in ours if role_of(home.rpartition(".")[2]) not in roles}
-    assert others == {"marketplace.pilotage"}  # what wraps the administration's own views
+    assert others == {"marketplace.administration"}  # what wraps the administration's own views
 
 
 # --- Imports ---------------------------------------------------------------------------------------------------------

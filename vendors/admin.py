@@ -5,9 +5,9 @@ Attestations are deliberately not registered: whoever sees one added may guess t
 
 from django.contrib import admin
 
+from marketplace.administration import Administered, ReadOnly
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
-from marketplace.pilotage import Administered, ReadOnly
 from vendors.forms import IneligibilityForm, LiftForm
 from vendors.models import Ineligibility, Vendor, VendorMembership
 

@@ -16,10 +16,10 @@ from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
-from proposals import decision
+from proposals import occasion_acts
 from proposals.access import occasion_for_staff
 from proposals.award import actions
-from proposals.decision import evaluation_of
+from proposals.occasion_acts import evaluation_of
 
 
 @act_page
@@ -69,7 +69,7 @@ def _show(request: PersonRequest, opportunity: Opportunity, title: str, submit: 
     lead = _("L’attribution tombe, toutes les propositions reviennent à l’examen; les deux versions restent publiques.")
     page = Page(title=title, lead=lead, submit=submit, tone="bad", danger=True)
     standing = opportunity.awards.standing().select_related("proposal__vendor").first()
-    return decision.show(request, opportunity, page, form, standing=standing, **context)
+    return occasion_acts.show(request, opportunity, page, form, standing=standing, **context)
 
 
 @never_cache

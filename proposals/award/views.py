@@ -1,4 +1,4 @@
-"""The award, by two people, or none: recommending, confirming, sending back, concluding. See proposals/decision.py."""
+"""The award, by two people, or none: recommending, confirming, sending back, concluding. The page: occasion_acts.py."""
 
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,14 +20,14 @@ from marketplace.models import User
 from marketplace.money import taxes
 from marketplace.requests import PersonRequest
 from opportunities.models import Opportunity
-from proposals import decision
+from proposals import occasion_acts
 from proposals.access import occasion_for_staff, refuse_if_tied
 from proposals.award import actions
 from proposals.award.forms import AwardForm, ConcludeForm, RecommendForm
-from proposals.decision import decide, evaluation_of
 from proposals.enums import State
 from proposals.evaluation.board import board
 from proposals.models import Proposal, Recommendation
+from proposals.occasion_acts import decide, evaluation_of
 from vendors.eligibility import actions as eligibility
 
 
@@ -55,7 +55,7 @@ def recommend(request: PersonRequest, number: str) -> HttpResponse:
     if attempt(request, form, lambda: actions.recommend(opportunity, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Recommandation envoyée : une autre personne doit la confirmer."))
         return redirect(evaluation_of(opportunity))
-    decision.gate(opportunity, "recommend", request.user)
+    occasion_acts.gate(opportunity, "recommend", request.user)
     context = {
         "opportunity": opportunity,
         "board": shown,
@@ -80,7 +80,7 @@ def confirm(request: PersonRequest, number: str, auditing: Auditing | None = Non
     if attempt(request, form, lambda: _confirm(opportunity, by=request.user, auditing=auditing, **form.cleaned_data)):
         messages.success(request, _("Attribution confirmée. Tous les prestataires sont prévenus."))
         return redirect(evaluation_of(opportunity))
-    decision.gate(opportunity, "confirm_award", request.user)
+    occasion_acts.gate(opportunity, "confirm_award", request.user)
     shown = board(opportunity, request.user, at=now)
     recommendation = shown.pending
     if recommendation is None:  # sent back while this page was being read
@@ -137,7 +137,7 @@ def send_back(request: PersonRequest, number: str) -> HttpResponse:
         number,
         page,
         move="reject_recommendation",
-        form_of=decision.reason_form(_("La personne qui a recommandé le lira.")),
+        form_of=occasion_acts.reason_form(_("La personne qui a recommandé le lira.")),
         verb=actions.send_back,
         message=_("Recommandation renvoyée. La personne qui l’a faite est prévenue."),
         then=evaluation_of,

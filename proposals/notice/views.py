@@ -19,9 +19,9 @@ from opportunities import rules as occasion_rules
 from opportunities.addenda.forms import AddendumForm
 from opportunities.models import Opportunity
 from proposals.award import actions as award_actions
-from proposals.decision import decide, reason_form
 from proposals.notice import actions
 from proposals.notice.forms import ResumeForm
+from proposals.occasion_acts import decide, reason_form
 
 
 @act_page
