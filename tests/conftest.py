@@ -26,6 +26,8 @@ APPEND_ONLY = [
     "audit_samplingplan",
     "audit_awardreview",
 ]
+# Whoever asks for one of these is given the database; anybody else who touches it is refused by pytest-django.
+DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
 NOW = datetime(2026, 11, 3, 14, 0, tzinfo=UTC)
 
@@ -36,14 +38,17 @@ def pytest_report_header(config):
     return f"database: {settings.DATABASES['default']['ENGINE'].rsplit('.', 1)[-1]}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
+    """Say of each test what it needs: tools/test.py runs once those that touch no database."""
     from django.conf import settings
 
-    if "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
-        skip = pytest.mark.skip(reason="needs PostgreSQL: two connections at once")
-        for item in items:
-            if item.get_closest_marker("postgres"):
-                item.add_marker(skip)
+    skip = pytest.mark.skip(reason="needs PostgreSQL: two connections at once")
+    for item in items:
+        if not (item.get_closest_marker("django_db") or DATABASE & set(item.fixturenames)):
+            item.add_marker("no_database")
+        if item.get_closest_marker("postgres") and "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
+            item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)

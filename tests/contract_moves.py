@@ -13,6 +13,7 @@ from contracts.models import Amendment, Contract, Milestone, Payment
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from tests import contract_cast as stage
+from tests.kept import kept
 
 REASON = "Motif public"
 LATER = stage.INVOICED_AT + timedelta(days=1)
