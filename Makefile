@@ -11,7 +11,7 @@ LOCK   := --universal --python-version 3.11 --all-extras --generate-hashes --no-
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run seed test check fmt messages services bench lock clean
+.PHONY: help setup run seed test coverage check fmt messages services bench lock clean
 
 help:  ## list the commands
 	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,16 +23,21 @@ run: setup  ## migrate, add demo data to an empty database, serve on 127.0.0.1:$
 	@PORT=$(PORT) $(PY) tools/run.py
 
 seed: setup  ## add the demo data
-	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py migrate --verbosity 0 --by-app
 	@$(PY) manage.py seed
 
 # ARGS goes through: make test ARGS="-k sealing --only sqlite"
 test: setup  ## run every test on SQLite, then again on PostgreSQL, with Redis and Chromium
 	@$(PY) tools/test.py $(ARGS)
 
-check: setup  ## lint, format, templates, missing migrations, Django's own checks
+# The floor is in pyproject.toml; one database is enough to know which lines and branches a test reaches.
+coverage: setup  ## run the tests on SQLite and measure the branches that they reach
+	@$(PY) tools/test.py --only sqlite --coverage $(ARGS)
+
+check: setup  ## lint, format, types, templates, missing migrations, Django's own checks
 	@echo "check: ruff" && $(PY) -m ruff check .
 	@echo "check: format" && $(PY) -m ruff format --check .
+	@echo "check: types" && $(PY) -m mypy
 	@if [ -d templates ]; then echo "check: templates" && $(PY) -m djlint templates --lint --quiet; fi
 	@echo "check: migrations" && $(PY) manage.py makemigrations --check --dry-run
 	@echo "check: django" && $(PY) manage.py check --fail-level WARNING
@@ -55,7 +60,7 @@ lock: setup  ## compile requirements.lock from pyproject.toml
 	@echo "lock: requirements.lock written; run 'make setup' to install it"
 
 clean:  ## remove .venv and caches (never var/, where the local database and keys live)
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis staticfiles *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* staticfiles *.egg-info
 
 $(VENV)/.installed: requirements.lock requirements.nodeps.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found; install Python 3.11 or newer" >&2; exit 1; }

@@ -32,10 +32,10 @@ def named(column: str, text: str) -> Q:
     """Rows whose `column` holds every word of `text`. Nothing when it has none."""
     words = [re.sub(r"[^\w'’.&-]", "", word) for word in fold(text.replace("\x00", "")).split()][:MAX_QUERY_WORDS]
     words = [word for word in words if any(sign.isalnum() for sign in word)]
-    found = Q() if words else Q(pk__in=[])
+    every = Q() if words else Q(pk__in=[])
     for word in words:
-        found &= Q(**{f"{column}__iregex": _pattern(word)})
-    return found
+        every &= Q(**{f"{column}__iregex": _pattern(word)})
+    return every
 
 
 _AMOUNT = re.compile(r"(\d{1,3}(?:[ ,]\d{3})+|\d{1,12})(?:[.,](\d\d))?", re.ASCII)
@@ -45,10 +45,10 @@ SHORTEST = 4
 
 def amount(text: str) -> int | None:
     """Cents of « 48000 », « 48 000,00 $ », « $48,000.00 »; None for anything else."""
-    found = _AMOUNT.fullmatch(re.sub(r"\s", " ", text.replace("$", "")).strip())
-    if not found:
+    match = _AMOUNT.fullmatch(re.sub(r"\s", " ", text.replace("$", "")).strip())
+    if not match:
         return None
-    return int(re.sub(r"[ ,]", "", found[1])) * 100 + int(found[2] or 0)
+    return int(re.sub(r"[ ,]", "", match[1])) * 100 + int(match[2] or 0)
 
 
 def nearest(text: str, names: Iterable[str]) -> str:

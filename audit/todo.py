@@ -10,21 +10,21 @@ from audit.enums import State
 from audit.models import Monitoring
 from audit.reviews import views as review_views
 from marketplace.dates.localtime import local
-from proposals.dashboard.views import item
+from proposals.dashboard.todo import item
 
 MOST = 30  # of each kind
 
 
 def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
-    """See proposals.dashboard.dashboard for the arguments."""
+    """See proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
-    found: list[dict] = []
+    lines: list[dict] = []
     if rules:
-        found += _of_officers(user, rules, today)
-        found += _awards(user, rules)
+        lines += _of_officers(user, rules, today)
+        lines += _awards(user, rules)
     if user.is_auditor:
-        found += _of_auditors(user, today)
-    return found
+        lines += _of_auditors(user, today)
+    return lines
 
 
 def _line(monitoring, today, url: str, action: str) -> dict:
@@ -36,32 +36,32 @@ def _line(monitoring, today, url: str, action: str) -> dict:
 
 def _of_officers(user, bodies: set, today) -> list[dict]:
     waiting = Monitoring.objects.visible_to(user).awaiting_body().filter(opportunity__body__in=bodies)
-    found = []
+    lines = []
     for monitoring in waiting.select_related("opportunity").order_by("due_on", "pk")[:MOST]:
         asked = monitoring.state == State.ASKED
         url = reverse("audit:answer" if asked else "audit:announce_remedy", args=[monitoring.number])
         action = _("Répondre") if asked else _("Annoncer le correctif")
-        found.append(_line(monitoring, today, url, action))
-    return found
+        lines.append(_line(monitoring, today, url, action))
+    return lines
 
 
 def _awards(user, bodies: set) -> list[dict]:
     """Awards about which signals stand, that nobody of the body audited yet."""
-    found = []
+    lines = []
     for award in review_views.to_review(bodies, user)[:MOST]:
         title = _("Vérifier l’attribution %s") % award.opportunity.number
         why = ngettext("%d signal", "%d signaux", award.signals) % award.signals
         url = reverse("audit:review", args=[award.opportunity.number])
-        found.append(item(title, f"{award.opportunity.title} · {why}", url, _("Vérifier")))
-    return found
+        lines.append(item(title, f"{award.opportunity.title} · {why}", url, _("Vérifier")))
+    return lines
 
 
 def _of_auditors(user, today) -> list[dict]:
     """Those of the person's cases that wait for an auditor or are late; and those that nobody follows any more."""
     mine = Q(opened_by=user) | Q(concluded_by=user) | Q(opened_by__is_active=False) | Q(opened_by__is_auditor=False)
     seen = Monitoring.objects.visible_to(user).filter(mine)
-    found = []
+    lines = []
     for rows in (seen.awaiting_auditor(), seen.late(today)):
         for monitoring in rows.select_related("opportunity").order_by("due_on", "pk")[:MOST]:
-            found.append(_line(monitoring, today, monitoring.get_absolute_url(), _("Examiner")))
-    return found
+            lines.append(_line(monitoring, today, monitoring.get_absolute_url(), _("Examiner")))
+    return lines

@@ -1,7 +1,7 @@
 """The first page of the auditors’ floor: what awaits."""
 
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
@@ -12,13 +12,14 @@ from audit.models import Monitoring, RedFlag, SamplingPlan
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.models import Checkpoint
+from marketplace.requests import PersonRequest
 
 FEW = 5
 
 
 @require_safe
 @auditors_only
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PersonRequest) -> HttpResponse:
     """What awaits an auditor: late cases, answers to read, new signals, the last checkpoints and samples."""
     today = local(clock.now()).date()
     cases, flags = Monitoring.objects.visible_to(request.user), RedFlag.objects.visible_to(request.user)

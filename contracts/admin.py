@@ -1,7 +1,11 @@
 """What administrators do after the award: name who signs for a body. Contracts are only looked at."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -10,6 +14,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.money import MoneyField, format_cents
 from marketplace.pilotage import Administered, ListOnly
+from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 
 
@@ -26,8 +31,9 @@ class SignatoryForm(PlainTexts, forms.ModelForm):
         model = Signatory
         fields = ["body", "user", "title", "limit_cents"]
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         body, user = values.get("body"), values.get("user")
         if body and user and not body.memberships.filter(user=user, role="officer").exists():
             self.add_error("user", _("Cette personne n’est pas responsable des règles contractuelles de l’organisme."))
@@ -62,24 +68,28 @@ class SignatoryAdmin(Administered):
     ordering = ["-named_at", "-pk"]
 
     @admin.display(description=gettext_lazy("limite de signature, avant taxes"), ordering="limit_cents")
-    def limit(self, obj) -> str:
+    def limit(self, obj: Signatory) -> str:
         return format_cents(obj.limit_cents)
 
-    def get_fields(self, request, obj=None):
+    def get_fields(self, request: HttpRequest, obj: Signatory | None = None) -> list[Any]:
         if obj is None:
             return SignatoryForm.Meta.fields
         return ["body", "user", "title", "limit", "named_at", "ended_at" if obj.ended_at else "end"]
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Signatory | None = None) -> list[Any]:
         return [field for field in self.get_fields(request, obj) if field != "end"] if obj else []
 
-    def get_form(self, request, obj=None, change=False, **kwargs):
+    def get_form(
+        self, request: HttpRequest, obj: Signatory | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
         return super().get_form(request, obj, change, form=EndForm if obj else SignatoryForm, **kwargs)
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Signatory | None = None) -> bool:
         return self._is_administrator(request) and (obj is None or obj.ended_at is None)
 
-    def save_model(self, request, obj, form, change):
+    def save_model(  # type: ignore[override]  # only people reach the administration
+        self, request: PersonRequest, obj: Signatory, form: forms.ModelForm, change: bool
+    ) -> None:
         at = clock.now()
         if change:
             obj.ended_at = at
@@ -103,9 +113,9 @@ class ContractAdmin(ListOnly):
     search_fields = ["number", "award__opportunity__title", "award__proposal__vendor__legal_name"]
     ordering = ["-signed_at", "-pk"]
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).public()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contract]:
+        return Contract.objects.public().order_by(*self.ordering)
 
     @admin.display(description=gettext_lazy("valeur, avant taxes"))
-    def value(self, obj) -> str:
+    def value(self, obj: Contract) -> str:
         return format_cents(obj.value_cents)

@@ -2,21 +2,31 @@
 ValidationError at the right field. The docstring's first line is published in /api/workflow.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from contracts.enums import CONCLUDED, State
 from marketplace.dates.localtime import local
-from marketplace.lifecycle import complain
+from marketplace.lifecycle import Condition, complain
 from marketplace.money import format_cents
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import CodeLicence
 from vendors.eligibility import actions as eligibility
 
 
-def award_stands(contract, at) -> None:
+def complaints(condition: Condition, thing: Any, at: datetime) -> list[str]:
+    """What a condition would say today, for a page that lists it; empty when it holds."""
+    try:
+        condition(thing, at)
+    except ValidationError as error:
+        return error.messages
+    return []
+
+
+def award_stands(contract: Any, at: datetime) -> None:
     """The award was not reversed, and nobody asks for it."""
     if contract.award.reversed_at is not None:
         complain(None, _("L’attribution a été annulée : ce contrat ne peut plus être signé."))
@@ -24,13 +34,13 @@ def award_stands(contract, at) -> None:
         complain(None, _("L’annulation de l’attribution est demandée : attendez la décision."))
 
 
-def licence_agreed(contract, at) -> None:
+def licence_agreed(contract: Any, at: datetime) -> None:
     """The parties chose the licence of the code, where the notice left it to be agreed."""
     if contract.licence == CodeLicence.TO_BE_AGREED:
         complain("licence", _("Choisissez la licence du code livré : l’avis la laissait à convenir."))
 
 
-def plan_complete(contract, at) -> None:
+def plan_complete(contract: Any, at: datetime) -> None:
     """The milestones total the contract's value, each with a criterion and a date within the contract's."""
     problems: list[str] = []
     milestones = list(contract.milestones.prefetch_related("criteria"))
@@ -51,24 +61,24 @@ def plan_complete(contract, at) -> None:
         raise ValidationError({"milestones": problems})
 
 
-def eligible(contract, at) -> None:
+def eligible(contract: Any, at: datetime) -> None:
     """The vendor may contract: integrity declaration, attestation from 25 000 $, no recorded ineligibility."""
     eligibility.check(contract.vendor, amount_cents=contract.value_cents, on=local(at).date(), integrity=True)
 
 
-def contract_active(thing, at) -> None:
+def contract_active(thing: Any, at: datetime) -> None:
     """The contract is under way."""
     if thing.contract.state != State.ACTIVE:
         complain(None, _("Le contrat n’est pas en cours."))
 
 
-def contract_concluded(thing, at) -> None:
+def contract_concluded(thing: Any, at: datetime) -> None:
     """The contract was signed by both parties."""
     if thing.contract.state not in CONCLUDED:
         complain(None, _("Le contrat n’est pas conclu."))
 
 
-def all_paid(contract, at) -> None:
+def all_paid(contract: Any, at: datetime) -> None:
     """Every milestone and every invoice is paid, the holdback included."""
     if contract.milestones.exclude(state="paid").exists():
         complain(None, _("Des jalons ne sont pas payés."))
@@ -79,25 +89,25 @@ def all_paid(contract, at) -> None:
         complain(None, _("La retenue n’est pas libérée : le prestataire doit la facturer."))
 
 
-def code_catalogued(contract, at) -> None:
+def code_catalogued(contract: Any, at: datetime) -> None:
     """The code is catalogued, or the reason why it is not is written down."""
     if not contract.passports.catalogued().exists() and not contract.no_code_reason.strip():
         complain("no_code_reason", _("Aucun code n’est catalogué : inscrivez pourquoi."))
 
 
-def no_delivery_waiting(contract, at) -> None:
+def no_delivery_waiting(contract: Any, at: datetime) -> None:
     """No delivery awaits the buyer's answer."""
     if contract.milestones.filter(state="delivered").exists():
         complain(None, _("Une livraison attend une réponse : acceptez-la ou retournez-la d’abord."))
 
 
-def no_pending_amendment(contract, at) -> None:
+def no_pending_amendment(contract: Any, at: datetime) -> None:
     """No amendment is pending."""
     if contract.amendments.filter(state__in=["proposed", "approved"]).exists():
         complain(None, _("Un avenant attend une décision : terminez-le ou retirez-le d’abord."))
 
 
-def cure_day(milestone, cure_by: date | None, at) -> None:
+def cure_day(milestone: Any, cure_by: date | None, at: datetime) -> None:
     """The day by which to deliver again is after today."""
     if cure_by is None or cure_by <= local(at).date():
         complain("cure_by", _("Laissez au moins un jour pour corriger."))
@@ -105,25 +115,25 @@ def cure_day(milestone, cure_by: date | None, at) -> None:
         complain("cure_by", _("Cette date est trop lointaine."))
 
 
-def invoice_paid(milestone, at) -> None:
+def invoice_paid(milestone: Any, at: datetime) -> None:
     """The milestone's invoice is paid."""
     if not milestone.invoices.filter(kind="milestone", paid_at__isnull=False).exists():
         complain(None, _("La facture de ce jalon n’est pas payée."))
 
 
-def invoice_unpaid(milestone, at) -> None:
+def invoice_unpaid(milestone: Any, at: datetime) -> None:
     """The milestone's invoice is owed again."""
     if milestone.invoices.filter(kind="milestone", paid_at__isnull=False).exists():
         complain(None, _("La facture de ce jalon est payée."))
 
 
-def payment_reversal_requested(payment, at) -> None:
+def payment_reversal_requested(payment: Any, at: datetime) -> None:
     """An officer asked for the reversal, with a reason."""
     if payment.reversal_requested_by_id is None:
         complain(None, _("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
 
 
-def amendment_possible(amendment, at) -> None:
+def amendment_possible(amendment: Any, at: datetime) -> None:
     """The value stays under the ceiling, the new plan totals it and takes away nothing that was delivered."""
     contract = amendment.contract
     value = contract.value_cents + amendment.delta_cents
@@ -136,8 +146,8 @@ def amendment_possible(amendment, at) -> None:
             _("Avec cet avenant, le contrat vaudrait %(value)s : il doit rester sous %(ceiling)s, avant taxes.")
             % {"value": format_cents(value), "ceiling": format_cents(ceiling)},
         )
-    kept = contract.milestones.exclude(state="planned").values_list("amount_cents", flat=True)
-    total = sum(kept) + sum(row["amount_cents"] for row in amendment.plan)
+    begun = contract.milestones.exclude(state="planned").values_list("amount_cents", flat=True)
+    total = sum(begun) + sum(row["amount_cents"] for row in amendment.plan)
     if total != value:
         complain(
             "plan",
@@ -155,7 +165,7 @@ def amendment_possible(amendment, at) -> None:
         complain("plan", _("La date d’un jalon sort de la durée du contrat."))
 
 
-def _keeps_what_was_answered(planned: dict, lines: dict) -> None:
+def _keeps_what_was_answered(planned: dict[str, Any], lines: dict[str, Any]) -> None:
     """A milestone that was delivered, then returned, stays, with the criteria that were answered: they are evidence."""
     for key, milestone in planned.items():
         if key not in lines and milestone.deliveries.exists():
@@ -167,7 +177,7 @@ def _keeps_what_was_answered(planned: dict, lines: dict) -> None:
             )
 
 
-def amendment_eligible(amendment, at) -> None:
+def amendment_eligible(amendment: Any, at: datetime) -> None:
     """When the value goes up, the vendor may contract for the new one."""
     contract = amendment.contract
     if amendment.delta_cents > 0:

@@ -2,21 +2,25 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.utils.translation import override
 
 from contracts.enums import Party
-from contracts.models import Clause, Contract, Document, Invoice, taxes_charged
+from contracts.models import Amendment, Clause, Contract, Document, Invoice, Signature, taxes_charged
 from marketplace import pdf
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.money import format_cents
+from vendors.models import Vendor
 
 FRENCH = "fr-ca"
 METHODS = {"password": "mot de passe redemandé", "password+totp": "mot de passe et second facteur redemandés"}
 
 
-def clauses_for(contract: Contract) -> list[dict]:
+def clauses_for(contract: Contract) -> list[dict[str, str]]:
     """The clauses in force for this contract: everyone's first, then the body's own."""
     everyones = Clause.objects.filter(retired_at=None, body=None)
     own = Clause.objects.filter(retired_at=None, body=contract.body)
@@ -35,7 +39,7 @@ def readable(text: str) -> str:
     return re.sub(r"(?m)^[*+] ", "- ", text)
 
 
-def vendor_data(vendor) -> dict:
+def vendor_data(vendor: Vendor) -> dict[str, Any]:
     """Who is paid, as printed; empty texts where unknown."""
     registered = getattr(vendor, "tax_registration", None)
     place = f"{vendor.city} ({vendor.province})  {vendor.postal_code}"
@@ -49,7 +53,9 @@ def vendor_data(vendor) -> dict:
     }
 
 
-def contract_data(contract: Contract, *, clauses: list[dict], signatures=()) -> dict:
+def contract_data(
+    contract: Contract, *, clauses: list[dict[str, str]], signatures: Iterable[Signature] = ()
+) -> dict[str, Any]:
     """templates/pdf/contract.typ's data. `signatures`: Signature rows, none while the text is only offered."""
     opportunity, body = contract.opportunity, contract.body
     amount, vendor = taxes_charged(contract.vendor, contract.value_cents), vendor_data(contract.vendor)
@@ -107,7 +113,15 @@ def contract_data(contract: Contract, *, clauses: list[dict], signatures=()) -> 
     }
 
 
-def keep(contract: Contract, kind: str, template: str, data: dict, *, at, amendment=None) -> Document:
+def keep(
+    contract: Contract,
+    kind: str,
+    template: str,
+    data: dict[str, Any],
+    *,
+    at: datetime,
+    amendment: Amendment | None = None,
+) -> Document:
     """Make the PDF and keep it for ever, under its SHA-256."""
     blob = pdf.render(template, data, at=at)
     digest = hashlib.sha256(blob).hexdigest()

@@ -4,7 +4,9 @@ The state is read when the task runs, so that nobody is reminded of what was don
 nothing: the next one reminds of what still holds.
 """
 
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from celery import shared_task
 from django.db import transaction
@@ -13,10 +15,11 @@ from django.db.models import Q
 from contracts import emails as contract_emails
 from contracts.deliveries.actions import ANSWER_BUSINESS_DAYS
 from contracts.enums import CONCLUDED, PaymentState, State
-from contracts.models import Delivery, Invoice, Milestone, Payment, Reminder
+from contracts.models import Contract, Delivery, Invoice, Milestone, Payment, Reminder
 from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
+from marketplace.models import User
 
 MILESTONE_DAYS = 3  # before its planned date
 INVOICE_DAYS = 5  # before the last day to pay
@@ -26,7 +29,7 @@ UNDER_WAY = [PaymentState.PROCESSING, PaymentState.RECEIVED, PaymentState.DECLAR
 
 
 @shared_task(name="contracts.tasks_reminders.remind")
-def remind(**kwargs) -> None:
+def remind(**kwargs: Any) -> None:
     """`/a-faire/` says the same at any time; this is for who does not come."""
     at = clock.now()
     today = local(at).date()
@@ -36,7 +39,9 @@ def remind(**kwargs) -> None:
     _declared(today, at=at)
 
 
-def _once(event: str, persons, template: str, contract, *, at, **context) -> None:
+def _once(
+    event: str, persons: Iterable[User], template: str, contract: Contract, *, at: datetime, **context: Any
+) -> None:
     """Write to those who were not told of this event yet."""
     for person in persons:
         with transaction.atomic():
@@ -45,7 +50,7 @@ def _once(event: str, persons, template: str, contract, *, at, **context) -> Non
                 contract_emails.tell([person], template, contract, at=at, **context)
 
 
-def _deliveries(today: date, *, at) -> None:
+def _deliveries(today: date, *, at: datetime) -> None:
     """Deliveries that wait for an answer since five business days: to the buyers."""
     rows = Delivery.objects.filter(
         accepted=None, milestone__state="delivered", milestone__contract__state=State.ACTIVE
@@ -57,7 +62,7 @@ def _deliveries(today: date, *, at) -> None:
             _once(event, buyers, "emails/milestone_waiting.txt", contract, at=at, delivery=delivery)
 
 
-def _milestones(today: date, *, at) -> None:
+def _milestones(today: date, *, at: datetime) -> None:
     """Milestones to deliver soon, late, or to correct by tomorrow: to those who commit the vendor."""
     soon = Q(cure_by=None, due_date__lte=today + timedelta(days=MILESTONE_DAYS))
     cure = Q(cure_by__lte=today + timedelta(days=1))
@@ -77,7 +82,7 @@ def _milestones(today: date, *, at) -> None:
         _once(event, persons, template, milestone.contract, at=at, milestone=milestone, day=day)
 
 
-def _invoices(today: date, *, at) -> None:
+def _invoices(today: date, *, at: datetime) -> None:
     """Invoices to pay soon, or late: to the officers, who pay."""
     rows = (
         Invoice.objects.filter(
@@ -94,7 +99,7 @@ def _invoices(today: date, *, at) -> None:
         _once(f"{kind}:{invoice.pk}", officers, template, invoice.contract, at=at, invoice=invoice)
 
 
-def _declared(today: date, *, at) -> None:
+def _declared(today: date, *, at: datetime) -> None:
     """Payments declared by the body that wait for the vendor's answer: to those who commit the vendor."""
     rows = Payment.objects.filter(state=PaymentState.DECLARED, invoice__contract__state__in=CONCLUDED).select_related(
         "invoice__contract__award__opportunity__body", "invoice__contract__award__proposal__vendor"

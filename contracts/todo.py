@@ -1,17 +1,19 @@
 """« À faire » after the award, for the dashboard: one query for each kind of thing that may wait."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from contracts.deliveries.views import lateness, standing
+from contracts.deliveries.section import lateness, standing
 from contracts.enums import LIVE_PAYMENTS, AmendmentState, MilestoneState, PaymentState, State
 from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Payment, Performance
 from marketplace.dates.localtime import day, local
+from marketplace.models import User
 from marketplace.money import format_cents
-from proposals.dashboard.views import RECENT, item
+from proposals.dashboard.todo import RECENT, item
 from proposals.models import Award
 
 MOST = 30  # of each kind
@@ -19,25 +21,25 @@ SOON = timedelta(days=7)  # how early a milestone's date is recalled to its vend
 PARTIES = ("contract__award__opportunity__body", "contract__award__proposal__vendor")
 
 
-def items(user, buys: set, rules: set, vendors: set, *, at) -> list[dict]:
-    """What awaits this person; see proposals.dashboard.dashboard for the arguments."""
+def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at: datetime) -> list[dict[str, Any]]:
+    """What awaits this person; see proposals/dashboard/views.py for the arguments."""
     today = local(at).date()
-    found: list[dict] = []
+    entries: list[dict[str, Any]] = []
     if buys or rules:
-        found += _contracts(user, buys, rules) + _awards(buys, rules)
+        entries += _contracts(user, buys, rules) + _awards(buys, rules)
     if buys:
-        found += _deliveries(buys, today)
+        entries += _deliveries(buys, today)
     if rules:
-        found += _invoices(user, rules, today) + _amendments(user, rules) + _duties(rules, today)
-        found += _reversals(user, rules) + _contested(rules)
+        entries += _invoices(user, rules, today) + _amendments(user, rules) + _duties(rules, today)
+        entries += _reversals(user, rules) + _contested(rules)
     if vendors:
-        found += _retained(vendors, at) + _offers(vendors) + _milestones(vendors, today) + _confirmations(vendors)
-        found += _amendments_to_accept(vendors) + _replies(vendors, today)
-    return found
+        entries += _retained(vendors, at) + _offers(vendors) + _milestones(vendors, today) + _confirmations(vendors)
+        entries += _amendments_to_accept(vendors) + _replies(vendors, today)
+    return entries
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
-def _awards(buys: set, rules: set) -> list[dict]:
+def _awards(buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
     waiting = Award.objects.standing().filter(
         opportunity__body__in=buys | rules, contract=None, opportunity__reversal_requested_by=None
     )
@@ -52,30 +54,28 @@ def _awards(buys: set, rules: set) -> list[dict]:
     ]
 
 
-def _contracts(user, buys: set, rules: set) -> list[dict]:
+def _contracts(user: User, buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
     waiting = Contract.objects.filter(
         award__opportunity__body__in=buys | rules,
         award__reversed_at=None,
         state__in=[State.DRAFT, State.VENDOR_SIGNED],
     )
-    found = []
+    entries = []
     for contract in waiting.for_list()[:MOST]:
         prepare = reverse("contracts:prepare", args=[contract.number])
         if contract.state == State.DRAFT and contract.state_reason:
             why = _("Des changements sont demandés : %s") % contract.state_reason
-            found.append(item(contract.title, why, prepare, _("Revoir")))
+            entries.append(item(contract.title, why, prepare, _("Revoir")))
         elif contract.state == State.DRAFT:
             why = _("Le contrat est en préparation")
-            found.append(
-                item(contract.title, why, reverse("contracts:prepare", args=[contract.number]), _("Continuer"))
-            )
+            entries.append(item(contract.title, why, prepare, _("Continuer")))
         elif contract.can("sign", user):
             why = _("%s a signé : votre signature conclut le contrat") % contract.vendor
-            found.append(item(contract.title, why, reverse("contracts:sign", args=[contract.number]), _("Signer")))
-    return found
+            entries.append(item(contract.title, why, reverse("contracts:sign", args=[contract.number]), _("Signer")))
+    return entries
 
 
-def _deliveries(buys: set, today) -> list[dict]:
+def _deliveries(buys: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Milestone.objects.filter(
         state=MilestoneState.DELIVERED, contract__state=State.ACTIVE, contract__award__opportunity__body__in=buys
     ).select_related(*PARTIES)
@@ -91,7 +91,7 @@ def _deliveries(buys: set, today) -> list[dict]:
     ]
 
 
-def _invoices(user, rules: set, today) -> list[dict]:
+def _invoices(user: User, rules: set[int], today: date) -> list[dict[str, Any]]:
     alive = Payment.objects.filter(invoice=OuterRef("pk"), state__in=LIVE_PAYMENTS)
     waiting = (
         Invoice.objects.unpaid()
@@ -100,17 +100,17 @@ def _invoices(user, rules: set, today) -> list[dict]:
         .filter(~Exists(alive.exclude(state=PaymentState.STARTED)))
         .select_related(*PARTIES)
     )
-    found = []
+    entries = []
     for invoice in waiting.order_by("due_on", "pk")[:MOST]:
         amount = format_cents(invoice.total_cents, exact=True)
         why = _("%(amount)s, à payer au plus tard le %(day)s") % {"amount": amount, "day": day(invoice.due_on)}
         title = _("Facture %(number)s, %(vendor)s") % {"number": invoice.number, "vendor": invoice.contract.vendor}
         late = lateness((today - invoice.due_on).days)
-        found.append(item(title, why, reverse("contracts:pay", args=[invoice.number]), _("Payer"), late=late))
-    return found
+        entries.append(item(title, why, reverse("contracts:pay", args=[invoice.number]), _("Payer"), late=late))
+    return entries
 
 
-def _amendments(user, rules: set) -> list[dict]:
+def _amendments(user: User, rules: set[int]) -> list[dict[str, Any]]:
     waiting = Amendment.objects.filter(
         state=AmendmentState.PROPOSED, contract__award__opportunity__body__in=rules
     ).exclude(proposed_by=user)
@@ -125,18 +125,18 @@ def _amendments(user, rules: set) -> list[dict]:
     ]
 
 
-def _duties(rules: set, today) -> list[dict]:
+def _duties(rules: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Duty.objects.filter(done_on=None, contract__award__opportunity__body__in=rules)
-    found = []
+    entries = []
     for duty in waiting.select_related(*PARTIES).order_by("due_on", "pk")[:MOST]:
-        told = {"what": duty.get_kind_display(), "day": day(duty.due_on)}
-        why = _("%(what)s : à publier au SEAO au plus tard le %(day)s") % told
+        facts = {"what": duty.get_kind_display(), "day": day(duty.due_on)}
+        why = _("%(what)s : à publier au SEAO au plus tard le %(day)s") % facts
         late = lateness((today - duty.due_on).days)
-        found.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier"), late=late))
-    return found
+        entries.append(item(duty.contract.title, why, reverse("contracts:duties"), _("Publier"), late=late))
+    return entries
 
 
-def _reversals(user, rules: set) -> list[dict]:
+def _reversals(user: User, rules: set[int]) -> list[dict[str, Any]]:
     waiting = (
         Payment.objects.filter(
             Q(state__in=[PaymentState.RECEIVED, PaymentState.PAID]),
@@ -157,7 +157,7 @@ def _reversals(user, rules: set) -> list[dict]:
     ]
 
 
-def _contested(rules: set) -> list[dict]:
+def _contested(rules: set[int]) -> list[dict[str, Any]]:
     waiting = Payment.objects.filter(
         state=PaymentState.CONTESTED, invoice__contract__award__opportunity__body__in=rules
     ).select_related("invoice")
@@ -173,7 +173,7 @@ def _contested(rules: set) -> list[dict]:
 
 
 # --- Vendors ---------------------------------------------------------------------------------------------------------
-def _retained(vendors: set, at) -> list[dict]:
+def _retained(vendors: set[int], at: datetime) -> list[dict[str, Any]]:
     """Recent awards, until the vendor is sent a contract."""
     waiting = (
         Award.objects.standing()
@@ -191,7 +191,7 @@ def _retained(vendors: set, at) -> list[dict]:
     ]
 
 
-def _offers(vendors: set) -> list[dict]:
+def _offers(vendors: set[int]) -> list[dict[str, Any]]:
     waiting = Contract.objects.filter(
         state=State.OFFERED, award__reversed_at=None, award__proposal__vendor__in=vendors
     ).for_list()
@@ -206,7 +206,7 @@ def _offers(vendors: set) -> list[dict]:
     ]
 
 
-def _milestones(vendors: set, today) -> list[dict]:
+def _milestones(vendors: set[int], today: date) -> list[dict[str, Any]]:
     """To correct, to deliver soon, to invoice."""
     waiting = (
         Milestone.objects.filter(contract__award__proposal__vendor__in=vendors)
@@ -218,24 +218,24 @@ def _milestones(vendors: set, today) -> list[dict]:
         .select_related(*PARTIES)
         .order_by("due_date", "pk")[:MOST]
     )
-    found = []
+    entries = []
     for milestone in waiting:
         contract = milestone.contract
         title = _("%(title)s, jalon %(rank)d") % {"title": contract.title, "rank": milestone.position}
         place, late = [contract.number, milestone.position], standing(milestone, today)["late"]
         if milestone.state == MilestoneState.ACCEPTED:
             url = reverse("contracts:issue", args=place)
-            found.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
+            entries.append(item(title, _("Accepté : vous pouvez facturer"), url, _("Facturer")))
         elif milestone.cure_by:
             why = _("Retourné : à livrer de nouveau d’ici le %s") % day(milestone.cure_by)
-            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger"), late=late))
+            entries.append(item(title, why, reverse("contracts:deliver", args=place), _("Corriger"), late=late))
         else:
             why = (_("À livrer depuis le %s") if late else _("À livrer d’ici le %s")) % day(milestone.due_date)
-            found.append(item(title, why, reverse("contracts:deliver", args=place), _("Livrer"), late=late))
-    return found
+            entries.append(item(title, why, reverse("contracts:deliver", args=place), _("Livrer"), late=late))
+    return entries
 
 
-def _confirmations(vendors: set) -> list[dict]:
+def _confirmations(vendors: set[int]) -> list[dict[str, Any]]:
     waiting = Payment.objects.filter(
         state=PaymentState.DECLARED, invoice__contract__award__proposal__vendor__in=vendors
     ).select_related("invoice")
@@ -250,7 +250,7 @@ def _confirmations(vendors: set) -> list[dict]:
     ]
 
 
-def _amendments_to_accept(vendors: set) -> list[dict]:
+def _amendments_to_accept(vendors: set[int]) -> list[dict[str, Any]]:
     waiting = Amendment.objects.filter(
         state=AmendmentState.APPROVED, contract__award__proposal__vendor__in=vendors
     ).select_related(*PARTIES)
@@ -265,7 +265,7 @@ def _amendments_to_accept(vendors: set) -> list[dict]:
     ]
 
 
-def _replies(vendors: set, today) -> list[dict]:
+def _replies(vendors: set[int], today: date) -> list[dict[str, Any]]:
     waiting = Performance.objects.filter(
         reply_at=None, reply_until__gte=today, contract__award__proposal__vendor__in=vendors
     ).select_related(*PARTIES)

@@ -3,6 +3,8 @@
 A migration that rebuilds one of these tables on SQLite drops its triggers: it must call `install` again.
 """
 
+from django.db.backends.base.base import BaseDatabaseWrapper
+
 _VALUE = "NEW.amount_cents <> (SELECT amount_cents FROM proposals_award WHERE id = NEW.award_id)"
 _SUM = (
     "NEW.state <> 'draft' AND NEW.amount_cents + NEW.amended_cents <> "
@@ -14,7 +16,7 @@ _MESSAGES = {
 }
 
 
-def install(connection) -> None:
+def install(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         for name, (wrong, message) in _MESSAGES.items():
             if connection.vendor == "postgresql":
@@ -35,7 +37,7 @@ def install(connection) -> None:
                     )
 
 
-def remove(connection) -> None:
+def remove(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         for name in _MESSAGES:
             if connection.vendor == "postgresql":

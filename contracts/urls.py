@@ -1,11 +1,11 @@
 """Routes of contracts: each module of pages has its own."""
 
-from contracts import health_views
 from contracts import views as contract_views
 from contracts.agreement import clause_views, draft_views, signature_views
 from contracts.amendments import views as amendment_views
 from contracts.deliveries import views as delivery_views
 from contracts.end import views as end_views
+from contracts.health import views as health_views
 from contracts.invoices import views as invoice_views
 from contracts.payments import urls as payment_urls
 from contracts.publication import views as publication_views

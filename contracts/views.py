@@ -1,37 +1,43 @@
 """A contract's page, its documents, the public list, one's own contracts."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
+from django import forms
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from contracts import health_views, history, rules
+from contracts import history, rules
+from contracts.access import contract_of, keep_read
 from contracts.agreement import signature_actions
-from contracts.agreement.draft_views import missing
-from contracts.agreement.signature_views import why_not
-from contracts.amendments import views as amendment_views
-from contracts.deliveries import views as delivery_views
-from contracts.deliveries.views import contract_of
+from contracts.agreement.obstacles import missing, why_not
+from contracts.amendments import section as amendment_section
+from contracts.deliveries import section as delivery_section
 from contracts.enums import CONCLUDED, State
-from contracts.invoices import views as invoice_views
-from contracts.models import Contract, taxes_charged
-from contracts.reuse import passport_section
+from contracts.health import measures
+from contracts.invoices import section as invoice_section
+from contracts.models import Contract, Milestone, taxes_charged
+from contracts.models.contract import ContractQuerySet
+from contracts.reuse import section as reuse_section
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
+from marketplace.downloads import as_download, download
 from marketplace.ledger.entries import canonical
+from marketplace.lists import FilterForm, WordsField, page
+from marketplace.models import User
+from marketplace.requests import PersonRequest
 from marketplace.search import query_words
 from opportunities.models import PublicBody
 
 PAGE = 20
-QUERY_MAX = 200
+Act = tuple[str, str]  # the label and the address of a button
 TONES = {
     State.DRAFT: "neutral",
     State.OFFERED: "warn",
@@ -44,15 +50,15 @@ TONES = {
 
 # What other modules show on the contract's page: (name in the context, template, section, before the conclusion too).
 PARTS = [
-    ("health", "contracts/_health.html", health_views.section, False),
-    ("milestones", "contracts/_milestones.html", delivery_views.section, True),
-    ("invoices", "contracts/_invoices.html", invoice_views.section, False),
-    ("changes", "contracts/_changes.html", amendment_views.section, False),
-    ("passports", "contracts/_passports.html", passport_section.section, False),
+    ("health", "contracts/_health.html", measures.section, False),
+    ("milestones", "contracts/_milestones.html", delivery_section.section, True),
+    ("invoices", "contracts/_invoices.html", invoice_section.section, False),
+    ("changes", "contracts/_changes.html", amendment_section.section, False),
+    ("passports", "contracts/_passports.html", reuse_section.section, False),
 ]
 
 
-def badge(contract: Contract) -> dict:
+def badge(contract: Contract) -> dict[str, Any]:
     """{label, tone} of a contract: void when its award fell before the signatures."""
     if contract.is_void:
         return {"label": _("Sans effet"), "tone": "bad"}
@@ -82,12 +88,12 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "events": history.events(contract, milestones, party=entitled),
         "entitled": entitled,
     }
-    if entitled:
+    if entitled and user.is_authenticated:
         context |= _for_those_entitled(contract, user, milestones, at)
     return render(request, "contracts/detail.html", context | sections)
 
 
-def _for_those_entitled(contract: Contract, user, milestones: list, at) -> dict:
+def _for_those_entitled(contract: Contract, user: User, milestones: list[Milestone], at: datetime) -> dict[str, Any]:
     """Documents and signatures; for the parties, what comes next."""
     party = rules.is_party(contract, user)
     return {
@@ -98,16 +104,24 @@ def _for_those_entitled(contract: Contract, user, milestones: list, at) -> dict:
     }
 
 
-def _say(title: str, body: str = "", *, tone: str = "info", acts=(), items=(), filled: bool = True) -> dict:
+def _say(
+    title: str,
+    body: str = "",
+    *,
+    tone: str = "info",
+    acts: Iterable[Act] = (),
+    items: Iterable[str] = (),
+    filled: bool = True,
+) -> dict[str, Any]:
     """One notice and its buttons: {tone, title, body, items, acts: [{label, url, primary}]}.
 
     filled: the first button is what comes next; False when the next step is somebody else's.
     """
-    acts = [{"label": label, "url": url, "primary": filled and rank == 0} for rank, (label, url) in enumerate(acts)]
-    return {"tone": tone, "title": title, "body": body, "acts": acts, "items": items}
+    buttons = [{"label": label, "url": url, "primary": filled and rank == 0} for rank, (label, url) in enumerate(acts)]
+    return {"tone": tone, "title": title, "body": body, "acts": buttons, "items": items}
 
 
-def _next(contract: Contract, user, milestones: list, at) -> dict | None:
+def _next(contract: Contract, user: User, milestones: list[Milestone], at: datetime) -> dict[str, Any] | None:
     """Where the contract stands for this person of a party, and what to do."""
     if contract.is_void:
         return _say(
@@ -124,11 +138,11 @@ def _next(contract: Contract, user, milestones: list, at) -> dict | None:
     return None
 
 
-def _to(name: str, *args) -> str:
+def _to(name: str, *args: Any) -> str:
     return reverse(f"contracts:{name}", args=args)
 
 
-def _next_draft(contract: Contract, user, at) -> dict:
+def _next_draft(contract: Contract, user: User, at: datetime) -> dict[str, Any]:
     reason, title = contract.state_reason, _("Contrat en préparation")
     if reason:
         title = _("Contrat à revoir")
@@ -142,13 +156,13 @@ def _next_draft(contract: Contract, user, at) -> dict:
     return _say(title, body, tone="warn" if reason else "info", items=lacks, acts=acts)
 
 
-def _withdrawal(contract: Contract, user) -> list:
+def _withdrawal(contract: Contract, user: User) -> list[Act]:
     if contract.can("withdraw_offer", user):
         return [(_("Reprendre le contrat"), _to("withdraw_offer", contract.number))]
     return []
 
 
-def _next_offered(contract: Contract, user) -> dict:
+def _next_offered(contract: Contract, user: User) -> dict[str, Any]:
     if contract.can("sign_as_vendor", user):
         acts = [(_("Lire et signer"), _to("sign", contract.number))]
         acts.append((_("Demander des changements"), _to("refuse_terms", contract.number)))
@@ -159,7 +173,7 @@ def _next_offered(contract: Contract, user) -> dict:
     return _say(_("Le contrat est à signer"), why_not(contract, user, "sign_as_vendor"))
 
 
-def _next_signed(contract: Contract, user) -> dict:
+def _next_signed(contract: Contract, user: User) -> dict[str, Any]:
     if not rules.works_there(contract, user):
         body = _("Le contrat est conclu quand la personne signataire de l’organisme signe à son tour.")
         return _say(_("Le prestataire a signé : l’organisme doit conclure"), body)
@@ -170,7 +184,7 @@ def _next_signed(contract: Contract, user) -> dict:
     return _say(title, why_not(contract, user, "sign"), acts=_withdrawal(contract, user), filled=False)
 
 
-def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
+def _next_active(contract: Contract, user: User, milestones: list[Milestone], at: datetime) -> dict[str, Any] | None:
     """The most pressing act of this person among the milestones, in their order."""
     number = contract.number
     states = ("planned", "delivered", "accepted")
@@ -181,7 +195,7 @@ def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
             return _say(title, acts=[(_("Facturer"), _to("issue", number, first["accepted"].position))])
         if first["planned"]:
             title = _("Prochain jalon à livrer : %s") % first["planned"].title
-            late = delivery_views.standing(first["planned"], local(at).date())["late"]
+            late = delivery_section.standing(first["planned"], local(at).date())["late"]
             acts = [(_("Livrer"), _to("deliver", number, first["planned"].position))]
             return _say(title, late, tone="warn" if late else "info", acts=acts)
     if rules.is_buyer(contract, user) and first["delivered"]:
@@ -192,7 +206,7 @@ def _next_active(contract: Contract, user, milestones: list, at) -> dict | None:
     return None
 
 
-def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
+def _next_officer(contract: Contract, user: User, milestones: list[Milestone]) -> dict[str, Any] | None:
     owed = [invoice for invoice in contract.invoices.all() if invoice.paid_at is None]
     if owed:
         first = min(owed, key=lambda invoice: (invoice.due_on, invoice.pk))
@@ -209,109 +223,90 @@ def _next_officer(contract: Contract, user, milestones: list) -> dict | None:
 # --- Documents -------------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def document(request: HttpRequest, number: str, sha256: str) -> HttpResponse:
+def document(request: PersonRequest, number: str, sha256: str) -> FileResponse:
     """A PDF that was offered or signed, byte for byte, as a download."""
     contract = contract_of(request, number, at=clock.now())
-    found = contract.documents.filter(sha256=sha256).first()
-    if found is None:
+    document = contract.documents.filter(sha256=sha256).first()
+    if document is None:
         raise Http404
-    name = f"{number}-{found.kind}-{found.sha256[:12]}.pdf"
-    answer = FileResponse(found.file.open("rb"), as_attachment=True, filename=name, content_type="application/pdf")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return delivery_views.keep_read(contract, request.user, answer, file=found.sha256)
+    name = f"{number}-{document.kind}-{document.sha256[:12]}.pdf"
+    response = as_download(FileResponse(document.file.open("rb"), content_type="application/pdf"), name)
+    return keep_read(contract, request.user, response, file=document.sha256)
 
 
 @never_cache
 @require_safe
-def signatures(request: HttpRequest, number: str) -> HttpResponse:
+def signatures(request: PersonRequest, number: str) -> HttpResponse:
     """The signed attestation of a concluded contract, in canonical JSON."""
     contract = contract_of(request, number, at=clock.now())
     if not contract.is_public():
         raise Http404
     content = canonical(signature_actions.attestation(contract)) + b"\n"
-    answer = HttpResponse(content, content_type="application/json; charset=utf-8")
-    answer["Content-Disposition"] = content_disposition_header(True, f"{number}-signatures.json")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return download(content, f"{number}-signatures.json", "application/json; charset=utf-8")
 
 
 # --- Lists -----------------------------------------------------------------------------------------------------------
+STATES = [(state.value, state.label) for state in CONCLUDED]
+
+
+class ContractFilter(FilterForm):
+    q = WordsField()
+    organisme = forms.ChoiceField(required=False)
+    etat = forms.ChoiceField(required=False, choices=STATES)
+    annee = forms.ChoiceField(required=False)
+
+    def rows(self, contracts: ContractQuerySet) -> ContractQuerySet:
+        """Those that match."""
+        for word in query_words(self.asked["q"]):
+            contracts = contracts.filter(search_text__contains=f" {word} ")
+        if self.asked["organisme"]:
+            contracts = contracts.filter(award__opportunity__body=self.asked["organisme"])
+        if self.asked["etat"]:
+            contracts = contracts.filter(state=self.asked["etat"])
+        if year := self.asked["annee"]:
+            start, end = (to_utc(datetime(int(year) + more, 1, 1)) for more in (0, 1))  # noqa: DTZ001 - local
+            contracts = contracts.filter(signed_at__gte=start, signed_at__lt=end)
+        return contracts
+
+
 @login_not_required
 @public_page
 @require_safe
 def contracts(request: HttpRequest) -> HttpResponse:
-    """Concluded contracts, the last one first; `?apres=<number>` goes on. Unknown values are left out."""
+    """Concluded contracts, the last one first. Unknown values are left out."""
     public = Contract.objects.public()
-    bodies = list(PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("name"))
-    years = [instant.year for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
-    asked = _asked(request.GET, bodies, years)
-    rows = _matching(public, asked)
-    after = public.filter(number=_last_seen(request)).values_list("signed_at", "pk").first()
-    if after:
-        rows = rows.filter(Q(signed_at__lt=after[0]) | Q(signed_at=after[0], pk__lt=after[1]))
-    page = list(rows.for_list().order_by("-signed_at", "-pk")[: PAGE + 1])
-    pairs = [(name, value) for name, value in asked.items() if value]
-    more = [*pairs, ("apres", page[PAGE - 1].number)] if len(page) > PAGE else None
+    bodies = PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("name")
+    named = [(str(body.pk), body.name) for body in bodies]
+    years = [str(instant.year) for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
+    form = ContractFilter(request.GET, organisme=named, annee=[(year, year) for year in years])
+    order = ("-signed_at", "-pk")
+    shown = page(request, form.rows(public).for_list(), order=order, size=PAGE, pairs=form.pairs)
     context = {
-        "rows": [(row, badge(row)) for row in page[:PAGE]],
-        "asked": asked,
-        "filtered": bool(pairs),
-        "bodies": [(str(body.pk), body.name) for body in bodies],
-        "states": [(state.value, state.label) for state in CONCLUDED],
-        "years": [str(year) for year in years],
-        "older": f"?{urlencode(more)}" if more else None,
-        "first": f"{request.path}?{urlencode(pairs)}" if after else None,
+        "rows": [(contract, badge(contract)) for contract in shown.rows],
+        "asked": form.asked,
+        "filtered": bool(form.pairs),
+        "bodies": named,
+        "states": STATES,
+        "years": years,
+        "older": shown.older,
+        "first": shown.first,
     }
     return render(request, "contracts/list.html", context)
 
 
-def _last_seen(request: HttpRequest) -> str:
-    """The number after which the list goes on; PostgreSQL knows no text with a NUL."""
-    return request.GET.get("apres", "").replace("\x00", "")[:20]
-
-
-def _asked(data, bodies: list, years: list) -> dict[str, str]:
-    """{parameter: value} that the list knows; an empty text for the others."""
-
-    def known(name: str, values) -> str:
-        value = data.get(name, "")
-        return value if value in values else ""
-
-    return {
-        "q": " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX],
-        "organisme": known("organisme", {str(body.pk) for body in bodies}),
-        "etat": known("etat", {str(state) for state in CONCLUDED}),
-        "annee": known("annee", {str(year) for year in years}),
-    }
-
-
-def _matching(rows, asked: dict[str, str]):
-    for word in query_words(asked["q"]):
-        rows = rows.filter(search_text__contains=f" {word} ")
-    if asked["organisme"]:
-        rows = rows.filter(award__opportunity__body=asked["organisme"])
-    if asked["etat"]:
-        rows = rows.filter(state=asked["etat"])
-    if asked["annee"]:
-        start, end = (to_utc(datetime(int(asked["annee"]) + more, 1, 1)) for more in (0, 1))  # noqa: DTZ001 - local
-        rows = rows.filter(signed_at__gte=start, signed_at__lt=end)
-    return rows
-
-
 @never_cache
 @require_safe
-def mine(request: HttpRequest) -> HttpResponse:
-    """The contracts of one's bodies and of one's vendors, the last one first; `?apres=<number>` goes on."""
+def mine(request: PersonRequest) -> HttpResponse:
+    """The contracts of one's bodies and of one's vendors, the last one first."""
     user = request.user
     rows = Contract.objects.of_body(user) | Contract.objects.of_vendor(user)
-    after = rows.filter(number=_last_seen(request)).values_list("pk", flat=True).first()
-    page = list((rows.filter(pk__lt=after) if after else rows).for_list()[: PAGE + 1])
+    shown = page(request, rows.for_list(), order=["-pk"], size=PAGE)
     context = {
-        "rows": [(row, badge(row)) for row in page[:PAGE]],
+        "rows": [(contract, badge(contract)) for contract in shown.rows],
         "own": True,
         "clauses_of": PublicBody.objects.filter(memberships__user=user).distinct().order_by("name"),
-        "older": f"?apres={page[PAGE - 1].number}" if len(page) > PAGE else None,
-        "first": request.path if after else None,
+        "older": shown.older,
+        "first": shown.first,
     }
     return render(request, "contracts/list.html", context)
 

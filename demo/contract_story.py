@@ -3,8 +3,10 @@
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -12,19 +14,21 @@ from contracts.agreement import draft_actions, signature_actions
 from contracts.deliveries import actions as delivery_actions
 from contracts.end import actions as end_actions
 from contracts.invoices import actions as invoice_actions
-from contracts.models import Contract, Signatory, TaxRegistration
+from contracts.models import Contract, Milestone, Signatory, TaxRegistration
 from contracts.payments import actions as payment_actions
-from contracts.payments import payout_account
-from contracts.reuse import passports
+from contracts.payments import payout_account, stripe_gateway
+from contracts.reuse import actions as reuse_actions
 from demo import people as cast
+from demo.timeline import Act, Timeline, instant
 from marketplace import uploads
-from marketplace.dates.localtime import local, to_utc
+from marketplace.dates.localtime import local
+from marketplace.models import User
 from opportunities.models import Opportunity, PublicBody
 
 SIGNING_LIMIT_CENTS = 90_000_00
 
 
-def signatories(people: cast.People, *, at) -> None:
+def signatories(people: cast.People, *, at: datetime) -> None:
     """The officers of each body with stories may sign; the demo's vendors have their tax numbers."""
     for name, staff in people.staff.items():
         for officer in {staff.officer, staff.second_officer}:
@@ -44,7 +48,16 @@ def signatories(people: cast.People, *, at) -> None:
 class ContractStory:
     """One contract, from its draft as far as its stage goes. Days are counted from today, as in stories.toml."""
 
-    def __init__(self, data: dict, staff: cast.Staff, timeline, opportunity_pk, *, minute: int, after: datetime):
+    def __init__(
+        self,
+        data: dict[str, Any],
+        staff: cast.Staff,
+        timeline: Timeline,
+        opportunity_pk: Callable[[], int],
+        *,
+        minute: int,
+        after: datetime,
+    ) -> None:
         self.data, self.staff, self.timeline, self.minute = data, staff, timeline, minute
         self._after = after  # no act before: holidays move days, and each act follows another
         self.opportunity_pk = opportunity_pk  # a function: the occasion is written later than this story
@@ -53,14 +66,14 @@ class ContractStory:
     def contract(self) -> Contract:
         return Contract.objects.get(award__opportunity=self.opportunity_pk())
 
-    def _owner(self):
+    def _owner(self) -> User:
         return self.contract.vendor.memberships.get(role="owner").user
 
-    def _milestone(self, position: int):
+    def _milestone(self, position: int) -> Milestone:
         return self.contract.milestones.get(position=position)
 
-    def _at(self, offset: int, hour: int, act) -> None:
-        moment = to_utc(datetime.combine(self.timeline.day(offset), time(hour, self.minute)))
+    def _at(self, offset: int, hour: int, act: Act) -> None:
+        moment = instant(self.timeline.day(offset), time(hour, self.minute))
         self._after = max(moment, self._after + timedelta(minutes=20))
         self.timeline.at(self._after, act)
 
@@ -96,7 +109,7 @@ class ContractStory:
         }
         draft_actions.edit(contract, by=self.staff.buyer, fields=fields, plan=self._plan(contract.amount_cents))
 
-    def _plan(self, value_cents: int) -> list[dict]:
+    def _plan(self, value_cents: int) -> list[dict[str, Any]]:
         """Shares in whole per cent; the last milestone takes the odd cents."""
         lines, left = [], value_cents
         for rank, line in enumerate(self.data["milestones"], 1):
@@ -127,17 +140,17 @@ class ContractStory:
         )
 
     # --- Working -----------------------------------------------------------------------------------------------------
-    def _schedule_milestone(self, position: int, line: dict) -> None:
+    def _schedule_milestone(self, position: int, line: dict[str, Any]) -> None:
         stage, days = line.get("stage", "planned"), line.get("days", [])
-        steps = {
+        steps: dict[str, list[Callable[[int], None]]] = {
             "planned": [],
             "delivered": [self._deliver],
             "returned": [self._deliver, partial(self._return, line)],
             "accepted": [self._deliver, self._accept],
             "invoiced": [self._deliver, self._accept, self._invoice],
             "paid": [self._deliver, self._accept, self._invoice, self._declare, self._confirm],
-        }[stage]
-        for offset, (hour, step) in zip(days, enumerate(steps, 9), strict=False):
+        }
+        for offset, (hour, step) in zip(days, enumerate(steps[stage], 9), strict=False):
             self._at(offset, hour, partial(step, position))
 
     def _deliver(self, position: int) -> None:
@@ -154,14 +167,14 @@ class ContractStory:
             else None,
         )
 
-    def _checks(self, position: int, *, missed: int = 0) -> dict:
+    def _checks(self, position: int, *, missed: int = 0) -> dict[int, tuple[bool, str]]:
         criteria = list(self._milestone(position).criteria.all())
         return {row.pk: (rank < len(criteria) - missed, "") for rank, row in enumerate(criteria)}
 
     def _accept(self, position: int) -> None:
         delivery_actions.accept(self._milestone(position), by=self.staff.buyer, checks=self._checks(position))
 
-    def _return(self, line: dict, position: int) -> None:
+    def _return(self, line: dict[str, Any], position: int) -> None:
         delivery_actions.send_back(
             self._milestone(position), by=self.staff.buyer, checks=self._checks(position, missed=1),
             reason=line["reason"], cure_by=self._due(line["days"][2]),
@@ -189,8 +202,8 @@ class ContractStory:
 
     def _reuse(self) -> None:
         body = PublicBody.objects.get(name=self.data["reused_by"])
-        buyer = body.memberships.filter(role="buyer").order_by("pk").first().user
-        passports.declare_reuse(self.contract, body=body, by=buyer, note=self.data["reuse_note"])
+        buyer = body.memberships.filter(role="buyer").earliest("pk").user
+        reuse_actions.declare_reuse(self.contract, body=body, by=buyer, note=self.data["reuse_note"])
 
 
 def source(name: str, contract: Contract, position: int) -> SimpleUploadedFile:
@@ -238,8 +251,6 @@ def source(name: str, contract: Contract, position: int) -> SimpleUploadedFile:
 
 def payout_accounts(people: cast.People) -> None:
     """The demo's vendors are known to Stripe, when there is one (the simulator that `make run` starts)."""
-    from contracts.payments import stripe_gateway
-
     if stripe_gateway.enabled():
         for vendor in people.vendors.values():
             payout_account.open_account(vendor, by=vendor.memberships.get(role="owner").user)

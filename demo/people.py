@@ -1,7 +1,9 @@
 """The demo's people and firms: public bodies are real, everybody else is invented and says so (« -Démo »)."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from allauth.account.models import EmailAddress
@@ -54,10 +56,10 @@ ACCOUNT_NAMES = {
     "auditor": "Aude Fortin-Démo",
     "administrator": "Ada Poulin-Démo",
 }
-# key: (legal name, kind, owner, street, city, region, postal code)
+# key: (legal name, kind, owner or "" for the demo account of that key, street, city, region, postal code)
 VENDORS = {
-    "nordet": ("Nordet Logiciels Démo inc.", "company", None, "112, rue de la Gare", "Rimouski", "01", "G5L 2B4"),
-    "lea": ("Léa Marchand-Démo", "individual", None, "8, chemin du Moulin", "Magog", "05", "J1X 3W3"),
+    "nordet": ("Nordet Logiciels Démo inc.", "company", "", "112, rue de la Gare", "Rimouski", "01", "G5L 2B4"),
+    "lea": ("Léa Marchand-Démo", "individual", "", "8, chemin du Moulin", "Magog", "05", "J1X 3W3"),
     "fleuve": (
         *("Coopérative Code du Fleuve-Démo", "company", "Mireille Landry-Démo"),
         *("40, rue Saint-Paul", "Québec", "03", "G1K 3V9"),
@@ -116,7 +118,7 @@ class Staff:
     second_officer: User
 
 
-def create(*, at, story_bodies: list[str]) -> People:
+def create(*, at: datetime, story_bodies: list[str]) -> People:
     """Every public body, the people of those that have stories, the firms, the demo accounts."""
     password = make_password(PASSWORD)  # hashed once: it is slow on purpose
     people = People(
@@ -143,12 +145,12 @@ def table() -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _rows() -> list[dict]:
+def _rows() -> list[dict[str, str]]:
     with BODIES.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter=";"))
 
 
-def _account(key: str, password: str, *, at) -> User:
+def _account(key: str, password: str, *, at: datetime) -> User:
     """A person who can sign in at once: password (hashed), verified address, terms of use accepted."""
     user = _extra(ACCOUNT_NAMES[key], ACCOUNTS[key].email)
     User.objects.filter(pk=user.pk).update(password=password)
@@ -163,7 +165,7 @@ def _extra(name: str, email: str) -> User:
     return User.objects.create_user(email, name=name)
 
 
-def _staff(people: People, body: PublicBody, names) -> Staff:
+def _staff(people: People, body: PublicBody, names: Iterator[str]) -> Staff:
     if body.name in DEMO_BODIES:
         staff = Staff(*(people.accounts[key] for key in ("buyer", "second_buyer", "officer", "second_officer")))
     else:
@@ -176,7 +178,7 @@ def _staff(people: People, body: PublicBody, names) -> Staff:
     return staff
 
 
-def _vendor(key: str, number: int, owner: User | None, *, at) -> Vendor:
+def _vendor(key: str, number: int, owner: User | None, *, at: datetime) -> Vendor:
     legal_name, kind, owner_name, street, city, region, postal_code = VENDORS[key]
     owner = owner or _extra(owner_name, f"{key}@exemple.invalid")
     line = list(VENDORS).index(SAME_PHONE.get(key, key)) + 1

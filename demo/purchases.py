@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
 from marketplace.dates.calendar import is_business_day
 from marketplace.dates.localtime import local
@@ -20,7 +21,7 @@ INTEGER_MAX = 10**12
 class Malformed(Exception):
     """The file cannot be replayed; one French line per problem, each naming the purchase and the field."""
 
-    def __init__(self, *problems: str):
+    def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
@@ -100,7 +101,7 @@ def read(path: Path) -> list[Purchase]:
     return purchases
 
 
-def _purchase(row: dict, identifier: int, source: str) -> Purchase:
+def _purchase(row: dict[str, Any], identifier: int, source: str) -> Purchase:
     if _text(row, "mode") not in MODES:
         raise _Problem("mode", f"valeurs possibles : {', '.join(MODES)}")
     title = " ".join(_text(row, "title").split())
@@ -146,7 +147,7 @@ def shortened(text: str, most: int = TEASER_MAX) -> str:
     return cut.rstrip(" ,;:.") + "…"
 
 
-def _description(row: dict, summary: str, identifier: int, source: str) -> str:
+def _description(row: dict[str, Any], summary: str, identifier: int, source: str) -> str:
     text = _text(row, "description").replace("\r\n", "\n").strip()
     if not text:
         raise _Problem("description", "un texte est attendu")
@@ -158,7 +159,7 @@ def _description(row: dict, summary: str, identifier: int, source: str) -> str:
     return whole
 
 
-def _skills(row: dict) -> tuple[str, ...]:
+def _skills(row: dict[str, Any]) -> tuple[str, ...]:
     skills = _list(row, "skills")
     for index, skill in enumerate(skills):
         if not isinstance(skill, str) or not _storable(skill):
@@ -170,7 +171,7 @@ def _skills(row: dict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(skill.strip() for skill in skills))
 
 
-def _bids(row: dict) -> list[Bid]:
+def _bids(row: dict[str, Any]) -> list[Bid]:
     bids = []
     for index, bid in enumerate(_list(row, "bids")):
         where = f"bids[{index}]"
@@ -187,7 +188,7 @@ def _bids(row: dict) -> list[Bid]:
     return bids
 
 
-def _winner(row: dict, bids: list[Bid]) -> Winner | None:
+def _winner(row: dict[str, Any], bids: list[Bid]) -> Winner | None:
     if "winner" not in row:
         raise _Problem("winner", "ce champ manque")
     winner = row["winner"]
@@ -195,20 +196,21 @@ def _winner(row: dict, bids: list[Bid]) -> Winner | None:
         return None
     if not isinstance(winner, dict):
         raise _Problem("winner", "un objet, ou null sans attribution, est attendu")
-    found = Winner(_whole(winner, "bidder", prefix="winner."), _whole(winner, "amount", least=1, prefix="winner."))
-    if found.bidder not in {bid.bidder for bid in bids}:
-        raise _Problem("winner.bidder", f"le proposant {found.bidder} n’a rien déposé")
-    return found
+    bidder = _whole(winner, "bidder", prefix="winner.")
+    amount = _whole(winner, "amount", least=1, prefix="winner.")
+    if bidder not in {bid.bidder for bid in bids}:
+        raise _Problem("winner.bidder", f"le proposant {bidder} n’a rien déposé")
+    return Winner(bidder, amount)
 
 
 # --- One value ---------------------------------------------------------------------------------------------------
-def _value(row: dict, field: str, prefix: str = ""):
+def _value(row: dict[str, Any], field: str, prefix: str = "") -> Any:
     if field not in row:
         raise _Problem(prefix + field, "ce champ manque")
     return row[field]
 
 
-def _text(row: dict, field: str, *, optional: bool = False) -> str:
+def _text(row: dict[str, Any], field: str, *, optional: bool = False) -> str:
     value = row.get(field) if optional else _value(row, field)
     if optional and value is None:
         return ""
@@ -224,7 +226,7 @@ def _storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
-def _whole(row: dict, field: str, *, least: int = 0, prefix: str = "") -> int:
+def _whole(row: dict[str, Any], field: str, *, least: int = 0, prefix: str = "") -> int:
     value = _value(row, field, prefix)
     if type(value) is not int:  # neither 12.0 nor true is a whole number here
         raise _Problem(prefix + field, "un nombre entier est attendu")
@@ -233,7 +235,7 @@ def _whole(row: dict, field: str, *, least: int = 0, prefix: str = "") -> int:
     return value
 
 
-def _instant(row: dict, field: str, *, prefix: str = "") -> datetime:
+def _instant(row: dict[str, Any], field: str, *, prefix: str = "") -> datetime:
     value = _value(row, field, prefix)
     try:
         moment = datetime.fromisoformat(value)
@@ -246,20 +248,20 @@ def _instant(row: dict, field: str, *, prefix: str = "") -> datetime:
     return moment.astimezone(UTC)
 
 
-def _list(row: dict, field: str) -> list:
+def _list(row: dict[str, Any], field: str) -> list[Any]:
     value = _value(row, field)
     if not isinstance(value, list):
         raise _Problem(field, "une liste est attendue")
     return value
 
 
-def _once(pairs: list[tuple]) -> dict:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys are all different."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise ValueError("une clé est écrite deux fois dans le même objet")
-    return found
+    return value
 
 
-def _not_a_number(name: str):
+def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} n’est pas un nombre")

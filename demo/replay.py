@@ -157,10 +157,10 @@ def _decide(purchase: Purchase, opportunity: Opportunity, people: People) -> Out
         first = award_actions.lines(opportunity)[0]
         award_actions.recommend(opportunity, first.proposal, by=people.buyer)
     with clock.set_to(purchase.closes_at + 3 * HOUR):
-        made = award_actions.confirm(opportunity, by=people.second_officer)
-    winner = next(bid.bidder for bid in purchase.bids if _address(bid.bidder) == made.proposal.vendor.email)
+        award = award_actions.confirm(opportunity, by=people.second_officer)
+    winner = next(bid.bidder for bid in purchase.bids if _address(bid.bidder) == award.proposal.vendor.email)
     return Outcome(
-        purchase, counted=len(opened), winner=winner, amount=made.amount_cents // 100, tied=first.ranked.drawn
+        purchase, counted=len(opened), winner=winner, amount=award.amount_cents // 100, tied=first.ranked.drawn
     )
 
 
@@ -172,15 +172,15 @@ def _person(email: str, name: str) -> User:
 
 def _people() -> People:
     body, _created = PublicBody.objects.get_or_create(name=BODY, defaults={"acronym": "18F", "region": "03"})
-    made = {}
+    persons = {}
     for key, role, name in (
         ("buyer", "buyer", "Acheteuse (reprise)"),
         ("officer", "officer", "Responsable (reprise)"),
         ("second_officer", "officer", "Second responsable (reprise)"),
     ):
-        made[key] = _person(f"reprise-{key.replace('_', '-')}@exemple.invalid", name)
-        BodyMembership.objects.get_or_create(user=made[key], body=body, role=role)
-    return People(body=body, **made)
+        persons[key] = _person(f"reprise-{key.replace('_', '-')}@exemple.invalid", name)
+        BodyMembership.objects.get_or_create(user=persons[key], body=body, role=role)
+    return People(body=body, **persons)
 
 
 def _address(bidder: int) -> str:

@@ -6,18 +6,19 @@ business days, so that there is always something closing tomorrow.
 
 import tomllib
 import uuid
-from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from demo import audit_story, contract_story
 from demo import people as cast
 from demo.contract_story import ContractStory
-from marketplace.dates import clock
+from demo.timeline import CLOSING, Timeline, instant
 from marketplace.dates.calendar import is_business_day, next_business_day
-from marketplace.dates.localtime import local, to_utc
+from marketplace.dates.localtime import local
+from marketplace.models import User
 from marketplace.search import fold
 from opportunities.models import Criterion, Opportunity, Skill
 from opportunities.review import actions as notice_review_actions
@@ -29,48 +30,10 @@ from proposals.models import Proposal
 from proposals.notice import actions as notice_actions
 from proposals.opening import actions as opening_actions
 from vendors.eligibility import actions as eligibility
+from vendors.models import Vendor
 
 RENEWED = timedelta(days=85)  # an attestation lasts three months, and the rest of the one in which it was issued
 STORIES = Path(__file__).with_name("stories.toml")
-CLOSING = time(14, 0)
-
-
-class Timeline:
-    """Acts to come, played in the order of their instants; none after now."""
-
-    def __init__(self, now: datetime):
-        self.now = now
-        self._acts: list[tuple[datetime, Callable]] = []
-
-    def day(self, offset: int) -> date:
-        """The business day `offset` days from today: at or before it in the past, at or after it in the future."""
-        day = local(self.now).date() + timedelta(days=offset)
-        if offset > 0:
-            return next_business_day(day)
-        while not is_business_day(day):
-            day -= timedelta(days=1)
-        return day
-
-    def last_closing(self) -> datetime:
-        """The latest 14 h of a business day that has passed."""
-        day = self.day(0)
-        while not is_business_day(day) or instant(day, CLOSING) >= self.now:
-            day -= timedelta(days=1)
-        return instant(day, CLOSING)
-
-    def at(self, moment: datetime, act: Callable) -> None:
-        # A holiday can push an act past now: it then happens just before now, still after what it follows.
-        self._acts.append((min(moment, self.now - timedelta(minutes=2)), act))
-
-    def play(self) -> None:
-        for moment, act in sorted(self._acts, key=lambda pair: pair[0]):
-            with clock.set_to(moment):
-                act()
-
-
-def instant(day: date, hour: time) -> datetime:
-    """A local hour of a day, in UTC. The hours used here exist once every day."""
-    return to_utc(datetime.combine(day, hour))
 
 
 def tell(now: datetime) -> None:
@@ -91,7 +54,7 @@ def tell(now: datetime) -> None:
 def _papers(people: cast.People, timeline: Timeline, start: datetime) -> None:
     """The attestation of each firm, renewed before it ends, up to now."""
 
-    def renew(vendor, number: str, moment: datetime) -> None:
+    def renew(vendor: Vendor, number: str, moment: datetime) -> None:
         owner = vendor.memberships.get(role="owner").user
         eligibility.declare(vendor, by=owner, number=number, issued_on=local(moment).date())
 
@@ -105,14 +68,14 @@ def _papers(people: cast.People, timeline: Timeline, start: datetime) -> None:
 class Story:
     """One occasion and its proposals. `minute` keeps two stories from acting at the same instant."""
 
-    def __init__(self, data: dict, people: cast.People, timeline: Timeline, *, minute: int):
+    def __init__(self, data: dict[str, Any], people: cast.People, timeline: Timeline, *, minute: int) -> None:
         self.data, self.people, self.timeline, self.minute = data, people, timeline, minute
         self.staff = people.staff[data["body"]]
         self.stage = data["stage"]
         self.published_day = timeline.day(data["published"])
         last = self.stage == "closed"
         self.closes_at = timeline.last_closing() if last else instant(timeline.day(data["closes"]), CLOSING)
-        self.pk: int | None = None
+        self.pk = 0  # until the occasion is written
 
     @property
     def opportunity(self) -> Opportunity:
@@ -146,10 +109,13 @@ class Story:
         }.get(self.stage, self._schedule_opening)
         ending()
         if monitoring := self.data.get("monitoring"):
-            auditor = self.people.accounts["auditor"]
-            details = {"minute": self.minute}
             audit_story.MonitoringStory(
-                monitoring, auditor, self.staff, self.timeline, lambda: self.pk, **details
+                monitoring,
+                self.people.accounts["auditor"],
+                self.staff,
+                self.timeline,
+                lambda: self.pk,
+                minute=self.minute,
             ).schedule()
 
     # --- The notice --------------------------------------------------------------------------------------------------
@@ -200,7 +166,7 @@ class Story:
         notice_review_actions.submit_for_review(self.opportunity, by=self.staff.buyer)
 
     # --- Proposals ---------------------------------------------------------------------------------------------------
-    def _schedule_proposal(self, data: dict, index: int) -> None:
+    def _schedule_proposal(self, data: dict[str, Any], index: int) -> None:
         at = self.timeline.at
         moment = instant(self.timeline.day(data["day"]), time(10 + index, (self.minute * 7 + 11) % 60))
         # Never before the notice, never at or after the closing.
@@ -218,21 +184,21 @@ class Story:
         if "withdrawn" in data:
             at(later, lambda: deposit_actions.withdraw(self._proposal(data), by=self._owner(data)))
 
-    def _owner(self, data: dict):
+    def _owner(self, data: dict[str, Any]) -> User:
         return self._vendor(data).memberships.get(role="owner").user
 
-    def _vendor(self, data: dict):
+    def _vendor(self, data: dict[str, Any]) -> Vendor:
         return self.people.vendors[data["vendor"]]
 
-    def _proposal(self, data: dict) -> Proposal:
+    def _proposal(self, data: dict[str, Any]) -> Proposal:
         return Proposal.objects.get(opportunity_id=self.pk, vendor=self._vendor(data))
 
-    def _write(self, data: dict, at: datetime) -> None:
+    def _write(self, data: dict[str, Any], at: datetime) -> None:
         proposal = draft_actions.start(self.opportunity, self._vendor(data), by=self._owner(data), at=at)
         fields = {"price_cents": data["price"] * 100} if "price" in data else {}
         draft_actions.write(proposal, at=at, text=self._text(data), **fields)
 
-    def _text(self, data: dict) -> str:
+    def _text(self, data: dict[str, Any]) -> str:
         promise = self.data["acceptance"].strip().splitlines()[0].removeprefix("- ")
         return "\n\n".join(
             [
@@ -245,7 +211,7 @@ class Story:
             ]
         )
 
-    def _deposit(self, data: dict) -> None:
+    def _deposit(self, data: dict[str, Any]) -> None:
         deposit_actions.deposit(
             self._proposal(data),
             by=self._owner(data),
@@ -254,7 +220,7 @@ class Story:
             accept_terms=True,
         )
 
-    def _replace(self, data: dict, at: datetime) -> None:
+    def _replace(self, data: dict[str, Any], at: datetime) -> None:
         proposal = self._proposal(data)
         text = draft_actions.read(proposal)["text"] + "\n\n## Ajout\n\nNotre plan d’essais, précisé après l’addenda."
         draft_actions.write(proposal, at=at, text=text)
@@ -301,10 +267,11 @@ class Story:
             reviewed = max(after(12, 11), confirmed + timedelta(hours=2))
             at(reviewed, lambda: audit_story.review(self.pk, review, by=self.staff.officer))
         if contract := self.data.get("contract"):
-            details = {"minute": self.minute, "after": confirmed}
-            ContractStory(contract, self.staff, self.timeline, lambda: self.pk, **details).schedule()
+            ContractStory(
+                contract, self.staff, self.timeline, lambda: self.pk, minute=self.minute, after=confirmed
+            ).schedule()
 
-    def _examine(self, data: dict) -> None:
+    def _examine(self, data: dict[str, Any]) -> None:
         proposal, by = self._proposal(data), self.staff.buyer
         if "rejected" in data:
             code, text = data["rejected"]

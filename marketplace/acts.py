@@ -10,24 +10,25 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from marketplace.keep import keeps_typed
+from marketplace.texts import Words
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
 class Page:
-    """The words of templates/components/act.html. `tone`: of the notice that says what will happen."""
+    """The words of templates/components/act.html. `tone`: of the notice that holds `lead`, what will happen."""
 
-    title: str
-    lead: str
-    submit: str
+    title: Words
+    lead: Words
+    submit: Words
     tone: str = "info"
     danger: bool = False
 
@@ -49,17 +50,31 @@ def confirmed_act_page(view: View) -> View:
     return sensitive_post_parameters("password", "code")(act_page(view))
 
 
-def attempt(request: HttpRequest, form: forms.BaseForm, verb: Callable[[], Any]) -> Done | None:
+class ConfirmForm(forms.Form):
+    """Nothing to type: one button, and a place for what the verb refuses."""
+
+
+def attempt(
+    request: HttpRequest,
+    form: forms.BaseForm,
+    verb: Callable[[], Any],
+    *,
+    may: bool = True,
+    fields: Mapping[str, str | None] | None = None,
+) -> Done | None:
     """Call the verb of a posted, valid form; None when nothing was done.
 
-    What the verb refuses (ValidationError) is put at the field that it names. PermissionDenied and IllegalMove rise.
+    What the verb refuses (ValidationError) is put at the field that it names (`fields`: as in `show_at`).
+    PermissionDenied and IllegalMove rise.
+    may: False when the verb is known to refuse this person, or this state. It is then called whatever was typed
+    (`cleaned_data` holds what is valid): a refusal must not look like a form to correct, and leaves its trace.
     """
-    if request.method != "POST" or not form.is_valid():
+    if request.method != "POST" or (not form.is_valid() and may):
         return None
     try:
         return Done(verb())
     except ValidationError as error:
-        show_at(form, error)
+        show_at(form, error, fields)
         return None
 
 

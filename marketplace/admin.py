@@ -4,7 +4,8 @@ What an administrator must not learn stays out: password hashes, one-time links,
 payloads of the ledger. Sign-in goes through the site's own page, with its limits on attempts.
 """
 
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
 from allauth.account import admin as allauth_admin  # noqa: F401 - imported first: it registers what is taken away below
 from allauth.account.decorators import secure_admin_login
@@ -15,7 +16,8 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin  # noqa: F401 - same reason
 from django.contrib.auth.models import Group
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,10 +25,11 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
 from marketplace.pilotage import Administered, ListOnly
+from marketplace.requests import PersonRequest
 
 # Rights come from memberships, not from groups; addresses and second factors belong to their owners.
 admin.site.unregister([Group, EmailAddress, Authenticator])
-admin.site.login = secure_admin_login(admin.site.login)
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth documents it
 
 RIGHTS = ("is_active", "is_auditor", "is_staff")
 
@@ -38,14 +41,15 @@ class UserForm(forms.ModelForm):
         model = User
         fields = ["name", "language", *RIGHTS]
 
-    def clean_name(self):
-        name = self.cleaned_data["name"].strip()
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"].strip()
         if not name:
             raise forms.ValidationError(_("Ce champ est obligatoire."))
         return name
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
         stays = data.get("is_staff") and data.get("is_active")
         if not stays:
             # Locked, so that two administrators cannot remove each other at once.
@@ -73,14 +77,16 @@ class UserAdmin(Administered):
     search_fields = ["email", "name"]
     ordering = ["email"]
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("adresse confirmée"), boolean=True)
-    def confirmed(self, obj):
+    def confirmed(self, obj: User) -> bool:
         return EmailAddress.objects.filter(user=obj, email=obj.email, verified=True).exists()
 
-    def save_model(self, request, obj, form, change):
+    def save_model(  # type: ignore[override]  # only people reach the administration
+        self, request: PersonRequest, obj: User, form: forms.ModelForm, change: bool
+    ) -> None:
         obj.is_superuser = obj.is_staff  # one right: to administer
         super().save_model(request, obj, form, change)
         changed = {name: getattr(obj, name) for name in RIGHTS if name in form.changed_data}
@@ -95,14 +101,15 @@ class TermsForm(forms.ModelForm):
         model = Terms
         fields = ["kind", "in_force_at", "text_fr", "text_en"]
 
-    def clean_in_force_at(self):
-        instant = self.cleaned_data["in_force_at"]
+    def clean_in_force_at(self) -> datetime:
+        instant: datetime = self.cleaned_data["in_force_at"]
         if instant < clock.now():
             raise forms.ValidationError(_("Des conditions ne peuvent pas s’appliquer avant d’exister."))
         return instant
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
         for field in ("text_fr", "text_en"):
             if field in data and not data[field].strip():
                 self.add_error(field, _("Ce champ est obligatoire."))
@@ -116,10 +123,12 @@ class TermsAdmin(Administered):
     list_filter = ["kind"]
     ordering = ["kind", "-version"]
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Terms | None = None) -> bool:
         return False
 
-    def save_model(self, request, obj, form, change):
+    def save_model(  # type: ignore[override]  # only people reach the administration
+        self, request: PersonRequest, obj: Terms, form: forms.ModelForm, change: bool
+    ) -> None:
         last = Terms.objects.filter(kind=obj.kind).aggregate(last=Max("version"))["last"] or 0
         obj.version = last + 1
         super().save_model(request, obj, form, change)
@@ -137,10 +146,12 @@ class LedgerEntryAdmin(ListOnly):
     search_help_text = gettext_lazy("Action, personne, objet ou empreinte, en entier.")
     ordering = ["-seq"]
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).public()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
+        return LedgerEntry.objects.public().order_by(*self.ordering)
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[LedgerEntry], search_term: str
+    ) -> tuple[QuerySet[LedgerEntry], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -156,5 +167,5 @@ class OutgoingEmailAdmin(ListOnly):
     search_fields = ["address", "subject"]
     ordering = ["-created_at", "-pk"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutgoingEmail]:
         return super().get_queryset(request).filter(confidential=False).defer("body")

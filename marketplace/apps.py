@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.conf import settings
 
+from marketplace import keys
+
 
 class MarketplaceConfig(AppConfig):
     name = "marketplace"
@@ -9,6 +11,4 @@ class MarketplaceConfig(AppConfig):
     def ready(self) -> None:
         """Every process of production, web or worker, stops here on a file that is not a key."""
         if settings.PRODUCTION:
-            from marketplace import keys
-
             keys.check()

@@ -6,23 +6,26 @@ crosses a closing instant: `public_page` views say until when they hold.
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 
 from marketplace.ledger import entries as ledger
 
 SECONDS = 15
+Handler = Callable[[HttpRequest], HttpResponse]
 
 
-def public_page(view):
-    """Mark a view whose GET answer is the same for every visitor. It may set `response.holds_seconds` (< SECONDS)."""
+def public_page(view: Callable[..., Any]) -> Callable[..., HttpResponse]:
+    """Mark a view whose GET answer is the same for every visitor. See `hold`."""
 
     @wraps(view)
-    def marked(request, *args, **kwargs):
+    def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         response.public_page = True
         if request.user.is_authenticated:  # it may show what only this person sees
@@ -32,20 +35,26 @@ def public_page(view):
     return marked
 
 
+def hold(response: HttpResponse, seconds: int) -> HttpResponse:
+    """Have a public page kept in memory so long, which is less than SECONDS."""
+    response.holds_seconds = seconds  # type: ignore[attr-defined]  # read by PublicPageCache
+    return response
+
+
 class PublicPageCache:
     """First middleware that may answer: before sessions, languages and views."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         visitor = settings.SESSION_COOKIE_NAME not in request.COOKIES and "messages" not in request.COOKIES
         if request.method != "GET" or not visitor or request.headers.get("HX-Request"):
             return self.get_response(request)
         key = self._key(request)
-        kept = cache.get(key)
-        if kept is not None:
-            body, content_type, headers = kept
+        answer = cache.get(key)
+        if answer is not None:
+            body, content_type, headers = answer
             return HttpResponse(body, content_type=content_type, headers=headers)
         response = self.get_response(request)
         cacheable = response.status_code == 200 and getattr(response, "public_page", False) and not response.cookies
@@ -55,10 +64,11 @@ class PublicPageCache:
             cache.set(key, (response.content, response["Content-Type"], headers), seconds)
         return response
 
-    def _key(self, request) -> str:
+    def _key(self, request: HttpRequest) -> str:
         # Sealed acts change no public page, and must not empty the cache in the hour before a closing.
-        request.ledger_head = ledger.head()
-        seq = request.ledger_head.seq if request.ledger_head else 0
+        head = ledger.head()
+        request.ledger_head = head  # type: ignore[attr-defined]  # read by marketplace.context, for every page
+        seq = head.seq if head else 0
         language = request.headers.get("Accept-Language", "")[:20] if request.path == "/" else ""
         text = f"{request.scheme}|{request.get_host()}|{request.get_full_path()}|{language}|{seq}"
         return f"page:{hashlib.sha256(text.encode()).hexdigest()}"

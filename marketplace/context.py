@@ -1,6 +1,9 @@
 """What every page needs: navigation, languages, the ledger's head. Lazy, so that a page pays for what it shows."""
 
+from typing import Any
+
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse, translate_url
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
@@ -10,7 +13,7 @@ from django.utils.translation import gettext as _
 from marketplace.dates.localtime import language
 
 
-def _nav(request) -> list[dict]:
+def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     entries = [
         (reverse("opportunities:list"), _("Occasions")),
         (reverse("proposals:awards"), _("Attributions")),
@@ -27,11 +30,11 @@ def _nav(request) -> list[dict]:
     return [{"url": url, "label": label, "current": here.startswith(url)} for url, label in entries]
 
 
-def _languages(request) -> dict[str, str]:
+def _languages(request: HttpRequest) -> dict[str, str]:
     return {code: translate_url(request.get_full_path(), code) for code, _name in settings.LANGUAGES}
 
 
-def site(request) -> dict:
+def site(request: HttpRequest) -> dict[str, Any]:
     """The context of templates/base.html, and `notice_lang`, the attribute of what a notice's authors wrote."""
     return {
         "site_name": "Développe avec nous",

@@ -15,7 +15,7 @@ class Code:
         return value
 
 
-class Rank(Code):
+class Rank:
     """A number of the ledger, or how many entries it has: what a 64-bit column holds."""
 
     regex = r"[1-9][0-9]{0,17}"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -55,7 +56,7 @@ def secret(name: str, default: str | None = None) -> str:
     return text(name, default)
 
 
-def database(name: str, default_file: Path) -> dict:
+def database(name: str, default_file: Path) -> dict[str, Any]:
     """Django's DATABASES entry from a URL: postgres://user:pass@host:port/name?option=value or sqlite:///file."""
     url = text(name, f"sqlite:///{default_file}")
     parts = urlsplit(url)
@@ -90,7 +91,7 @@ def database(name: str, default_file: Path) -> dict:
     raise ImproperlyConfigured(f"{name} must start with postgres:// or sqlite://, not {parts.scheme or 'nothing'}://.")
 
 
-def email(name: str, default: str) -> dict:
+def email(name: str, default: str) -> dict[str, Any]:
     """How mail leaves, from console:// or smtp, smtp+tls, smtps://user:password@host:port, escaped as in any URL.
 
     {BACKEND, HOST, PORT, USER, PASSWORD, USE_SSL, USE_TLS}; the password is never in an error's sentence.

@@ -5,12 +5,16 @@ encrypted with a key that is not in the database, and is given back once, on the
 """
 
 import base64
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlencode
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.forms.utils import ErrorDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import resolve, reverse
 from django.urls.exceptions import Resolver404
@@ -19,14 +23,16 @@ from django.views.decorators.csrf import requires_csrf_token
 
 from marketplace import boxes
 
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
 _SESSION = "typed"
 _PER_HOUR = 60  # for one address: an office behind one proxy, not a flood
 _MOST = 300_000  # characters, url-encoded: two texts of 10 000 accented characters and room to spare
 
 
-def keeps_typed(view):
+def keeps_typed(view: View) -> View:
     """Mark a view whose POST must survive the end of a session."""
-    view.keeps_typed = True
+    view.keeps_typed = True  # type: ignore[attr-defined]  # a mark that functions carry
     return view
 
 
@@ -43,7 +49,7 @@ def keep(request: HttpRequest) -> bool:
     if typed.pop("password", None) is not None:  # a second look (marketplace/accounts/reauthentication.py): never kept
         typed.pop("code", None)
     text = typed.urlencode()
-    if len(text) > _MOST:
+    if not text or len(text) > _MOST:  # a form with one button holds nothing to keep
         return False
     box = boxes.seal(text.encode(), about=f"typed:{request.path}")
     request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode()}
@@ -67,11 +73,11 @@ def _ours(request: HttpRequest) -> bool:
 
 def typed_before(request: HttpRequest) -> QueryDict | None:
     """What was typed on this address before the session ended, once; None otherwise."""
-    kept = request.session.get(_SESSION)
-    if request.method != "GET" or not kept or kept["path"] != request.path:
+    typed = request.session.get(_SESSION)
+    if request.method != "GET" or not typed or typed["path"] != request.path:
         return None
     del request.session[_SESSION]
-    text = boxes.open(base64.b64decode(kept["box"]), about=f"typed:{request.path}")
+    text = boxes.open(base64.b64decode(typed["box"]), about=f"typed:{request.path}")
     messages.info(
         request, _("Votre session avait pris fin. Voici ce que vous aviez écrit; rien n’est encore enregistré.")
     )
@@ -92,6 +98,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "error.html", context, status=403)
 
 
-def data_of(request: HttpRequest):
+def data_of(request: HttpRequest) -> QueryDict | None:
     """What was posted, or typed before the session ended; None for a new form."""
     return request.POST if request.method == "POST" else typed_before(request)
+
+
+class Quiet(forms.BaseForm):
+    """A form that can show what was typed without judging it: kept through a sign-in, or redrawn with one more row."""
+
+    quiet = False
+
+    @property
+    def errors(self) -> ErrorDict:
+        return ErrorDict() if self.quiet else super().errors

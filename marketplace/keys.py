@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def new_signing_key() -> bytes:
     )
 
 
-def _read(path: Path, make) -> bytes:
+def _read(path: Path, make: Callable[[], bytes]) -> bytes:
     if not path.exists() and not settings.PRODUCTION:
         with suppress(FileExistsError):  # another process of the same first start made it
             create(path, make())

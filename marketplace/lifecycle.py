@@ -4,19 +4,29 @@ Wraps django-fsm-2 once, because its `permission=` does not stop a call and its 
 writes a state, and each model's `<model>_state_known` constraint refuses states the database does not know.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
+from types import MappingProxyType
+from typing import Any, Concatenate, NoReturn, Protocol, Self, TypeVar, cast, overload
 
 import django_fsm
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import CheckConstraint, Q
 from django.utils.translation import gettext as _
 
+from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.texts import Words
+
+M = TypeVar("M", bound="Stateful")
+T = TypeVar("T")
+Moved = TypeVar("Moved", covariant=True)
+Rule = Callable[[Any, Any], bool]
+Condition = Callable[[Any, datetime], None]
 
 
 class IllegalMove(Exception):
@@ -27,7 +37,6 @@ class IllegalMove(Exception):
 class Move:
     """One row of the published workflow (`/api/workflow`)."""
 
-    model: str
     name: str
     label: Words
     sources: tuple[str, ...]
@@ -40,31 +49,62 @@ class Move:
 WORKFLOW: dict[str, list[Move]] = {}
 
 
-class Stateful:
+class BoundVerb(Protocol[Moved]):
+    """A declared move, on its row: `opportunity.publish(by=user)` answers the same row, moved."""
+
+    def __call__(self, *, by: User | None, **details: Any) -> Moved: ...
+
+
+class Verb(Protocol[M]):
+    """A declared move, on its class: `Opportunity.publish.move` is what is published of it."""
+
+    move: Move
+    allowed: Rule
+    conditions: tuple[Condition, ...]
+    alters_data: bool
+
+    def __call__(self, row: M, /, *, by: User | None, **details: Any) -> M: ...
+
+    @overload
+    def __get__(self, row: None, model: type[M]) -> Self: ...
+    @overload
+    def __get__(self, row: M, model: type[M]) -> BoundVerb[M]: ...
+
+
+class Stateful(models.Model):
     """What a model with a lifecycle provides. Mixed into a model that has `state` (a protected FSMField)."""
 
-    # True: the ledger shows this object's acts only as « sealed » (see marketplace.ledger).
-    ledger_sealed = False
+    state: Any  # each model declares its FSMField
+    # What a move adds to its own entry in the ledger: set by its method.
+    _ledger_extra: Mapping[str, Any] = MappingProxyType({})
+
+    class Meta:
+        abstract = True
+
+    @property
+    def ledger_sealed(self) -> bool:
+        """Whether the ledger shows this object's acts only as « sealed » (see marketplace.ledger)."""
+        return False
 
     def ledger_subject(self) -> str:
         """`occasion:DAN-2026-0001`: how the ledger names this object."""
         raise NotImplementedError
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         """Whether this person's refused attempts leave a trace: strangers must not be able to fill the ledger."""
         return True
 
-    def lock_parents(self) -> dict:
+    def lock_parents(self) -> dict[str, models.Model]:
         """Lock the rows this object hangs from, before its own (from the top down, always); {attribute: locked row}."""
         return {}
 
-    def can(self, action: str, user) -> bool:
+    def can(self, action: str, user: Visitor | None) -> bool:
         """Whether the button should show: right state and right person (conditions are told on pressing)."""
-        method = getattr(type(self), action)
-        return self.state in method.move.sources and bool(method.allowed(self, user))
+        verb = getattr(type(self), action)
+        return self.state in verb.move.sources and bool(verb.allowed(self, user))
 
 
-def locked(row):
+def locked(row: M) -> M:
     """The same object, read again under its lock; parents first."""
     parents = row.lock_parents()
     fresh = type(row)._base_manager.select_for_update(of=("self",)).get(pk=row.pk)
@@ -77,15 +117,16 @@ def moves(
     source: str | Iterable[str],
     *,
     to: str,
-    allowed: Callable,
+    allowed: Rule,
     roles: Iterable[str],
     label: Words,
-    conditions: Iterable[Callable] = (),
+    conditions: Iterable[Condition] = (),
     basis: str = "",
     ledger_details: Iterable[str] = (),
-):
+) -> Callable[[Callable[Concatenate[M, ...], None]], Verb[M]]:
     """Declare a move. The method gets `by` (a User, or None for the system) and `at` (the clock, read under the lock).
 
+    A caller that already holds the lock, and decided by an instant that it read under it, passes that one as `at=`.
     allowed: a sentence of `rules.py`, (object, user) -> bool.   roles: who that sentence names, published.
     conditions: (object, at) -> None, each raises ValidationError with what is missing.
     ledger_details: names of keyword arguments kept in the ledger's payload.
@@ -93,80 +134,93 @@ def moves(
     """
     sources = (source,) if isinstance(source, str) else tuple(source)
 
-    def decorate(method):
+    def decorate(method: Callable[Concatenate[M, ...], None]) -> Verb[M]:
+        name = method.__name__
         step = django_fsm.transition(field="state", source=list(sources), target=to)(method)
 
-        def go(self, by, details):
-            row = locked(self)
-            at = clock.now()
-            if not allowed(row, by):
-                raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-            if row.state not in sources:
-                raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-            for condition in conditions:
-                condition(row, at)
+        def go(row: M, by: User | None, at: datetime | None, details: dict[str, Any]) -> M:
+            row = locked(row)
+            at = at or clock.now()
+            check(row, name, by=by, at=at)
             before = row.state
             step(row, by=by, at=at, **details)
             row.clean_fields(exclude={"state"})  # a protected field refuses full_clean()
             row.clean()
             row.save()  # the database checks its constraints: asking it first would cost a query for each
-            kept = {name: str(details[name]) for name in ledger_details if details.get(name)}
-            kept |= getattr(row, "_ledger_extra", {})
-            action = f"{row._meta.model_name}.{method.__name__}"
-            ledger.record(
-                action, row.ledger_subject(), by=by, at=at, sealed=row.ledger_sealed, before=before, after=to, **kept
-            )
+            body = {detail: str(details[detail]) for detail in ledger_details if details.get(detail)}
+            body |= {**row._ledger_extra, "before": before, "after": to}
+            action = f"{row._meta.model_name}.{name}"
+            ledger.record(action, row.ledger_subject(), by=by, at=at, sealed=row.ledger_sealed, **body)
             return row
 
         @wraps(method)
-        def run(self, *, by, **details):
+        def run(self: M, *, by: User | None, at: datetime | None = None, **details: Any) -> M:
             try:
                 with transaction.atomic():
-                    row = go(self, by, details)
+                    row = go(self, by, at, details)
             except (PermissionDenied, IllegalMove) as refusal:
                 # The web door (marketplace.middleware.Refusals) writes it in the ledger: here the caller may still
                 # hold a transaction that its own rollback would take back. Sealed objects leave no trace at all.
                 if not self.ledger_sealed and by is not None and self.concerns(by):
-                    refusal.act = (f"{self._meta.model_name}.{method.__name__}", self.ledger_subject())
+                    name_act(refusal, f"{self._meta.model_name}.{name}", self.ledger_subject())
                 raise
             # Not refresh_from_db(): a protected field refuses it, or loses its protection for the whole process.
             self.__dict__.update(row.__dict__)
             return self
 
-        run.alters_data = True  # a template cannot call it by accident
-        run.allowed = allowed
-        run.spec = (sources, to, tuple(roles), label, tuple(c.__doc__ or c.__name__ for c in conditions), basis)
-        return run
+        verb = cast(Verb[M], run)
+        verb.alters_data = True  # a template cannot call it by accident
+        verb.allowed, verb.conditions = allowed, tuple(conditions)
+        verb.move = Move(
+            name, label, sources, to, tuple(roles), tuple(c.__doc__ or c.__name__ for c in conditions), basis
+        )
+        return verb
 
     return decorate
 
 
-def register(model: type) -> type:
-    """Class decorator: publish the model's moves in WORKFLOW and give each method its `.move`."""
-    rows = []
-    for name, method in vars(model).items():
-        if hasattr(method, "spec"):
-            sources, target, roles, label, conditions, basis = method.spec
-            method.move = Move(model._meta.model_name, name, label, sources, target, roles, conditions, basis)
-            rows.append(method.move)
-    WORKFLOW[model._meta.model_name] = rows
+def name_act(refusal: Exception, action: str, subject: str) -> None:
+    """Tell the web door which act this refusal is about: it keeps a trace of it."""
+    refusal.act = (action, subject)  # type: ignore[attr-defined]  # PermissionDenied is Django's
+
+
+def register(model: type[M]) -> type[M]:
+    """Class decorator: publish the model's moves in WORKFLOW."""
+    WORKFLOW[str(model._meta.model_name)] = [verb.move for verb in vars(model).values() if hasattr(verb, "move")]
     return model
 
 
-def gate(row, action: str, user) -> None:
+def gate(row: Stateful, action: str, user: Visitor | None) -> None:
     """What the move would refuse before anything is typed: PermissionDenied or IllegalMove."""
-    method = getattr(type(row), action)
-    if not method.allowed(row, user):
+    verb = getattr(type(row), action)
+    if not verb.allowed(row, user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if row.state not in method.move.sources:
+    if row.state not in verb.move.sources:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
-def choices_constraint(model_name: str, states: Iterable[str]):
+def check(row: Stateful, action: str, *, by: User | None, at: datetime) -> None:
+    """All that the move asks of a row under its lock, for a verb that must know before its own work.
+
+    Raises as the move does: PermissionDenied, IllegalMove or ValidationError.
+    """
+    gate(row, action, by)
+    for condition in getattr(type(row), action).conditions:
+        condition(row, at)
+
+
+def choices_constraint(model_name: str, states: Iterable[str]) -> CheckConstraint:
     """The `<model>_state_known` constraint: the database knows the same states as the code."""
     return CheckConstraint(condition=Q(state__in=sorted(states)), name=f"{model_name}_state_known")
 
 
-def complain(field: str | None, message: str) -> None:
+def complain(field: str | None, message: Words) -> NoReturn:
     """Raise the ValidationError that the page shows at `field` (None: at the top)."""
-    raise ValidationError({field: message} if field else message)
+    raise ValidationError({field: message} if field else str(message))
+
+
+def known(value: T | None) -> T:
+    """What may be missing, and is not in the state that the object is in. ValueError when it is."""
+    if value is None:
+        raise ValueError("the object's state promises a value")
+    return value

@@ -13,10 +13,12 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import DateField, DateTimeField, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+
+from marketplace.texts import Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DIGITS = 18  # before int(), which refuses thousands of digits; and no database has larger keys
+_DIGITS = 18  # at most, before int(), which refuses thousands of digits; and no database has larger keys
 Order = Sequence[str]
 Pairs = Sequence[tuple[str, Any]]
 
@@ -25,13 +27,13 @@ Pairs = Sequence[tuple[str, Any]]
 class Slice:
     """The rows shown; `older` and `first`: addresses of the next page and of the first, if any."""
 
-    rows: list
+    rows: list[Any]
     older: str | None
     first: str | None
 
 
 def page(
-    request: HttpRequest, rows: QuerySet, *, order: Order, size: int, pairs: Pairs = (), name: str = "apres"
+    request: HttpRequest, rows: QuerySet[Any], *, order: Order, size: int, pairs: Pairs = (), name: str = "apres"
 ) -> Slice:
     """`size` rows in `order` (« -at », « -pk »), from where the address says. `pairs`: the others in it."""
     after = read(request.GET.get(name, ""), rows, order)
@@ -46,22 +48,25 @@ def page(
     )
 
 
-def written(row, order: Order) -> str:
+def written(row: Any, order: Order) -> str:
     """The cursor of a row."""
     return "-".join(str(_number(getattr(row, _column(field)))) for field in order)
 
 
-def read(text: str, rows: QuerySet, order: Order) -> tuple | None:
+def read(text: str, rows: QuerySet[Any], order: Order) -> tuple[Any, ...] | None:
     """The values that a cursor holds, one for each column of the order; None for whatever is not a cursor."""
     parts = text.split("-")
     if len(parts) != len(order):
         return None
-    if not all(part.isascii() and part.isdecimal() and len(part) < _DIGITS for part in parts):
+    if not all(part.isascii() and part.isdecimal() and len(part) <= _DIGITS for part in parts):
         return None
-    return tuple(_value(rows, _column(field), int(part)) for field, part in zip(order, parts, strict=True))
+    try:
+        return tuple(_value(rows, _column(field), int(part)) for field, part in zip(order, parts, strict=True))
+    except OverflowError:  # further than dates go
+        return None
 
 
-def beyond(order: Order, after: tuple) -> Q:
+def beyond(order: Order, after: tuple[Any, ...]) -> Q:
     """What comes after a row in this order."""
     condition = Q()
     same: dict[str, Any] = {}
@@ -72,11 +77,16 @@ def beyond(order: Order, after: tuple) -> Q:
     return condition
 
 
+def backwards(order: Order) -> Order:
+    """The same order read from its end: for the page before, and the last one."""
+    return [_column(field) if field.startswith("-") else f"-{field}" for field in order]
+
+
 def _column(field: str) -> str:
     return field.removeprefix("-")
 
 
-def _number(value) -> int:
+def _number(value: Any) -> int:
     if isinstance(value, datetime):
         return (value - _EPOCH) // timedelta(microseconds=1)
     if isinstance(value, date):
@@ -84,7 +94,7 @@ def _number(value) -> int:
     return int(value)
 
 
-def _value(rows: QuerySet, column: str, number: int):
+def _value(rows: QuerySet[Any], column: str, number: int) -> Any:
     field = rows.model._meta.pk if column == "pk" else rows.model._meta.get_field(column)
     if isinstance(field, DateTimeField):
         return _EPOCH + timedelta(microseconds=number)
@@ -93,11 +103,26 @@ def _value(rows: QuerySet, column: str, number: int):
     return number
 
 
+class WordsField(forms.CharField):
+    """What is searched for: one line, cut at 200 characters, where the page's own box stops too."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: Any) -> str:
+        return " ".join((super().to_python(value) or "").replace("\x00", "").split())[:200]
+
+
 class FilterForm(forms.Form):
     """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
 
-    def __init__(self, data):
+    def __init__(self, data: QueryDict, **choices: Sequence[tuple[str, Words]]) -> None:
+        """`choices`: {name: values and labels} of the fields whose choices are read from the database."""
         super().__init__(data)
+        for name, values in choices.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = values
         self.is_valid()
 
     @property
@@ -109,3 +134,10 @@ class FilterForm(forms.Form):
     def pairs(self) -> list[tuple[str, str]]:
         """The parameters that count, for addresses that keep them."""
         return [(name, str(value)) for name, value in self.asked.items() if value]
+
+
+class Ticked(forms.ChoiceField):
+    """A box among the filters: « 1 » when it is ticked; whatever else is left out."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, choices=[("1", "")])

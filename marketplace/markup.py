@@ -71,7 +71,9 @@ class _BareAddress(InlineProcessor):
 
     ANCESTOR_EXCLUDES = ("a",)
 
-    def handleMatch(self, match, data):
+    def handleMatch(  # type: ignore[override]  # the library's InlineProcessor itself answers more than its base
+        self, match: re.Match[str], data: str
+    ) -> tuple[Element, int, int]:
         address = match.group(0).rstrip(".,;:!?'\"’»)*_")
         if address.count("(") > address.count(")") and match.group(0)[len(address) :].startswith(")"):
             address += ")"

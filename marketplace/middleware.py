@@ -1,23 +1,28 @@
 """Small middleware: health, private-unless-listed with typed text kept, refusals answered and traced."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 
 from marketplace import keep
+from marketplace.cache import Handler
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
 
 
-def health(get_response):
+def health(get_response: Handler) -> Handler:
     """/sante answers before every other middleware: no session, no database, no redirect."""
 
-    def middleware(request):
+    def middleware(request: HttpRequest) -> HttpResponse:
         if request.path_info == "/sante":
             return HttpResponse("ok\n", content_type="text/plain")
         return get_response(request)
@@ -25,10 +30,10 @@ def health(get_response):
     return middleware
 
 
-def limits(get_response):
+def limits(get_response: Handler) -> Handler:
     """413 for a request larger than any form of ours; much smaller for whoever shows no session."""
 
-    def middleware(request):
+    def middleware(request: HttpRequest) -> HttpResponse:
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:
@@ -48,7 +53,7 @@ def limits(get_response):
 class PrivateUnlessListed(LoginRequiredMiddleware):
     """Every view asks for a signed-in person unless it is marked `login_not_required` (tests walk every URL)."""
 
-    def handle_no_permission(self, request, view_func):
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponseRedirect:
         keep.keep(request)
         return super().handle_no_permission(request, view_func)
 
@@ -56,13 +61,13 @@ class PrivateUnlessListed(LoginRequiredMiddleware):
 class RefusedForms:
     """422 where allauth would answer 200 to a form with errors, as the site's own forms do."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_template_response(self, request, response):
+    def process_template_response(self, request: HttpRequest, response: TemplateResponse) -> TemplateResponse:
         view = request.resolver_match.url_name if request.resolver_match else None
         if request.method == "POST" and response.status_code == 200 and (view or "").startswith("account_"):
             form = (response.context_data or {}).get("form")
@@ -80,10 +85,10 @@ def page_above(path: str) -> str:
     for count in range(len(names) - 1, 1, -1):
         above = f"/{'/'.join(names[:count])}/"
         try:
-            found = resolve(above)
+            match = resolve(above)
         except Resolver404:
             continue
-        if found.route.endswith(">/"):
+        if match.route.endswith(">/"):
             return above
     return ""
 
@@ -94,13 +99,13 @@ class Refusals:
     The trace is written here, after the act's own transaction was rolled back.
     """
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_exception(self, request, exception):
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, PermissionDenied | IllegalMove):
             return None
         act = getattr(exception, "act", None)

@@ -1,16 +1,16 @@
-"""The ground floor's tables: people, terms, outgoing mail, number series. The ledger's: ledger.py, checkpoints.py."""
+"""The ground floor's tables: terms, outgoing mail, number series.
 
-import uuid
+Published here with them: people (accounts/person.py), and the ledger's (ledger/entries.py, ledger/checkpoints.py).
+"""
 
-from django.conf import settings
-from django.contrib.auth.base_user import BaseUserManager
-from django.contrib.auth.models import AbstractUser
+from datetime import datetime
+
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts.person import User
 from marketplace.ledger.checkpoints import Checkpoint, LedgerBlock
 from marketplace.ledger.entries import LedgerEntry, LedgerPayload
 
@@ -27,59 +27,10 @@ __all__ = [
 ]
 
 
-class UserManager(BaseUserManager):
-    """Creates people; the e-mail address is the login, compared without case."""
-
-    def create_user(self, email: str, password: str | None = None, **fields):
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-    def create_superuser(self, email: str, password: str | None = None, **fields):
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
-
-    def get_by_natural_key(self, email: str):
-        return self.get(email__iexact=email)
-
-
-class User(AbstractUser):
-    """A person. Rights come from memberships (bodies, vendors), `is_auditor`, or `is_staff` (administrator)."""
-
-    username = None
-    first_name = None
-    last_name = None
-    public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
-    email = models.EmailField(_("adresse courriel"), unique=True)
-    name = models.CharField(_("nom complet"), max_length=100)
-    language = models.CharField(
-        _("langue"), max_length=5, choices=settings.LANGUAGES, default="fr-ca", help_text=_("Celle de vos courriels.")
-    )
-    is_auditor = models.BooleanField(_("vérificatrice ou vérificateur"), default=False)
-
-    USERNAME_FIELD = "email"
-    REQUIRED_FIELDS = ["name"]
-    objects = UserManager()
-
-    class Meta:
-        verbose_name = _("personne")
-        verbose_name_plural = _("personnes")
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_without_case")]
-
-    def __str__(self) -> str:
-        return self.name or self.email
-
-    def get_full_name(self) -> str:
-        return self.name
-
-    def get_short_name(self) -> str:
-        return self.name
-
-
-class TermsQuerySet(models.QuerySet):
-    def in_force(self, kind: str, *, at):
-        """The text that applies at `at`, or None."""
-        return self.filter(kind=kind, in_force_at__lte=at).order_by("-version").first()
+class TermsQuerySet(models.QuerySet["Terms"]):
+    def in_force(self, kind: str, *, at: datetime) -> "Terms":
+        """The text that applies at `at`. Terms.DoesNotExist before the first, which a migration writes."""
+        return self.filter(kind=kind, in_force_at__lte=at).latest("version")
 
 
 class Terms(models.Model):

@@ -7,6 +7,7 @@ name says otherwise. A ``float`` anywhere raises ``TypeError``: 0.1 + 0.2 has no
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -55,7 +56,7 @@ def parse_cents(text: str) -> int:
         raise ValueError(_("Entrez un montant."))
     if len(typed) > MAX_TYPED:
         raise ValueError(_("Ce montant est trop grand."))
-    parts = _DOLLARS.match(typed)
+    parts = cast(re.Match[str], _DOLLARS.match(typed))  # anything matches
     lead, number, tail = parts["lead"], parts["number"].strip(), parts["tail"]
     if number.startswith(("-", "\u2212", "\u2013")) or typed.startswith(("-", "\u2212", "\u2013")):
         raise ValueError(_("Le montant ne peut pas être négatif."))
@@ -126,7 +127,7 @@ def tax_rates(on: date | None = None) -> tuple[int, int]:
     for start, tps, tvq in sorted(RATES, reverse=True):
         if on is None or on >= start:
             return tps, tvq
-    raise ValueError(f"no tax rates are known for {on.isoformat()}")
+    raise ValueError(f"no tax rates are known for {on}")
 
 
 def taxes(cents: int, *, on: date | None = None) -> TaxBreakdown:
@@ -146,15 +147,15 @@ class MoneyField(forms.CharField):
     `min_cents` and `max_cents` are inclusive bounds. What was typed is shown again as it was when it is refused.
     """
 
-    def __init__(self, *, min_cents: int | None = None, max_cents: int | None = None, **kwargs):
+    def __init__(self, *, min_cents: int | None = None, max_cents: int | None = None, **kwargs: Any) -> None:
         self.min_cents = None if min_cents is None else check_cents(min_cents)
         self.max_cents = None if max_cents is None else check_cents(max_cents)
         super().__init__(empty_value=None, **kwargs)
 
-    def widget_attrs(self, widget):
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return super().widget_attrs(widget) | {"inputmode": "decimal", "autocomplete": "off"}
 
-    def to_python(self, value) -> int | None:
+    def to_python(self, value: Any) -> int | None:  # type: ignore[override]  # typed as text, kept as cents
         """Cents, or None when nothing was typed; raises ValidationError with the sentence of `parse_cents`."""
         if value is None or value in self.empty_values:
             return None
@@ -167,7 +168,7 @@ class MoneyField(forms.CharField):
         except ValueError as error:
             raise ValidationError(str(error), code="invalid") from error
 
-    def validate(self, value) -> None:
+    def validate(self, value: int | None) -> None:
         super().validate(value)
         if value is None:
             return
@@ -178,7 +179,7 @@ class MoneyField(forms.CharField):
             message = _("Le montant ne peut pas dépasser %(limit)s.")
             raise ValidationError(message, code="max_cents", params={"limit": format_cents(self.max_cents)})
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: Any) -> Any:
         """Typed text as it is; cents as a number alone, in the active language: the sign stands beside the field.
 
         English numbers lose their commas too: without its dollar sign, "1,234" could be read in two ways.

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 import typst
 from django.conf import settings
@@ -47,7 +48,7 @@ class PdfError(Exception):
     """A document could not be made: an unknown template, data that it lacks, or a refusal in the compiler's words."""
 
 
-def render(template: str, data: dict, *, at: datetime, lang: str = "fr") -> bytes:
+def render(template: str, data: dict[str, Any], *, at: datetime, lang: str = "fr") -> bytes:
     """The PDF of `template` (a key of TEMPLATES), dated `at` (aware; the instant of the act, never of the download).
 
     `data` holds texts, whole numbers, booleans, lists and dicts, as each template's opening comment says; None is an
@@ -76,12 +77,12 @@ def render(template: str, data: dict, *, at: datetime, lang: str = "fr") -> byte
         raise PdfError(f"{template}: {error.message}") from error
 
 
-def _compile(path: str, data: dict, at: datetime) -> bytes:
+def _compile(path: str, data: dict[str, Any], at: datetime) -> bytes:
     root = settings.BASE_DIR / "templates"
     return typst.compile(root / path, root=root, timestamp=int(at.timestamp()), **_options(data))
 
 
-def _options(data) -> dict:
+def _options(data: Any) -> dict[str, Any]:
     return {"sys_inputs": {"data": json.dumps(data)}, "font_paths": _fonts(), "pdf_standards": STANDARDS}
 
 
@@ -91,7 +92,7 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """`value` as JSON holds it, its texts made legible."""
     if isinstance(value, (str, Promise)):
         return _legible(str(value))
@@ -115,7 +116,7 @@ def _legible(text: str) -> str:
     return _coded(unicodedata.normalize("NFC", text), nameless)
 
 
-def _characters(value) -> frozenset[str]:
+def _characters(value: Any) -> frozenset[str]:
     """Every character of every text in `value`."""
     if isinstance(value, str):
         return frozenset(value)
@@ -137,13 +138,13 @@ def _undrawable(chars: frozenset[str]) -> frozenset[str]:
 def _refused(error: typst.TypstError) -> frozenset[str]:
     """The characters that the compiler says it could not draw."""
 
-    def unescaped(match) -> str:
+    def unescaped(match: re.Match[str]) -> str:
         return chr(int(match[1], 16)) if match[1] else match[2]
 
     return frozenset("".join(_ESCAPE.sub(unescaped, text) for text in _UNDRAWN.findall(error.diagnostic)))
 
 
-def _coded(value, chars: frozenset[str]):
+def _coded(value: Any, chars: frozenset[str]) -> Any:
     """`value` with each run of these characters written by its codes: « [U+1F642] », legible and searchable."""
     if not chars:
         return value

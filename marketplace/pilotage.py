@@ -4,20 +4,25 @@ Django lets whoever sees a list filter it by any column or relation, through the
 before the opening, or a password's hash letter by letter: only what a class lists as a filter can be filtered by.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.http import Http404
+from django.db.models import ForeignKey
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
+Context = dict[str, Any] | None
 
 
 class _Chosen(AutocompleteSelect):
     """What was posted is looked up only when it may be a key: the field refuses the rest, and the page shows why."""
 
-    def optgroups(self, name, value, attr=None):
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> list[Any]:
         keys = [key for key in value if str(key).isdecimal() and len(str(key)) <= _KEY_DIGITS]
         return super().optgroups(name, keys, attr)
 
@@ -28,42 +33,44 @@ class Administered(admin.ModelAdmin):
     actions = None
     show_full_result_count = False
 
-    def _is_administrator(self, request) -> bool:
+    def _is_administrator(self, request: HttpRequest) -> bool:
         user = request.user
         return user.is_active and user.is_staff and user.is_superuser
 
-    def has_module_permission(self, request):
+    def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_administrator(request)
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._is_administrator(request)
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return self._is_administrator(request)
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._is_administrator(request)
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", _Chosen(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def lookup_allowed(self, lookup, value, request=None):
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         field, *rest = lookup.split("__")
         return field in {*self.list_filter, self.date_hierarchy} and set(rest) <= _LOOKUPS
 
-    def to_field_allowed(self, request, to_field):
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         return to_field == self.opts.pk.name
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: Context = None) -> HttpResponse:
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Context = None
+    ) -> HttpResponse:
         # Django's own sentences, « Ajout de organisme public », know neither gender nor elision.
         name = self.opts.verbose_name
         title = capfirst(name) if object_id else _("Ajouter : %s") % name
@@ -73,10 +80,10 @@ class Administered(admin.ModelAdmin):
 class ReadOnly(Administered):
     """Rows are looked at."""
 
-    def has_add_permission(self, request, *args):
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
@@ -85,8 +92,10 @@ class ListOnly(ReadOnly):
 
     list_display_links = None
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context = None
+    ) -> HttpResponse:
         raise Http404
 
-    def history_view(self, request, object_id, extra_context=None):
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Context = None) -> HttpResponse:
         raise Http404

@@ -1,11 +1,18 @@
-"""Whose request it is, for the views that only signed-in people reach (marketplace/middleware.py)."""
+"""What our middleware, and the libraries', promise of a request, for the views that count on it."""
 
 from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
 
-from marketplace.models import User
+from marketplace.accounts.person import User
 
 
-class PersonRequest(HttpRequest):
-    """`user` is never the anonymous one."""
+class HtmxRequest(HttpRequest):
+    """`htmx`: whether a part of the page is asked for, and how (django_htmx's middleware)."""
 
-    user: User  # type: ignore[assignment]
+    htmx: HtmxDetails
+
+
+class PersonRequest(HtmxRequest):
+    """`user` is never the anonymous one: only signed-in people reach the view (marketplace/middleware.py)."""
+
+    user: User

@@ -6,10 +6,13 @@ searched, so that what is typed without accents meets what was written with them
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 import snowballstemmer
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 
 MAX_QUERY_WORDS = 12
 
@@ -99,7 +102,7 @@ def query_words(query: str | None) -> list[str]:
 def word_index(name: str, table: str) -> migrations.RunPython:
     """The migration's operation. PostgreSQL indexes the words of `search_text` (GIN); SQLite scans the same column."""
 
-    def on_postgresql(sql: str):
+    def on_postgresql(sql: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
         return lambda _apps, editor: editor.execute(sql) if editor.connection.vendor == "postgresql" else None
 
     create = f"CREATE INDEX {name} ON {table} USING gin (string_to_array(search_text, ' '))"

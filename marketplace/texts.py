@@ -2,10 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
+from django.db.models import CharField, Model, TextField
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -35,8 +38,8 @@ def one_line(text: str) -> str:
 
 def several_lines(text: str) -> str:
     """A long text: the same, but its lines, tabs and joined characters stay."""
-    kept = "\t\n\r" + _JOINERS
-    text = "".join(char for char in text if char in kept or unicodedata.category(char) not in {"Cc", "Cf"})
+    keepers = "\t\n\r" + _JOINERS
+    text = "".join(char for char in text if char in keepers or unicodedata.category(char) not in {"Cc", "Cf"})
     return text.strip() if visible(text, "LMNPS") else ""
 
 
@@ -46,17 +49,24 @@ def grouped(number: int) -> str:
     return text if language() == "en" else text.replace(",", NBSP)
 
 
+def longest(model: type[Model], column: str) -> int:
+    """Characters that a column of text holds."""
+    field = model._meta.get_field(column)
+    assert isinstance(field, CharField | TextField) and field.max_length is not None
+    return field.max_length
+
+
 class Limit(MaxLengthValidator):
     """The usual limit, told with both numbers as people write them."""
 
-    def __call__(self, value) -> None:
+    def __call__(self, value: str) -> None:
         if len(value) > self.limit_value:
             message = _("Ce texte compte %(count)s caractères; le maximum est de %(limit)s.")
             counts = {"count": grouped(len(value)), "limit": grouped(self.limit_value)}
             raise ValidationError(message % counts, code="max_length")
 
 
-class PlainTexts:
+class PlainTexts(forms.BaseForm):
     """Mixin of a form: its text fields come cleaned by `one_line`, or `several_lines` in a text area, then limited.
 
     keeps_lines: names of one-line inputs where line breaks separate things. `as_typed`: texts are only limited.
@@ -65,12 +75,13 @@ class PlainTexts:
     keeps_lines: tuple[str, ...] = ()
     as_typed = False
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in limit_texts(self):
             if not self.as_typed:
                 lines = isinstance(field.widget, forms.Textarea) or name in self.keeps_lines
-                field.to_python = _cleaned(field.to_python, several_lines if lines else one_line)
+                clean = several_lines if lines else one_line
+                field.to_python = _cleaned(field.to_python, clean)  # type: ignore[assignment,method-assign]  # this one's
 
 
 def limit_texts(form: forms.BaseForm) -> list[tuple[str, forms.Field]]:
@@ -87,10 +98,10 @@ def limit_texts(form: forms.BaseForm) -> list[tuple[str, forms.Field]]:
     return texts
 
 
-def _cleaned(read, clean):
+def _cleaned(read: Callable[[Any], Any], clean: Callable[[str], str]) -> Callable[[Any], Any]:
     """`field.to_python`, then `clean`."""
 
-    def to_python(value):
+    def to_python(value: Any) -> Any:
         text = read(value)
         return clean(text) if isinstance(text, str) else text
 

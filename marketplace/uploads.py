@@ -6,13 +6,16 @@ import re
 import socket
 import struct
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
+from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.utils.translation import gettext as _
 
@@ -20,7 +23,8 @@ from marketplace.lifecycle import complain
 
 _ZIP = b"PK\x03\x04"
 # Extension -> (media type, first bytes; None: UTF-8 text)
-TYPES = {
+Kinds = Mapping[str, tuple[str, bytes | None]]
+TYPES: Kinds = {
     "pdf": ("application/pdf", b"%PDF-"),
     "png": ("image/png", b"\x89PNG\r\n\x1a\n"),
     "jpg": ("image/jpeg", b"\xff\xd8\xff"),
@@ -34,7 +38,7 @@ TYPES = {
     "csv": ("text/plain; charset=utf-8", None),
 }
 # Source code, which contracts/code/archive.py reads: it judges what the first bytes do not tell (b"": anything).
-ARCHIVES = {
+ARCHIVES: Kinds = {
     "zip": ("application/zip", _ZIP),
     "tar": ("application/x-tar", b""),
     "gz": ("application/gzip", b"\x1f\x8b"),
@@ -52,16 +56,16 @@ class SizedMemoryUploadHandler(FileUploadHandler):
     `marketplace.middleware.limits` bounds the whole request.
     """
 
-    def new_file(self, *args, **kwargs):
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self._buffer, self._size = io.BytesIO(), 0
 
-    def receive_data_chunk(self, raw_data, start):
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._size += len(raw_data)
         if self._size <= settings.FILE_MAX_BYTES:
             self._buffer.write(raw_data)
 
-    def file_complete(self, file_size):
+    def file_complete(self, file_size: int) -> InMemoryUploadedFile:
         self._buffer.seek(0)
         return InMemoryUploadedFile(
             self._buffer, self.field_name, self.file_name, self.content_type, self._size, self.charset
@@ -93,22 +97,23 @@ def taken_back() -> Iterator[list[str]]:
         raise
 
 
-def checked(upload, *, field: str, types: dict = TYPES) -> tuple[bytes, dict]:
+def checked(upload: UploadedFile, *, field: str, types: Kinds = TYPES) -> tuple[bytes, dict[str, Any]]:
     """(bytes, {name, size, content_type, sha256, scanned}); ValidationError at `field` with what is wrong.
 
     types: those accepted, TYPES or ARCHIVES.
     """
-    name = clean_name(upload.name)
-    if upload.size > settings.FILE_MAX_BYTES:
+    name = clean_name(upload.name or "")
+    if (upload.size or 0) > settings.FILE_MAX_BYTES:
         complain(field, _("« %s » dépasse 10 Mo.") % name)
     blob = upload.read()
     if not blob:
         complain(field, _("« %s » est vide.") % name)
     stem, _dot, extension = name.rpartition(".")
-    media_type, start = types.get(extension.lower() if stem else "", (None, None))
-    if media_type is None:
+    kind = types.get(extension.lower() if stem else "")
+    if kind is None:
         complain(field, _("« %(name)s » : type non accepté. Types acceptés : %(types)s.") % {
             "name": name, "types": ", ".join(types)})  # fmt: skip
+    media_type, start = kind
     if not (_is_text(blob) if start is None else blob.startswith(start)):
         complain(field, _("« %s » n’est pas ce que son extension annonce.") % name)
     scanned = _scan(blob, name, field)
@@ -142,3 +147,26 @@ def _scan(blob: bytes, name: str, field: str) -> bool:
     if answer.endswith("FOUND"):
         complain(field, _("« %s » contient un virus : il n’a pas été conservé.") % name)
     return answer.endswith("OK")
+
+
+# --- In a form -------------------------------------------------------------------------------------------------------
+class SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Zero or more files; cleans to a list of (bytes, facts) as `checked` gives them."""
+
+    widget = SeveralFiles(attrs={"accept": ACCEPT, "multiple": True})
+
+    def clean(self, data: Any, initial: Any = None) -> list[tuple[bytes, dict[str, Any]]]:
+        given = [file for file in (data if isinstance(data, list | tuple) else [data]) if file]
+        files, problems = [], []
+        for file in given:
+            try:
+                files.append(checked(file, field="files"))
+            except ValidationError as error:
+                problems += error.messages
+        if problems:
+            raise ValidationError(problems)
+        return files

@@ -1,5 +1,6 @@
 """Pages of the ground floor: content, terms, profile, workflow, keys, errors."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django import forms
@@ -16,10 +17,11 @@ from marketplace import keys, lifecycle, markup
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.models import Terms, User
+from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 
 
-def page(name: str):
+def page(name: str) -> Callable[..., HttpResponse]:
     """A content page: templates/pages/<name>.html."""
 
     @login_not_required
@@ -46,11 +48,15 @@ def terms(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     texts = [Terms.objects.in_force(kind, at=at) for kind in Terms.Kind]
     shown = [
-        {"kind": text.kind,
-            "title": text.get_kind_display(), "version": text.version, "in_force_at": text.in_force_at,
-         "body_html": markup.render(text.text)}
+        {
+            "kind": text.kind,
+            "title": text.get_kind_display(),
+            "version": text.version,
+            "in_force_at": text.in_force_at,
+            "body_html": markup.render(text.text),
+        }
         for text in texts
-    ]  # fmt: skip
+    ]
     return render(request, "pages/terms.html", {"texts": shown})
 
 
@@ -63,7 +69,7 @@ class ProfileForm(PlainTexts, forms.ModelForm):
         widgets = {"language": forms.RadioSelect}
 
 
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: PersonRequest) -> HttpResponse:
     """One's name and language; links to password and e-mail pages."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
@@ -151,15 +157,15 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     return render(request, "styleguide.html", context)
 
 
-def bad_request(request: HttpRequest, exception=None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return render(request, "400.html", status=400)
 
 
-def forbidden(request: HttpRequest, exception=None) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return render(request, "403.html", status=403)
 
 
-def not_found(request: HttpRequest, exception=None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return render(request, "404.html", status=404)
 
 

@@ -13,19 +13,14 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.http import http_date
-from django.views.decorators.http import require_safe
 
 from contracts.enums import AmendmentState, PaymentMethod, PaymentState, State
 from contracts.models import Amendment, Contract, Payment
-from marketplace.cache import public_page
 from marketplace.dates.localtime import local, to_utc
-from marketplace.ledger.entries import LedgerPayload
+from marketplace.lifecycle import known
+from marketplace.models import LedgerPayload
 
 VERSION = "1.1"
 CURRENCY = "CAD"
@@ -134,7 +129,7 @@ def _amendment(row: Amendment) -> dict:
     return _filled(
         {
             "id": str(row),
-            "date": moment(row.in_force_at),
+            "date": moment(known(row.in_force_at)),
             "rationale": row.reason,
             "description": " ".join(changed) or "Les jalons changent.",
         }
@@ -149,7 +144,7 @@ def _transaction(contract: Contract, payment: Payment) -> dict:
         {
             "id": str(payment.public_id),
             "source": _address(contract),
-            "date": day(payment.paid_on) if outside else moment(payment.settled_at),
+            "date": day(known(payment.paid_on)) if outside else moment(known(payment.settled_at)),
             "value": money(payment.amount_cents),
             "payer": _buyer(contract),
             "payee": _supplier(contract),
@@ -175,7 +170,7 @@ def _contract(contract: Contract, milestones: list, amendments: list, payments: 
             "status": "active" if going else "terminated",
             "period": {"startDate": day(contract.start_date), "endDate": day(contract.end_date, end=True)},
             "value": money(contract.value_cents),
-            "dateSigned": moment(contract.signed_at),
+            "dateSigned": moment(known(contract.signed_at)),
             "amendments": [_amendment(row) for row in amendments],
             "implementation": _filled(
                 {
@@ -218,7 +213,10 @@ def release(contract: Contract) -> dict:
                 "status": "complete",
                 "mainProcurementCategory": "services",
                 "submissionMethod": ["electronicSubmission"],
-                "tenderPeriod": {"startDate": moment(occasion.published_at), "endDate": moment(occasion.closes_at)},
+                "tenderPeriod": {
+                    "startDate": moment(known(occasion.published_at)),
+                    "endDate": moment(known(occasion.closes_at)),
+                },
             }
         ),
         "awards": [
@@ -245,8 +243,8 @@ def _changed_at(contract: Contract, milestones: list, amendments: list) -> datet
         *(row.ledger_subject() for row in (*milestones, *amendments)),
         *(f"payment:{public_id}" for public_id in payments),
     ]
-    told = LedgerPayload.objects.filter(subject__in=subjects, action__in=_TELLING)
-    return told.aggregate(last=Max("entry__at"))["last"] or contract.signed_at
+    acts = LedgerPayload.objects.filter(subject__in=subjects, action__in=_TELLING)
+    return acts.aggregate(last=Max("entry__at"))["last"] or known(contract.signed_at)
 
 
 def _address(contract: Contract) -> str:
@@ -256,27 +254,13 @@ def _address(contract: Contract) -> str:
 
 def package(contract: Contract) -> dict:
     """A release package of one release."""
-    made = release(contract)
+    current = release(contract)
     return {
         "uri": settings.BASE_URL + reverse("opendata:contract", args=[contract.number]),
         "version": VERSION,
         "extensions": EXTENSIONS,
-        "publishedDate": made["date"],
+        "publishedDate": current["date"],
         "publisher": {"name": "Développe avec nous", "uri": settings.BASE_URL},
         "license": LICENCE,
-        "releases": [made],
+        "releases": [current],
     }
-
-
-@login_not_required
-@public_page
-@require_safe
-def contract_json(request: HttpRequest, number: str) -> HttpResponse:
-    """The release package of a concluded contract; 404 before."""
-    contract = get_object_or_404(Contract.objects.public().for_list(), number=number)
-    made = package(contract)
-    response = HttpResponse(written(made) + "\n", content_type="application/json; charset=utf-8")
-    response["Access-Control-Allow-Origin"] = "*"
-    response["Last-Modified"] = http_date(datetime.fromisoformat(made["publishedDate"]).timestamp())
-    response["X-Content-Type-Options"] = "nosniff"
-    return response

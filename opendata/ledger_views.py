@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from marketplace.cache import public_page
+from marketplace.downloads import download
 from marketplace.ledger import checkpoints
 from marketplace.ledger import verifier as published
 from marketplace.models import Checkpoint, LedgerEntry
@@ -55,7 +56,7 @@ def consistency(request: HttpRequest, first: int, second: int) -> HttpResponse:
 def proof(request: HttpRequest, digest: str) -> HttpResponse:
     """That a public entry, named by its hash, is in the ledger; 404 until a checkpoint covers it."""
     entry = get_object_or_404(LedgerEntry.objects.public(), hash=digest)
-    covering = Checkpoint.objects.filter(size__gte=entry.seq).order_by("-size").first()
+    covering = checkpoints.covering(entry.seq)
     if covering is None:
         raise Http404
     return _json(checkpoints.proof_of(entry, covering))
@@ -66,5 +67,6 @@ def proof(request: HttpRequest, digest: str) -> HttpResponse:
 @public_page
 def verifier(request: HttpRequest) -> HttpResponse:
     """tools/verify.py itself: whoever checks us needs nothing else, and compares its SHA-256 with other copies."""
-    headers = {"Content-Disposition": 'attachment; filename="verify.py"', "Access-Control-Allow-Origin": "*"}
-    return HttpResponse(published.content(), content_type="text/x-python; charset=utf-8", headers=headers)
+    answer = download(published.content(), "verify.py", "text/x-python; charset=utf-8")
+    answer["Access-Control-Allow-Origin"] = "*"
+    return answer

@@ -29,21 +29,21 @@ def named(subjects: Iterable[str]) -> dict[str, tuple[str, str]]:
     for subject in subjects:
         kind, _colon, name = subject.partition(":")
         asked[kind].add(name)
-    found = {}
+    words_of: dict[str, tuple[str, str]] = {}
     for kind, words in _PLAIN.items():
-        found |= {_subject(kind, name): (words(name), "") for name in asked[kind]}
-    found |= _occasions(asked) | _bodies(asked["organisme"])
+        words_of |= {_subject(kind, name): (words(name), "") for name in asked[kind]}
+    words_of |= _occasions(asked) | _bodies(asked["organisme"])
     places = _milestones(asked["milestone"]) | _payments(asked["payment"])
     places |= {f"contract:{name}": (_("Contrat %s") % name, name) for name in asked["contract"]}
     for name in asked["amendment"]:
         contract, _mark, number = name.rpartition("-A")
-        told = {"number": number, "contract": contract}
-        places[f"amendment:{name}"] = (_("Avenant %(number)s du contrat %(contract)s") % told, contract)
+        values = {"number": number, "contract": contract}
+        places[f"amendment:{name}"] = (_("Avenant %(number)s du contrat %(contract)s") % values, contract)
     rows = Contract.objects.public().filter(number__in={number for _words, number in places.values()})
     public = set(rows.values_list("number", flat=True)) if places else set()
-    for subject, (words, number) in places.items():
-        found[subject] = (words, reverse("contracts:detail", args=[number]) if number in public else "")
-    return found
+    for subject, (place_words, number) in places.items():
+        words_of[subject] = (place_words, reverse("contracts:detail", args=[number]) if number in public else "")
+    return words_of
 
 
 def _subject(kind: str, name: str) -> str:
@@ -56,8 +56,8 @@ def _occasions(asked: dict) -> dict:
         return {}
     public = set(Opportunity.objects.public().filter(number__in=numbers).values_list("number", flat=True))
     url = {number: reverse("opportunities:detail", args=[number]) for number in public}
-    found = {f"occasion:{number}": (_("Occasion %s") % number, url.get(number, "")) for number in asked["occasion"]}
-    return found | {
+    occasions = {f"occasion:{number}": (_("Occasion %s") % number, url.get(number, "")) for number in asked["occasion"]}
+    return occasions | {
         f"award:{number}": (_("Attribution de l’occasion %s") % number, url.get(number, ""))
         for number in asked["award"]
     }
@@ -68,8 +68,8 @@ def _bodies(names: set[str]) -> dict:
         return {}
     keys = {int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 18}
     rows = PublicBody.objects.filter(pk__in=keys, opportunities__in=Opportunity.objects.public()).distinct()
-    told = {str(pk): name for pk, name in rows.values_list("pk", "name")}
-    return {f"organisme:{name}": (told.get(name, _("Un organisme public")), "") for name in names}
+    body_names = {str(pk): name for pk, name in rows.values_list("pk", "name")}
+    return {f"organisme:{name}": (body_names.get(name, _("Un organisme public")), "") for name in names}
 
 
 def _milestones(names: set[str]) -> dict:
@@ -90,10 +90,10 @@ def _payments(names: set[str]) -> dict:
 
 
 def _ids(names: set[str]) -> list[UUID]:
-    found = []
+    ids = []
     for name in names:
         try:
-            found.append(UUID(name))
-        except ValueError:
+            ids.append(UUID(name))
+        except ValueError:  # no object of ours
             continue
-    return found
+    return ids

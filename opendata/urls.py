@@ -3,11 +3,11 @@
 from django.urls import path
 
 import marketplace.converters  # noqa: F401 - registers `code`, `rank`, `digest`
-from opendata import implementation, ledger_views
+from opendata import implementation_views, ledger_views
 
 app_name = "opendata"
 urlpatterns = [
-    path("contrats/<code:number>.json", implementation.contract_json, name="contract"),
+    path("contrats/<code:number>.json", implementation_views.contract_json, name="contract"),
     path("verify.py", ledger_views.verifier, name="verifier"),
     path("registre/releves.txt", ledger_views.checkpoints_text, name="checkpoints"),
     path("registre/releves/<rank:size>.txt", ledger_views.checkpoint_text, name="checkpoint"),

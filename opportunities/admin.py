@@ -1,5 +1,7 @@
 """What administrators do for bodies. Occasions are only looked at: every act on them goes through the lifecycle."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
@@ -32,7 +34,7 @@ class PublicBodyAdmin(Administered):
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
-        changed = {name: str(getattr(obj, name)) for name in form.changed_data}
+        changed: dict[str, Any] = {name: str(getattr(obj, name)) for name in form.changed_data}
         action = "body.changed" if change else "body.added"
         ledger.record(action, f"organisme:{obj.pk}", by=request.user, at=clock.now(), **changed)
 

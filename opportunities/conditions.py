@@ -3,7 +3,9 @@
 The docstring's first line is published in /api/workflow.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,11 +16,13 @@ from marketplace.dates.calendar import is_business_day
 from marketplace.dates.localtime import local, to_utc
 from marketplace.lifecycle import complain
 from marketplace.money import format_cents
+from marketplace.reasons import reason_given
 from opportunities.enums import AwardMode, UnsuccessfulReason
 
+Occasion = Any  # opportunities.models.Opportunity, which imports these
+Say = Callable[[str, str], None]
 REQUIRED = ("title", "description", "location", "region", "acceptance_criteria", "contact_name", "contact_email")
 REQUIRED_VALUES = ("budget_cents", "closes_at", "questions_close_at", "assignment_date", "start_date")
-REASON_MAX = 2_000
 
 
 def ceiling_cents(on: date) -> int:
@@ -26,7 +30,7 @@ def ceiling_cents(on: date) -> int:
     return max((since, cents) for since, cents in settings.CEILING_CENTS if since <= on)[1]
 
 
-def complete(opportunity, at) -> None:
+def complete(opportunity: Occasion, at: datetime) -> None:
     """Every required field is filled, within its limits, and the dates are in order."""
     problems: dict[str, list[str]] = {}
 
@@ -51,13 +55,13 @@ def complete(opportunity, at) -> None:
         raise ValidationError(problems)
 
 
-def _budget(opportunity, at, say) -> None:
+def _budget(opportunity: Occasion, at: datetime, say: Say) -> None:
     ceiling = ceiling_cents(local(at).date())
     if opportunity.budget_cents is not None and not 0 < opportunity.budget_cents < ceiling:
         say("budget_cents", _("Le montant doit être inférieur à %s avant taxes.") % format_cents(ceiling))
 
 
-def _grid(opportunity, say) -> None:
+def _grid(opportunity: Occasion, say: Say) -> None:
     criteria = list(opportunity.criteria.all())
     total = sum(criterion.weight for criterion in criteria)
     if opportunity.award_mode == AwardMode.PRICE:
@@ -74,7 +78,7 @@ def _grid(opportunity, say) -> None:
         say("k_percent", _("Annoncez la valeur de K, de 15 à 30 %."))
 
 
-def _dates(opportunity, at, say) -> None:
+def _dates(opportunity: Occasion, at: datetime, say: Say) -> None:
     if opportunity.closes_at is not None:
         closing = local(opportunity.closes_at).date()
         if opportunity.closes_at <= at:
@@ -89,7 +93,7 @@ def _dates(opportunity, at, say) -> None:
             say("questions_close_at", _("Les questions doivent se terminer avant la date limite de dépôt."))
 
 
-def long_enough(opportunity, at) -> None:
+def long_enough(opportunity: Occasion, at: datetime) -> None:
     """The publication period is long enough, or its shortness has a recorded reason."""
     if opportunity.closes_at is None:  # said by `complete`
         return
@@ -102,19 +106,19 @@ def long_enough(opportunity, at) -> None:
         )
 
 
-def not_closed_yet(opportunity, at) -> None:
+def not_closed_yet(opportunity: Occasion, at: datetime) -> None:
     """The closing instant is still to come."""
     if at >= opportunity.closes_at:
         complain(None, _("La date limite de dépôt est passée."))
 
 
-def closed(opportunity, at) -> None:
+def closed(opportunity: Occasion, at: datetime) -> None:
     """The closing instant has passed, by the database's clock."""
     if at < opportunity.closes_at:
         complain(None, _("La date limite de dépôt n’est pas passée."))
 
 
-def resumed_closing(opportunity, closes_at, at) -> None:
+def resumed_closing(opportunity: Occasion, closes_at: datetime | None, at: datetime) -> None:
     """The new closing instant leaves the legal minimum and falls on a business day."""
     shortest = at + timedelta(days=settings.RESUME_MINIMUM_DAYS)
     if closes_at is None or closes_at < shortest:
@@ -126,7 +130,7 @@ def resumed_closing(opportunity, closes_at, at) -> None:
     keep_order(opportunity, closes_at)
 
 
-def keep_order(opportunity, closes_at) -> None:
+def keep_order(opportunity: Occasion, closes_at: datetime) -> None:
     """Push the dates that a later closing instant would overtake."""
     if opportunity.assignment_date and opportunity.assignment_date < local(closes_at).date():
         opportunity.assignment_date = local(closes_at).date()
@@ -135,7 +139,7 @@ def keep_order(opportunity, closes_at) -> None:
             opportunity.completion_date = max(opportunity.completion_date, opportunity.start_date)
 
 
-def closing_after_addendum(opportunity, at) -> datetime | None:
+def closing_after_addendum(opportunity: Occasion, at: datetime) -> datetime | None:
     """The closing instant that an addendum published at `at` brings; None when it is early enough to change nothing.
 
     Near the closing it moves by three days at least, to a business day whose eve is one too, at the same local hour.
@@ -151,7 +155,7 @@ def closing_after_addendum(opportunity, at) -> datetime | None:
     return to_utc(datetime.combine(day, closing.time()), fold=0)
 
 
-def all_scored(opportunity, at) -> None:
+def all_scored(opportunity: Occasion, at: datetime) -> None:
     """Every proposal was admitted or rejected, and every admissible one is scored."""
     waiting = opportunity.proposals.filter(state__in=["opened", "admissible"]).count()
     if waiting:
@@ -163,7 +167,7 @@ def all_scored(opportunity, at) -> None:
         complain(None, _("Aucune proposition notée : concluez plutôt sans attribution."))
 
 
-def unsuccessful_because(opportunity, code: str, reason: str) -> None:
+def unsuccessful_because(opportunity: Occasion, code: str, reason: str) -> None:
     """The stated reason agrees with what was received and decided."""
     if code not in UnsuccessfulReason.values:
         complain("code", _("Choisissez un motif."))
@@ -178,23 +182,13 @@ def unsuccessful_because(opportunity, code: str, reason: str) -> None:
         reason_given(reason)
 
 
-def reversal_requested(opportunity, at) -> None:
+def reversal_requested(opportunity: Occasion, at: datetime) -> None:
     """An officer asked for the reversal, with a public reason."""
     if opportunity.reversal_requested_by_id is None:
         complain(None, _("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
 
 
-def no_contract_signed(opportunity, at) -> None:
+def no_contract_signed(opportunity: Occasion, at: datetime) -> None:
     """No contract was concluded with the winner."""
     if opportunity.awards.filter(contract__signed_at__isnull=False).exists():
         complain(None, _("Le contrat est conclu : l’attribution ne peut plus être annulée. Il peut être résilié."))
-
-
-def reason_given(reason: str) -> str:
-    """The stripped reason, 1 to 2 000 characters; ValidationError at `reason` otherwise."""
-    reason = (reason or "").strip()
-    if not reason:
-        complain("reason", _("Inscrivez le motif."))
-    if len(reason) > REASON_MAX:
-        complain("reason", _("Le motif dépasse %d caractères.") % REASON_MAX)
-    return reason

@@ -1,69 +1,81 @@
 """Who may do what to an occasion: sentences, (opportunity, user) -> bool. `None` is the system."""
 
+from typing import Any
 
-def roles_in(user, body_id: int) -> set[str]:
+from marketplace.accounts.person import Visitor
+
+Occasion = Any  # opportunities.models.Opportunity: rules import no model
+
+
+def roles_in(user: Visitor | None, body_id: int) -> set[str]:
     """The person's roles in one public body; read once per person object."""
     if user is None or not user.is_authenticated or not user.is_active:
         return set()
-    if not hasattr(user, "_body_roles"):
-        user._body_roles = set(user.body_memberships.values_list("body_id", "role"))
-    return {role for body, role in user._body_roles if body == body_id}
+    roles = getattr(user, "_body_roles", None)
+    if roles is None:
+        roles = set(user.body_memberships.values_list("body_id", "role"))
+        user._body_roles = roles  # type: ignore[attr-defined]  # this app's own, of which people know nothing
+    return {role for body, role in roles if body == body_id}
 
 
-def is_buyer(opportunity, user) -> bool:
+def is_buyer(opportunity: Occasion, user: Visitor | None) -> bool:
     return "buyer" in roles_in(user, opportunity.body_id)
 
 
-def is_officer(opportunity, user) -> bool:
+def is_officer(opportunity: Occasion, user: Visitor | None) -> bool:
     return "officer" in roles_in(user, opportunity.body_id)
 
 
-def works_there(opportunity, user) -> bool:
+def works_there(opportunity: Occasion, user: Visitor | None) -> bool:
     return bool(roles_in(user, opportunity.body_id))
 
 
-def is_system(opportunity, user) -> bool:
+def is_system(opportunity: Occasion, user: Visitor | None) -> bool:
     return user is None
 
 
-def can_edit(opportunity, user) -> bool:
+def can_edit(opportunity: Occasion, user: Visitor | None) -> bool:
     return opportunity.state == "draft" and is_buyer(opportunity, user)
 
 
-def can_review(opportunity, user) -> bool:
+def can_review(opportunity: Occasion, user: Visitor | None) -> bool:
     """An officer who wrote none of it and did not send it: two persons see every notice before the public does."""
     hands = {opportunity.author_id, opportunity.submitted_by_id, *opportunity.editor_ids}
-    return is_officer(opportunity, user) and user.pk not in hands
+    return user is not None and is_officer(opportunity, user) and user.pk not in hands
 
 
-def has_tie(opportunity, user) -> bool:
+def has_tie(opportunity: Occasion, user: Visitor | None) -> bool:
     """The person belongs to a vendor that deposited an answer here: a conflict, whatever the person's other roles."""
-    if not hasattr(user, "_vendor_ids"):
-        user._vendor_ids = set(user.vendor_memberships.values_list("vendor_id", flat=True))
+    if user is None or not user.is_authenticated:
+        return False
+    vendors = getattr(user, "_vendor_ids", None)
+    if vendors is None:
+        vendors = set(user.vendor_memberships.values_list("vendor_id", flat=True))
+        user._vendor_ids = vendors  # type: ignore[attr-defined]  # this app's own, of which people know nothing
     answers = opportunity.proposals.exclude(state__in=["draft", "withdrawn"])
-    return bool(user._vendor_ids) and answers.filter(vendor__in=user._vendor_ids).exists()
+    return bool(vendors) and answers.filter(vendor__in=vendors).exists()
 
 
-def can_recommend(opportunity, user) -> bool:
+def can_recommend(opportunity: Occasion, user: Visitor | None) -> bool:
     """A buyer without a tie."""
     return is_buyer(opportunity, user) and not has_tie(opportunity, user)
 
 
-def can_oversee(opportunity, user) -> bool:
+def can_oversee(opportunity: Occasion, user: Visitor | None) -> bool:
     """An officer without a tie."""
     return is_officer(opportunity, user) and not has_tie(opportunity, user)
 
 
-def can_confirm_award(opportunity, user) -> bool:
+def can_confirm_award(opportunity: Occasion, user: Visitor | None) -> bool:
     """An officer without a tie, who is not the one who recommended."""
-    return can_oversee(opportunity, user) and user.pk != opportunity.recommended_by_id
+    return user is not None and can_oversee(opportunity, user) and user.pk != opportunity.recommended_by_id
 
 
-def can_request_reversal(opportunity, user) -> bool:
+def can_request_reversal(opportunity: Occasion, user: Visitor | None) -> bool:
     return opportunity.state == "awarded" and can_oversee(opportunity, user)
 
 
-def can_reverse_award(opportunity, user) -> bool:
+def can_reverse_award(opportunity: Occasion, user: Visitor | None) -> bool:
     """A second officer, or an auditor, without a tie, after an officer asked for it."""
     if user is None or not user.is_authenticated or user.pk == opportunity.reversal_requested_by_id:
         return False
@@ -71,6 +83,6 @@ def can_reverse_award(opportunity, user) -> bool:
     return entitled and not has_tie(opportunity, user)
 
 
-def can_add_addendum(opportunity, user) -> bool:
+def can_add_addendum(opportunity: Occasion, user: Visitor | None) -> bool:
     """While proposals may still come in: whoever wrote it, or an officer."""
     return opportunity.state == "published" and works_there(opportunity, user)

@@ -3,21 +3,30 @@
 Before the opening a message about a proposal goes to its own vendor only, and is hidden from administrators.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
 from marketplace.mail import outbox
+from marketplace.models import User
 from opportunities.emails import people
+from opportunities.models import Addendum, Opportunity
+from proposals.models import Award, Opening, Proposal, Recommendation, Submission
 
 
-def _vendor_people(proposal):
+def _vendor_people(proposal: Proposal) -> list[User]:
     """Those who commit the vendor, and whoever began the proposal while still one of its people."""
-    found = {
-        m.user
-        for m in proposal.vendor.memberships.select_related("user")
-        if m.role in {"owner", "admin"} or m.user_id == proposal.created_by_id
+    people = {
+        membership.user
+        for membership in proposal.vendor.memberships.select_related("user")
+        if membership.role in {"owner", "admin"} or membership.user_id == proposal.created_by_id
     }
-    return sorted(found, key=lambda person: person.pk)
+    return sorted(people, key=lambda person: person.pk)
 
 
-def _tell_vendors(opportunity, template: str, *, at, confidential=False, **context) -> None:
+def _tell_vendors(
+    opportunity: Opportunity, template: str, *, at: datetime, confidential: bool = False, **context: Any
+) -> None:
     proposals = opportunity.proposals.exclude(state__in=["draft", "withdrawn"]).select_related("vendor")
     for proposal in proposals.order_by("pk"):
         for person in _vendor_people(proposal):
@@ -32,47 +41,55 @@ def _tell_vendors(opportunity, template: str, *, at, confidential=False, **conte
             )
 
 
-def _tell_body(opportunity, template: str, *, at, roles=("buyer", "officer"), but=(), **context) -> None:
-    told = set(but)
+def _tell_body(
+    opportunity: Opportunity,
+    template: str,
+    *,
+    at: datetime,
+    roles: Iterable[str] = ("buyer", "officer"),
+    but: Iterable[User] = (),
+    **context: Any,
+) -> None:
+    reached = set(but)
     for role in roles:
         for person in people(opportunity, role):
-            if person not in told:
-                told.add(person)
+            if person not in reached:
+                reached.add(person)
                 outbox.queue(template, to=person, at=at, opportunity=opportunity, **context)
 
 
-def submitted(proposal, submission, *, at):
+def submitted(proposal: Proposal, submission: Submission, *, at: datetime) -> None:
     outbox.queue(
         "emails/proposal_submitted.txt", to=submission.submitted_by, at=at, confidential=True,
         opportunity=proposal.opportunity, proposal=proposal, submission=submission,
     )  # fmt: skip
 
 
-def withdrawn(proposal, submission, *, by, at):
+def withdrawn(proposal: Proposal, submission: Submission, *, by: User, at: datetime) -> None:
     outbox.queue(
         "emails/proposal_withdrawn.txt", to=by, at=at, confidential=True,
         opportunity=proposal.opportunity, proposal=proposal, submission=submission,
     )  # fmt: skip
 
 
-def suspended(opportunity, *, at):
+def suspended(opportunity: Opportunity, *, at: datetime) -> None:
     _tell_vendors(opportunity, "emails/opportunity_suspended.txt", at=at, confidential=True)
     _tell_body(opportunity, "emails/opportunity_suspended.txt", at=at)
 
 
-def resumed(opportunity, *, at):
+def resumed(opportunity: Opportunity, *, at: datetime) -> None:
     _tell_vendors(opportunity, "emails/opportunity_resumed.txt", at=at, confidential=True)
     _tell_body(opportunity, "emails/opportunity_resumed.txt", at=at)
 
 
-def addendum(opportunity, added, *, at):
+def addendum(opportunity: Opportunity, added: Addendum, *, at: datetime) -> None:
     """To the people of every draft and dépôt, each once, and to the author of the notice. Who answers stays hidden."""
     template = "emails/opportunity_addendum.txt"
-    told = set()
+    reached: set[User] = set()
     for proposal in opportunity.proposals.select_related("vendor").order_by("pk"):
         for person in _vendor_people(proposal):
-            if person not in told:
-                told.add(person)
+            if person not in reached:
+                reached.add(person)
                 outbox.queue(
                     template, to=person, at=at, confidential=True,
                     opportunity=opportunity, addendum=added, proposal=proposal,
@@ -80,32 +97,32 @@ def addendum(opportunity, added, *, at):
     outbox.queue(template, to=opportunity.author, at=at, opportunity=opportunity, addendum=added)
 
 
-def cancelled(opportunity, *, was_public, at):
+def cancelled(opportunity: Opportunity, *, was_public: bool, at: datetime) -> None:
     if was_public:
         _tell_vendors(opportunity, "emails/opportunity_cancelled.txt", at=at, confidential=True)
     _tell_body(opportunity, "emails/opportunity_cancelled.txt", at=at)
 
 
-def opened(opportunity, opening, *, at):
+def opened(opportunity: Opportunity, opening: Opening, *, at: datetime) -> None:
     _tell_vendors(opportunity, "emails/opportunity_opened_vendor.txt", at=at, opening=opening)
     _tell_body(opportunity, "emails/opportunity_opened.txt", at=at, opening=opening, count=opening.proposals.count())
 
 
-def rejected(proposal, *, at):
+def rejected(proposal: Proposal, *, at: datetime) -> None:
     for person in _vendor_people(proposal):
         outbox.queue(
             "emails/proposal_rejected.txt", to=person, at=at, opportunity=proposal.opportunity, proposal=proposal
         )
 
 
-def recommended(opportunity, recommendation, *, at):
+def recommended(opportunity: Opportunity, recommendation: Recommendation, *, at: datetime) -> None:
     _tell_body(
         opportunity, "emails/award_to_confirm.txt", at=at, roles=["officer"], but=[recommendation.by],
         recommendation=recommendation,
     )  # fmt: skip
 
 
-def sent_back(opportunity, recommendation, *, at):
+def sent_back(opportunity: Opportunity, recommendation: Recommendation, *, at: datetime) -> None:
     outbox.queue(
         "emails/award_sent_back.txt",
         to=recommendation.by,
@@ -115,26 +132,26 @@ def sent_back(opportunity, recommendation, *, at):
     )
 
 
-def awarded(opportunity, award, *, at):
+def awarded(opportunity: Opportunity, award: Award, *, at: datetime) -> None:
     for proposal in opportunity.proposals.opened().select_related("vendor").order_by("pk"):
         won = proposal.pk == award.proposal_id
         template = "emails/proposal_awarded.txt" if won else "emails/proposal_not_awarded.txt"
-        context = {"opportunity": opportunity, "proposal": proposal, "award": award}
+        context: dict[str, Any] = {"opportunity": opportunity, "proposal": proposal, "award": award}
         context |= {"line": award.recommendation.line(proposal), "justification": award.recommendation.why_not_first}
         for person in _vendor_people(proposal):
             outbox.queue(template, to=person, at=at, **context)
     _tell_body(opportunity, "emails/award_confirmed.txt", at=at, award=award)
 
 
-def unsuccessful(opportunity, *, at):
+def unsuccessful(opportunity: Opportunity, *, at: datetime) -> None:
     _tell_vendors(opportunity, "emails/opportunity_unsuccessful.txt", at=at)
     _tell_body(opportunity, "emails/opportunity_unsuccessful.txt", at=at)
 
 
-def reversal_requested(opportunity, *, by, at):
+def reversal_requested(opportunity: Opportunity, *, by: User, at: datetime) -> None:
     _tell_body(opportunity, "emails/reversal_requested.txt", at=at, roles=["officer"], but=[by])
 
 
-def reversed_award(opportunity, award, *, at):
+def reversed_award(opportunity: Opportunity, award: Award, *, at: datetime) -> None:
     _tell_vendors(opportunity, "emails/award_reversed.txt", at=at, award=award)
     _tell_body(opportunity, "emails/award_reversed.txt", at=at, award=award)

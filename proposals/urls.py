@@ -10,8 +10,8 @@ from proposals.deposit import views as deposit_views
 from proposals.drafts import views as draft_views
 from proposals.evaluation import views as evaluation_views
 from proposals.notice import views as notice_views
+from proposals.proponent import views as proponent_views
 from proposals.public import views as public_views
-from proposals.vendor import views as vendor_views
 
 urlpatterns = [
     # the public's
@@ -23,8 +23,8 @@ urlpatterns = [
     path("verifier/", receipt_views.verify, name="verify"),
     # the vendor's
     path("occasions/<code:number>/proposer/", draft_views.start, name="start"),
-    path("propositions/", vendor_views.mine, name="mine"),
-    path("propositions/<uuid:public_id>/", vendor_views.detail, name="detail"),
+    path("propositions/", proponent_views.mine, name="mine"),
+    path("propositions/<uuid:public_id>/", proponent_views.detail, name="detail"),
     path("propositions/<uuid:public_id>/modifier/", draft_views.edit, name="edit"),
     path("propositions/<uuid:public_id>/deposer/", deposit_views.submit, name="submit"),
     path("propositions/<uuid:public_id>/retirer/", deposit_views.withdraw, name="withdraw"),

@@ -501,7 +501,7 @@ def document(planted: Planted, found: list) -> str:
     from django.utils.translation import override
 
     from audit.flags.catalogue import CATALOGUE, amount
-    from audit.flags.report import table
+    from audit.flags.compute import table
 
     size = [len(planted.world.procurements), len({row.body for row in planted.world.procurements})]
     rows, costs = [], []

@@ -4,12 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from marketplace import cursors
+from marketplace import lists
+from proposals.models import Award
+
+ORDER = ("-at", "-pk")
+
+
+def read(text):
+    return lists.read(text, Award.objects.all(), ORDER)
 
 
 def test_a_row_is_found_again_to_the_microsecond():
     instant = datetime(2026, 11, 24, 19, 0, 0, 123456, tzinfo=UTC)
-    assert cursors.read(cursors.written(instant, 42)) == (instant, 42)
+    row = Award(at=instant, pk=42)
+    assert read(lists.written(row, ORDER)) == (instant, 42)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +40,8 @@ def test_a_row_is_found_again_to_the_microsecond():
     ],
 )
 def test_what_is_not_a_cursor(forged):
-    assert cursors.read(forged) is None
+    assert read(forged) is None
 
 
 def test_the_furthest_is_a_date():
-    assert cursors.read("9" * 17 + "-" + "9" * 18)[0].year < 9999
+    assert read("9" * 17 + "-" + "9" * 18)[0].year < 9999

@@ -16,8 +16,8 @@ from django.urls import reverse
 from contracts import conditions
 from contracts import reminders as contract_reminders
 from contracts.deliveries import actions as delivery_actions
-from contracts.deliveries import views as delivery_views
-from contracts.invoices import views as invoice_views
+from contracts.deliveries import section as delivery_section
+from contracts.invoices import section as invoice_section
 from contracts.models import Contract, CriterionCheck, Delivery, DeliveryFile, Milestone, Passport, Reminder
 from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
@@ -423,7 +423,7 @@ def test_a_verb_wants_every_criterion(cast, contract, delivered_day):
 )
 def test_a_planned_milestone_is_late_from_the_day_after(cast, contract, instant, late):
     with clock.set_to(datetime.fromisoformat(instant)):
-        shown = delivery_views.section(contract, cast.outsider, clock.now())
+        shown = delivery_section.section(contract, cast.outsider, clock.now())
         assert shown["rows"][0]["state"]["late"] == late
         vendor = signed_in(cast.vendor_owner)
         for path in (page(contract), contract.get_absolute_url(), reverse("dashboard")):
@@ -452,15 +452,15 @@ def test_a_returned_milestone_is_late_after_its_own_day(cast, contract):
     with clock.set_to(DELIVERED_AT):
         delivery_actions.send_back(row, by=cast.buyer, checks={}, reason="Incomplet", cure_by=date(2026, 12, 24))
     row = again(row)
-    assert delivery_views.standing(row, date(2026, 12, 24))["late"] == ""
-    assert delivery_views.standing(row, date(2026, 12, 26))["late"] == "En retard de 2 jours"
-    assert delivery_views.standing(row, None) == {"label": "Retourné, à corriger", "tone": "warn", "late": ""}
+    assert delivery_section.standing(row, date(2026, 12, 24))["late"] == ""
+    assert delivery_section.standing(row, date(2026, 12, 26))["late"] == "En retard de 2 jours"
+    assert delivery_section.standing(row, None) == {"label": "Retourné, à corriger", "tone": "warn", "late": ""}
 
 
 def test_a_delivery_without_an_answer_is_said_after_five_business_days(cast, contract):
     row = made.delivered(contract)  # Monday the 14th
-    assert delivery_views.standing(row, date(2026, 12, 20))["late"] == ""
-    assert delivery_views.standing(row, date(2026, 12, 21))["late"] == "Sans réponse depuis 5 jours ouvrables"
+    assert delivery_section.standing(row, date(2026, 12, 20))["late"] == ""
+    assert delivery_section.standing(row, date(2026, 12, 21))["late"] == "Sans réponse depuis 5 jours ouvrables"
 
 
 # --- On the contract's page ------------------------------------------------------------------------------------------
@@ -471,9 +471,9 @@ def test_the_plan_is_public_and_its_acts_are_not(cast, contract, delivered_day, 
     assert "Version 1.0, prête à vérifier." not in text_of(visitor)
     owner = text_of(signed_in(cast.vendor_owner).get(contract.get_absolute_url()))
     assert deliver_page(contract, 2) in owner and deliver_page(contract, 1) not in owner
-    rows = delivery_views.section(contract, cast.buyer, clock.now())["rows"]
+    rows = delivery_section.section(contract, cast.buyer, clock.now())["rows"]
     assert [str(row["act"]) for row in rows] == ["Examiner", ""]
-    assert [row["act"] for row in delivery_views.section(contract, cast.auditor, clock.now())["rows"]] == ["", ""]
+    assert [row["act"] for row in delivery_section.section(contract, cast.auditor, clock.now())["rows"]] == ["", ""]
 
 
 @pytest.mark.parametrize("who", ["vendor_owner", "buyer", "officer", "auditor"])
@@ -486,8 +486,8 @@ def test_the_sections_cost_the_same_for_one_and_three_milestones(cast, delivered
         user = type(cast.buyer).objects.get(pk=getattr(cast, who).pk)
         fresh = Contract.objects.select_related("award__opportunity__body", "award__proposal__vendor").get(pk=found.pk)
         with CaptureQueriesContext(connection) as captured:
-            assert len(delivery_views.section(fresh, user, clock.now())["rows"]) == len(amounts)
-            assert len(invoice_views.section(fresh, user, clock.now())["rows"]) == len(amounts)
+            assert len(delivery_section.section(fresh, user, clock.now())["rows"]) == len(amounts)
+            assert len(invoice_section.section(fresh, user, clock.now())["rows"]) == len(amounts)
         counts.append(len(captured))
     assert counts[0] == counts[1] <= 8
 
@@ -549,7 +549,7 @@ def test_the_schedule_knows_the_task():
 
     app.loader.import_default_modules()
     names = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert "contracts.reminders.remind" in names <= set(app.tasks)
+    assert "contracts.tasks_reminders.remind" in names <= set(app.tasks)
 
 
 def test_the_day_to_correct_by_is_after_today(cast, contract):

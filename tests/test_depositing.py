@@ -113,7 +113,7 @@ def test_a_failed_replacement_leaves_the_first(owner, client, proposal, monkeypa
     def fails(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr(deposit_actions.notifications, "submitted", fails)
+    monkeypatch.setattr(deposit_actions.proposal_emails, "submitted", fails)
     client.raise_request_exception = False
     assert client.post(url("submit", proposal), posted).status_code == 500
     assert Submission.objects.get().version == 1

@@ -5,9 +5,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from contracts import health_views
 from contracts.deliveries import actions as delivery_actions
 from contracts.end import actions as end_actions
+from contracts.health import measures
 from contracts.models import Contract, Invoice
 from marketplace.dates import clock
 from tests import contract_cast as cc
@@ -29,8 +29,8 @@ def at(day: str, hour: str = "12:00") -> datetime:
     return datetime.fromisoformat(f"{day}T{hour}:00-05:00")
 
 
-def seen(contract, day: str, hour: str = "12:00") -> health_views.Health:
-    return health_views.of(fresh(contract), at=at(day, hour))
+def seen(contract, day: str, hour: str = "12:00") -> measures.Health:
+    return measures.of(fresh(contract), at=at(day, hour))
 
 
 # --- Lateness --------------------------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ def test_the_chart_stays_in_its_frame(cast, day):
     found = seen(contract, day)
     for line in found.lines:
         bar = line.bar
-        assert 0 <= bar.plan_x <= health_views.WIDTH and bar.plan_width > 0 and bar.late_width >= 0
-        assert bar.late_x + bar.late_width <= health_views.WIDTH
-    assert found.now_x is None or 0 <= found.now_x <= health_views.WIDTH
+        assert 0 <= bar.plan_x <= measures.WIDTH and bar.plan_width > 0 and bar.late_width >= 0
+        assert bar.late_x + bar.late_width <= measures.WIDTH
+    assert found.now_x is None or 0 <= found.now_x <= measures.WIDTH
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------

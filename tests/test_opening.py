@@ -247,14 +247,14 @@ def test_one_that_fails_does_not_keep_the_others_closed(cast, monkeypatch):
     """Each occasion is opened in a transaction of its own; the failure is still seen."""
     first, second = cast.published(), cast.published()
     cast.submitted(first)
-    real = opening_actions.notifications.opened
+    real = opening_actions.proposal_emails.opened
 
     def fails(opportunity, *args, **named):
         if opportunity.pk == first.pk:
             raise OSError("storage")
         return real(opportunity, *args, **named)
 
-    monkeypatch.setattr(opening_actions.notifications, "opened", fails)
+    monkeypatch.setattr(opening_actions.proposal_emails, "opened", fails)
     with clock.set_to(CLOSES_AT):
         assert opening_actions.open_due() == 1
         assert (state(first), state(second)) == ("published", "evaluation")

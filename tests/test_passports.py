@@ -18,7 +18,9 @@ from pypdf import PdfReader
 from contracts.code import archive, swhid
 from contracts.deliveries import actions as delivery_actions
 from contracts.models import Passport
-from contracts.reuse import passport_section, passports
+from contracts.reuse import actions as reuse_actions
+from contracts.reuse import passports
+from contracts.reuse import section as reuse_section
 from marketplace import keys
 from marketplace.dates import clock
 from marketplace.ledger.entries import canonical
@@ -125,7 +127,7 @@ def test_a_passport_says_what_the_archive_holds(cast):
     assert said["publiccode_sha256"] == hashlib.sha256(PUBLICCODE.encode()).hexdigest()
     assert passport.name == "Carte des ponts"
     assert passport.summary == "Carte des limites de charge des ponts, pour les camionneurs."
-    assert passport_section.findings(passport) == []
+    assert reuse_section.findings(passport) == []
     assert " cart " in passport.search_text and " python " in passport.search_text
 
 
@@ -148,7 +150,7 @@ def test_without_a_publiccode_the_notice_describes_it(cast):
     occasion = passport.contract.opportunity
     assert (passport.name, passport.summary) == (occasion.title, occasion.teaser)
     assert passport.publiccode is None and passport.sbom_sha256 == "" and passport.open_licence
-    told = passport_section.findings(passport)
+    told = reuse_section.findings(passport)
     assert len(told) == 2 and "publiccode.yml" in told[0] and "SBOM" in told[1]
 
 
@@ -189,13 +191,13 @@ def test_only_code_whose_licence_file_is_the_contracts_is_shared(cast, files, li
     assert Passport.objects.catalogued().exists() is shared
     assert passport.licence == ("NOASSERTION" if licence == "assignment" else licence)
     if not shared:
-        assert passport_section.why_not_shared(passport)
+        assert reuse_section.why_not_shared(passport)
 
 
 def test_a_publiccode_that_announces_another_licence_is_told(cast):
     passport = issued(cast, FILES | {"publiccode.yml": PUBLICCODE.replace("LiLiQ-R-1.1", "MIT").encode()})
     assert passport.publiccode is not None and passport.open_licence
-    assert "MIT" in passport_section.findings(passport)[0]
+    assert "MIT" in reuse_section.findings(passport)[0]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_the_commit_of_the_archive_against_the_one_named(cast, reference, declar
     passport = issued(cast, reference=reference, commit=declared)
     assert passport.document["commit_agrees"] is agrees
     assert passport.commit == kept
-    assert ("commit" in " ".join(passport_section.findings(passport))) is (agrees is False)
+    assert ("commit" in " ".join(reuse_section.findings(passport))) is (agrees is False)
 
 
 def test_a_later_delivery_takes_the_place_of_the_former_passport(cast):
@@ -276,7 +278,7 @@ def test_what_was_read_for_another_delivery_is_not_used(cast):
     again.accepted, again.decided_by, again.decided_at = True, cast.buyer, ACCEPTED_AT
     again.save()
     with transaction.atomic():
-        made = passports.issue(again, by=cast.buyer, at=ACCEPTED_AT, found=stale)
+        made = reuse_actions.issue(again, by=cast.buyer, at=ACCEPTED_AT, facts=stale)
     assert made.swhid != stale.swhid and made.archive_sha256 == again.files.get().sha256
 
 

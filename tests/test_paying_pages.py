@@ -8,8 +8,8 @@ from django.utils import translation
 
 from contracts.models import Invoice, Payment, PayoutAccount, Reconciliation
 from contracts.payments import actions as payment_actions
+from contracts.payments import history as payment_history
 from contracts.payments import reconciliation, reversal
-from contracts.payments import views as payment_views
 from marketplace.dates import clock
 from marketplace.models import LedgerPayload, User
 from tests import contract_cast
@@ -372,7 +372,7 @@ def test_a_declined_reversal_leaves_the_payment_as_it_was(till):
 
 # --- The history -----------------------------------------------------------------------------------------------------
 def acts(invoice, person) -> list[str]:
-    rows = payment_views.history(Invoice.objects.get(pk=invoice.pk), User.objects.get(pk=person.pk))
+    rows = payment_history.history(Invoice.objects.get(pk=invoice.pk), User.objects.get(pk=person.pk))
     return [label for row in rows for label, _url in row.acts]
 
 
@@ -397,7 +397,7 @@ def test_the_history_is_a_table(till):
     payment = till.paid()
     till.standin.control("open_dispute", charge=payment.charge_id)
     till.deliver()
-    rows = payment_views.history(payment.invoice, till.cast.officer)
+    rows = payment_history.history(payment.invoice, till.cast.officer)
     page = render_to_string("contracts/_payments.html", {"payments": rows})
     for part in (
         "Stripe",

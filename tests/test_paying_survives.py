@@ -113,7 +113,8 @@ def doing() -> str:
     frame = sys._getframe(2)
     while frame is not None:
         path = Path(frame.f_code.co_filename)
-        if path.parent.name in {"contracts", "marketplace"} and path.stem not in {"ledger", "lifecycle"}:
+        ours = {"contracts", "marketplace"} & set(path.parts[-3:-1])
+        if ours and path.parent.name != "ledger" and path.stem != "lifecycle":
             return f"{path.stem}.{frame.f_code.co_name}"
         frame = frame.f_back
     return "elsewhere"

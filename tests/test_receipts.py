@@ -17,7 +17,7 @@ from marketplace import keys
 from marketplace.dates import clock
 from marketplace.ledger.entries import LedgerEntry, canonical
 from proposals.deposit import actions as deposit_actions
-from proposals.deposit.receipt_views import check
+from proposals.deposit.receipt import check
 from proposals.models import Proposal, Submission
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 

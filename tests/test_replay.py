@@ -354,7 +354,7 @@ def test_a_crash_half_way_leaves_nothing(db, tmp_path, sample, monkeypatch):
     def crash(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replay_module.award, "conclude", crash)  # the second purchase
+    monkeypatch.setattr(replay_module.award_actions, "conclude", crash)  # the second purchase
     with pytest.raises(KeyboardInterrupt):
         call_command("replay", str(write(tmp_path, sample)), stdout=StringIO())
     assert not Opportunity.objects.exists()

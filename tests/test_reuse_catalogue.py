@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from contracts.end import actions as end_actions
 from contracts.models import Contract, Passport, Reuse
-from contracts.reuse import catalogue_views, passport_section, passports, similarity
+from contracts.reuse import actions as reuse_actions
+from contracts.reuse import catalogue_views, similarity
+from contracts.reuse import section as reuse_section
 from marketplace.dates import clock
 from marketplace.ledger import labels as ledger_labels
 from marketplace.lifecycle import IllegalMove
@@ -131,7 +133,7 @@ def test_the_list_costs_the_same_for_one_and_for_three(cast):
 
     def reused(title):
         passport = entry(cast, title)
-        passports.declare_reuse(passport.contract, body=cast.other_body, by=cast.outside_buyer)
+        reuse_actions.declare_reuse(passport.contract, body=cast.other_body, by=cast.outside_buyer)
 
     reused("Logiciel un")
     one = cost()
@@ -189,7 +191,7 @@ def test_the_section_of_the_contracts_page(cast, licence, who, sees, findings):
     contract = Contract.objects.for_list().get(pk=passport.contract.pk)
     user = AnonymousUser() if who == "anonymous" else getattr(cast, who)
     with CaptureQueriesContext(connection) as queries:
-        made = passport_section.section(contract, user, LATER)
+        made = reuse_section.section(contract, user, LATER)
     assert made["current"] == passport and len(queries) <= 6
     assert (made["shown"] is not None) is sees and len(made["findings"]) == findings
     assert bool(made["why_not"]) is (licence == "assignment")
@@ -251,22 +253,22 @@ def test_the_verb_refuses_what_the_page_would(cast):
     passport = issued(cast)
     contract = passport.contract
     with pytest.raises(PermissionDenied):
-        passports.declare_reuse(contract, body=cast.body, by=cast.buyer)
+        reuse_actions.declare_reuse(contract, body=cast.body, by=cast.buyer)
     with pytest.raises(PermissionDenied):
-        passports.declare_reuse(contract, body=cast.other_body, by=cast.buyer)
+        reuse_actions.declare_reuse(contract, body=cast.other_body, by=cast.buyer)
     with pytest.raises(ValidationError):
-        passports.declare_reuse(contract, body=cast.other_body, by=cast.outside_buyer, note="x" * 301)
-    made = passports.declare_reuse(contract, body=cast.other_body, by=cast.outside_buyer)
+        reuse_actions.declare_reuse(contract, body=cast.other_body, by=cast.outside_buyer, note="x" * 301)
+    made = reuse_actions.declare_reuse(contract, body=cast.other_body, by=cast.outside_buyer)
     with pytest.raises(IllegalMove):
-        passports.declare_reuse(contract, body=cast.other_body, by=cast.outside_officer)
+        reuse_actions.declare_reuse(contract, body=cast.other_body, by=cast.outside_officer)
     with pytest.raises(PermissionDenied):
-        passports.end_reuse(made, by=cast.buyer)
-    passports.end_reuse(made, by=cast.outside_officer)
+        reuse_actions.end_reuse(made, by=cast.buyer)
+    reuse_actions.end_reuse(made, by=cast.outside_officer)
     with pytest.raises(IllegalMove):
-        passports.end_reuse(made, by=cast.outside_officer)
+        reuse_actions.end_reuse(made, by=cast.outside_officer)
     closed = issued(cast, code_licence="assignment")
     with pytest.raises(IllegalMove):
-        passports.declare_reuse(closed.contract, body=cast.other_body, by=cast.outside_buyer)
+        reuse_actions.declare_reuse(closed.contract, body=cast.other_body, by=cast.outside_buyer)
 
 
 def test_somebody_of_two_bodies_chooses(cast):
@@ -274,9 +276,9 @@ def test_somebody_of_two_bodies_chooses(cast):
     BodyMembership.objects.create(user=cast.outside_buyer, body=third, role="officer")
     BodyMembership.objects.create(user=cast.outside_buyer, body=cast.body, role="buyer")
     passport = issued(cast)
-    assert passports.bodies_for(passport.contract, cast.outside_buyer) == [third, cast.other_body]
-    passports.declare_reuse(passport.contract, body=third, by=cast.outside_buyer)
-    assert passports.bodies_for(passport.contract, cast.outside_buyer) == [cast.other_body]
+    assert reuse_actions.bodies_for(passport.contract, cast.outside_buyer) == [third, cast.other_body]
+    reuse_actions.declare_reuse(passport.contract, body=third, by=cast.outside_buyer)
+    assert reuse_actions.bodies_for(passport.contract, cast.outside_buyer) == [cast.other_body]
 
 
 def test_a_body_number_out_of_bounds_is_not_found(cast):

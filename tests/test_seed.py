@@ -245,7 +245,7 @@ def test_a_crash_leaves_nothing(monkeypatch):
     def crash(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(story.award, "confirm", crash)
+    monkeypatch.setattr(story.award_actions, "confirm", crash)
     with pytest.raises(KeyboardInterrupt):
         seed()
     assert not Opportunity.objects.exists()

@@ -154,7 +154,7 @@ def test_a_failed_replacement_leaves_the_previous_one(cast, settings, monkeypatc
     with pytest.raises(CannotOpen):
         cast.deposit(made)
     monkeypatch.undo()
-    monkeypatch.setattr(deposit_actions.notifications, "submitted", lambda *args, **named: 1 / 0)
+    monkeypatch.setattr(deposit_actions.proposal_emails, "submitted", lambda *args, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cast.deposit(made)
     assert made.submissions.get() == first

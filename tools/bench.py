@@ -135,9 +135,9 @@ def pages() -> list[tuple[str, str, bool, bool]]:
     from opportunities.models import Opportunity
     from proposals.models import Award
 
-    told = Opportunity.objects.open(at=clock.now()).filter(addenda__isnull=False).order_by("closes_at").first()
-    detail, listing = told.get_absolute_url(), reverse("opportunities:list")
-    found = [
+    occasion = Opportunity.objects.open(at=clock.now()).filter(addenda__isnull=False).order_by("closes_at").first()
+    detail, listing = occasion.get_absolute_url(), reverse("opportunities:list")
+    lines = [
         (HEALTH, "/sante", False, False),
         (EMPTY, empty_path, False, False),
         (LIST_KEPT, listing, False, False),
@@ -155,8 +155,8 @@ def pages() -> list[tuple[str, str, bool, bool]]:
         ("awards, page built", reverse("proposals:awards"), False, True),
     ]
     award = Award.objects.select_related("opportunity").order_by("-at").first()
-    found.append(("one award, page built", reverse("proposals:award", args=[award.opportunity.number]), False, True))
-    return [*found, (EMPTY_AGAIN, empty_path, False, False)]
+    lines.append(("one award, page built", reverse("proposals:award", args=[award.opportunity.number]), False, True))
+    return [*lines, (EMPTY_AGAIN, empty_path, False, False)]
 
 
 def count_queries(path: str, cookie: str) -> int:
@@ -227,28 +227,28 @@ def show(line: Line, run: Run) -> None:
 
 def aims(runs: list[Run]) -> list[tuple[str, bool | None]]:
     """What docs/performance.md promises, and whether this run kept it; None: told, not promised."""
-    found = []
+    results = []
     for run in runs:
         empty = run.line(EMPTY)
         for name in (LIST_KEPT, LIST_BUILT):
             line = run.line(name)
             if line and empty:
                 share = line.rate / empty.rate
-                told = f"{run.size:,} occasions: {name}, {share:.0%} of the empty view"
+                sentence = f"{run.size:,} occasions: {name}, {share:.0%} of the empty view"
                 # The aim is on the product as shipped; the page built each time is told beside it.
                 if name == LIST_BUILT:
-                    found.append((told, None))
+                    results.append((sentence, None))
                 else:
-                    found.append((f"{told} (aim: {SHARE_OF_EMPTY:.0%})", share >= SHARE_OF_EMPTY))
+                    results.append((f"{sentence} (aim: {SHARE_OF_EMPTY:.0%})", share >= SHARE_OF_EMPTY))
         asked = [line for line in run.lines if line.bytes and line.queries]  # at least the empty view
         worst = max(asked, key=lambda line: line.queries)
-        found.append(
+        results.append(
             (
                 f"{run.size:,} occasions: {worst.queries} queries at most ({worst.name}; aim: {QUERIES_AT_MOST})",
                 worst.queries <= QUERIES_AT_MOST,
             )
         )
-        found.append((f"{run.size:,} occasions: no failed request", not any(line.errors for line in run.lines)))
+        results.append((f"{run.size:,} occasions: no failed request", not any(line.errors for line in run.lines)))
     for small, large in zip(runs, runs[1:], strict=False):
         differ = [
             line.name
@@ -256,8 +256,8 @@ def aims(runs: list[Run]) -> list[tuple[str, bool | None]]:
             if line.queries is not None and (other := large.line(line.name)) and other.queries != line.queries
         ]
         text = f"the same number of queries at {small.size:,} and {large.size:,}"
-        found.append((text + (f" (not: {', '.join(differ)})" if differ else ""), not differ))
-    return found
+        results.append((text + (f" (not: {', '.join(differ)})" if differ else ""), not differ))
+    return results
 
 
 def measure(size: int, url: str, work: Path, seconds: float) -> Run:
@@ -306,8 +306,8 @@ def main() -> int:
     for text, kept in results:
         print(f"{ {True: 'yes', False: 'NO', None: ''}[kept]:<4}{text}")
     if args.json:
-        found = {"machine": machine, "runs": [asdict(run) for run in runs], "ledger": ledger, "aims": results}
-        args.json.write_text(json.dumps(found, indent=1))
+        figures = {"machine": machine, "runs": [asdict(run) for run in runs], "ledger": ledger, "aims": results}
+        args.json.write_text(json.dumps(figures, indent=1))
     return 0 if all(kept is not False for _text, kept in results) and not any(run.missing for run in runs) else 1
 
 

@@ -10,7 +10,7 @@ from bench_world import World
 
 from opportunities.models import Opportunity
 from proposals.deposit import actions as deposit_actions
-from proposals.deposit import sealing
+from proposals.deposit import receipt, sealing
 from proposals.models import (
     Award,
     OpenedProposal,
@@ -99,11 +99,11 @@ def _seal(answer: _Answer, world: World) -> None:
     answer.sealed = sealing.seal(answer.content, {}, public_key=answer.key.public_key, about=about)
     digest = answer.sealed.digest
     answer.submission = Submission(
-        proposal=proposal, version=1, receipt_number=deposit_actions.new_number(), received_at=at,
+        proposal=proposal, version=1, receipt_number=receipt.new_number(), received_at=at,
         closes_at=occasion.closes_at,
         envelope_sha256=digest, submitted_by=by, terms=world.terms, idempotency_key=uuid.uuid4(),
     )  # fmt: skip
-    answer.submission.receipt = deposit_actions.receipt(answer.submission, proposal)
+    answer.submission.receipt = receipt.signed(answer.submission, proposal)
     subject = proposal.ledger_subject()
     sealed = {"sealed": True, "version": 1, "envelope_sha256": digest}
     world.act(at, "proposal.submit", subject, by, before="draft", after="submitted", **sealed)

@@ -231,10 +231,13 @@ def _occasions(plan: list[_Planned], years: Counter, world: World) -> None:
     grid = dict(zip(occasions, zip(criteria[::2], criteria[1::2], strict=True), strict=True))
     public = [occasion for occasion in occasions if occasion.published_at]
     # An addendum is never a draft's: every fourth published one.
-    told = [Addendum(opportunity=o, number=1, text=world.paragraphs[o.pk % 400], by=o.published_by, at=o.published_at)
-            for o in public if o.pk % 4 == 0]  # fmt: skip
-    world.save(Addendum, told)
-    for one in told:
+    addenda = [
+        Addendum(opportunity=o, number=1, text=world.paragraphs[o.pk % 400], by=o.published_by, at=o.published_at)
+        for o in public
+        if o.pk % 4 == 0
+    ]
+    world.save(Addendum, addenda)
+    for one in addenda:
         subject = one.opportunity.ledger_subject()
         world.act(one.at, "opportunity.addendum", subject, one.by, number=1, text=one.text)
     write_proposals(public, grid, world)

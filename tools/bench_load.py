@@ -87,7 +87,7 @@ def _wrk(port: int, path: str, seconds: float, cookie: str, unique: bool) -> Fig
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_LUA)
         script.flush()
-        said = subprocess.run(
+        report = subprocess.run(
             [wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", script.name]
             + [f"http://127.0.0.1:{port}{path}", "--", cookie, "unique" if unique else "same", f"{time.time_ns()}-"],
             capture_output=True,
@@ -95,7 +95,7 @@ def _wrk(port: int, path: str, seconds: float, cookie: str, unique: bool) -> Fig
             check=True,
             timeout=seconds + 60,
         ).stdout
-    requests, micros, p50, p99, errors = map(int, said.rsplit("RESULT ", 1)[1].split())
+    requests, micros, p50, p99, errors = map(int, report.rsplit("RESULT ", 1)[1].split())
     return Figures(requests / micros * 1e6, p50 / 1e3, p99 / 1e3, errors)
 
 
@@ -202,13 +202,13 @@ def _cpu(process: subprocess.Popen) -> float | None:
 
 def memory(process: subprocess.Popen) -> list[int]:
     """Resident megabytes of each server process; empty where /proc does not exist."""
-    found = []
+    megabytes = []
     with contextlib.suppress(OSError):
         for child in _children(process):
             for line in Path(f"/proc/{child}/status").read_text().splitlines():
                 if line.startswith("VmRSS:"):
-                    found.append(int(line.split()[1]) // 1024)
-    return found
+                    megabytes.append(int(line.split()[1]) // 1024)
+    return megabytes
 
 
 # --- Floors of the database ----------------------------------------------------------------------------------------

@@ -52,9 +52,9 @@ class World:
     rows: Counter = field(default_factory=Counter)
 
     def save(self, model, rows) -> list:
-        made = model._base_manager.bulk_create(rows, batch_size=1_000)
-        self.rows[model.__name__] += len(made)
-        return made
+        saved = model._base_manager.bulk_create(rows, batch_size=1_000)
+        self.rows[model.__name__] += len(saved)
+        return saved
 
     def act(self, at, action, subject, by, *, sealed=False, **body) -> None:
         """Remember one act for the ledger. The counter keeps acts of the same instant in the order they were told."""

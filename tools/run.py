@@ -20,9 +20,9 @@ from tools.stripe_standin.client import KEY, SECRET, Standin  # noqa: E402
 
 def manage(*arguments: str) -> None:
     """Run a command of manage.py; stop here when it fails."""
-    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    process = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=False)
+    if process.returncode:
+        sys.exit(process.returncode)
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
             os.environ.update(STRIPE_SECRET_KEY=KEY, STRIPE_WEBHOOK_SECRET=SECRET, STRIPE_API_BASE=standin.url)
             print(f"run: Stripe is simulated at {standin.url} (no account, no money)", flush=True)
         print("run: migrating the database", flush=True)
-        manage("migrate", "--verbosity", "0")
+        manage("migrate", "--verbosity", "0", "--by-app")
         before = _accounts(standin) if simulated else set()
         manage("seed", "--if-empty")
         for account in _accounts(standin) - before if simulated else ():

@@ -102,8 +102,13 @@ def server() -> Iterator[tuple[str, dict[str, str]]]:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="dan-screenshots-") as folder:
-        kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        environment = kept | {"VAR_DIR": folder, "LOG_LEVEL": "ERROR", "BASE_URL": address, "PYTHONUNBUFFERED": "1"}
+        inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        environment = inherited | {
+            "VAR_DIR": folder,
+            "LOG_LEVEL": "ERROR",
+            "BASE_URL": address,
+            "PYTHONUNBUFFERED": "1",
+        }
         manage = [sys.executable, str(ROOT / "manage.py")]
         with Standin(webhook=f"{address}/stripe/evenements") as standin:
             environment |= {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": standin.url}

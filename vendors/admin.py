@@ -18,7 +18,7 @@ class People(admin.TabularInline):
     extra = 0
     can_delete = False
 
-    def has_add_permission(self, request, obj):
+    def has_add_permission(self, request, obj=None):
         return False
 
     def has_change_permission(self, request, obj=None):
@@ -59,10 +59,10 @@ class IneligibilityAdmin(Administered):
     ordering = ["-since", "-pk"]
 
     def get_fields(self, request, obj=None):
-        told = ["vendor", "source", "since", "until", "note"]
+        fields = ["vendor", "source", "since", "until", "note"]
         if obj is None:
-            return told
-        return [*told, "recorded_by", "at", *(["lifted_by", "lifted_at"] if obj.lifted_at else ["lift"])]
+            return fields
+        return [*fields, "recorded_by", "at", *(["lifted_by", "lifted_at"] if obj.lifted_at else ["lift"])]
 
     def get_readonly_fields(self, request, obj=None):
         return [field for field in self.get_fields(request, obj) if field != "lift"] if obj else []

@@ -1,12 +1,13 @@
 """The forms of a vendor: BC's proponent fields, stripped and checked; its people; its papers."""
 
 import re
-from datetime import date
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.dates.fields import plausible_year
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
@@ -17,7 +18,6 @@ CANADIAN_CODE = re.compile(r"([ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z])[ -]?(\d[AB
 # What the Registraire des entreprises issues today, as far as is known: a notice when it differs, never a refusal.
 USUAL_NEQ = re.compile(r"^(11|22|33|88)[4-9]\d{7}$")
 ATTESTATION_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{4,28}[A-Z0-9]", re.ASCII)
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class InviteForm(PlainTexts, forms.Form):
@@ -69,12 +69,13 @@ class VendorForm(PlainTexts, forms.ModelForm):
             "region": _("Si vous êtes au Québec."),
         }
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         neq = self.fields["neq"]
         neq.validators = []  # spaces are taken out first; ten digits is the model's rule
         neq.widget.attrs["maxlength"] = "20"
-        self.fields["region"].choices = [("", gettext("Choisissez")), *Region.choices]
+        region = cast(forms.ChoiceField, self.fields["region"])
+        region.choices = [("", gettext("Choisissez")), *Region.choices]
 
     def clean_neq(self) -> str:
         """Digits only; unique, told at the field."""
@@ -83,13 +84,14 @@ class VendorForm(PlainTexts, forms.ModelForm):
             raise forms.ValidationError(_("Un prestataire est déjà inscrit avec ce NEQ."), code="unique")
         return neq
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         code = values.get("postal_code")
         if code and fold(values.get("country") or "") == "canada":
-            found = CANADIAN_CODE.fullmatch(code.upper())
-            if found:
-                values["postal_code"] = f"{found[1]} {found[2]}"
+            halves = CANADIAN_CODE.fullmatch(code.upper())
+            if halves:
+                values["postal_code"] = f"{halves[1]} {halves[2]}"
             else:
                 self.add_error("postal_code", gettext("Un code postal canadien s’écrit ainsi : G8B 1A1."))
         return values
@@ -101,12 +103,6 @@ class VendorForm(PlainTexts, forms.ModelForm):
         """Ten digits, but not of a known series: worth a second look, nothing more."""
         neq = self.cleaned_data.get("neq", "")
         return bool(neq) and not USUAL_NEQ.match(neq)
-
-
-def _plausible_year(value: date) -> None:
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
-        raise forms.ValidationError(gettext("Entrez une date entre %(first)d et %(last)d.") % years)
 
 
 class AttestationForm(PlainTexts, forms.Form):
@@ -122,7 +118,7 @@ class AttestationForm(PlainTexts, forms.Form):
         label=_("Date de délivrance"),
         input_formats=["%Y-%m-%d"],
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-        validators=[_plausible_year],
+        validators=[plausible_year],
     )
     file = forms.FileField(
         label=_("Copie de l’attestation"),
@@ -146,15 +142,15 @@ class IneligibilityForm(PlainTexts, forms.ModelForm):
         model = Ineligibility
         fields = ["vendor", "source", "since", "until", "note"]
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
         for name in ("since", "until"):
-            if values.get(name):
+            if self.cleaned_data.get(name):
                 try:
-                    _plausible_year(values[name])
+                    plausible_year(self.cleaned_data[name])
                 except forms.ValidationError as error:
                     self.add_error(name, error)
-        return values
+        return self.cleaned_data
 
 
 class LiftForm(forms.ModelForm):

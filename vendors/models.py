@@ -1,8 +1,10 @@
 """Who answers: a company, or one self-employed person, the people who act for it, and whether it may."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Self
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -10,17 +12,22 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts.person import User, Visitor
 from marketplace.regions import Region
 
 
-class VendorQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+class VendorQuerySet(models.QuerySet["Vendor"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """One's own vendors; administrators see all. Names of opened proponents are public through the opening."""
         if not user.is_authenticated:
             return self.none()
         if user.is_staff:
             return self
         return self.filter(memberships__user=user).distinct()
+
+    def acted_for(self, user: User) -> Self:
+        """Those that this person acts for. Not `visible_to`: administrators see all and act for none."""
+        return self.filter(memberships__user=user)
 
 
 class Vendor(models.Model):
@@ -103,13 +110,13 @@ class VendorMembership(models.Model):
         return f"{self.user}, {self.vendor}"
 
 
-class InvitationQuerySet(models.QuerySet):
-    def pending(self):
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def pending(self) -> Self:
         return self.filter(answered_at=None)
 
-    def addressed_to(self, user):
+    def addressed_to(self, user: User) -> Self:
         """Those that this person may answer: sent to one of the addresses that the person has confirmed."""
-        confirmed = user.emailaddress_set.filter(verified=True)
+        confirmed = EmailAddress.objects.filter(user=user, verified=True)
         return self.pending().filter(email__in=confirmed.values(folded=Lower("email")))
 
 
@@ -159,8 +166,8 @@ class Invitation(models.Model):
         return f"{self.email}, {self.vendor}"
 
 
-class TaxAttestationQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+class TaxAttestationQuerySet(models.QuerySet["TaxAttestation"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """The vendor's people, and those of a public body whose award names the vendor. Administrators see none.
 
         What a vendor adds tells what it prepares. `proposals` is the relation of the app above, which is not imported.
@@ -169,10 +176,9 @@ class TaxAttestationQuerySet(models.QuerySet):
             return self.none()
         bodies = user.body_memberships.values("body")
         retained = Vendor.objects.filter(proposals__state="awarded", proposals__opportunity__body__in=bodies)
-        own = Vendor.objects.filter(memberships__user=user)
-        return self.filter(Q(vendor__in=own) | Q(vendor__in=retained))
+        return self.filter(Q(vendor__in=Vendor.objects.acted_for(user)) | Q(vendor__in=retained))
 
-    def current(self):
+    def current(self) -> Self:
         return self.filter(withdrawn_at=None)
 
 
@@ -244,8 +250,8 @@ def end_of_third_month(issued_on: date) -> date:
     return date(year, month + 1, 1) - timedelta(days=1)
 
 
-class IneligibilityQuerySet(models.QuerySet):
-    def in_force(self, on: date):
+class IneligibilityQuerySet(models.QuerySet["Ineligibility"]):
+    def in_force(self, on: date) -> Self:
         """Those that bar a vendor on a day, the first and the last included."""
         return self.filter(Q(until=None) | Q(until__gte=on), since__lte=on, lifted_at=None)
 

@@ -1,10 +1,13 @@
 """One's vendors: the list, a new one, its page. Strangers get 404; members read, owners and administrators change."""
 
+from typing import Any
+from uuid import UUID
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,6 +17,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from marketplace.models import User
+from marketplace.requests import PersonRequest
 from vendors import rules
 from vendors.forms import InviteForm, VendorForm
 from vendors.models import Invitation, Vendor, VendorMembership
@@ -21,7 +26,7 @@ from vendors.models import Invitation, Vendor, VendorMembership
 
 @never_cache
 @require_safe
-def mine(request: HttpRequest) -> HttpResponse:
+def mine(request: PersonRequest) -> HttpResponse:
     """The vendors one acts for, with one's role in each."""
     memberships = request.user.vendor_memberships.select_related("vendor").order_by("vendor__legal_name", "pk")
     invitations = Invitation.objects.addressed_to(request.user).select_related("vendor", "invited_by").order_by("pk")
@@ -30,7 +35,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: PersonRequest) -> HttpResponse:
     """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
     now = clock.now()
     then = _safe_return(request)
@@ -49,7 +54,7 @@ def create(request: HttpRequest) -> HttpResponse:
     return render(request, "vendors/form.html", {"form": form, "suite": then}, status=422 if form.is_bound else 200)
 
 
-def with_people(user):
+def with_people(user: User) -> QuerySet[Vendor]:
     """The vendors this person may see, each with `people`, its memberships."""
     everybody = VendorMembership.objects.select_related("user").order_by("pk")
     return Vendor.objects.visible_to(user).prefetch_related(
@@ -59,7 +64,7 @@ def with_people(user):
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, public_id) -> HttpResponse:
+def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """A vendor's page: its fields to change for those who commit it, to read for the others."""
     now = clock.now()
     vendor = get_object_or_404(with_people(request.user), public_id=public_id)
@@ -67,10 +72,10 @@ def edit(request: HttpRequest, public_id) -> HttpResponse:
         return page(request, vendor)
     if not rules.can_edit(vendor, request.user):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire modifient sa fiche."))
-    vendor.name = vendor.legal_name
+    name = vendor.legal_name
     form = VendorForm(request.POST, instance=vendor)
     if not form.is_valid():
-        return page(request, vendor, form=form)
+        return page(request, vendor, form=form, name=name)
     if form.changed_data:
         with transaction.atomic():
             form.save()
@@ -81,12 +86,22 @@ def edit(request: HttpRequest, public_id) -> HttpResponse:
     return redirect("vendors:edit", public_id=public_id)
 
 
-def page(request: HttpRequest, vendor: Vendor, *, form=None, invite_form=None) -> HttpResponse:
-    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`."""
+def page(
+    request: PersonRequest,
+    vendor: Vendor,
+    *,
+    form: VendorForm | None = None,
+    invite_form: InviteForm | None = None,
+    name: str = "",
+) -> HttpResponse:
+    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`.
+
+    name: the one that is stored, when another is being typed.
+    """
     may_edit = rules.can_edit(vendor, request.user)
     context = {
         "vendor": vendor,
-        "name": getattr(vendor, "name", vendor.legal_name),  # as saved, whatever is being typed
+        "name": name or vendor.legal_name,
         "form": form or VendorForm(instance=vendor),
         "invite_form": invite_form or InviteForm(auto_id="invite_%s"),
         "invitations": vendor.invitations.pending().order_by("pk") if may_edit else [],
@@ -97,14 +112,14 @@ def page(request: HttpRequest, vendor: Vendor, *, form=None, invite_form=None) -
     return render(request, "vendors/edit.html", context, status=422 if form or invite_form else 200)
 
 
-def _safe_return(request: HttpRequest) -> str:
+def _safe_return(request: PersonRequest) -> str:
     """The page of ours to go back to, or an empty text."""
     then = request.POST.get("suite") or request.GET.get("suite") or ""
     safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
     return then if safe else ""
 
 
-def _notice_neq(request: HttpRequest, form: VendorForm) -> None:
+def _notice_neq(request: PersonRequest, form: VendorForm) -> None:
     if form.unusual_neq():
         messages.warning(
             request,
@@ -113,7 +128,7 @@ def _notice_neq(request: HttpRequest, form: VendorForm) -> None:
         )
 
 
-def _facts(vendor: Vendor) -> list[dict]:
+def _facts(vendor: Vendor) -> list[dict[str, Any]]:
     address = [vendor.street, vendor.street2, vendor.city, vendor.province, vendor.postal_code, vendor.country]
     rows = [
         (_("Nature"), vendor.get_kind_display()),

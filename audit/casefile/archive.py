@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.db.models.fields.files import FieldFile
 from django.utils.translation import override
 
 import marketplace.converters  # noqa: F401 - registers `code`
@@ -22,7 +23,7 @@ from audit import rules
 from audit.casefile import guide, texts
 from audit.cases.status import lateness
 from audit.ledger import acts
-from audit.ledger.timeline_views import Story, entries_of, story_of
+from audit.ledger.story import Story, entries_of, story_of
 from audit.reviews import actions as review_actions
 from audit.reviews import facts as review_facts
 from audit.reviews.checklist_words import shown
@@ -30,7 +31,7 @@ from contracts.agreement import signature_actions
 from marketplace import pdf
 from marketplace.ledger import checkpoints, verifier
 from marketplace.ledger.entries import canonical, instant
-from marketplace.models import Checkpoint
+from marketplace.lifecycle import known
 from opportunities.models import Opportunity
 from proposals.evaluation.board import Board, board
 from proposals.models import Draw
@@ -53,7 +54,7 @@ class Part:
     path: str
     at: datetime
     content: bytes = b""
-    file: object = None
+    file: FieldFile | None = None
 
     def chunks(self) -> Iterator[bytes]:
         if self.file is None:
@@ -71,7 +72,7 @@ class CaseFile:
         self.opportunity, self.user = opportunity, user
         self.auditor = rules.is_auditor(opportunity, user)
         self.story: Story = story_of(opportunity, user)
-        self.board: Board = board(opportunity, user, at=at) if self.story.proposals else None
+        self.board: Board | None = board(opportunity, user, at=at) if self.story.proposals else None
         rows = entries_of(self.story).exclude(action__startswith="read.")
         if not self.auditor:
             # Signals' entries name cases that the body is not told of; what it may read of them is in signaux.csv.
@@ -80,13 +81,12 @@ class CaseFile:
         self.at, self.now = self.told[-1].entry.at, at
         audited = review_facts.awards().filter(opportunity=opportunity).order_by("pk")
         self.awards = {award.pk: award for award in audited}  # with what their checklists name
-        covering = Checkpoint.objects.filter(size__gte=self.told[0].entry.seq).order_by("-size").first()
-        self.checkpoint: Checkpoint | None = covering
+        self.checkpoint = checkpoints.covering(self.told[0].entry.seq)
 
     # --- The parts, in their order -----------------------------------------------------------------------------------
     def parts(self) -> Iterator[Part]:
         yield Part("sommaire.pdf", self.at, pdf.render("casefile", texts.summary(self), at=self.at))
-        yield Part("occasion.json", self.opportunity.published_at, _json(texts.occasion(self.opportunity)))
+        yield Part("occasion.json", known(self.opportunity.published_at), _json(texts.occasion(self.opportunity)))
         if hasattr(self.opportunity, "opening"):
             signed = minutes.signed(self.opportunity)
             yield Part("proces-verbal.json", self.opportunity.opening.opened_at, _json(signed))
@@ -112,9 +112,9 @@ class CaseFile:
                     yield Part(f"{folder}/{name}.txt", at, text.encode("utf-8", "replace"))
             yield Part(f"{folder}/accuse.json", at, _json(opened.submission.receipt))
             for place, item in enumerate(opened.content.get("files", []), start=1):
-                found = opening_actions.read_file(opened, item["id"])
-                if found:
-                    yield Part(f"{folder}/fichiers/{place:02d}-{safe(found[0]['name'])}", at, found[1])
+                if file := opening_actions.read_file(opened, item["id"]):
+                    about, content = file
+                    yield Part(f"{folder}/fichiers/{place:02d}-{safe(about['name'])}", at, content)
 
     def _awards(self) -> Iterator[Part]:
         """Each award, reversed ones too; the draw that told ties; the checklist as it stands; what was signed of it."""
@@ -135,23 +135,22 @@ class CaseFile:
             yield Part(f"conclusions/{rank:02d}.pdf", review.at, review_actions.document(review))
 
     def _contracts(self) -> Iterator[Part]:
-        numbers = {row.pk: row.number for row in self.story.contracts}
-        for row in self.story.contracts:
-            if row.is_public():
-                yield Part(
-                    f"contrats/{row.number}/attestation.json", row.signed_at, _json(signature_actions.attestation(row))
-                )
-        for rank, row in enumerate(self.story.documents, start=1):
-            name = f"contrats/{numbers[row.contract_id]}/{rank:02d}-{DOCUMENTS[row.kind]}-{row.sha256[:12]}.pdf"
-            yield Part(name, row.at, file=row.file)
+        numbers = {contract.pk: contract.number for contract in self.story.contracts}
+        for contract in self.story.contracts:
+            if contract.is_public():
+                attestation = _json(signature_actions.attestation(contract))
+                yield Part(f"contrats/{contract.number}/attestation.json", known(contract.signed_at), attestation)
+        for rank, paper in enumerate(self.story.documents, start=1):
+            name = f"contrats/{numbers[paper.contract_id]}/{rank:02d}-{DOCUMENTS[paper.kind]}-{paper.sha256[:12]}.pdf"
+            yield Part(name, paper.at, file=paper.file)
         for delivery in self.story.deliveries:
             milestone = delivery.milestone
             folder = f"contrats/{numbers[milestone.contract_id]}/livraisons/{milestone.position:02d}-{delivery.number}"
             yield Part(f"{folder}/livraison.json", delivery.at, _json(texts.delivery(delivery)))
-            for rank, row in enumerate(delivery.files.all(), start=1):
-                yield Part(f"{folder}/{rank:02d}-{safe(row.name)}", delivery.at, file=row.file)
-        for row in self.story.invoices:
-            yield Part(f"factures/{safe(row.number)}.pdf", row.issued_at, file=row.file)
+            for rank, delivered in enumerate(delivery.files.all(), start=1):
+                yield Part(f"{folder}/{rank:02d}-{safe(delivered.name)}", delivery.at, file=delivered.file)
+        for invoice in self.story.invoices:
+            yield Part(f"factures/{safe(invoice.number)}.pdf", invoice.issued_at, file=invoice.file)
         if self.story.contracts:
             yield Part("paiements.csv", self.at, _csv(*texts.payments(self.story)))
             yield Part("avenants.csv", self.at, _csv(*texts.amendments(self.story)))
@@ -164,8 +163,8 @@ class CaseFile:
             for rank, note in enumerate(notes, start=1):
                 text = texts.note(case, note, late.get(note.pk, 0))
                 yield Part(f"{folder}/{rank:02d}-{NOTES[note.kind]}.txt", note.at, text.encode())
-                for place, row in enumerate(note.files.all(), start=1):
-                    yield Part(f"{folder}/{rank:02d}-{place:02d}-{safe(row.name)}", note.at, file=row.file)
+                for place, document in enumerate(note.files.all(), start=1):
+                    yield Part(f"{folder}/{rank:02d}-{place:02d}-{safe(document.name)}", note.at, file=document.file)
 
     def _ledger(self) -> Iterator[Part]:
         lines, proofs, roots = [], [], checkpoints.Roots()
@@ -187,7 +186,7 @@ def write(target, opportunity: Opportunity, user, *, at: datetime) -> str:
     format of `sha256sum --check`) come last."""
     sums: dict[str, str] = {}
     with override(FRENCH), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        found = CaseFile(opportunity, user, at=at)
+        casefile = CaseFile(opportunity, user, at=at)
 
         def add(part: Part) -> None:
             digest = hashlib.sha256()
@@ -197,12 +196,12 @@ def write(target, opportunity: Opportunity, user, *, at: datetime) -> str:
                     inside.write(chunk)
             sums[part.path] = digest.hexdigest()
 
-        for part in found.parts():
+        for part in casefile.parts():
             add(part)
-        for name, text in guide.guides(found, list(sums)):
-            add(Part(name, found.at, text.encode()))
+        for name, text in guide.guides(casefile, list(sums)):
+            add(Part(name, casefile.at, text.encode()))
         listed = "".join(f"{digest}  {path}\n" for path, digest in sums.items())
-        archive.writestr(_about("SHA256SUMS", found.at), listed)
+        archive.writestr(_about("SHA256SUMS", casefile.at), listed)
     target.seek(0)
     return hashlib.file_digest(target, "sha256").hexdigest()
 

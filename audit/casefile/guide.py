@@ -75,16 +75,16 @@ def about(path: str, language: int) -> str:
     raise KeyError(path)
 
 
-def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
+def commands(casefile, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
     """[((in French, in English), command)]: each verifies something of these files, and returns 0."""
     key = f"--key {keys.key_id()}"
-    told = [
+    checks = [
         (("Rien n’a changé depuis le téléchargement :", "Nothing changed since the download:"),
          "sha256sum --check SHA256SUMS"),
     ]  # fmt: skip
     proofs = [path for path in paths if path.startswith("preuves/")]
     if proofs:
-        told += [
+        checks += [
             (("Le relevé est signé par la plateforme :", "The checkpoint is signed by the platform:"),
              f"python3 verify.py checkpoints releve.txt {key}"),
             (("Une inscription est au registre, par exemple :", "An entry is in the ledger, for example:"),
@@ -96,34 +96,34 @@ def commands(found, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
         quoted = shlex.quote(path)
         if path.endswith("/accuse.json"):
             words = ("Un accusé de dépôt est authentique :", "A receipt is genuine:")
-            told.append((words, f"python3 verify.py receipt {quoted} {key}"))
+            checks.append((words, f"python3 verify.py receipt {quoted} {key}"))
         elif path == "tirage.json":
             words = ("Le tirage est celui que donne le calcul :", "The draw is the computed one:")
-            commitment = found.opportunity.draw_commitment
+            commitment = casefile.opportunity.draw_commitment
             beside = f"--commitment {commitment} --minutes proces-verbal.json"
-            told.append((words, f"python3 verify.py draw tirage.json {beside} {key}"))
+            checks.append((words, f"python3 verify.py draw tirage.json {beside} {key}"))
         elif fnmatchcase(path, "conclusions/*.json"):
             words = ("Une conclusion sur l’attribution est signée :", "A conclusion on the award is signed:")
-            told.append((words, f"python3 verify.py review {quoted} {key}"))
+            checks.append((words, f"python3 verify.py review {quoted} {key}"))
         elif path.endswith("/attestation.json"):
             folder = path.rpartition("/")[0]
             signed = next(name for name in paths if fnmatchcase(name, f"{folder}/*-signe-*.pdf"))
             words = ("Le contrat est celui que les parties ont signé :", "The contract is what the parties signed:")
-            told.append((words, f"python3 verify.py contract {quoted} --pdf {shlex.quote(signed)} {key}"))
-    return told
+            checks.append((words, f"python3 verify.py contract {quoted} --pdf {shlex.quote(signed)} {key}"))
+    return checks
 
 
-def guides(found, paths: list[str]) -> list[tuple[str, str]]:
+def guides(casefile, paths: list[str]) -> list[tuple[str, str]]:
     """[(name, text)] for a case file (audit/casefile/archive.py) that holds these paths."""
     proofs = sum(path.startswith("preuves/") for path in paths)
     bare = [path for path in paths if not path.startswith("preuves/")]
     names = [*bare, *(["preuves/"] if proofs else []), "LISEZMOI.txt", "README.txt", "SHA256SUMS"]
-    covered = sum(bool(found.checkpoint) and act.entry.seq <= found.checkpoint.size for act in found.told)
+    covered = sum(bool(casefile.checkpoint) and act.entry.seq <= casefile.checkpoint.size for act in casefile.told)
     values = {
-        "number": found.opportunity.number,
-        "last": found.told[-1].entry.seq,
+        "number": casefile.opportunity.number,
+        "last": casefile.told[-1].entry.seq,
         "covered": covered,
-        "count": len(found.told),
+        "count": len(casefile.told),
         "key": keys.key_id(),
         "key_url": settings.BASE_URL + reverse("public_keys"),
         "verifier_url": settings.BASE_URL + reverse("opendata:verifier"),
@@ -132,7 +132,7 @@ def guides(found, paths: list[str]) -> list[tuple[str, str]]:
     texts = []
     for name, language, template in (("LISEZMOI.txt", FR, _FRENCH), ("README.txt", EN, _ENGLISH)):
         lines, said = [], ""
-        for words, command in commands(found, paths):
+        for words, command in commands(casefile, paths):
             if language == EN:
                 command = re.sub(r"(python3 verify\.py .*?)( \|\||$)", r"\1 --lang en\2", command)
             lines += [] if words[language] == said else ["", words[language]]

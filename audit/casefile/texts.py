@@ -20,18 +20,10 @@ def _day(value) -> str | None:
 def occasion(row) -> dict:
     """The notice as it stands, with its grid, addenda and attachments."""
     texts = (
-        "number",
-        "title",
-        "teaser",
-        "description",
-        "location",
-        "region",
-        "award_mode",
-        "k_percent",
-        "code_licence",
-    )
-    texts += ("budget_cents", "submission_info", "acceptance_criteria", "evaluation_criteria", "state", "state_reason")
-    texts += ("short_period_reason", "draw_commitment", "unsuccessful_reason")
+        "number", "title", "teaser", "description", "location", "region", "award_mode", "k_percent", "code_licence",
+        "budget_cents", "submission_info", "acceptance_criteria", "evaluation_criteria", "state", "state_reason",
+        "short_period_reason", "draw_commitment", "unsuccessful_reason",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in texts} | {
         "body": row.body.name,
         "published_at": _instant(row.published_at),
@@ -142,10 +134,10 @@ def payments(story) -> tuple[list, list]:
     header += ["total_cents", "paid_at", "payment", "method", "state", "amount_cents", "reference"]
     rows = []
     for invoice in story.invoices:
-        made = [row for row in story.payments if row.invoice_id == invoice.pk] or [None]
+        payments_of_it = [row for row in story.payments if row.invoice_id == invoice.pk] or [None]
         about = [invoice.contract.number, invoice.number, invoice.kind, invoice.issued_at, invoice.due_on]
         about += [invoice.before_cents, invoice.tps_cents, invoice.tvq_cents, invoice.total_cents, invoice.paid_at]
-        for row in made:
+        for row in payments_of_it:
             paid = [row.public_id, row.method, row.state, row.amount_cents, row.reference] if row else [""] * 5
             rows.append([*about, *paid])
     return header, rows
@@ -185,13 +177,13 @@ def note(case, row, late: int) -> str:
     return "\n".join(head) + f"\n\n{row.text}\n"
 
 
-def summary(found) -> dict:
+def summary(casefile) -> dict:
     """templates/pdf/casefile.typ's data."""
-    row, story = found.opportunity, found.story
+    row, story = casefile.opportunity, casefile.story
     return {
         "number": row.number,
         "title": row.title,
-        "at": moment(found.at),
+        "at": moment(casefile.at),
         "facts": [
             {"label": _("Organisme"), "value": row.body.name},
             {"label": _("État"), "value": row.get_state_display()},
@@ -200,13 +192,13 @@ def summary(found) -> dict:
             {"label": _("Date limite"), "value": moment(row.closes_at)},
         ],
         "sections": [
-            _opening(found),
-            _proposals(found),
+            _opening(casefile),
+            _proposals(casefile),
             _awards(story),
             _reviews(story),
             _contracts(story),
             _cases(story),
-            _acts(found),
+            _acts(casefile),
         ],
     }
 
@@ -215,9 +207,9 @@ def _section(title: str, none: str, header: list, widths: list, rows: list) -> d
     return {"title": title, "none": none, "header": header, "widths": widths, "rows": rows}
 
 
-def _opening(found) -> dict:
+def _opening(casefile) -> dict:
     rows = []
-    for row in sorted(found.story.proposals, key=lambda one: (one.opened.submission.received_at, one.pk)):
+    for row in sorted(casefile.story.proposals, key=lambda one: (one.opened.submission.received_at, one.pk)):
         paper, intact = row.opened.submission, _("Constatée") if row.opened.readable else _("Non constatée")
         rows.append([paper.receipt["proponent"], moment(paper.received_at), paper.receipt_number, intact])
     header = [_("Proposant"), _("Déposée le"), _("Accusé"), _("Intégrité")]
@@ -230,9 +222,9 @@ def _reviews(story) -> dict:
     return _section(_("Conclusions sur l’attribution"), _("Aucune."), header, [2, 4, 2, 3], rows)
 
 
-def _proposals(found) -> dict:
+def _proposals(casefile) -> dict:
     rows = []
-    for row in found.board.rows if found.board else ():
+    for row in casefile.board.rows if casefile.board else ():
         price = format_cents(row.price_cents, exact=True) if row.price_cents is not None else "–"
         rows.append([str(row.proposal.vendor), row.label, str(row.rank or "–"), price])
     header = [_("Prestataire"), _("État"), _("Rang"), _("Prix, avant taxes")]
@@ -267,19 +259,19 @@ def _contracts(story) -> dict:
 def _cases(story) -> dict:
     rows = []
     for row in story.monitorings:
-        found = outcome(row)
+        ended = outcome(row)
         rows.append(
-            [row.number, row.title, row.get_state_display(), found["label"] if found else "–", moment(row.opened_at)]
+            [row.number, row.title, row.get_state_display(), ended["label"] if ended else "–", moment(row.opened_at)]
         )
     header = [_("Vérification"), _("Objet"), _("État"), _("Constat"), _("Ouverte le")]
     return _section(_("Vérifications"), _("Aucune."), header, [2, 3, 2, 2, 3], rows)
 
 
-def _acts(found) -> dict:
+def _acts(casefile) -> dict:
     rows = [
         [str(act.entry.seq), moment(act.entry.at), act.label, act.actor or "–",
-         found.story.objects.get(act.subject, (act.subject,))[0]]
-        for act in found.told
+         casefile.story.objects.get(act.subject, (act.subject,))[0]]
+        for act in casefile.told
     ]  # fmt: skip
     header = [_("Rang"), _("Instant"), _("Geste"), _("Par"), _("Objet")]
     return _section(_("Inscriptions au registre"), _("Aucune."), header, [1, 4, 4, 3, 3], rows)

@@ -2,7 +2,7 @@
 
 import tempfile
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponseBase
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -11,12 +11,14 @@ import marketplace.converters  # noqa: F401 - registers `code`
 from audit.access import occasion_for
 from audit.casefile.archive import write
 from marketplace.dates import clock
+from marketplace.downloads import as_download
 from marketplace.ledger import entries as ledger
+from marketplace.requests import PersonRequest
 
 
 @never_cache
 @require_safe
-def download(request: HttpRequest, number: str) -> HttpResponse:
+def download(request: PersonRequest, number: str) -> HttpResponseBase:
     """For auditors, and for the officers of the body. That it was taken is recorded first, with its digest."""
     opportunity = occasion_for(request, number, officers=True)
     at = clock.now()
@@ -28,9 +30,7 @@ def download(request: HttpRequest, number: str) -> HttpResponse:
     except BaseException:
         target.close()
         raise
-    answer = FileResponse(target, as_attachment=True, filename=f"{number}.zip", content_type="application/zip")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return as_download(FileResponse(target, content_type="application/zip"), f"{number}.zip")
 
 
 urlpatterns = [path("occasions/<code:number>/dossier.zip", download, name="casefile")]

@@ -7,7 +7,10 @@ digest of both. What is awaited of the body has a last day; both sides are told;
 
 import hashlib
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
@@ -24,7 +27,7 @@ from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, is_business_day, next_business_day
 from marketplace.dates.localtime import day, local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import NumberSeries
 from marketplace.uploads import taken_back
 
@@ -40,25 +43,25 @@ def open_(opportunity, *, by, title: str, text: str, files=(), flags=(), key=Non
 
     `flags`: signals about it that join the case. Raises PermissionDenied, IllegalMove, ValidationError.
     """
-    with taken_back() as kept, transaction.atomic():
-        row, found = locked(opportunity), sent(key, by)
+    with taken_back() as stored, transaction.atomic():
+        row, note = locked(opportunity), sent(key, by)
         at = clock.now()
         gate_open(row, by)
-        if _again(found, Note.OPENING, text) and found.monitoring.opportunity_id == row.pk:
-            return found.monitoring
-        made = Monitoring(
+        if note and _says(note, Note.OPENING, text) and note.monitoring.opportunity_id == row.pk:
+            return note.monitoring
+        case = Monitoring(
             number=NumberSeries.take("VE", local(at).year), opportunity=row, title=title.strip(), opened_by=by,
             opened_at=at,
         )  # fmt: skip
-        made.clean_fields(exclude={"state", "opportunity", "opened_by"})
-        made.save(force_insert=True)
-        said = _write(made, Note.OPENING, text, by=by, at=at, files=files, kept=kept, key=key)
-        ledger.record("monitoring.open", made.ledger_subject(), by=by, at=at, occasion=row.number, **said)
+        case.clean_fields(exclude={"state", "opportunity", "opened_by"})
+        case.save(force_insert=True)
+        digests = _write(case, Note.OPENING, text, by=by, at=at, files=files, stored=stored, key=key)
+        ledger.record("monitoring.open", case.ledger_subject(), by=by, at=at, occasion=row.number, **digests)
         for flag in flags:
             if flag.opportunity_id != row.pk:
                 complain("flags", _("Ce signal porte sur une autre occasion."))
-            flag.monitor(by=by, monitoring=made)
-    return made
+            flag.monitor(by=by, monitoring=case)
+    return case
 
 
 def gate_open(opportunity, by) -> None:
@@ -71,12 +74,10 @@ def gate_open(opportunity, by) -> None:
 
 def ask(monitoring: Monitoring, *, by, text: str, due_on: date, files=(), key=None) -> None:
     """Ask the body for explanations; `due_on`: the last day, a business day, at least three of them away."""
-    with taken_back() as kept, transaction.atomic():
-        if _done(monitoring, Note.QUESTION, text, by=by, key=key):
-            return
-        write = _writer(Note.QUESTION, text, files, kept, key=key, due_on=due_on, dated=True)
-        monitoring.ask(by=by, due_on=due_on, write=write)
-        emails.asked(monitoring, at=clock.now())
+    with _once(monitoring, Note.QUESTION, text, files, by=by, key=key, due_on=due_on, dated=True) as write:
+        if write:
+            monitoring.ask(by=by, due_on=due_on, write=write)
+            emails.asked(monitoring, at=clock.now())
 
 
 def answer(monitoring: Monitoring, *, by, text: str, files=(), key=None) -> None:
@@ -90,14 +91,12 @@ def announce_remedy(monitoring: Monitoring, *, by, text: str, files=(), key=None
 
 
 def _reply(action: str, kind: Note, monitoring: Monitoring, *, by, text: str, files, key) -> None:
-    with taken_back() as kept, transaction.atomic():
-        if _done(monitoring, kind, text, by=by, key=key):
-            return
-        row, at = locked(monitoring), clock.now()
-        gate_reply(row, kind, by)
-        said = _write(row, kind, text, by=by, at=at, files=files, kept=kept, key=key)
-        ledger.record(action, row.ledger_subject(), by=by, at=at, **said)
-        emails.answered(row, at=at)
+    with _once(monitoring, kind, text, files, by=by, key=key) as write:
+        if write:
+            row, at = locked(monitoring), clock.now()
+            gate_reply(row, kind, by)
+            ledger.record(action, row.ledger_subject(), by=by, at=at, **write(row, by=by, at=at))
+            emails.answered(row, at=at)
 
 
 def gate_reply(monitoring: Monitoring, kind: Note, by) -> None:
@@ -119,29 +118,25 @@ def conclude(
 ) -> None:
     """With or without a finding; with one, and only then, `due_on` is the last day for a remedy."""
     if due_on and not finding:
-        complain("due_on", NO_REMEDY)
-    with taken_back() as kept, transaction.atomic():
-        if _done(monitoring, Note.CONCLUSION, text, by=by, key=key):
-            return
-        write = _writer(Note.CONCLUSION, text, files, kept, key=key, due_on=due_on, dated=finding)
-        monitoring.conclude(by=by, finding=finding, due_on=due_on, write=write)
-        emails.concluded(monitoring, at=clock.now())
+        complain("due_on", str(NO_REMEDY))
+    with _once(monitoring, Note.CONCLUSION, text, files, by=by, key=key, due_on=due_on, dated=finding) as write:
+        if write:
+            monitoring.conclude(by=by, finding=finding, due_on=due_on, write=write)
+            emails.concluded(monitoring, at=clock.now())
 
 
 def accept_remedy(monitoring: Monitoring, *, by, text: str, files=(), key=None) -> None:
-    with taken_back() as kept, transaction.atomic():
-        if _done(monitoring, Note.ACCEPTANCE, text, by=by, key=key):
-            return
-        monitoring.accept_remedy(by=by, write=_writer(Note.ACCEPTANCE, text, files, kept, key=key))
-        emails.remedied(monitoring, at=clock.now())
+    with _once(monitoring, Note.ACCEPTANCE, text, files, by=by, key=key) as write:
+        if write:
+            monitoring.accept_remedy(by=by, write=write)
+            emails.remedied(monitoring, at=clock.now())
 
 
 def close(monitoring: Monitoring, *, by, text: str, files=(), key=None) -> None:
-    with taken_back() as kept, transaction.atomic():
-        if _done(monitoring, Note.CLOSING, text, by=by, key=key):
-            return
-        monitoring.close(by=by, write=_writer(Note.CLOSING, text, files, kept, key=key))
-        emails.closed(monitoring, at=clock.now())
+    with _once(monitoring, Note.CLOSING, text, files, by=by, key=key) as write:
+        if write:
+            monitoring.close(by=by, write=write)
+            emails.closed(monitoring, at=clock.now())
 
 
 def default_due_day(at) -> date:
@@ -174,30 +169,36 @@ def sent(key: uuid.UUID | None, by) -> MonitoringNote | None:
     return MonitoringNote.objects.filter(key=key, by=by).select_related("monitoring__opportunity").first()
 
 
-def _again(found: MonitoringNote | None, kind: Note, text: str) -> bool:
-    """The same form, with the same text. `found`: what `sent` gives under the lock. Another text is refused later."""
-    return found is not None and (found.kind, found.text) == (kind, (text or "").strip())
+def _says(note: MonitoringNote, kind: Note, text: str) -> bool:
+    """The same form, with the same text. `note`: what `sent` gives under the lock. Another text is refused later."""
+    return (note.kind, note.text) == (kind, (text or "").strip())
 
 
-def _done(monitoring: Monitoring, kind: Note, text: str, *, by, key) -> bool:
-    """Asked under the lock: the other half of a double click finds what the first half wrote, and does nothing."""
-    row, found = locked(monitoring), sent(key, by)
-    return _again(found, kind, text) and found.monitoring_id == row.pk
+@contextmanager
+def _once(
+    monitoring: Monitoring, kind: Note, text: str, files, *, by, key, due_on: date | None = None, dated: bool = False
+) -> Iterator[Callable[..., dict[str, Any]] | None]:
+    """The transaction of one act, under the case's lock, and what the act calls to write its message.
+
+    None for the other half of a double click: it finds what the first half wrote, and does nothing. `dated`: the
+    message gives a last day.
+    """
+    with taken_back() as stored, transaction.atomic():
+        row, note = locked(monitoring), sent(key, by)
+
+        def write(row: Monitoring, *, by, at) -> dict[str, Any]:
+            if dated:
+                _check_last_day(due_on, at)
+            return _write(row, kind, text, by=by, at=at, due_on=due_on, files=files, stored=stored, key=key)
+
+        yield None if note and _says(note, kind, text) and note.monitoring_id == row.pk else write
 
 
-def _writer(kind: Note, text: str, files, kept: list[str], *, key, due_on: date | None = None, dated: bool = False):
-    """What a move calls under its lock to write its message; `dated`: it gives a last day."""
+def _write(monitoring, kind, text, *, by, at, stored, key=None, due_on=None, files=()) -> dict[str, Any]:
+    """Save the message, its documents and its letter; what the ledger keeps of them: {name: SHA-256}, `late_days`.
 
-    def write(row, *, by, at) -> dict:
-        if dated:
-            _check_last_day(due_on, at)
-        return _write(row, kind, text, by=by, at=at, due_on=due_on, files=files, kept=kept, key=key)
-
-    return write
-
-
-def _write(monitoring, kind, text, *, by, at, kept, key=None, due_on=None, files=()) -> dict:
-    """Save the message, its documents and its letter; what the ledger keeps of them: {name: SHA-256}, `late_days`."""
+    `stored`: names of the files written, which marketplace.uploads takes back if the transaction fails.
+    """
     text = (text or "").strip()
     if not text:
         complain("text", _("Ce champ est obligatoire."))
@@ -212,23 +213,24 @@ def _write(monitoring, kind, text, *, by, at, kept, key=None, due_on=None, files
         key=key, monitoring=monitoring, kind=kind, text=text, due_on=due_on, by=by, at=at
     )
     for content, about in files:
-        _keep(note, content, about, kept)
-    said = {"note_sha256": digest(note)}
+        _store(note, content, about, stored)
+    sha256 = digest(note)
+    digests: dict[str, Any] = {"note_sha256": sha256}
     if kind in REPLIES and (late := lateness(monitoring.notes.order_by("pk")).get(note.pk)):
-        said["late_days"] = late
+        digests["late_days"] = late
     if kind in letters.KINDS:
-        letter = letters.letter(note, finding=monitoring.finding, digest=said["note_sha256"])
+        letter = letters.letter(note, finding=monitoring.finding, digest=sha256)
         about = letters.described(note, letter)
-        _keep(note, letter, about | {"is_letter": True}, kept)
-        said["letter_sha256"] = about["sha256"]
-    return said
+        _store(note, letter, about | {"is_letter": True}, stored)
+        digests["letter_sha256"] = about["sha256"]
+    return digests
 
 
-def _keep(note: MonitoringNote, content: bytes, about: dict, kept: list[str]) -> None:
-    made = MonitoringFile(public_id=uuid.uuid4(), note=note, **about)
-    made.file.save(str(made.public_id), ContentFile(content), save=False)
-    kept.append(made.file.name)
-    made.save(force_insert=True)
+def _store(note: MonitoringNote, content: bytes, about: dict, stored: list[str]) -> None:
+    document = MonitoringFile(public_id=uuid.uuid4(), note=note, **about)
+    document.file.save(str(document.public_id), ContentFile(content), save=False)
+    stored.append(known(document.file.name))
+    document.save(force_insert=True)
 
 
 def digest(note: MonitoringNote) -> str:

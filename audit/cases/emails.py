@@ -26,8 +26,8 @@ def auditors(monitoring) -> list:
     """Those who wrote in the case; when none is an auditor any more, every auditor without a tie."""
     able = User.objects.filter(is_active=True, is_auditor=True).order_by("pk")
     wrote = monitoring.notes.filter(kind__in=BY_AUDITORS).values("by")
-    found = [person for person in able.filter(pk__in=wrote) if rules.can_monitor(monitoring, person)]
-    return found or [person for person in able if rules.can_monitor(monitoring, person)]
+    authors = [person for person in able.filter(pk__in=wrote) if rules.can_monitor(monitoring, person)]
+    return authors or [person for person in able if rules.can_monitor(monitoring, person)]
 
 
 def asked(monitoring, *, at):

@@ -1,17 +1,21 @@
 """What is typed in a monitoring: its object, messages with documents, last days, the conclusion."""
 
 import uuid
+from typing import cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.cases.actions import MOST_FILES, NO_REMEDY
+from audit.cases.actions import MOST_FILES, NO_REMEDY, default_due_day
 from audit.cases.status import flag_title
 from audit.models import TEXT_MAX, Monitoring
+from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import FilesField, day_field
+from marketplace.uploads import FilesField
 
 FINDING = [
     ("no", gettext_lazy("Aucun manquement relevé")),
@@ -31,7 +35,7 @@ class MessageForm(PlainTexts, forms.Form):
         error_messages={"required": INCOMPLETE, "invalid": INCOMPLETE},
     )
     text = forms.CharField(max_length=TEXT_MAX, widget=forms.Textarea({"rows": 8}))
-    files = FilesField(
+    files = FilesField(  # type: ignore[assignment]  # a form's uploads have this name; Django tells fields apart
         label=gettext_lazy("Documents"),
         required=False,
         help_text=gettext_lazy("Dix au plus, 10 Mo chacun : PDF, image, document, tableur ou texte."),
@@ -45,8 +49,9 @@ class MessageForm(PlainTexts, forms.Form):
 
     def renew(self) -> None:
         """A form that comes back with what is wrong is another form: its next sending is no double click."""
-        self.data = self.data.copy()
-        self.data["key"] = str(uuid.uuid4())
+        data = cast(QueryDict, self.data).copy()
+        data["key"] = str(uuid.uuid4())
+        self.data = data
 
     def clean_files(self) -> list:
         if len(self.cleaned_data["files"]) > MOST_FILES:
@@ -55,7 +60,7 @@ class MessageForm(PlainTexts, forms.Form):
 
 
 class OpenForm(MessageForm):
-    """`flags`: the signals that may join the case (audit.cases.flags_of); cleans to those chosen."""
+    """`flags`: the signals that may join the case (audit/cases/actions.py, flags_of); cleans to those chosen."""
 
     title = forms.CharField(
         label=gettext_lazy("Objet"),
@@ -70,7 +75,8 @@ class OpenForm(MessageForm):
     def __init__(self, *args, flags, **kwargs):
         super().__init__(*args, **kwargs)
         self._flags = {str(flag.pk): flag for flag in flags}
-        self.fields["flags"].choices = [(key, flag_title(flag)) for key, flag in self._flags.items()]
+        field = cast(forms.MultipleChoiceField, self.fields["flags"])
+        field.choices = [(key, flag_title(flag)) for key, flag in self._flags.items()]
         if not self._flags:
             del self.fields["flags"]
 
@@ -88,6 +94,7 @@ class AskForm(MessageForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["due_on"].required = True
+        self.fields["due_on"].initial = default_due_day(clock.now())
 
 
 class ConcludeForm(MessageForm):
@@ -110,7 +117,7 @@ class ConcludeForm(MessageForm):
         return self.cleaned_data["finding"] == "yes"
 
     def clean(self) -> dict:
-        values = super().clean()
+        values = super().clean() or {}
         if values.get("finding") and "due_on" in values and not values["due_on"]:
             self.add_error("due_on", _("Donnez le dernier jour pour corriger."))
         if values.get("finding") is False and values.get("due_on"):

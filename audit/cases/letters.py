@@ -10,8 +10,9 @@ from audit.models import MonitoringNote
 from contracts.documents import FRENCH
 from marketplace import pdf
 from marketplace.dates.localtime import day, local, moment
+from marketplace.lifecycle import known
 
-KINDS = {Note.QUESTION: "demande", Note.CONCLUSION: "conclusion"}
+KINDS: dict[str, str] = {Note.QUESTION: "demande", Note.CONCLUSION: "conclusion"}
 
 
 def letter(note: MonitoringNote, *, finding: bool | None = None, digest: str = "") -> bytes:
@@ -48,8 +49,8 @@ def letter(note: MonitoringNote, *, finding: bool | None = None, digest: str = "
 def _subject(note: MonitoringNote, finding: bool | None) -> str:
     if note.kind == Note.QUESTION:
         return "Demande d’explications"
-    found = "manquement relevé" if finding else "aucun manquement relevé"
-    return f"Conclusion de la vérification : {found}"
+    outcome = "manquement relevé" if finding else "aucun manquement relevé"
+    return f"Conclusion de la vérification : {outcome}"
 
 
 def _sections(note: MonitoringNote) -> list[tuple[str, str]]:
@@ -74,7 +75,9 @@ def _exchanges(notes: list[MonitoringNote]) -> list[str]:
     for row, following in zip(rows, [*rows[1:], None], strict=False):
         if row.kind != Note.QUESTION:
             continue
-        line = f"- Demande du {day(local(row.at).date())}, à laquelle répondre au plus tard le {day(row.due_on)} : "
+        line = (
+            f"- Demande du {day(local(row.at).date())}, à laquelle répondre au plus tard le {day(known(row.due_on))} : "
+        )
         if following is None or following.kind != Note.ANSWER:
             lines.append(line + ("une autre demande l’a suivie." if following else "aucune réponse reçue."))
             continue
@@ -89,7 +92,7 @@ def _last_day(note: MonitoringNote) -> str:
     what = "Votre réponse est attendue" if asked else "Un correctif est attendu"
     late = "Une réponse tardive est reçue" if asked else "Un correctif annoncé plus tard est reçu"
     return (
-        f"{what} sur la plateforme au plus tard le {day(note.due_on)}, à la fin de la journée (heure de l’Est). "
+        f"{what} sur la plateforme au plus tard le {day(known(note.due_on))}, à la fin de la journée (heure de l’Est). "
         f"{late}, et son retard noté."
     )
 

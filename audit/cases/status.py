@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from audit.enums import ASKS, REPLIES, Note, State
 from audit.flags.catalogue import CATALOGUE
 from marketplace.dates.localtime import day, local
+from marketplace.lifecycle import known
 
 BODY, AUDITOR = "body", "auditor"
 
@@ -35,7 +36,7 @@ def badge(monitoring) -> dict:
         return {"label": label, "tone": "info" if answered else "warn"}
     if monitoring.state == State.CONCLUDED and monitoring.last_kind == Note.REMEDY:
         return {"label": _("Manquement, correctif annoncé"), "tone": "info"}
-    return outcome(monitoring)
+    return known(outcome(monitoring))
 
 
 def turn(monitoring) -> str:
@@ -43,8 +44,8 @@ def turn(monitoring) -> str:
     if monitoring.state == State.CLOSED:
         return ""
     asked = monitoring.state == State.ASKED and monitoring.last_kind == Note.QUESTION
-    found = monitoring.state == State.CONCLUDED and monitoring.finding and monitoring.last_kind == Note.CONCLUSION
-    return BODY if asked or found else AUDITOR
+    at_fault = monitoring.state == State.CONCLUDED and monitoring.finding and monitoring.last_kind == Note.CONCLUSION
+    return BODY if asked or at_fault else AUDITOR
 
 
 def standing(monitoring, today: date) -> dict:
@@ -77,13 +78,13 @@ def lateness(notes: Iterable) -> dict[int, int]:
 
     What completes a reply is not late: nothing was awaited any more. `notes`: all those of a case, in their order.
     """
-    found, due_on = {}, None
+    late, due_on = {}, None
     for note in notes:
         if note.kind in ASKS:
             due_on = note.due_on
         elif note.kind in REPLIES and due_on:
-            found[note.pk], due_on = _days_late(note.at, due_on), None
-    return found
+            late[note.pk], due_on = _days_late(note.at, due_on), None
+    return late
 
 
 def _days_late(at, due_on: date) -> int:

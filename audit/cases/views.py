@@ -7,33 +7,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 import marketplace.converters  # noqa: F401 - registers `code`
 from audit import conditions, rules
+from audit.access import auditors_and_officers, auditors_only
 from audit.cases import actions
 from audit.cases.emails import BY_AUDITORS
 from audit.cases.forms import AskForm, ConcludeForm, MessageForm, OpenForm
 from audit.cases.status import AUDITOR, badge, flag_title, late_words, lateness, note_title, outcome, standing
 from audit.enums import TOLD, FlagState, Note, State
-from audit.models import Monitoring, MonitoringFile, RedFlag
+from audit.models import Monitoring, MonitoringFile, MonitoringNote, RedFlag
 from audit.samples import actions as sample_actions
-from marketplace.acts import show_at
+from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.downloads import as_download
+from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
+from marketplace.lists import FilterForm, Ticked, page
+from marketplace.models import User
+from marketplace.requests import PersonRequest
+from marketplace.texts import Words
 from opportunities.models import Opportunity, PublicBody
 
 PAGE = 20
@@ -50,48 +56,40 @@ FINDINGS = {
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
-@never_cache
+class CaseFilter(FilterForm):
+    """`organisme` and `etat`: those that the person may see."""
+
+    organisme = forms.ChoiceField(required=False)
+    etat = forms.ChoiceField(required=False)
+    constat = forms.ChoiceField(required=False, choices=[(value, label) for value, (label, _q) in FINDINGS.items()])
+    miennes = Ticked()
+    retard = Ticked()
+
+
 @require_safe
-def monitorings(request: HttpRequest) -> HttpResponse:
-    """Those that the person may see, the last one first; `?apres=<number>` goes on. Unknown values are left out."""
+@auditors_and_officers
+def monitorings(request: PersonRequest) -> HttpResponse:
+    """Those that the person may see, the last one first, a page at a time."""
     at, user = clock.now(), request.user
-    if not (user.is_auditor or user.body_memberships.filter(role="officer").exists()):
-        raise Http404
     today, seen = local(at).date(), Monitoring.objects.visible_to(user, at=at)
-    bodies = list(PublicBody.objects.filter(opportunities__monitorings__in=seen).distinct().order_by("name"))
-    states = [state for state in State if user.is_auditor or state in TOLD]
-    asked = _asked(request.GET, {str(body.pk) for body in bodies}, {str(state) for state in states})
-    rows = _matching(seen, asked, user, today)
-    after = seen.filter(number=_last_seen(request)).values_list("opened_at", "pk").first()
-    if after:
-        rows = rows.filter(Q(opened_at__lt=after[0]) | Q(opened_at=after[0], pk__lt=after[1]))
-    page = list(rows.with_last().for_list()[: PAGE + 1])
-    pairs = [(name, value) for name, value in asked.items() if value]
-    more = [*pairs, ("apres", page[PAGE - 1].number)] if len(page) > PAGE else None
+    bodies = PublicBody.objects.filter(opportunities__monitorings__in=seen).distinct().order_by("name")
+    form = CaseFilter(
+        request.GET,
+        organisme=[(str(body.pk), body.name) for body in bodies],
+        etat=[(state.value, state.label) for state in State if user.is_auditor or state in TOLD],
+    )
+    rows = _matching(seen, form.asked, user, today).with_last().for_list()
+    cases = page(request, rows, order=("-opened_at", "-pk"), size=PAGE, pairs=form.pairs)
     context = {
-        "rows": [(row, badge(row), standing(row, today)) for row in page[:PAGE]],
-        "asked": asked,
-        "filtered": bool(pairs),
-        "bodies": [(str(body.pk), body.name) for body in bodies],
-        "states": [(state.value, state.label) for state in states],
-        "findings": [(value, label) for value, (label, _finding) in FINDINGS.items()],
-        "older": f"?{urlencode(more)}" if more else None,
-        "first": f"{request.path}?{urlencode(pairs)}" if after else None,
+        "rows": [(case, badge(case), standing(case, today)) for case in cases.rows],
+        "form": form,
+        "older": cases.older,
+        "first": cases.first,
     }
     return render(request, "audit/cases.html", context)
 
 
-def _last_seen(request: HttpRequest) -> str:
-    return request.GET.get("apres", "").replace("\x00", "")[:20]
-
-
-def _asked(data, bodies: set[str], states: set[str]) -> dict[str, str]:
-    """{parameter: value} that the list knows; an empty text for the others."""
-    known = {"organisme": bodies, "etat": states, "constat": set(FINDINGS), "miennes": {"1"}, "retard": {"1"}}
-    return {name: data.get(name, "") if data.get(name, "") in values else "" for name, values in known.items()}
-
-
-def _matching(rows, asked: dict[str, str], user, today):
+def _matching(rows, asked: dict, user: User, today):
     if asked["organisme"]:
         rows = rows.filter(opportunity__body=asked["organisme"])
     if asked["etat"]:
@@ -104,14 +102,14 @@ def _matching(rows, asked: dict[str, str], user, today):
 
 
 # --- One case --------------------------------------------------------------------------------------------------------
-def case_of(request: HttpRequest, number: str, *, at) -> Monitoring:
+def case_of(request: PersonRequest, number: str, *, at) -> Monitoring:
     rows = Monitoring.objects.visible_to(request.user, at=at).with_last().for_list()
     return get_object_or_404(rows, number=number)
 
 
 @never_cache
 @require_safe
-def monitoring(request: HttpRequest, number: str) -> HttpResponse:
+def monitoring(request: PersonRequest, number: str) -> HttpResponse:
     """Where it stands and what comes next, then every message with its documents, then the signals joined."""
     at, user = clock.now(), request.user
     case = case_of(request, number, at=at)
@@ -192,35 +190,33 @@ def _acts(case: Monitoring, user, where: dict, today) -> list[dict]:
 
 
 # --- Acts ------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Act:
+@dataclass(frozen=True, kw_only=True)
+class Act(Page):
     """One act on a case, on a page of its own. `may`: (case, user), raises what the act would be refused for."""
 
     verb: Callable[..., None]
-    may: Callable
-    title: str
-    lead: str
-    label: str  # of the text
-    submit: str
-    done: str
+    may: Callable[[Monitoring, User], None]
+    label: Words  # of the text
+    done: Words
     form: type[MessageForm] = MessageForm
+    replies: bool = False  # by the body, to the last message
 
 
-def _move(name: str, *conditions: Callable) -> Callable:
+def _move(name: str, *conditions: Callable) -> Callable[[Monitoring, User], None]:
     """What the move asks, and what it would complain of whatever is typed."""
 
-    def may(case, user) -> None:
+    def may(case: Monitoring, user: User) -> None:
         gate(case, name, user)
         for condition in conditions:
             try:
                 condition(case, clock.now())
-            except ValidationError as error:
+            except ValidationError as error:  # nothing that is typed can mend it: said instead of the form
                 raise IllegalMove(error.messages[0]) from error
 
     return may
 
 
-def _reply(kind: Note) -> Callable:
+def _reply(kind: Note) -> Callable[[Monitoring, User], None]:
     return lambda case, user: actions.gate_reply(case, kind, user)
 
 
@@ -228,44 +224,44 @@ _READ_BY_BODY = gettext_lazy("L’organisme lira ce texte et les documents joint
 _READ_BY_AUDITORS = gettext_lazy(
     "Les vérificatrices et vérificateurs liront ce texte et les documents joints. Rien ne se modifie après l’envoi."
 )
-ACTS = {
-    "ask": Act(
-        actions.ask, _move("ask"), gettext_lazy("Demander des explications"), _READ_BY_BODY,
-        gettext_lazy("Ce que vous demandez"), gettext_lazy("Envoyer la demande"),
-        gettext_lazy("Demande envoyée. Les responsables de l’organisme sont prévenus."), AskForm,
-    ),
-    "answer": Act(
-        actions.answer, _reply(Note.ANSWER), gettext_lazy("Répondre à la demande d’explications"), _READ_BY_AUDITORS,
-        gettext_lazy("Votre réponse"), gettext_lazy("Envoyer la réponse"),
-        gettext_lazy("Réponse envoyée. La vérification est prévenue."),
-    ),
-    "conclude": Act(
-        actions.conclude, _move("conclude"), gettext_lazy("Conclure la vérification"), _READ_BY_BODY,
-        gettext_lazy("Constats et motifs"), gettext_lazy("Conclure"),
-        gettext_lazy("Conclusion envoyée. Les responsables de l’organisme sont prévenus."), ConcludeForm,
-    ),
-    "announce_remedy": Act(
-        actions.announce_remedy, _reply(Note.REMEDY), gettext_lazy("Annoncer le correctif"), _READ_BY_AUDITORS,
-        gettext_lazy("Ce que l’organisme a corrigé"), gettext_lazy("Envoyer"),
-        gettext_lazy("Correctif annoncé. La vérification est prévenue."),
-    ),
-    "accept_remedy": Act(
-        actions.accept_remedy, _move("accept_remedy", conditions.with_finding),
-        gettext_lazy("Constater le correctif"), _READ_BY_BODY,
-        gettext_lazy("Ce que vous constatez"), gettext_lazy("Constater le correctif"),
-        gettext_lazy("Correctif constaté. Les responsables de l’organisme sont prévenus."),
-    ),
-    "close": Act(
-        actions.close, _move("close", conditions.nothing_awaited), gettext_lazy("Fermer la vérification"),
-        _READ_BY_BODY,
-        gettext_lazy("Mot de la fin"), gettext_lazy("Fermer la vérification"),
-        gettext_lazy("Vérification fermée. Les responsables de l’organisme sont prévenus."),
-    ),
-}  # fmt: skip
-REPLIES = {"answer", "announce_remedy"}
+ASK = Act(
+    gettext_lazy("Demander des explications"), _READ_BY_BODY, gettext_lazy("Envoyer la demande"),
+    label=gettext_lazy("Ce que vous demandez"),
+    done=gettext_lazy("Demande envoyée. Les responsables de l’organisme sont prévenus."), verb=actions.ask,
+    may=_move("ask"), form=AskForm,
+)  # fmt: skip
+ANSWER = Act(
+    gettext_lazy("Répondre à la demande d’explications"), _READ_BY_AUDITORS, gettext_lazy("Envoyer la réponse"),
+    label=gettext_lazy("Votre réponse"), done=gettext_lazy("Réponse envoyée. La vérification est prévenue."),
+    verb=actions.answer, may=_reply(Note.ANSWER), replies=True,
+)  # fmt: skip
+CONCLUDE = Act(
+    gettext_lazy("Conclure la vérification"), _READ_BY_BODY, gettext_lazy("Conclure"),
+    label=gettext_lazy("Constats et motifs"),
+    done=gettext_lazy("Conclusion envoyée. Les responsables de l’organisme sont prévenus."), verb=actions.conclude,
+    may=_move("conclude"), form=ConcludeForm,
+)  # fmt: skip
+ANNOUNCE_REMEDY = Act(
+    gettext_lazy("Annoncer le correctif"), _READ_BY_AUDITORS, gettext_lazy("Envoyer"),
+    label=gettext_lazy("Ce que l’organisme a corrigé"),
+    done=gettext_lazy("Correctif annoncé. La vérification est prévenue."), verb=actions.announce_remedy,
+    may=_reply(Note.REMEDY), replies=True,
+)  # fmt: skip
+ACCEPT_REMEDY = Act(
+    gettext_lazy("Constater le correctif"), _READ_BY_BODY, gettext_lazy("Constater le correctif"),
+    label=gettext_lazy("Ce que vous constatez"),
+    done=gettext_lazy("Correctif constaté. Les responsables de l’organisme sont prévenus."),
+    verb=actions.accept_remedy, may=_move("accept_remedy", conditions.with_finding),
+)  # fmt: skip
+CLOSE = Act(
+    gettext_lazy("Fermer la vérification"), _READ_BY_BODY, gettext_lazy("Fermer la vérification"),
+    label=gettext_lazy("Mot de la fin"),
+    done=gettext_lazy("Vérification fermée. Les responsables de l’organisme sont prévenus."), verb=actions.close,
+    may=_move("close", conditions.nothing_awaited),
+)  # fmt: skip
 
 
-def _sent(request: HttpRequest):
+def _sent(request: PersonRequest) -> MonitoringNote | None:
     """The message that this form already made, or None."""
     try:
         return actions.sent(UUID(request.POST.get("key", "")), request.user)
@@ -273,28 +269,18 @@ def _sent(request: HttpRequest):
         return None
 
 
-def page_of(name: str):
+def page_of(act: Act) -> View:
     """The view of one act: what was last said beside the form; what was typed comes back with what is wrong."""
-    act = ACTS[name]
 
-    @never_cache
-    @keeps_typed
-    @require_http_methods(["GET", "HEAD", "POST"])
-    def view(request: HttpRequest, number: str) -> HttpResponse:
-        at = clock.now()
-        case = case_of(request, number, at=at)
-        initial = {"due_on": actions.default_due_day(at)} if name == "ask" else None
-        form = act.form(data_of(request), request.FILES or None, initial=initial, label=act.label)
+    @act_page
+    def view(request: PersonRequest, number: str) -> HttpResponse:
+        case = case_of(request, number, at=clock.now())
+        form = act.form(data_of(request), request.FILES or None, label=act.label)
         if not _sent(request):  # the second half of a double click, where the first half moved the case on
             act.may(case, request.user)
-        if request.method == "POST" and form.is_valid():
-            try:
-                act.verb(case, by=request.user, **form.cleaned_data)
-            except ValidationError as error:
-                show_at(form, error)
-            else:
-                messages.success(request, act.done)
-                return redirect(case)
+        if attempt(request, form, lambda: act.verb(case, by=request.user, **form.cleaned_data)):
+            messages.success(request, str(act.done))
+            return redirect(case)
         if request.method == "POST":
             form.renew()
         notes = list(case.notes.select_related("by").prefetch_related("files"))
@@ -304,43 +290,35 @@ def page_of(name: str):
             "act": act,
             "form": form,
             "last": last,
-            "unread": last["by_body"] or name in REPLIES,  # what the other side said
+            "unread": last["by_body"] or act.replies,  # what the other side said
             "files_lost": bool(request.FILES),
         }
-        return render(request, "audit/case_act.html", context, status=422 if request.method == "POST" else 200)
+        return show(request, "audit/case_act.html", context)
 
     return view
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def open_monitoring(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+@auditors_only
+def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
     """An auditor opens a case about a published occasion; its signals may join it: `?signal=<pk>`, already ticked.
 
     `?echantillon=<number>`: the reason says that this sample retained it.
     """
     at, user = clock.now(), request.user
-    if not user.is_auditor:
-        raise Http404
     occasion = get_object_or_404(Opportunity.objects.public().select_related("body"), number=number)
     actions.gate_open(occasion, user)
-    done = _sent(request)
-    joined = done.monitoring.flags.all() if done else actions.flags_of(occasion, user)
-    flags = list(joined.order_by("-first_at", "-pk"))
+    sent = _sent(request)
+    joined = sent.monitoring.flags.all() if sent else actions.flags_of(occasion, user)
     form = OpenForm(
-        data_of(request), request.FILES or None, flags=flags, label=_("Motif de l’ouverture"),
+        data_of(request), request.FILES or None, flags=joined.order_by("-first_at", "-pk"),
+        label=_("Motif de l’ouverture"),
         help_text=_("L’organisme le lira avec la première demande ou avec la conclusion, pas avant."),
         initial={"flags": request.GET.getlist("signal"), "text": _sampled(request, occasion)},
     )  # fmt: skip
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = actions.open_(occasion, by=user, **form.cleaned_data)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Vérification ouverte. L’organisme n’en est pas encore prévenu."))
-            return redirect(made)
+    if opened := attempt(request, form, lambda: actions.open_(occasion, by=user, **form.cleaned_data)):
+        messages.success(request, _("Vérification ouverte. L’organisme n’en est pas encore prévenu."))
+        return redirect(opened.result)
     if request.method == "POST":
         form.renew()
     others = Monitoring.objects.visible_to(user, at=at).with_last().filter(opportunity=occasion).order_by("-pk")
@@ -350,10 +328,10 @@ def open_monitoring(request: HttpRequest, number: str) -> HttpResponse:
         "form": form,
         "files_lost": bool(request.FILES),
     }
-    return render(request, "audit/case_open.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "audit/case_open.html", context)
 
 
-def _sampled(request: HttpRequest, occasion: Opportunity) -> str:
+def _sampled(request: PersonRequest, occasion: Opportunity) -> str:
     number = request.GET.get("echantillon", "").replace("\x00", "")[:20]
     return sample_actions.reason_for(number, occasion) if number else ""
 
@@ -361,32 +339,28 @@ def _sampled(request: HttpRequest, occasion: Opportunity) -> str:
 # --- Documents -------------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def file(request: HttpRequest, number: str, file_id) -> HttpResponse:
+def file(request: PersonRequest, number: str, file_id: UUID) -> HttpResponseBase:
     """A document or a letter, as a download: never shown in our pages. Who reads the other side's is in the ledger."""
     at = clock.now()
     case = case_of(request, number, at=at)
     rows = MonitoringFile.objects.filter(note__monitoring=case).select_related("note")
-    found = get_object_or_404(rows, public_id=file_id)
-    own = rules.can_monitor if found.note.kind in BY_AUDITORS else rules.can_answer
+    document = get_object_or_404(rows, public_id=file_id)
+    own = rules.can_monitor if document.note.kind in BY_AUDITORS else rules.can_answer
     if not own(case, request.user):
-        ledger.record_read("file", case.ledger_subject(), by=request.user, at=at, file=found.sha256)
-    answer = FileResponse(
-        found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
-    )
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+        ledger.record_read("file", case.ledger_subject(), by=request.user, at=at, file=document.sha256)
+    return as_download(FileResponse(document.file.open("rb"), content_type=document.content_type), document.name)
 
 
 _CASE = "dossiers/<code:number>/"
 urlpatterns = [
     path("dossiers/", monitorings, name="monitorings"),
     path(_CASE, monitoring, name="monitoring"),
-    path(f"{_CASE}demander/", page_of("ask"), name="ask"),
-    path(f"{_CASE}repondre/", page_of("answer"), name="answer"),
-    path(f"{_CASE}conclure/", page_of("conclude"), name="conclude"),
-    path(f"{_CASE}correctif/", page_of("announce_remedy"), name="announce_remedy"),
-    path(f"{_CASE}constater/", page_of("accept_remedy"), name="accept_remedy"),
-    path(f"{_CASE}fermer/", page_of("close"), name="close"),
+    path(f"{_CASE}demander/", page_of(ASK), name="ask"),
+    path(f"{_CASE}repondre/", page_of(ANSWER), name="answer"),
+    path(f"{_CASE}conclure/", page_of(CONCLUDE), name="conclude"),
+    path(f"{_CASE}correctif/", page_of(ANNOUNCE_REMEDY), name="announce_remedy"),
+    path(f"{_CASE}constater/", page_of(ACCEPT_REMEDY), name="accept_remedy"),
+    path(f"{_CASE}fermer/", page_of(CLOSE), name="close"),
     path(f"{_CASE}fichiers/<uuid:file_id>", file, name="monitoring_file"),
     path("occasions/<code:number>/ouvrir/", open_monitoring, name="open_monitoring"),
 ]

@@ -4,8 +4,8 @@ Pure functions make the figures and their places, in whole units of each drawing
 the same figures in a table beside. Amounts in cents before taxes; days are days of the calendar in Québec.
 """
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from statistics import median
@@ -19,6 +19,7 @@ LINE, LABEL = 36, 47  # a name and its amount, one under the other; small letter
 CAPITAL = 1.4  # small letters
 HALF = 50  # percent of what a body awards: from there, a band stands out
 OTHERS = ""  # the name of what is not in the top: shown as « Autres »
+Pairs = Counter[tuple[str, str]]  # of (body, vendor)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,10 @@ def flows(lines: list[Line]) -> Flows:
     if not lines:
         return Flows()
     bodies, vendors = _top(lines, "body"), _top(lines, "vendor")
-    cents, counts, sent, got = Counter(), Counter(), Counter(), Counter()
+    cents: Pairs = Counter()
+    counts: Pairs = Counter()
+    sent: Counter[str] = Counter()
+    got: Counter[str] = Counter()
     for line in lines:
         body, vendor = line.body if line.body in bodies else OTHERS, line.vendor if line.vendor in vendors else OTHERS
         cents[body, vendor] += line.cents
@@ -112,23 +116,23 @@ def flows(lines: list[Line]) -> Flows:
     return Flows(left, right, _bands(left, right, cents, counts), total)
 
 
-def _top(lines, column: str) -> set[str]:
-    totals = Counter()
+def _top(lines: list[Line], column: str) -> set[str]:
+    totals: Counter[str] = Counter()
     for line in lines:
         totals[getattr(line, column)] += line.cents
     return {name for name, _cents in sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:TOP]}
 
 
-def _nodes(totals: Counter, total: int, short: dict[str, str]) -> list[Node]:
+def _nodes(totals: Counter[str], total: int, short: dict[str, str]) -> list[Node]:
     """One below the other, the greatest first, the others last; each as high as its share, and never invisible."""
     order = sorted(totals.items(), key=lambda item: (item[0] == OTHERS, -item[1], item[0]))
-    room, y, made = FLOW_HEIGHT - GAP * (TOP + 1), 0, []
+    room, y, nodes = FLOW_HEIGHT - GAP * (TOP + 1), 0, []
     for name, cents in order:
         height = max(cents * room // total, 2)
         slot = max(height, LINE)
-        made.append(Node(name, _label(name, short), cents, y + (slot - height) // 2, height))
+        nodes.append(Node(name, _label(name, short), cents, y + (slot - height) // 2, height))
         y += slot + GAP
-    return made
+    return nodes
 
 
 def _label(name: str, short: dict[str, str]) -> str:
@@ -149,8 +153,10 @@ def _room(text: str) -> float:
     return sum(CAPITAL if letter.isupper() else 1 for letter in text)
 
 
-def _bands(left, right, cents, counts) -> list[Band]:
-    used, arrived, made = defaultdict(int), defaultdict(int), []
+def _bands(left: list[Node], right: list[Node], cents: Pairs, counts: Pairs) -> list[Band]:
+    used: Counter[str] = Counter()
+    arrived: Counter[str] = Counter()
+    bands = []
     longest = max(cents.values())
     for body in left:
         for vendor in right:
@@ -169,13 +175,13 @@ def _bands(left, right, cents, counts) -> list[Band]:
                 f"V{to_end}C{bend} {to_end} {bend} {from_end} {start} {from_end}Z"
             )
             strong = OTHERS not in (body.name, vendor.name) and amount * 100 >= body.cents * HALF
-            made.append(
+            bands.append(
                 Band(
                     body.name, vendor.name, amount, counts[body.name, vendor.name], _percent(amount, body.cents),
                     strong, max(amount * WIDTH // longest, 1), path,
                 )
             )  # fmt: skip
-    return made
+    return bands
 
 
 # --- Concentration ---------------------------------------------------------------------------------------------------
@@ -204,10 +210,11 @@ class Concentration:
 
 def concentration(lines: list[Line]) -> list[Concentration]:
     """The ten greatest bodies, the most concentrated first. `shares`: the first three vendors, then the others."""
-    made = []
+    bodies = []
     for body in _top(lines, "body"):
         own = [line for line in lines if line.body == body]
-        totals, whole = Counter(), sum(line.cents for line in own)
+        totals: Counter[str] = Counter()
+        whole = sum(line.cents for line in own)
         for line in own:
             totals[line.vendor] += line.cents
         order = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
@@ -221,8 +228,8 @@ def concentration(lines: list[Line]) -> list[Concentration]:
             shares.append(Share(name, cents, _percent(cents, whole), x, end - x))
             x = end
         index = _rounded(sum(Decimal(cents * 100) ** 2 for cents in totals.values()) / Decimal(whole) ** 2)
-        made.append(Concentration(body, whole, len(own), len(totals), shares, int(index)))
-    return sorted(made, key=lambda one: (-one.index, -one.cents, one.body))
+        bodies.append(Concentration(body, whole, len(own), len(totals), shares, int(index)))
+    return sorted(bodies, key=lambda one: (-one.index, -one.cents, one.body))
 
 
 def _percent(part: int, whole: int) -> Decimal:
@@ -248,17 +255,23 @@ class Delay:
 
 def delays(lines: list[Line]) -> list[Delay]:
     """Publication → award, award → contract, invoice → payment: medians by body, in the order of their names."""
-    found = []
+    medians = []
     for body in sorted({line.body for line in lines}):
         own = [line for line in lines if line.body == body]
-        found.append((
-            body, len(own),
-            _median([(line.awarded - line.published).days for line in own]),
-            _median([(line.signed - line.awarded).days for line in own if line.signed]),
-            _median([days for line in own for days in line.paid_days]),
-        ))  # fmt: skip
-    longest = max((value or 0 for row in found for value in row[2:]), default=0) or 1
-    return [Delay(*row, widths=tuple((value or 0) * WIDTH // longest for value in row[2:])) for row in found]
+        medians.append(
+            Delay(
+                body, len(own),
+                _median([(line.awarded - line.published).days for line in own]),
+                _median([(line.signed - line.awarded).days for line in own if line.signed]),
+                _median([days for line in own for days in line.paid_days]),
+            )
+        )  # fmt: skip
+    longest = max((days or 0 for row in medians for days in (row.award, row.contract, row.payment)), default=0) or 1
+
+    def width(days: int | None) -> int:
+        return (days or 0) * WIDTH // longest
+
+    return [replace(row, widths=(width(row.award), width(row.contract), width(row.payment))) for row in medians]
 
 
 def _median(values: list[int]) -> int | None:
@@ -279,7 +292,7 @@ class Price:
 def prices(lines: list[Line]) -> list[Price]:
     """The forty last awards, the nearest to their notice's maximum first."""
     last = sorted(lines, key=lambda line: (line.awarded, line.number), reverse=True)[:MOST_PRICES]
-    made = [
+    last_prices = [
         Price(
             line,
             _percent(line.cents, line.budget_cents),
@@ -288,4 +301,4 @@ def prices(lines: list[Line]) -> list[Price]:
         )
         for line in last
     ]
-    return sorted(made, key=lambda price: (-price.percent, price.line.number))
+    return sorted(last_prices, key=lambda price: (-price.percent, price.line.number))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -15,9 +15,11 @@ from audit.charts import charts
 from audit.ledger.search import in_period
 from contracts.models import Invoice
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
+from marketplace.lifecycle import known
+from marketplace.requests import PersonRequest
 from opportunities import conditions
-from opportunities.drafts.forms import day_field
 from opportunities.models import PublicBody
 from proposals.models import Award
 
@@ -35,7 +37,7 @@ class PeriodForm(forms.Form):
     )  # fmt: skip
 
     def clean(self):
-        values = super().clean()
+        values = super().clean() or {}
         if values.get("du") and values.get("au") and values["au"] < values["du"]:
             self.add_error("au", _("Le dernier jour précède le premier."))
         return values
@@ -45,23 +47,23 @@ def lines(*, since=None, until=None, body=None) -> list[charts.Line]:
     """Standing awards of the period, with what followed; two queries."""
     rows = in_period(Award.objects.standing(), since, until)
     rows = rows.filter(opportunity__body=body) if body else rows
-    rows = rows.select_related("opportunity__body", "proposal__vendor", "contract").order_by("-at", "-pk")[:MOST]
-    rows = list(rows)
-    paid = defaultdict(list)
-    contracts = [award.contract.pk for award in rows if hasattr(award, "contract")]
+    rows = rows.select_related("opportunity__body", "proposal__vendor", "contract").order_by("-at", "-pk")
+    awards = list(rows[:MOST])
+    paid: defaultdict[int, list[int]] = defaultdict(list)
+    contracts = [award.contract.pk for award in awards if hasattr(award, "contract")]
     invoices = Invoice.objects.filter(contract__in=contracts, paid_at__isnull=False).exclude(kind="interest")
     for contract, issued, at in invoices.values_list("contract", "issued_at", "paid_at"):
-        paid[contract].append((local(at).date() - local(issued).date()).days)
-    return [_line(award, paid) for award in rows]
+        paid[contract].append((local(known(at)).date() - local(issued).date()).days)
+    return [_line(award, paid) for award in awards]
 
 
-def _line(award: Award, paid) -> charts.Line:
+def _line(award: Award, paid: dict[int, list[int]]) -> charts.Line:
     occasion, contract = award.opportunity, getattr(award, "contract", None)
-    published = local(occasion.published_at).date()
+    published = local(known(occasion.published_at)).date()
     return charts.Line(
         number=occasion.number, body=occasion.body.name, short=occasion.body.short,
         vendor=award.proposal.vendor.legal_name, cents=award.amount_cents,
-        budget_cents=occasion.budget_cents, ceiling_cents=conditions.ceiling_cents(published),
+        budget_cents=known(occasion.budget_cents), ceiling_cents=conditions.ceiling_cents(published),
         published=published, awarded=local(award.at).date(),
         signed=local(contract.signed_at).date() if contract and contract.signed_at else None,
         paid_days=tuple(paid[contract.pk]) if contract else (),
@@ -70,23 +72,23 @@ def _line(award: Award, paid) -> charts.Line:
 
 @require_safe
 @auditors_only
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: PersonRequest) -> HttpResponse:
     today = local(clock.now()).date()
     year_ago = today.replace(year=today.year - 1, day=min(today.day, 28))
     asked = bool(set(request.GET) & {"du", "au", "organisme"})
     form = PeriodForm(request.GET if asked else {"du": year_ago.isoformat(), "au": today.isoformat()})
-    found = []
+    shown: list[charts.Line] = []
     if form.is_valid():
         values = form.cleaned_data
-        found = lines(since=values["du"], until=values["au"], body=values["organisme"])
+        shown = lines(since=values["du"], until=values["au"], body=values["organisme"])
     context = {
         "form": form,
-        "count": len(found),
-        "total": sum(line.cents for line in found),
-        "flows": charts.flows(found),
-        "concentration": charts.concentration(found),
-        "delays": charts.delays(found),
-        "prices": charts.prices(found),
+        "count": len(shown),
+        "total": sum(line.cents for line in shown),
+        "flows": charts.flows(shown),
+        "concentration": charts.concentration(shown),
+        "delays": charts.delays(shown),
+        "prices": charts.prices(shown),
         "width": charts.WIDTH,
         "flow": {
             "width": charts.FLOW_WIDTH,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,7 +13,7 @@ from audit.flags.catalogue import CATALOGUE, sentence
 from audit.flags.loader import Reads, load
 from audit.models import Monitoring, RedFlag
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, locked
+from marketplace.lifecycle import IllegalMove, known, locked
 from opportunities.models import Opportunity
 from proposals.models import Recommendation
 
@@ -40,7 +41,7 @@ def cases_for(flag: RedFlag, user):
 def if_awarded(opportunity: Opportunity, recommendation: Recommendation, *, at: datetime) -> list[compute.Found]:
     """What would be flagged of the occasion if the recommendation were confirmed now; nothing is kept."""
     proposal = recommendation.proposal
-    award = data.Award(proposal.vendor_id, proposal.opened.price_cents, at)
+    award = data.Award(proposal.vendor_id, known(proposal.opened.price_cents), at)
 
     def awarded(world: data.World) -> data.World:
         rows = (
@@ -64,24 +65,24 @@ def cases_of(opportunity: Opportunity, user):
 def keep(opportunity: Opportunity, *, by, at: datetime, explanation: str = "") -> None:
     """Write down, with the award just confirmed, the signals it raises and what the officer says of them."""
     award = opportunity.awards.get(reversed_at=None)
-    found = if_awarded(opportunity, award.recommendation, at=at)
-    for row in found:
+    rows = if_awarded(opportunity, award.recommendation, at=at)
+    for row in rows:
+        same: dict[str, Any] = {"code": row.code, "opportunity": opportunity, "vendor_id": row.vendor}
         seen = {"value": row.value, "threshold": row.threshold, "details": row.details, "last_at": at}
         flag, _created = RedFlag.objects.update_or_create(
-            code=row.code, opportunity=opportunity, vendor_id=row.vendor,
-            defaults=seen | {"ceased_at": None}, create_defaults=seen | {"first_at": at},
-        )  # fmt: skip
+            **same, defaults=seen | {"ceased_at": None}, create_defaults=seen | {"first_at": at}
+        )
         if explanation.strip() and flag.state != FlagState.DISMISSED:
             flag.explain(by=by, reason=explanation)
-    if found:
-        codes = sorted({row.code for row in found})
+    if rows:
+        codes = sorted({row.code for row in rows})
         ledger.record("redflag.award", f"award:{opportunity.number}", by=by, at=at, signals=codes)
 
 
 def before_publication(opportunity: Opportunity, *, at: datetime) -> list[dict]:
     """[{title, text, normal, must}] of a notice under review; `must`: publishing it needs a justification.
 
-    What opportunities.reviewing.publish asks, wired in marketplace/urls.py.
+    What the page of a publication asks (opportunities/review/views.py), wired in marketplace/urls.py.
     """
     if not (opportunity.budget_cents and opportunity.closes_at):
         return []

@@ -25,16 +25,16 @@ MARGIN = 0.2  # over four standard errors of the estimate: what the signatures d
 
 def affiliated(world: World, at) -> list[Measure]:
     """Per occasion: the pair of bidders with the most clues that they are one house."""
-    found = []
+    measures = []
     for row in _opened(world):
-        if len(row.proposals) < 2:
+        if len(row.opened) < 2:
             continue
         on = _day(row.published_at)
         limit, pairs = threshold("AFFIL", on), []
         quoted = shingles(row.notice)
-        texts = {proposal.vendor: _Text(proposal.text, quoted) for proposal in row.proposals}
-        shared = Counter(mark for proposal in row.proposals for mark in proposal.marks)
-        for one, other in combinations(sorted(row.proposals, key=lambda proposal: proposal.vendor), 2):
+        texts = {proposal.vendor: _Text(proposal.text, quoted) for proposal in row.opened}
+        shared = Counter(mark for proposal in row.opened for mark in proposal.marks)
+        for one, other in combinations(sorted(row.opened, key=lambda proposal: proposal.vendor), 2):
             clues = _clues(world, one, other, shared)
             if texts[one.vendor].near(texts[other.vendor], float(threshold("AFFIL.TEXT", on))):
                 clues.add("text")
@@ -44,15 +44,15 @@ def affiliated(world: World, at) -> list[Measure]:
             if weight:
                 pairs.append((weight, one.vendor, other.vendor, sorted(clues)))
         strongest = max((weight for weight, *_rest in pairs), default=Fraction(0))
-        told = [
+        strong = [
             {"ids": [one, other], "vendors": [world.name(one), world.name(other)], "clues": clues}
             for weight, one, other, clues in pairs
             if weight >= limit
         ]
-        found.append(
-            Measure(row.number, decimal(strongest), decimal(limit), strongest >= limit, details={"pairs": told})
+        measures.append(
+            Measure(row.number, decimal(strongest), decimal(limit), strongest >= limit, details={"pairs": strong})
         )
-    return found
+    return measures
 
 
 def _clues(world: World, one: Proposal, other: Proposal, shared: Counter) -> set[str]:
@@ -96,8 +96,8 @@ def single(world: World, at) -> list[Measure]:
     since, limit = at - timedelta(days=int(threshold("SINGLE.DAYS", on))), threshold("SINGLE", on)
     alone = defaultdict(list)
     for row in _opened(world):
-        if len(row.proposals) == 1 and since <= row.closes_at <= at:
-            alone[row.body, row.proposals[0].vendor].append(row.number)
+        if len(row.opened) == 1 and since <= row.closes_at <= at:
+            alone[row.body, row.opened[0].vendor].append(row.number)
     return [
         Measure(
             numbers[-1], decimal(len(numbers)), decimal(limit), len(numbers) >= limit, vendor,
@@ -115,25 +115,25 @@ def rotation(world: World, at) -> list[Measure]:
     """
     on = _day(at)
     limit, least = threshold("ROTATE", on), int(threshold("ROTATE.LEAST", on))
-    settled = [(row, frozenset(p.vendor for p in row.proposals)) for row in _opened(world) if row.award]
-    met = Counter(bidders for _row, bidders in settled)
-    found = []
+    settled = [(row, row.award, frozenset(p.vendor for p in row.opened)) for row in _opened(world) if row.award]
+    met = Counter(bidders for _row, _award, bidders in settled)
+    measures = []
     for group in sorted((group for group, times in met.items() if times >= 3 and len(group) > 1), key=sorted):
-        theirs = [row for row, bidders in settled if group <= bidders and row.award.vendor in group]
+        theirs = [(award, row.number) for row, award, bidders in settled if group <= bidders and award.vendor in group]
         if len(theirs) < least:
             continue
-        theirs.sort(key=lambda row: (row.award.at, row.number))
-        winners, size = [row.award.vendor for row in theirs], len(group)
+        theirs.sort(key=lambda pair: (pair[0].at, pair[1]))
+        winners, size = [award.vendor for award, _number in theirs], len(group)
         rounds = [set(winners[start : start + size]) for start in range(len(winners) - size + 1)]
         if not rounds:
             continue
         share = Fraction(sum(won == group for won in rounds), len(rounds))
         details = {
             "ids": sorted(group), "vendors": sorted(world.name(vendor) for vendor in group),
-            "numbers": [row.number for row in theirs],
+            "numbers": [number for _award, number in theirs],
         }  # fmt: skip
-        found.append(Measure(theirs[-1].number, decimal(share), decimal(limit), share >= limit, details=details))
-    return found
+        measures.append(Measure(theirs[-1][1], decimal(share), decimal(limit), share >= limit, details=details))
+    return measures
 
 
 FORMULAS = {"AFFIL": affiliated, "SINGLE": single, "ROTATE": rotation}

@@ -37,7 +37,7 @@ def weights(needs: list[Need]) -> list[dict[str, int]]:
 
     Notices share much: « application mobile pour », the sentences of a body. What few others say tells a need apart.
     """
-    counts = [Counter(), Counter()]
+    counts: list[Counter[str]] = [Counter(), Counter()]
     for one in needs:
         for count, elements in zip(counts, one, strict=True):
             count.update(elements)
@@ -61,14 +61,15 @@ def split(world: World, at) -> list[Measure]:
     """
     rows = [(row, need(row)) for row in _in_order(world)]
     rarity = weights([one for _row, one in rows])
-    by_body, found = defaultdict(list), []
+    by_body: defaultdict[int, list[tuple[Procurement, Need]]] = defaultdict(list)
+    measures = []
     for row, mine in rows:
         if row.ended or not 0 < row.amount_cents < row.ceiling_cents:
             continue
         if world.about in ("", row.number):
-            found.append(_split_of(row, mine, by_body[row.body], rarity))
+            measures.append(_split_of(row, mine, by_body[row.body], rarity))
         by_body[row.body].append((row, mine))
-    return found
+    return measures
 
 
 def _split_of(row: Procurement, mine: Need, earlier: list, rarity) -> Measure:
@@ -98,21 +99,22 @@ def cluster(world: World, at) -> list[Measure]:
     on = _day(at)
     since = at - timedelta(days=int(threshold("CLUSTER.DAYS", on)))
     band, limit, least = threshold("CLUSTER.BAND", on), threshold("CLUSTER", on), threshold("CLUSTER.LEAST", on)
-    awarded, near = defaultdict(int), defaultdict(list)
+    awarded: Counter[int] = Counter()
+    near = defaultdict(list)
     for row in _in_order(world):
         if not row.award or not since <= row.award.at <= at:
             continue
         awarded[row.body] += 1
         if row.ceiling_cents * (1 - Fraction(band)) <= row.award.amount_cents < row.ceiling_cents:
             near[row.body].append(row)
-    found = []
+    measures = []
     for body, count in awarded.items():
         share = Fraction(len(near[body]), count)
         number = near[body][-1].number if near[body] else ""
         flagged = share >= limit and len(near[body]) >= least
         details = {"near": [row.number for row in near[body]], "awards": count, "body": body}
-        found.append(Measure(number, decimal(share), decimal(limit), flagged, details=details))
-    return found
+        measures.append(Measure(number, decimal(share), decimal(limit), flagged, details=details))
+    return measures
 
 
 # --- The notice ------------------------------------------------------------------------------------------------------
@@ -121,7 +123,7 @@ def window(world: World, at) -> list[Measure]:
 
     What R003 says already is left to it.
     """
-    found = []
+    measures = []
     for row in _in_order(world):
         first, last = _day(row.published_at), _day(row.closes_at)
         if (row.closes_at - row.published_at).days < threshold("R003", first):
@@ -130,18 +132,20 @@ def window(world: World, at) -> list[Measure]:
         limit, least = threshold("WINDOW", first), threshold("WINDOW.DAYS", first)
         details = {"business": business, "days": days, "reason": bool(row.short_reason.strip())}
         if days < least and not row.short_reason.strip():
-            found.append(Measure(row.number, decimal(days), decimal(least), True, details=details | {"why": "reason"}))
+            measures.append(
+                Measure(row.number, decimal(days), decimal(least), True, details=details | {"why": "reason"})
+            )
         else:
-            found.append(
+            measures.append(
                 Measure(row.number, decimal(business), decimal(limit), business < limit,
                         details=details | {"why": "holidays"})
             )  # fmt: skip
-    return found
+    return measures
 
 
 def late_addendum(world: World, at) -> list[Measure]:
     """Hours from the last addendum to the closing, as it stood in the end: one that moved the closing is not late."""
-    found = []
+    measures = []
     for row in _in_order(world):
         if not row.addenda:
             continue
@@ -149,28 +153,28 @@ def late_addendum(world: World, at) -> list[Measure]:
         hours = Fraction(int((row.closes_at - max(row.addenda)).total_seconds()), 3600)
         late = sum(row.closes_at - instant <= timedelta(hours=int(limit)) for instant in row.addenda)
         details = {"hours": str(decimal(hours)), "late": late}
-        found.append(Measure(row.number, decimal(hours), decimal(limit), hours <= limit, details=details))
-    return found
+        measures.append(Measure(row.number, decimal(hours), decimal(limit), hours <= limit, details=details))
+    return measures
 
 
 # --- The award and after ---------------------------------------------------------------------------------------------
 def reversed_award(world: World, at) -> list[Measure]:
     """Awards reversed."""
-    found = []
+    measures = []
     for row in _in_order(world):
         if row.awards:
             limit = threshold("REVERSED", _day(row.published_at))
             undone = [award for award in row.awards if award.reversed_at is not None]
             details = {"reversed": len(undone), "vendors": sorted({world.name(award.vendor) for award in undone})}
-            found.append(
+            measures.append(
                 Measure(row.number, decimal(len(undone)), decimal(limit), len(undone) >= limit, details=details)
             )
-    return found
+    return measures
 
 
 def amended(world: World, at) -> list[Measure]:
     """What amendments added to a contract's value, over the initial value; or how many there are."""
-    found = []
+    measures = []
     for row in _in_order(world):
         if row.contract is None or not row.contract.amount_cents:
             continue
@@ -181,13 +185,13 @@ def amended(world: World, at) -> list[Measure]:
         details = {"added_cents": added, "initial_cents": row.contract.amount_cents, "count": count}
         flagged = share > limit or count >= most
         vendor = row.award.vendor if row.award else None
-        found.append(Measure(row.number, decimal(share), decimal(limit), flagged, vendor, details))
-    return found
+        measures.append(Measure(row.number, decimal(share), decimal(limit), flagged, vendor, details))
+    return measures
 
 
 def slow_payment(world: World, at) -> list[Measure]:
     """The median of the days from what is owed to its payment. Not paid yet: to today, once that passes the limit."""
-    found, today = [], local(at).date()
+    measures, today = [], local(at).date()
     for row in _in_order(world):
         if row.contract is None:
             continue
@@ -200,8 +204,8 @@ def slow_payment(world: World, at) -> list[Measure]:
         if days:
             middle = Fraction(median(map(Fraction, days)))
             details = {"median": str(decimal(middle)), "invoices": len(days), "late": late}
-            found.append(Measure(row.number, decimal(middle), decimal(limit), middle > limit, details=details))
-    return found
+            measures.append(Measure(row.number, decimal(middle), decimal(limit), middle > limit, details=details))
+    return measures
 
 
 FORMULAS = {

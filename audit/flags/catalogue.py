@@ -5,12 +5,14 @@ A signal is a question, never a proof. The texts are shown beside each signal, t
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import cast
 
 from django.utils.translation import get_language, gettext_lazy, ngettext_lazy
 from django.utils.translation import gettext as _
 
 from audit.flags.texts import number, sentence
 from marketplace.money import format_cents
+from marketplace.texts import Words
 
 __all__ = ["CATALOGUE", "Entry", "amount", "sentence", "with_unit"]
 
@@ -23,11 +25,11 @@ class Entry:
     """
 
     code: str
-    title: str
-    formula: str
-    unit: str
-    normal: str
-    source: str
+    title: Words
+    formula: Words
+    unit: Words
+    normal: Words
+    source: Words
     kind: str = "number"  # number, percent (a share of 1), dollars
 
 
@@ -288,7 +290,8 @@ def with_unit(code: str, value: Decimal) -> str:
         return shown
     if entry.kind == "percent":
         return f"{shown} {entry.unit}"
-    return entry.unit % {"n": shown, "count": 1 if _is_one(value) else 2}
+    # Not str() first: a plural is chosen while it is formatted.
+    return cast(str, entry.unit) % {"n": shown, "count": 1 if _is_one(value) else 2}
 
 
 def _is_one(value: Decimal) -> bool:

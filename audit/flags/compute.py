@@ -1,14 +1,16 @@
 """All formulas over all procurements: what they flag, what their peers are, and the table that remembers it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from django.db import transaction
 
 from audit.flags import bidders, buyers, ocp
-from audit.flags.catalogue import CATALOGUE
+from audit.flags.catalogue import CATALOGUE, amount
 from audit.flags.data import Measure, World, decimal, quartiles
 from audit.flags.loader import Reads, load
 from audit.models import FlagPeers, RedFlag
@@ -42,19 +44,20 @@ def found(world: World, at: datetime, codes=FORMULAS) -> list[Found]:
 
 
 def flagged(measured: dict[str, list[Measure]]) -> list[Found]:
-    kept: dict[tuple, Found] = {}
+    strongest: dict[tuple, Found] = {}
     for code, rows in measured.items():
         for row in rows:
             key = (code, row.number, row.vendor)
             # Two groups of bidders may end at one procurement: the stronger speaks for both.
-            if row.flagged and (key not in kept or row.value > kept[key].value):
-                kept[key] = Found(code, row.number, row.vendor, row.value, row.threshold, row.details)
-    return sorted(kept.values(), key=lambda row: (row.code, row.number, row.vendor or 0))
+            if row.flagged and (key not in strongest or row.value > strongest[key].value):
+                strongest[key] = Found(code, row.number, row.vendor, row.value, row.threshold, row.details)
+    return sorted(strongest.values(), key=lambda row: (row.code, row.number, row.vendor or 0))
 
 
 def peers(rows: list[Measure]) -> tuple[Decimal, Decimal, Decimal]:
     """(Q1, median, Q3) of the formula's value over everything comparable, flagged or not."""
-    return tuple(decimal(value) for value in quartiles([Fraction(row.value) for row in rows]))
+    first, median, third = quartiles([Fraction(row.value) for row in rows])
+    return decimal(first), decimal(median), decimal(third)
 
 
 def before_publication(opportunity: Opportunity, at: datetime) -> list[Found]:
@@ -79,7 +82,8 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
             (flag.code, flag.opportunity_id, flag.vendor_id): flag
             for flag in RedFlag.objects.select_for_update().order_by("pk")
         }
-        new, seen, counts = [], set(), {"found": len(rows), "new": 0, "back": 0, "ceased": 0}
+        new, seen = [], set()
+        counts: dict[str, Any] = {"found": len(rows), "new": 0, "back": 0, "ceased": 0}
         for row in rows:
             key = (row.code, occasions[row.number], row.vendor)
             seen.add(key)
@@ -109,10 +113,32 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
 
 def _keep_peers(measured: dict[str, list[Measure]], at: datetime) -> None:
     FlagPeers.objects.exclude(code__in=[code for code, rows in measured.items() if rows]).delete()
-    made = []
+    quartiles_of = []
     for code, rows in measured.items():
         if rows:
             first, median, third = peers(rows)
-            made.append(FlagPeers(code=code, count=len(rows), first=first, median=median, third=third, at=at))
+            quartiles_of.append(FlagPeers(code=code, count=len(rows), first=first, median=median, third=third, at=at))
     fields = ["count", "first", "median", "third", "at"]
-    FlagPeers.objects.bulk_create(made, update_conflicts=True, unique_fields=["code"], update_fields=fields)
+    FlagPeers.objects.bulk_create(quartiles_of, update_conflicts=True, unique_fields=["code"], update_fields=fields)
+
+
+# --- A report that keeps nothing -------------------------------------------------------------------------------------
+HEAD = ("Code", "Signal", "Valeurs", "Signaux", "Q1", "Médiane", "Q3")
+
+
+def table(head: tuple[str, ...], rows: list[tuple]) -> Iterator[str]:
+    """Lines of a Markdown table; the first two columns are words, the others numbers."""
+    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join('---' if place < 2 else '---:' for place in range(len(head)))} |"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"
+
+
+def report(world: World, at: datetime) -> Iterator[str]:
+    """A table of all formulas: how many values, what is flagged, where the peers stand."""
+    rows = []
+    for code, entry in CATALOGUE.items():
+        measured = measures(code, world, at)
+        spread = [amount(code, value) for value in peers(measured)] if measured else ["–"] * 3
+        rows.append((code, entry.title, len(measured), len(flagged({code: measured})), *spread))
+    yield from table(HEAD, rows)

@@ -117,13 +117,18 @@ class Procurement:
         return self.mode != "quality_fixed"
 
     @property
+    def opened(self) -> tuple[Proposal, ...]:
+        """Its proposals; none before the opening, as where nobody answered."""
+        return self.proposals or ()
+
+    @property
     def valid(self) -> list[Proposal]:
         """Those that were admitted."""
-        return [proposal for proposal in self.proposals or () if proposal.admitted]
+        return [proposal for proposal in self.opened if proposal.admitted]
 
     @property
     def rejected(self) -> list[Proposal]:
-        return [proposal for proposal in self.proposals or () if proposal.admitted is False]
+        return [proposal for proposal in self.opened if proposal.admitted is False]
 
 
 @dataclass(frozen=True)
@@ -175,4 +180,4 @@ def quantile(values: list[Fraction], share: Fraction) -> Fraction:
 
 def quartiles(values: list[Fraction]) -> tuple[Fraction, Fraction, Fraction]:
     """(Q1, median, Q3) of one value at least."""
-    return tuple(quantile(values, Fraction(rank, 4)) for rank in (1, 2, 3))
+    return quantile(values, Fraction(1, 4)), quantile(values, Fraction(1, 2)), quantile(values, Fraction(3, 4))

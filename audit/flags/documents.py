@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.core.files.storage import default_storage
 
 from marketplace import keys
+from marketplace.lifecycle import known
 from marketplace.search import fold
 from proposals.models import OpenedProposal
 from proposals.opening import actions as opening_actions
@@ -47,30 +48,30 @@ _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 def marks_of(opened: list[OpenedProposal]) -> dict[int, frozenset[str]]:
     """{proposal id: fingerprints}; each file is read once a month."""
     names = {row.pk: f"flags:marks:{row.submission_id}" for row in opened if _files(row)}
-    known = cache.get_many(names.values())
-    unread = [pk for pk, name in names.items() if name not in known]
+    cached = cache.get_many(names.values())
+    unread = [pk for pk, name in names.items() if name not in cached]
     rows = OpenedProposal.objects.filter(pk__in=unread).select_related("submission__proposal", "submission__envelope")
     for row in rows.iterator(chunk_size=100) if unread else ():
-        made = sorted(set().union(*(_of_file(row, item) for item in _files(row))))
-        cache.set(names[row.pk], made, KEPT)
-        known[names[row.pk]] = made
-    return {pk: frozenset(known[name]) for pk, name in names.items() if name in known}
+        fingerprints = sorted(set().union(*(_of_file(row, item) for item in _files(row))))
+        cache.set(names[row.pk], fingerprints, KEPT)
+        cached[names[row.pk]] = fingerprints
+    return {pk: frozenset(cached[name]) for pk, name in names.items() if name in cached}
 
 
 def marks_of_attachment(attachment) -> frozenset[str]:
     """Those of a file of the notice: who fills in a form of the body bears its marks."""
     name = f"flags:marks:{attachment.sha256}"
-    known = cache.get(name)
-    if known is None:
-        known = []
+    fingerprints = cache.get(name)
+    if fingerprints is None:
+        fingerprints = []
         if _readable(attachment.name, attachment.size):
             try:
                 with default_storage.open(attachment.file.name) as file:
-                    known = sorted(marks(file.read()))
+                    fingerprints = sorted(marks(file.read()))
             except Exception:  # a file that is lost or odd says nothing here
                 log.info("The attachment %s could not be read.", attachment.public_id, exc_info=True)
-        cache.set(name, known, KEPT)
-    return frozenset(known)
+        cache.set(name, fingerprints, KEPT)
+    return frozenset(fingerprints)
 
 
 def marks(blob: bytes) -> frozenset[str]:
@@ -90,7 +91,8 @@ def _readable(name: str, size: int) -> bool:
 
 def _of_file(row, item: dict) -> frozenset[str]:
     try:
-        return marks(opening_actions.read_file(row, item["id"])[1])
+        _about, content = known(opening_actions.read_file(row, item["id"]))
+        return marks(content)
     except Exception:  # a file that is lost, altered or odd says nothing here
         log.info("A file of proposal %s could not be read.", row.pk, exc_info=True)
         return frozenset()
@@ -114,7 +116,7 @@ def _of_pdf(blob: bytes) -> set[str]:
     for plain, hexadecimal in _PDF_AUTHOR.findall(blob):
         raw = bytes.fromhex(_even(re.sub(rb"\s", b"", hexadecimal).decode())) if hexadecimal else _unescaped(plain)
         said.add(raw[2:].decode("utf-16-be", "replace") if raw.startswith(b"\xfe\xff") else raw.decode("latin-1"))
-    said |= {f"id{found.decode().lower()}" for found in _PDF_ID.findall(blob)}
+    said |= {f"id{digits.decode().lower()}" for digits in _PDF_ID.findall(blob)}
     return said
 
 
@@ -132,7 +134,7 @@ def _even(digits: str) -> str:
 
 def _of_xml(blob: bytes) -> set[str]:
     """The text of the few elements that name people; by pattern: no parser, so no entity that expands."""
-    return {found.decode("utf-8", "replace") for found in _TAGS.findall(blob)}
+    return {text.decode("utf-8", "replace") for text in _TAGS.findall(blob)}
 
 
 def _fingerprint(value: str) -> str:

@@ -15,6 +15,7 @@ from audit.flags import data, documents
 from contracts.enums import CONCLUDED, AmendmentState, InvoiceKind, PaymentState
 from contracts.models import Amendment, Contract, Invoice
 from marketplace.dates.localtime import local
+from marketplace.lifecycle import known
 from marketplace.search import fold
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
@@ -93,16 +94,18 @@ def load(
 
 
 def _grouped(pairs) -> defaultdict[int, list]:
-    found = defaultdict(list)
+    values = defaultdict(list)
     for key, value in pairs:
-        found[key].append(value)
-    return found
+        values[key].append(value)
+    return values
 
 
 # --- Opened proposals and their vendors ------------------------------------------------------------------------------
 def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...]], dict[int, data.Vendor]]:
     """({occasion: proposals}, {id: vendor}). An occasion opened without any proposal has an empty tuple."""
-    found = {pk: [] for pk in seen.filter(opening__isnull=False).values_list("pk", flat=True)}
+    proposals: dict[int, list[data.Proposal]] = {
+        pk: [] for pk in seen.filter(opening__isnull=False).values_list("pk", flat=True)
+    }
     opened = OpenedProposal.objects.filter(proposal__in=Proposal.objects.opened().filter(opportunity__in=seen))
     texts_of, marks = _written(opened) if texts else ({}, {})
     rows = opened.order_by("proposal_id").values_list(
@@ -118,19 +121,19 @@ def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...
     for pk, price_cents, received_at, state, rejection, vendor, occasion, mode in rows.iterator():
         mode = AwardMode(mode)
         hidden = mode == AwardMode.QUALITY_FIXED or (mode.price_waits and occasion in unscored)
-        found[occasion].append(
+        proposals[occasion].append(
             data.Proposal(
                 vendor=vendor,
                 price_cents=None if hidden else price_cents,
                 received_at=received_at,
-                admitted={State.OPENED: None, State.REJECTED: False}.get(state, True),
+                admitted=None if state == State.OPENED else state != State.REJECTED,
                 rejection=rejection,
                 text=texts_of.get(pk, ""),
                 marks=marks.get(pk, frozenset()),
             )
         )
-    vendors = {proposal.vendor for rows in found.values() for proposal in rows}
-    return {pk: tuple(rows) for pk, rows in found.items()}, _vendors(vendors) if texts else _names(vendors)
+    vendors = {proposal.vendor for group in proposals.values() for proposal in group}
+    return {pk: tuple(group) for pk, group in proposals.items()}, _vendors(vendors) if texts else _names(vendors)
 
 
 def _written(opened) -> tuple[dict[int, str], dict[int, frozenset[str]]]:
@@ -146,11 +149,11 @@ def _marks(rows: list[OpenedProposal]) -> dict[int, frozenset[str]]:
     for row in rows:
         bids[row.proposal.opportunity_id].append(row)
     several = [row for group in bids.values() if len(group) > 1 for row in group]
-    made = documents.marks_of(several)
-    theirs = defaultdict(frozenset)
+    marks = documents.marks_of(several)
+    theirs: defaultdict[int, frozenset[str]] = defaultdict(frozenset)
     for attachment in Attachment.objects.filter(opportunity__in=[row.proposal.opportunity_id for row in several]):
         theirs[attachment.opportunity_id] |= documents.marks_of_attachment(attachment)
-    return {row.pk: made[row.pk] - theirs[row.proposal.opportunity_id] for row in several if row.pk in made}
+    return {row.pk: marks[row.pk] - theirs[row.proposal.opportunity_id] for row in several if row.pk in marks}
 
 
 def _vendors(ids: set[int]) -> dict[int, data.Vendor]:
@@ -198,15 +201,15 @@ def _hashed(account: str) -> str:
 def _contracts() -> dict[int, data.Contract]:
     """{occasion: its concluded contract}, with amendments in force and invoices of work."""
     amendments = defaultdict(list)
-    for row in Amendment.objects.filter(state=AmendmentState.IN_FORCE).order_by("in_force_at", "pk"):
-        amendments[row.contract_id].append(data.Amendment(row.delta_cents, row.in_force_at))
+    for change in Amendment.objects.filter(state=AmendmentState.IN_FORCE).order_by("in_force_at", "pk"):
+        amendments[change.contract_id].append(data.Amendment(change.delta_cents, known(change.in_force_at)))
     invoices = defaultdict(list)
     # A payment outside the platform was made on the day declared, whenever the vendor confirmed it.
     declared = Max("payments__paid_on", filter=Q(payments__state=PaymentState.PAID))
-    for row in Invoice.objects.exclude(kind=InvoiceKind.INTEREST).annotate(declared=declared).order_by("pk"):
-        owed_from = max(local(row.issued_at).date(), row.accepted_on)
-        paid_on = (row.declared or local(row.paid_at).date()) if row.paid_at else None
-        invoices[row.contract_id].append(data.Invoice(owed_from, paid_on))
+    for invoice in Invoice.objects.exclude(kind=InvoiceKind.INTEREST).annotate(declared=declared).order_by("pk"):
+        owed_from = max(local(invoice.issued_at).date(), known(invoice.accepted_on))
+        paid_on = (invoice.declared or local(invoice.paid_at).date()) if invoice.paid_at else None
+        invoices[invoice.contract_id].append(data.Invoice(owed_from, paid_on))
     rows = Contract.objects.filter(state__in=CONCLUDED).select_related("award")
     return {
         row.award.opportunity_id: data.Contract(

@@ -20,8 +20,8 @@ def _number(text: str) -> int:
 
 def shingles(text: str) -> frozenset[str]:
     """Every run of five words, folded (capitals, accents and punctuation do not count); none in a shorter text."""
-    found = "".join(sign if sign.isalnum() else " " for sign in fold(text)).split()
-    return frozenset(" ".join(found[start : start + SHINGLE]) for start in range(len(found) - SHINGLE + 1))
+    words = "".join(sign if sign.isalnum() else " " for sign in fold(text)).split()
+    return frozenset(" ".join(words[start : start + SHINGLE]) for start in range(len(words) - SHINGLE + 1))
 
 
 def jaccard(one: frozenset, other: frozenset) -> float:

@@ -5,7 +5,8 @@ Each: (world, at) -> measures, whole populations included. `least`: how many val
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
@@ -34,52 +35,56 @@ def _opened(world: World) -> list[Procurement]:
 
 def r003(world: World, at: datetime, days: int | None = None) -> list[Measure]:
     """Short submission period: whole days from publication to closing, under the threshold."""
-    found = []
+    measures = []
     for row in _in_order(world):
         limit = threshold("R003", _day(row.published_at)) if days is None else days
         value = (row.closes_at - row.published_at).days
-        found.append(
+        measures.append(
             Measure(row.number, decimal(value), decimal(limit), value < limit, details={"days": value})
         )  # fmt: skip
-    return found
+    return measures
 
 
 def r018(world: World, at: datetime) -> list[Measure]:
     """Single bid received. Every occasion here is an open procedure."""
-    found = []
+    measures = []
     for row in _opened(world):
-        limit, value = threshold("R018", _day(row.published_at)), len(row.proposals)
+        limit, value = threshold("R018", _day(row.published_at)), len(row.opened)
         if value:
-            found.append(Measure(row.number, decimal(value), decimal(limit), value == limit))
-    return found
+            measures.append(Measure(row.number, decimal(value), decimal(limit), value == limit))
+    return measures
 
 
-def _differences(world: World) -> dict[str, tuple[Fraction, Procurement]]:
-    """(second lowest valid price - winning price) over the winning price, where the lowest valid price won."""
-    found = {}
+def _differences(world: World) -> dict[str, tuple[Fraction, int]]:
+    """{procurement: ((second lowest valid price - winning price) over the winning price, the vendor that won)}.
+
+    Where the lowest valid price won.
+    """
+    differences = {}
     for row in _opened(world):
         if not row.award or not row.asks_price:
             continue
-        priced = [proposal for proposal in row.valid if proposal.price_cents]
-        won = [p.price_cents for p in priced if p.vendor == row.award.vendor]
-        lost = [p.price_cents for p in priced if p.vendor != row.award.vendor]
+        winner = row.award.vendor
+        priced = [(p.vendor, p.price_cents) for p in row.valid if p.price_cents]
+        won = [cents for vendor, cents in priced if vendor == winner]
+        lost = [cents for vendor, cents in priced if vendor != winner]
         if won and lost and min(lost) >= min(won):
-            found[row.number] = Fraction(min(lost) - min(won), min(won)), row
-    return found
+            differences[row.number] = Fraction(min(lost) - min(won), min(won)), winner
+    return differences
 
 
 def _price_gap(world: World, at: datetime, least: int | None, *, low: bool) -> list[Measure]:
     differences = _differences(world)
     if len(differences) < max(1, _least(at, least)):
         return []
-    first, _median, third = quartiles([value for value, _row in differences.values()])
+    first, _median, third = quartiles([value for value, _winner in differences.values()])
     fence = first - FENCE * (third - first) if low else third + FENCE * (third - first)
     return [
         Measure(
-            number, decimal(value), decimal(fence), value <= fence if low else value >= fence, row.award.vendor,
+            number, decimal(value), decimal(fence), value <= fence if low else value >= fence, winner,
             {"percent": str(decimal(value * 100)), "fence": str(decimal(fence * 100)), "compared": len(differences)},
         )
-        for number, (value, row) in differences.items()
+        for number, (value, winner) in differences.items()
     ]  # fmt: skip
 
 
@@ -99,15 +104,17 @@ def r025(world: World, at: datetime, least: int | None = None, bids: int | None 
     `bids`: the least that counts. Who bid once won all or nothing, and would stretch the quartiles to both ends.
     """
     bids = int(threshold("R025.LEAST", _day(at))) if bids is None else bids
-    won, sent, last = defaultdict(int), defaultdict(int), {}
+    won: Counter[int] = Counter()
+    every: Counter[int] = Counter()
+    last = {}
     for row in _opened(world):
         if not row.award:
             continue
         for vendor in {proposal.vendor for proposal in row.valid}:
-            sent[vendor] += 1
+            every[vendor] += 1
             won[vendor] += vendor == row.award.vendor
             last[vendor] = row.number
-    sent = {vendor: count for vendor, count in sent.items() if count >= bids}
+    sent = {vendor: count for vendor, count in every.items() if count >= bids}
     if len(sent) < max(1, _least(at, least)):
         return []
     ratios = {vendor: Fraction(won[vendor], sent[vendor]) for vendor in sent}
@@ -125,10 +132,10 @@ def r025(world: World, at: datetime, least: int | None = None, bids: int | None 
 
 def r028(world: World, at: datetime) -> list[Measure]:
     """Identical bid prices, from different vendors. Not where the body announced the price."""
-    found = []
+    measures = []
     for row in _opened(world):
         by_price = defaultdict(set)
-        for proposal in row.proposals:
+        for proposal in row.opened:
             if row.asks_price and proposal.price_cents:
                 by_price[proposal.price_cents].add(proposal.vendor)
         if not by_price:
@@ -136,48 +143,50 @@ def r028(world: World, at: datetime) -> list[Measure]:
         limit = threshold("R028", _day(row.published_at))
         price, same = max(by_price.items(), key=lambda pair: (len(pair[1]), -pair[0]))
         details = {"cents": price, "vendors": sorted(world.name(v) for v in same), "ids": sorted(same)}
-        found.append(Measure(row.number, decimal(len(same)), decimal(limit), len(same) >= limit, details=details))
-    return found
+        measures.append(Measure(row.number, decimal(len(same)), decimal(limit), len(same) >= limit, details=details))
+    return measures
 
 
 def r030(world: World, at: datetime) -> list[Measure]:
     """Late bid won. The database refuses a late proposal: this sees what would have been written around it."""
-    found = []
+    measures = []
     for row in _opened(world):
-        won = row.award and next((p for p in row.valid if p.vendor == row.award.vendor and p.received_at), None)
-        if won:
+        if not row.award:
+            continue
+        winner = row.award.vendor
+        received_at = next((p.received_at for p in row.valid if p.vendor == winner and p.received_at), None)
+        if received_at:
             limit = threshold("R030", _day(row.published_at))
-            late = Fraction(int((won.received_at - row.closes_at).total_seconds()), 60)
-            flagged = won.received_at > row.closes_at
-            found.append(
+            late = Fraction(int((received_at - row.closes_at).total_seconds()), 60)
+            measures.append(
                 Measure(
-                    row.number, decimal(max(late, Fraction(0))), decimal(limit), flagged, won.vendor,
-                    {"minutes": str(decimal(late)), "vendor": world.name(won.vendor)},
+                    row.number, decimal(max(late, Fraction(0))), decimal(limit), received_at > row.closes_at, winner,
+                    {"minutes": str(decimal(late)), "vendor": world.name(winner)},
                 )
             )  # fmt: skip
-    return found
+    return measures
 
 
 def r035(world: World, at: datetime) -> list[Measure]:
     """All except the winning bid disqualified."""
-    found = []
+    measures = []
     for row in _opened(world):
         if not row.award or {proposal.vendor for proposal in row.valid} != {row.award.vendor}:
             continue
         limit = threshold("R035", _day(row.published_at))
         others = {proposal.vendor for proposal in row.rejected} - {row.award.vendor}
         details = {"rejected": len(others), "vendor": world.name(row.award.vendor)}
-        found.append(
+        measures.append(
             Measure(row.number, decimal(len(others)), decimal(limit), len(others) >= limit, row.award.vendor, details)
         )
-    return found
+    return measures
 
 
 def r036(world: World, at: datetime) -> list[Measure]:
     """Lowest bid disqualified, where the price alone decides."""
-    found = []
+    measures = []
     for row in _opened(world):
-        priced = sorted((p.price_cents, p.vendor) for p in row.proposals if p.price_cents)
+        priced = sorted((p.price_cents, p.vendor) for p in row.opened if p.price_cents)
         out = {(p.price_cents, p.vendor) for p in row.rejected if p.price_cents}
         if not row.award or row.mode != "price" or not priced:
             continue
@@ -186,8 +195,17 @@ def r036(world: World, at: datetime) -> list[Measure]:
             continue
         limit, vendor = threshold("R036", _day(row.published_at)), priced[rank - 1][1]
         details = {"cents": priced[0][0], "award_cents": row.award.amount_cents, "vendor": world.name(vendor)}
-        found.append(Measure(row.number, decimal(rank), decimal(limit), rank <= limit, vendor, details))
-    return found
+        measures.append(Measure(row.number, decimal(rank), decimal(limit), rank <= limit, vendor, details))
+    return measures
+
+
+@dataclass
+class _Tally:
+    """Proposals received and rejected; `last`: the procurement of the last rejection."""
+
+    received: int = 0
+    rejected: int = 0
+    last: str = ""
 
 
 def r038(world: World, at: datetime, least: int | None = None, bids: int | None = None) -> list[Measure]:
@@ -196,39 +214,40 @@ def r038(world: World, at: datetime, least: int | None = None, bids: int | None 
     A ratio of zero is never flagged, even where it is also the fence.
     """
     bids = int(threshold("R038.LEAST", _day(at))) if bids is None else bids
-    counts = {"body": defaultdict(lambda: [0, 0, ""]), "vendor": defaultdict(lambda: [0, 0, ""])}
+    tallies: dict[str, defaultdict[int, _Tally]] = {"body": defaultdict(_Tally), "vendor": defaultdict(_Tally)}
     for row in _opened(world):
-        for proposal in row.proposals:
+        for proposal in row.opened:
             for kind, key in (("body", row.body), ("vendor", proposal.vendor)):
-                count = counts[kind][key]
-                count[1] += 1
+                tally = tallies[kind][key]
+                tally.received += 1
                 if proposal.admitted is False:
-                    count[0] += 1
-                    count[2] = row.number
-    found = []
-    for kind, rows in counts.items():
-        ratios = {key: Fraction(out, sent) for key, (out, sent, _last) in rows.items() if sent >= bids}
+                    tally.rejected += 1
+                    tally.last = row.number
+    measures = []
+    for kind, tally_of in tallies.items():
+        ratios = {key: Fraction(t.rejected, t.received) for key, t in tally_of.items() if t.received >= bids}
         if len(ratios) < max(1, _least(at, least)):
             continue
         first, _median, third = quartiles(list(ratios.values()))
         fence = third + FENCE * (third - first)
         for key in sorted(ratios):
-            out, sent, number = rows[key]
+            tally = tally_of[key]
             details = {
-                "rejected": out,
-                "received": sent,
+                "rejected": tally.rejected,
+                "received": tally.received,
                 "of": kind,
                 kind: world.name(key) if kind == "vendor" else key,
             }
-            flagged = ratios[key] >= fence and out > 0
+            flagged = ratios[key] >= fence and tally.rejected > 0
             vendor = key if kind == "vendor" else None
-            found.append(Measure(number, decimal(ratios[key]), decimal(fence), flagged, vendor, details))
-    return found
+            measures.append(Measure(tally.last, decimal(ratios[key]), decimal(fence), flagged, vendor, details))
+    return measures
 
 
 def r048(world: World, at: datetime, least: int | None = None) -> list[Measure]:
     """Heterogeneous supplier. Occasions here have no classification code: the skills asked for stand for it."""
-    skills, last = defaultdict(set), {}
+    skills: defaultdict[int, set[str]] = defaultdict(set)
+    last = {}
     for row in _in_order(world):
         if row.award and row.skills:
             skills[row.award.vendor] |= row.skills

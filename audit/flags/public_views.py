@@ -3,6 +3,8 @@
 Only awarded procurements count, and only years and bodies with enough awards that a total points at nobody.
 """
 
+from collections import Counter, defaultdict
+
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Count
 from django.db.models.functions import ExtractYear
@@ -33,22 +35,24 @@ def totals() -> dict:
     counted = flags.values(
         "code", "opportunity__body", "opportunity", year=ExtractYear("opportunity__awards__at", tzinfo=ZONE)
     ).annotate(n=Count("pk"))
-    cells, of_body, flagged = {}, {}, {}
+    cells: Counter[tuple[str, int]] = Counter()
+    of_body: Counter[int] = Counter()
+    flagged = defaultdict(set)
     for row in counted.order_by():
-        code, year, body = row["code"], row["year"], row["opportunity__body"]
-        cells[code, year] = cells.get((code, year), 0) + row["n"]
-        of_body[body] = of_body.get(body, 0) + row["n"]
-        flagged.setdefault(body, set()).add(row["opportunity"])
+        body = row["opportunity__body"]
+        cells[row["code"], row["year"]] += row["n"]
+        of_body[body] += row["n"]
+        flagged[body].add(row["opportunity"])
     names = PublicBody.objects.filter(pk__in=bodies).order_by("name")
     return {
         "years": list(years.items()),
-        "codes": {code: [cells.get((code, year), 0) for year in years] for code in CATALOGUE},
+        "codes": {code: [cells[code, year] for year in years] for code in CATALOGUE},
         "bodies": [
             {
                 "name": body.name,
                 "awards": bodies[body.pk],
-                "flags": of_body.get(body.pk, 0),
-                "flagged": len(flagged.get(body.pk, ())),
+                "flags": of_body[body.pk],
+                "flagged": len(flagged[body.pk]),
             }
             for body in names
         ],
@@ -59,16 +63,16 @@ def totals() -> dict:
 @public_page
 @require_safe
 def signals(request: HttpRequest) -> HttpResponse:
-    found, on = totals(), local(clock.now()).date()
+    counted, on = totals(), local(clock.now()).date()
     rows = [
         {
             "entry": entry,
             "threshold": max(
                 ((since, value) for since, value in THRESHOLDS.get(code, []) if since <= on), default=None
             ),
-            "counts": list(zip([year for year, _n in found["years"]], found["codes"][code], strict=True)),
+            "counts": list(zip([year for year, _n in counted["years"]], counted["codes"][code], strict=True)),
         }
         for code, entry in CATALOGUE.items()
     ]
-    context = {"rows": rows, "years": found["years"], "bodies": found["bodies"], "least": LEAST, "origin": START}
+    context = {"rows": rows, "years": counted["years"], "bodies": counted["bodies"], "least": LEAST, "origin": START}
     return render(request, "audit/public_flags.html", context)

@@ -3,23 +3,20 @@
 For auditors, and for the officers of the body; 404 for everybody else and for whoever answered the occasion.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, Max, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Count, Max
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from audit import rules
 from audit.access import auditors_only
@@ -27,19 +24,24 @@ from audit.enums import FlagState
 from audit.flags import actions, tasks
 from audit.flags.catalogue import CATALOGUE
 from audit.flags.thresholds import START, THRESHOLDS
+from audit.ledger.search import in_period
 from audit.models import FlagPeers, RedFlag
-from marketplace.acts import show_at
-from marketplace.dates.localtime import local, to_utc
-from marketplace.keep import data_of, keeps_typed
+from marketplace.acts import Page, View, act_page, attempt, show
+from marketplace.dates.fields import day_field
+from marketplace.dates.localtime import local
+from marketplace.keep import data_of
 from marketplace.ledger import labels as ledger_labels
-from marketplace.lifecycle import gate
+from marketplace.lifecycle import gate, known
+from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import LedgerPayload
+from marketplace.reasons import ReasonForm
+from marketplace.requests import PersonRequest
+from marketplace.texts import Words
 from opportunities.models import PublicBody
-from proposals.evaluation.forms import ReasonForm
 
 PAGE = 30
 WIDTH, EDGE = 600, 30  # of the drawing
-TONES = {
+TONES: dict[str, str] = {
     FlagState.NEW: "warn",
     FlagState.EXPLAINED: "info",
     FlagState.MONITORED: "info",
@@ -48,18 +50,27 @@ TONES = {
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
-@never_cache
+class FlagFilter(FilterForm):
+    """`organisme`: bodies of the signals that the person sees; `du`, `au`: seen for the first time, both included."""
+
+    code = forms.ChoiceField(required=False, choices=[(code, entry.title) for code, entry in CATALOGUE.items()])
+    etat = forms.ChoiceField(required=False, choices=FlagState.choices)
+    organisme = forms.ChoiceField(required=False)
+    anciens = Ticked()
+    du = day_field(gettext_lazy("Du"))
+    au = day_field(gettext_lazy("Au"))
+
+
 @require_safe
-def flags(request: HttpRequest) -> HttpResponse:
+@auditors_only
+def flags(request: PersonRequest) -> HttpResponse:
     """Every signal that the person may see, with how many there are of each code. Unknown filters are left out."""
-    if not rules.is_auditor(None, request.user):
-        raise Http404
     return _list(request, RedFlag.objects.visible_to(request.user), "audit:flags")
 
 
 @never_cache
 @require_safe
-def body_flags(request: HttpRequest) -> HttpResponse:
+def body_flags(request: PersonRequest) -> HttpResponse:
     """The same, for an officer: about their bodies."""
     bodies = request.user.body_memberships.filter(role="officer").values("body")
     if not bodies.exists():
@@ -68,56 +79,29 @@ def body_flags(request: HttpRequest) -> HttpResponse:
     return _list(request, seen, "audit:body_flags")
 
 
-def _list(request: HttpRequest, seen, name: str) -> HttpResponse:
-    bodies = list(PublicBody.objects.filter(opportunities__flags__in=seen).distinct().order_by("name"))
-    asked = _asked(request.GET, {str(body.pk) for body in bodies})
-    rows = _matching(seen, asked)
-    counted = rows.values("code").annotate(n=Count("pk")).order_by("code")
-    counts = {row["code"]: row["n"] for row in counted}
-    if asked["code"]:
-        rows = rows.filter(code=asked["code"])
-    last_seen = request.GET.get("apres", "")
-    after = None
-    if last_seen.isdecimal() and len(last_seen) < 18:
-        after = seen.filter(pk=int(last_seen)).values_list("first_at", "pk").first()
-    if after:
-        rows = rows.filter(Q(first_at__lt=after[0]) | Q(first_at=after[0], pk__lt=after[1]))
-    page = list(rows.for_list()[: PAGE + 1])
-    pairs = [(key, value) for key, value in asked.items() if value]
-    more = [*pairs, ("apres", page[PAGE - 1].pk)] if len(page) > PAGE else None
+def _list(request: PersonRequest, seen, name: str) -> HttpResponse:
+    bodies = PublicBody.objects.filter(opportunities__flags__in=seen).distinct().order_by("name")
+    form = FlagFilter(request.GET, organisme=[(str(body.pk), body.name) for body in bodies])
+    rows = _matching(seen, form.asked)
+    counts = dict(rows.order_by().values("code").annotate(n=Count("pk")).values_list("code", "n"))
+    if form.asked["code"]:
+        rows = rows.filter(code=form.asked["code"])
+    shown = page(request, rows.for_list(), order=("-first_at", "-pk"), size=PAGE, pairs=form.pairs)
     context = {
-        "rows": [(row, TONES[row.shown]) for row in page[:PAGE]],
-        "asked": asked,
-        "filtered": bool(pairs),
-        "bodies": [(str(body.pk), body.name) for body in bodies],
-        "states": FlagState.choices,
-        "codes": [(code, CATALOGUE[code].title, counts.get(code, 0)) for code in CATALOGUE],
+        "rows": [(row, TONES[row.shown]) for row in shown.rows],
+        "form": form,
+        "codes": [(code, entry.title, counts.get(code, 0)) for code, entry in CATALOGUE.items()],
         "total": sum(counts.values()),
         "computed_at": FlagPeers.objects.aggregate(at=Max("at"))["at"],
         "audits": name == "audit:flags",
         "url": reverse(name),
-        "older": f"?{urlencode(more)}" if more else None,
-        "first": f"{request.path}?{urlencode(pairs)}" if after else None,
+        "older": shown.older,
+        "first": shown.first,
     }
     return render(request, "audit/flags.html", context)
 
 
-def _asked(data, bodies: set[str]) -> dict[str, str]:
-    known = {"code": set(CATALOGUE), "etat": set(FlagState.values), "organisme": bodies, "anciens": {"1"}}
-    asked = {name: data.get(name, "") if data.get(name, "") in values else "" for name, values in known.items()}
-    return asked | {name: _day(data.get(name, "")) for name in ("du", "au")}
-
-
-def _day(text: str) -> str:
-    """An ISO day that people may have meant; an empty text otherwise."""
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return ""
-    return found.isoformat() if 2000 <= found.year < 2200 else ""
-
-
-def _matching(rows, asked: dict[str, str]):
+def _matching(rows, asked: dict):
     """All filters but the code's: the counts per code answer to the others."""
     if asked["etat"]:
         rows = rows.filter(shown=asked["etat"])
@@ -125,25 +109,17 @@ def _matching(rows, asked: dict[str, str]):
         rows = rows.filter(opportunity__body=asked["organisme"])
     if not asked["anciens"]:
         rows = rows.filter(ceased_at=None)
-    if asked["du"]:
-        rows = rows.filter(first_at__gte=_midnight(date.fromisoformat(asked["du"])))
-    if asked["au"]:
-        rows = rows.filter(first_at__lt=_midnight(date.fromisoformat(asked["au"]) + timedelta(days=1)))
-    return rows
-
-
-def _midnight(on: date) -> datetime:
-    return to_utc(datetime.combine(on, time()), fold=0)
+    return in_period(rows, asked["du"], asked["au"], column="first_at")
 
 
 # --- One signal ------------------------------------------------------------------------------------------------------
-def flag_of(request: HttpRequest, pk: int) -> RedFlag:
+def flag_of(request: PersonRequest, pk: int) -> RedFlag:
     return get_object_or_404(RedFlag.objects.visible_to(request.user).for_list().select_related("decided_by"), pk=pk)
 
 
 @never_cache
 @require_safe
-def flag(request: HttpRequest, pk: int) -> HttpResponse:
+def flag(request: PersonRequest, pk: int) -> HttpResponse:
     """Its formula, threshold, value among its peers, why it may be normal, and what was said of it."""
     user = request.user
     row = flag_of(request, pk)
@@ -166,7 +142,7 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _since(row: RedFlag) -> date | None:
     """The first day of the threshold that was compared with; None when it was computed (quartiles)."""
-    on = local(row.opportunity.published_at).date()
+    on = local(known(row.opportunity.published_at)).date()
     return max((since for since, _value in THRESHOLDS.get(row.code, []) if since <= on), default=None)
 
 
@@ -216,59 +192,47 @@ def _acts(row: RedFlag, user) -> list[dict]:
 
 
 # --- Acts ------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Act:
-    """A move with a reason, on a page of its own."""
+@dataclass(frozen=True, kw_only=True)
+class Act(Page):
+    """A move of a signal with a reason, on a page of its own."""
 
     move: str
-    title: str
-    lead: str
-    help_text: str
-    submit: str
-    done: str
+    help_text: Words
+    done: Words
 
 
-ACTS = {
-    "explain": Act(
-        "explain", gettext_lazy("Expliquer le signal"),
-        gettext_lazy("Un signal est une question, pas une faute. Dites ce qui l’explique, et où c’est écrit."),
-        gettext_lazy("Les vérificatrices et vérificateurs le liront."), gettext_lazy("Envoyer l’explication"),
-        gettext_lazy("Explication envoyée."),
-    ),
-    "dismiss": Act(
-        "dismiss", gettext_lazy("Écarter le signal"),
-        gettext_lazy("Il ne compte plus dans les totaux. L’organisme lit le motif; le signal peut être repris."),
-        gettext_lazy("L’organisme le lira."), gettext_lazy("Écarter"), gettext_lazy("Signal écarté."),
-    ),
-    "take_up": Act(
-        "take_up", gettext_lazy("Reprendre le signal"),
-        gettext_lazy("Il compte de nouveau, comme s’il était nouveau. Ce qui a été dit reste dans son histoire."),
-        gettext_lazy("L’organisme le lira."), gettext_lazy("Reprendre"), gettext_lazy("Signal repris."),
-    ),
-}  # fmt: skip
+EXPLAIN = Act(
+    gettext_lazy("Expliquer le signal"),
+    gettext_lazy("Un signal est une question, pas une faute. Dites ce qui l’explique, et où c’est écrit."),
+    gettext_lazy("Envoyer l’explication"), help_text=gettext_lazy("Les vérificatrices et vérificateurs le liront."),
+    done=gettext_lazy("Explication envoyée."), move="explain",
+)  # fmt: skip
+DISMISS = Act(
+    gettext_lazy("Écarter le signal"),
+    gettext_lazy("Il ne compte plus dans les totaux. L’organisme lit le motif; le signal peut être repris."),
+    gettext_lazy("Écarter"), help_text=gettext_lazy("L’organisme le lira."), done=gettext_lazy("Signal écarté."),
+    move="dismiss",
+)  # fmt: skip
+TAKE_UP = Act(
+    gettext_lazy("Reprendre le signal"),
+    gettext_lazy("Il compte de nouveau, comme s’il était nouveau. Ce qui a été dit reste dans son histoire."),
+    gettext_lazy("Reprendre"), help_text=gettext_lazy("L’organisme le lira."), done=gettext_lazy("Signal repris."),
+    move="take_up",
+)  # fmt: skip
 
 
-def page_of(name: str) -> Callable[..., HttpResponse]:
+def page_of(act: Act) -> View:
     """The view of one act; what was typed comes back with what is wrong."""
-    act = ACTS[name]
 
-    @never_cache
-    @keeps_typed
-    @require_http_methods(["GET", "HEAD", "POST"])
-    def view(request: HttpRequest, pk: int) -> HttpResponse:
+    @act_page
+    def view(request: PersonRequest, pk: int) -> HttpResponse:
         row = flag_of(request, pk)
         gate(row, act.move, request.user)
         form = ReasonForm(data_of(request), help_text=act.help_text)
-        if request.method == "POST" and form.is_valid():
-            try:
-                getattr(row, act.move)(by=request.user, reason=form.cleaned_data["reason"])
-            except ValidationError as error:
-                show_at(form, error)
-            else:
-                messages.success(request, act.done)
-                return redirect(row)
-        context = {"flag": row, "act": act, "form": form}
-        return render(request, "audit/flag_act.html", context, status=422 if request.method == "POST" else 200)
+        if attempt(request, form, lambda: getattr(row, act.move)(by=request.user, **form.cleaned_data)):
+            messages.success(request, str(act.done))
+            return redirect(row)
+        return show(request, "audit/flag_act.html", {"flag": row, "act": act, "form": form})
 
     return view
 
@@ -276,40 +240,33 @@ def page_of(name: str) -> Callable[..., HttpResponse]:
 class JoinForm(forms.Form):
     """`cases`: those that the signal may join; cleans to one of them."""
 
-    case = forms.ChoiceField(label=gettext_lazy("Vérification"), widget=forms.RadioSelect)
-
     def __init__(self, *args, cases, **kwargs):
         super().__init__(*args, **kwargs)
         self._cases = {case.number: case for case in cases}
-        self.fields["case"].choices = [(number, f"{number}, {case.title}") for number, case in self._cases.items()]
+        choices = [(number, f"{number}, {case.title}") for number, case in self._cases.items()]
+        self.fields["case"] = forms.ChoiceField(label=_("Vérification"), choices=choices, widget=forms.RadioSelect)
 
     def clean_case(self):
         return self._cases[self.cleaned_data["case"]]
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def join(request: HttpRequest, pk: int) -> HttpResponse:
+@act_page
+def join(request: PersonRequest, pk: int) -> HttpResponse:
     """Join a case that is open, or open one about the occasion."""
     row = flag_of(request, pk)
     gate(row, "monitor", request.user)
     cases = list(actions.cases_for(row, request.user))
-    form = JoinForm(request.POST if request.method == "POST" else None, cases=cases)
-    if request.method == "POST" and form.is_valid():
-        case = form.cleaned_data["case"]
-        actions.join(row, by=request.user, monitoring=case)
-        messages.success(request, _("Signal joint à la vérification %s.") % case.number)
+    form = JoinForm(data_of(request), cases=cases)
+    if attempt(request, form, lambda: actions.join(row, by=request.user, monitoring=form.cleaned_data["case"])):
+        messages.success(request, _("Signal joint à la vérification %s.") % form.cleaned_data["case"].number)
         return redirect(row)
-    context = {"flag": row, "form": form, "cases": cases}
-    return render(request, "audit/flag_join.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "audit/flag_join.html", {"flag": row, "form": form, "cases": cases})
 
 
 @require_POST
 @auditors_only
-def refresh(request: HttpRequest) -> HttpResponse:
+def refresh(request: PersonRequest) -> HttpResponse:
     """« Recalculer maintenant »: what each night does, by the worker where there is one."""
-    if not request.user.is_active:
-        raise PermissionDenied
     tasks.compute_flags.delay(by=request.user.pk)
     messages.success(request, _("Calcul demandé : la liste change dès qu’il est terminé."))
     return redirect("audit:flags")
@@ -321,8 +278,8 @@ urlpatterns = [
     path("mes-signaux/", body_flags, name="body_flags"),
     path("signaux/recalculer/", refresh, name="flags_refresh"),
     path(_FLAG, flag, name="flag"),
-    path(f"{_FLAG}expliquer/", page_of("explain"), name="flag_explain"),
-    path(f"{_FLAG}ecarter/", page_of("dismiss"), name="flag_dismiss"),
-    path(f"{_FLAG}reprendre/", page_of("take_up"), name="flag_take_up"),
+    path(f"{_FLAG}expliquer/", page_of(EXPLAIN), name="flag_explain"),
+    path(f"{_FLAG}ecarter/", page_of(DISMISS), name="flag_dismiss"),
+    path(f"{_FLAG}reprendre/", page_of(TAKE_UP), name="flag_take_up"),
     path(f"{_FLAG}joindre/", join, name="flag_join"),
 ]

@@ -151,8 +151,8 @@ def described(action: str, body: dict, people: dict, criteria: dict) -> list[tup
     states = dict(STATES[kind].choices) if (kind := action.partition(".")[0]) in STATES else {}
     labels, codes = LABELS, CODES
     if kind == "sample":
-        labels, codes = LABELS | {"method": _("Méthode")}, CODES | {"method": dict(Sampling.choices)}
-    told = []
+        labels, codes = LABELS | {"method": gettext_lazy("Méthode")}, CODES | {"method": dict(Sampling.choices)}
+    details = []
     for key, value in body.items():
         if key in {"action", "actor", "subject"} or value in ("", None):
             continue
@@ -162,8 +162,8 @@ def described(action: str, body: dict, people: dict, criteria: dict) -> list[tup
             text = _scores(value, criteria)
         else:
             text = str(codes.get(key, {}).get(str(value)) or _text(key, value, people))
-        told.append((str(labels.get(key, key)), text))
-    return told
+        details.append((str(labels.get(key, key)), text))
+    return details
 
 
 def _scores(value: dict, criteria: dict) -> str:

@@ -38,7 +38,8 @@ ROLES = {
 class Act:
     """One entry, told. `action` and `subject` are "sealed" when nothing may be told; `details`: [(label, text)].
 
-    `what`: words for the object, where it has better ones than `subject`; `own`: nothing else is shown of that object.
+    `what`: words for the object, where it has better ones than `subject`, and its address; `own`: nothing else is shown
+    of that object; `document`: (words, address) of the one that the act made.
     """
 
     entry: LedgerEntry
@@ -53,6 +54,7 @@ class Act:
     what: str = ""
     url: str = ""
     own: bool = False
+    document: tuple[str, str] | None = None
 
 
 def listed():
@@ -87,19 +89,19 @@ def of_others(entries, user) -> set[int]:
 
     They work for the body, which may not be told of it yet, or belong to a vendor that answered.
     """
-    found = {row.seq: row.subject.partition(":") for row in entries if row.action.startswith(AUDITED)}
-    if not found or not _not_for(user).exists():
+    parts = {row.seq: row.subject.partition(":") for row in entries if row.action.startswith(AUDITED)}
+    if not parts or not _not_for(user).exists():
         return set()
-    flags = {seq: int(name) for seq, (kind, _colon, name) in found.items() if kind == "flag"}
-    numbers = {seq: name for seq, (kind, _colon, name) in found.items() if kind == "award"}
-    cases = {seq: name for seq, (kind, _colon, name) in found.items() if kind == "monitoring"}
-    checks = {seq for seq, (kind, _colon, _name) in found.items() if kind == "sample"}
+    flags = {seq: int(name) for seq, (kind, _colon, name) in parts.items() if kind == "flag"}
+    numbers = {seq: name for seq, (kind, _colon, name) in parts.items() if kind == "award"}
+    cases = {seq: name for seq, (kind, _colon, name) in parts.items() if kind == "monitoring"}
+    checks = {seq for seq, (kind, _colon, _name) in parts.items() if kind == "sample"}
     occasion_of = dict(RedFlag.objects.filter(pk__in=flags.values()).values_list("pk", "opportunity__number"))
     case_of = dict(Monitoring.objects.filter(number__in=cases.values()).values_list("number", "opportunity__number"))
     numbers |= {seq: occasion_of.get(flag) for seq, flag in flags.items()}
     numbers |= {seq: case_of.get(name) for seq, name in cases.items()}
-    kept = LedgerPayload.objects.filter(entry__in=checks).values_list("entry_id", "body")
-    numbers |= {seq: body.get("occasion") for seq, body in kept}
+    bodies = LedgerPayload.objects.filter(entry__in=checks).values_list("entry_id", "body")
+    numbers |= {seq: body.get("occasion") for seq, body in bodies}
     closed = _not_for(user).filter(number__in=set(numbers.values()) - {None})
     hidden = set(closed.values_list("number", flat=True))
     return {seq for seq, number in numbers.items() if number in hidden}
@@ -123,8 +125,8 @@ def proposals_told(subjects, user) -> set[str]:
                 continue
     if not asked:
         return set()
-    found = Proposal.objects.visible_to(user).opened().filter(public_id__in=asked)
-    return {f"proposal:{public_id}" for public_id in found.values_list("public_id", flat=True)}
+    opened = Proposal.objects.visible_to(user).opened().filter(public_id__in=asked)
+    return {f"proposal:{public_id}" for public_id in opened.values_list("public_id", flat=True)}
 
 
 def told(entries, user) -> list[Act]:
@@ -132,8 +134,8 @@ def told(entries, user) -> list[Act]:
     entries = list(entries)
     hidden = dict.fromkeys(unpublished(entries), _("avis non publié"))
     hidden |= dict.fromkeys(of_others(entries, user), _("ce dossier ne vous est pas montré"))
-    found = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
-    payloads = {payload.entry_id: payload for payload in found}
+    rows = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
+    payloads = {payload.entry_id: payload for payload in rows}
     proposals = proposals_told({p.subject for p in payloads.values()}, user)
     for entry in entries:
         payload = payloads.get(entry.pk)
@@ -155,10 +157,10 @@ def _criteria(payloads) -> dict[str, dict[str, str]]:
     rows = Proposal.objects.filter(public_id__in=scored).values_list(
         "public_id", "opportunity__criteria__position", "opportunity__criteria__label"
     )
-    found: dict[str, dict[str, str]] = {}
+    labels: dict[str, dict[str, str]] = {}
     for public_id, position, label in rows:
-        found.setdefault(f"proposal:{public_id}", {})[str(position)] = label
-    return found
+        labels.setdefault(f"proposal:{public_id}", {})[str(position)] = label
+    return labels
 
 
 def _people(entries, payloads) -> dict[str, str]:
@@ -222,8 +224,10 @@ KINDS = {
     "verification": (gettext_lazy("Vérification"), ("monitoring.", "redflag.", "sample.")),
     "lectures": (gettext_lazy("Lectures"), ("read.",)),
 }
-_AWARDING = ("recommend", "confirm_award", "reject_recommendation", "reverse_award", "conclude_without_award")
-_AWARDING += ("request_reversal", "withdraw_reversal")
+_AWARDING = (
+    "recommend", "confirm_award", "reject_recommendation", "reverse_award", "conclude_without_award",
+    "request_reversal", "withdraw_reversal",
+)  # fmt: skip
 
 
 def kind_of(action: str) -> str:

@@ -11,6 +11,7 @@ Payloads of acts on a proposal stay out until that proposal is opened, whoever a
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
 
@@ -51,7 +52,9 @@ def lines(
     }  # fmt: skip
     yield _line(header | {"signature": keys.sign(canonical(header))})
     notes = dict(Checkpoint.objects.filter(size__gte=first, size__lte=end).values_list("size", "note"))
-    head = {"type": "head", "first": first, "previous": GENESIS, "count": 0, "seq": 0, "hash": GENESIS, "payloads": 0}
+    head: dict[str, Any] = {
+        "type": "head", "first": first, "previous": GENESIS, "count": 0, "seq": 0, "hash": GENESIS, "payloads": 0
+    }  # fmt: skip
     without: list[list[int]] = []
     rows = entries.filter(seq__lte=end).order_by("seq").iterator(chunk_size=CHUNK)
     while chunk := list(islice(rows, CHUNK)):
@@ -83,11 +86,11 @@ def _payloads(chunk: list[LedgerEntry], withheld: set[int]) -> dict[int, dict]:
     subjects = {row.subject.partition(":") for row in rows if row.entry_id in sealed}
     about = {name for kind, _colon, name in subjects if kind == "proposal"}  # others stay sealed: no opening tells them
     opened = Proposal.objects.filter(public_id__in=about, state__in=AFTER_OPENING)
-    told = {f"proposal:{public_id}" for public_id in opened.values_list("public_id", flat=True)}
+    opened_subjects = {f"proposal:{public_id}" for public_id in opened.values_list("public_id", flat=True)}
     return {
         row.entry_id: {"salt": row.salt, "body": row.body}
         for row in rows
-        if row.entry_id not in withheld and (row.entry_id not in sealed or row.subject in told)
+        if row.entry_id not in withheld and (row.entry_id not in sealed or row.subject in opened_subjects)
     }
 
 

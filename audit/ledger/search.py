@@ -54,8 +54,8 @@ def actions(text: str) -> list[str]:
     if not asked:
         return []
     known = ledger_labels.codes()
-    found = [code for code in known if all(word in fold(f"{code} {ledger_labels.label(code)}") for word in asked)]
-    return found + [f"{code}.refused" for code in found]
+    codes = [code for code in known if all(word in fold(f"{code} {ledger_labels.label(code)}") for word in asked)]
+    return codes + [f"{code}.refused" for code in codes]
 
 
 def actors(text: str) -> list[str]:
@@ -64,12 +64,12 @@ def actors(text: str) -> list[str]:
     return [f"person:{public_id}" for public_id in people]
 
 
-def in_period(rows, since: date | None, until: date | None):
-    """Acts of these days in Québec, both included; None: without bound."""
+def in_period(rows, since: date | None, until: date | None, column: str = "at"):
+    """Rows whose instant is in these days of Québec, both included; None: without bound."""
     if since:
-        rows = rows.filter(at__gte=_midnight(since))
+        rows = rows.filter(**{f"{column}__gte": _midnight(since)})
     if until:
-        rows = rows.filter(at__lt=_midnight(until + timedelta(days=1)))
+        rows = rows.filter(**{f"{column}__lt": _midnight(until + timedelta(days=1))})
     return rows
 
 

@@ -8,24 +8,28 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
-from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from audit.access import auditors_only
 from audit.ledger import acts
 from audit.ledger import export as export_module
 from audit.ledger.search import in_period, matching
 from marketplace import keys
+from marketplace.acts import act_page, show
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
+from marketplace.downloads import as_download, download
+from marketplace.keep import data_of
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
+from marketplace.lists import FilterForm, page
 from marketplace.models import Checkpoint, LedgerEntry
-from opportunities.drafts.forms import day_field
+from marketplace.requests import PersonRequest
 
 PAGE = 50
 SEQ_MAX = 2**62
@@ -44,13 +48,12 @@ class Rank(forms.IntegerField):
         return super().to_python(value)
 
 
-class SearchForm(forms.Form):
-    """Read from the address: what is not understood is left out of the search, and said."""
+class SearchForm(FilterForm):
+    """A day that is not understood is left out of the search, and said."""
 
     q = forms.CharField(required=False, max_length=200)
     du = day_field(gettext_lazy("Du"))
     au = day_field(gettext_lazy("Au"))
-    avant = Rank(required=False)
 
 
 class ExportForm(forms.Form):
@@ -73,7 +76,7 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
 
     def clean(self):
-        values = super().clean()
+        values = super().clean() or {}
         first, last = values.get("first"), values.get("last")
         if first and first > self.end:
             self.add_error("first", _("Le registre n’a pas encore d’inscription %d.") % first)
@@ -90,23 +93,17 @@ def _end() -> int:
 
 @require_safe
 @auditors_only
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: PersonRequest) -> HttpResponse:
     """Entries, the last one first, with their numbers; `?q=`, `?du=`, `?au=`; `?avant=<number>` goes on."""
     form = SearchForm(request.GET)
-    form.is_valid()
-    asked = {name: form.cleaned_data.get(name) for name in form.fields}
-    text = (asked["q"] or "").replace("\x00", "").strip()
-    rows = matching(text, request.user) if text else acts.listed()
-    rows = in_period(rows, asked["du"], asked["au"]).order_by("-seq")
-    page = list((rows.filter(seq__lt=asked["avant"]) if asked["avant"] else rows)[: PAGE + 1])
-    pairs = [(name, value) for name, value in (("q", text), ("du", asked["du"]), ("au", asked["au"])) if value]
+    asked = form.asked
+    rows = in_period(matching(asked["q"], request.user) if asked["q"] else acts.listed(), asked["du"], asked["au"])
+    entries = page(request, rows, order=("-seq",), size=PAGE, pairs=form.pairs, name="avant")
     context = {
         "form": form,
-        "q": text,
-        "filtered": bool(pairs),
-        "acts": acts.told(page[:PAGE], request.user),
-        "older": f"?{urlencode([*pairs, ('avant', page[PAGE - 1].seq)])}" if len(page) > PAGE else None,
-        "first": f"?{urlencode(pairs)}" if asked["avant"] else None,
+        "acts": acts.told(entries.rows, request.user),
+        "older": entries.older,
+        "first": entries.first,
         "last_checkpoint": Checkpoint.objects.order_by("-size").first(),
         "key_id": keys.key_id(),
     }
@@ -119,21 +116,17 @@ def _entry(seq: int) -> LedgerEntry:
     return get_object_or_404(acts.listed(), seq=seq)
 
 
-def _covering(entry: LedgerEntry) -> Checkpoint | None:
-    return Checkpoint.objects.filter(size__gte=entry.seq).order_by("-size").first()
-
-
 @require_safe
 @auditors_only
-def entry(request: HttpRequest, seq: int) -> HttpResponse:
+def entry(request: PersonRequest, seq: int) -> HttpResponse:
     """One entry: its fields, its detail if it may be told, its proof, what stands beside it."""
-    found = _entry(seq)
-    act = acts.told([found], request.user)[0]
+    entry = _entry(seq)
+    act = acts.told([entry], request.user)[0]
     context = {
-        "entry": found,
+        "entry": entry,
         "act": act,
-        "covering": _covering(found),
-        "fields": json.dumps(found.chained(), ensure_ascii=False, indent=1),
+        "covering": checkpoints.covering(seq),
+        "fields": json.dumps(entry.chained(), ensure_ascii=False, indent=1),
         "body": json.dumps(act.body, ensure_ascii=False, indent=1) if act.body is not None else "",
         "before": acts.listed().filter(seq__lt=seq).order_by("-seq").first(),
         "after": acts.listed().filter(seq__gt=seq).order_by("seq").first(),
@@ -143,31 +136,26 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
 
 @require_safe
 @auditors_only
-def entry_proof(request: HttpRequest, seq: int) -> HttpResponse:
+def entry_proof(request: PersonRequest, seq: int) -> HttpResponse:
     """What tools/verify.py proof reads; with the detail when it may be told. 404 until a checkpoint covers it."""
-    found = _entry(seq)
-    covering = _covering(found)
+    entry = _entry(seq)
+    covering = checkpoints.covering(seq)
     if covering is None:
         raise Http404
-    told = acts.told([found], request.user)[0].body is not None
-    value = checkpoints.proof_of(found, covering, payload=told)
-    answer = HttpResponse(
-        json.dumps(value, ensure_ascii=False, indent=1) + "\n", content_type="application/json; charset=utf-8"
-    )
-    answer["Content-Disposition"] = content_disposition_header(True, f"preuve-{seq}.json")
-    return answer
+    detailed = acts.told([entry], request.user)[0].body is not None
+    proof = checkpoints.proof_of(entry, covering, payload=detailed)
+    content = json.dumps(proof, ensure_ascii=False, indent=1) + "\n"
+    return download(content.encode(), f"preuve-{seq}.json", "application/json; charset=utf-8")
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 @auditors_only
-def export(request: HttpRequest) -> HttpResponse:
+def export(request: PersonRequest) -> HttpResponseBase:
     """A form, then the download, streamed. The export is itself recorded first, with its bounds."""
     end = _end()
-    posted = request.method == "POST"
-    form = ExportForm(request.POST if posted else None, end=end, initial={"first": 1})
-    if not (posted and form.is_valid()):
-        context = {"form": form, "end": end, "key_id": keys.key_id()}
-        return render(request, "audit/export.html", context, status=422 if posted else 200)
+    form = ExportForm(data_of(request), end=end, initial={"first": 1})
+    if request.method != "POST" or not form.is_valid():
+        return show(request, "audit/export.html", {"form": form, "end": end, "key_id": keys.key_id()})
     first, last, details = (form.cleaned_data[name] for name in ("first", "last", "details"))
     if details and request.user.vendor_memberships.exists():
         raise PermissionDenied(_("Vous êtes membre d’un prestataire : les détails ne vous sont pas montrés."))
@@ -180,18 +168,15 @@ def export(request: HttpRequest) -> HttpResponse:
     lines = export_module.lines(first=first, last=last, with_payloads=details, withheld=withheld)
     header = next(lines)  # a problem is told as a page, not in the middle of a file
     answer = StreamingHttpResponse(chain([header], lines), content_type="application/jsonl; charset=utf-8")
-    name = f"registre-{first}-{last or 'fin'}.jsonl"
-    answer["Content-Disposition"] = content_disposition_header(True, name)
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return as_download(answer, f"registre-{first}-{last or 'fin'}.jsonl")
 
 
 @require_POST
 @auditors_only
-def sign(request: HttpRequest) -> HttpResponse:
+def sign(request: PersonRequest) -> HttpResponse:
     """« Signer un relevé maintenant »."""
-    made = checkpoints.make(by=request.user, at=clock.now())
-    messages.success(request, _("Relevé signé : il atteste %d inscriptions.") % made.size)
+    checkpoint = checkpoints.make(by=request.user, at=clock.now())
+    messages.success(request, _("Relevé signé : il atteste %d inscriptions.") % checkpoint.size)
     return redirect("audit:ledger")
 
 

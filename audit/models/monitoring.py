@@ -1,6 +1,7 @@
 """The auditors' tables: monitorings here; signals, samples and reviews of awards beside."""
 
 import uuid
+from datetime import datetime
 
 import django_fsm
 from django.conf import settings
@@ -89,6 +90,10 @@ class Monitoring(lifecycle.Stateful, models.Model):
     )
     concluded_at = models.DateTimeField(_("conclue le"), null=True, blank=True)
     closed_at = models.DateTimeField(_("fermée le"), null=True, blank=True)
+
+    corrected: bool  # MonitoringQuerySet.visible_to
+    last_kind: str  # MonitoringQuerySet.with_last
+    replied_at: datetime | None  # the same
 
     objects = MonitoringQuerySet.as_manager()
 

@@ -11,7 +11,7 @@ from audit import rules
 from audit.enums import TOLD, FlagState
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 from proposals.models import Proposal
 
 
@@ -73,6 +73,8 @@ class RedFlag(lifecycle.Stateful, models.Model):
     )
     state_before = models.CharField(_("état avant la vérification"), max_length=50, blank=True, editable=False)
 
+    shown: str  # RedFlagQuerySet.as_told: the state that the person may know
+
     objects = RedFlagQuerySet.as_manager()
 
     class Meta:
@@ -96,8 +98,7 @@ class RedFlag(lifecycle.Stateful, models.Model):
 
     @property
     def shown_label(self) -> str:
-        """Of `shown` (RedFlagQuerySet.visible_to)."""
-        return FlagState(self.shown).label
+        return str(FlagState(self.shown).label)
 
     def ledger_subject(self) -> str:
         return f"flag:{self.pk}"

@@ -20,18 +20,18 @@ from marketplace import keys, pdf
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, moment_exact
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.money import format_cents
 from opportunities.models import Opportunity
 from proposals.models import Award
 
 TYPE = "dan-review/1"
-COMMENT_MAX = AwardReview._meta.get_field("comment").max_length
+COMMENT_MAX = known(AwardReview._meta.get_field("comment").max_length)
 STATES = {True: "oui", False: "non", None: "sans objet"}
 
 
 def computed(award: Award, *, at) -> list[dict]:
-    """The checklist as it stands, as a review keeps it. `award`: a row of award_facts.awards()."""
+    """The checklist as it stands, as a review keeps it. `award`: a row of facts.awards()."""
     return [line.kept() for line in checklist.lines(facts.facts(award, at=at))]
 
 
@@ -43,7 +43,7 @@ def fingerprint(lines: list[dict]) -> str:
 def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen: str) -> AwardReview:
     """An officer who neither recommended nor confirmed says what the checklist shows.
 
-    `method`: how they proved who they are (accounts/reauthentication.py); `seen`: the fingerprint of the
+    `method`: how they proved who they are (marketplace/accounts/reauthentication.py); `seen`: the fingerprint of the
     checklist that was on the screen. Raises PermissionDenied, IllegalMove, ValidationError.
     """
     with transaction.atomic():
@@ -67,7 +67,7 @@ def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen:
         if fingerprint(lines) != seen:
             complain(None, _("La liste a changé depuis que cette page est ouverte : relisez-la avant de conclure."))
         signed = _signed(row, lines, by=by, at=at, opinion=opinion, comment=comment, method=method)
-        made = AwardReview.objects.create(
+        review = AwardReview.objects.create(
             award=row, opinion=opinion, comment=comment, checklist=lines, signed=signed, by=by, at=at
         )
         digest = hashlib.sha256(ledger.canonical(signed)).hexdigest()
@@ -75,7 +75,7 @@ def conclude(award: Award, *, by, opinion: str, comment: str, method: str, seen:
             "award.review", f"award:{row.opportunity.number}", by=by, at=at, opinion=str(opinion), sha256=digest,
             method=method,
         )  # fmt: skip
-    return made
+    return review
 
 
 def gate(award: Award, by) -> None:
@@ -88,7 +88,7 @@ def gate(award: Award, by) -> None:
 
 def _signed(award: Award, lines: list[dict], *, by, at, opinion: str, comment: str, method: str) -> dict:
     with override(FRENCH):
-        told = [
+        checked = [
             {
                 "code": row["code"],
                 "title": title(row["code"]),
@@ -108,7 +108,7 @@ def _signed(award: Award, lines: list[dict], *, by, at, opinion: str, comment: s
         "awarded_at": ledger.instant(award.at),
         "opinion": str(opinion),
         "comment": comment,
-        "checklist": told,
+        "checklist": checked,
         "by": by.name,
         "method": method,
         "at": ledger.instant(at),
@@ -118,7 +118,7 @@ def _signed(award: Award, lines: list[dict], *, by, at, opinion: str, comment: s
 
 
 def document(review: AwardReview) -> bytes:
-    """The PDF of a conclusion, in French: the same bytes each time. `review.award`: a row of award_facts.awards()."""
+    """The PDF of a conclusion, in French: the same bytes each time. `review.award`: a row of facts.awards()."""
     award, opportunity = review.award, review.award.opportunity
     with override(FRENCH):
         groups = shown(review.checklist, award)

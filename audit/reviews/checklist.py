@@ -41,8 +41,8 @@ def ceiling(facts: Facts) -> Line:
 
 def period(facts: Facts) -> Line:
     """The closing instant as it was published; a later one can only be later."""
-    row, told = facts.opportunity, acts_of(facts, "opportunity.publish")
-    closes_at = datetime.fromisoformat(told[0].body["closes_at"]) if told else row.closes_at
+    row, published = facts.opportunity, acts_of(facts, "opportunity.publish")
+    closes_at = datetime.fromisoformat(published[0].body["closes_at"]) if published else row.closes_at
     days = (local(closes_at).date() - local(row.published_at).date()).days
     reason = bool(row.short_period_reason.strip())
     details = {"days": days, "least": settings.MINIMUM_PUBLICATION_DAYS, "reason": reason}
@@ -60,9 +60,9 @@ def addenda(facts: Facts) -> Line:
     """Each was sent to every vendor that was preparing an answer then."""
     missing = []
     for row in facts.addenda:
-        told, _waiting = facts.told.get(("emails/opportunity_addendum.txt", row.at), (set(), []))
+        written_to, _waiting = facts.told.get(("emails/opportunity_addendum.txt", row.at), (set(), []))
         for proposal in facts.proposals:
-            if proposal.created_at <= row.at and not told & facts.ties[proposal.vendor_id]:
+            if proposal.created_at <= row.at and not written_to & facts.ties[proposal.vendor_id]:
                 missing.append(f"{row.number}, {proposal.vendor}")
     details = {"addenda": len(facts.addenda), "missing": missing}
     if not facts.addenda:
@@ -74,8 +74,8 @@ def addenda(facts: Facts) -> Line:
 def opening(facts: Facts) -> Line:
     """Not before the closing instant, and with the number of envelopes that the minutes say."""
     row = facts.opportunity.opening
-    told = acts_of(facts, "opening.minutes")
-    said = told[-1].body.get("received") if told else None
+    minutes = acts_of(facts, "opening.minutes")
+    said = minutes[-1].body.get("received") if minutes else None
     details = {"received": len(facts.proposals), "minutes": said}
     done = row.opened_at >= row.closes_at and said == len(facts.proposals)
     return Line("opening", done, at=row.opened_at, details=details)
@@ -141,17 +141,19 @@ def ranking(facts: Facts) -> Line:
 
     Or another one, with a justification.
     """
-    made = facts.award.recommendation
-    rank = (made.line(facts.award.proposal) or {}).get("rank")
+    recommendation = facts.award.recommendation
+    rank = (recommendation.line(facts.award.proposal) or {}).get("rank")
     again = [
         (str(line.proposal.public_id), line.ranked.rank, line.ranked.entry.price_cents, str(line.ranked.final))
         for line in award_actions.lines(facts.opportunity)
     ]
-    kept = [(row["proposal"], row["rank"], row["price_cents"], str(row["final"])) for row in made.ranking]
-    same = sorted(again, key=str) == sorted(kept, key=str)
-    done = same and (rank == 1 or bool(rank and made.justification))
-    details = {"rank": rank, "justified": bool(made.justification), "same": same}
-    return Line("ranking", done, names([made.by]), made.at, details)
+    published = [
+        (row["proposal"], row["rank"], row["price_cents"], str(row["final"])) for row in recommendation.ranking
+    ]
+    same = sorted(again, key=str) == sorted(published, key=str)
+    done = same and (rank == 1 or bool(rank and recommendation.justification))
+    details = {"rank": rank, "justified": bool(recommendation.justification), "same": same}
+    return Line("ranking", done, names([recommendation.by]), recommendation.at, details)
 
 
 def draw(facts: Facts) -> Line:
@@ -169,9 +171,9 @@ def draw(facts: Facts) -> Line:
 
 # --- The award -------------------------------------------------------------------------------------------------------
 def two_people(facts: Facts) -> Line:
-    made = facts.award.recommendation
-    done = made.by_id != facts.award.confirmed_by_id
-    return Line("two_people", done, names([made.by, facts.award.confirmed_by]), facts.award.at)
+    recommendation = facts.award.recommendation
+    done = recommendation.by_id != facts.award.confirmed_by_id
+    return Line("two_people", done, names([recommendation.by, facts.award.confirmed_by]), facts.award.at)
 
 
 def amount(facts: Facts) -> Line:
@@ -214,8 +216,8 @@ def attestation(facts: Facts) -> Line:
     """Somebody asked Revenu Québec whether the attestation is genuine."""
     if facts.award.amount_cents < eligibility.attestation_from_cents(local(facts.award.at).date()):
         return Line("attestation", None)
-    found = [row for row in _attestations(facts) if row.verified_at]
-    last = max(found, key=lambda row: row.verified_at, default=None)
+    verified = [row for row in _attestations(facts) if row.verified_at]
+    last = max(verified, key=lambda row: row.verified_at, default=None)
     if last is None:
         return Line("attestation", False)
     return Line("attestation", True, names([last.verified_by]), last.verified_at, {"number": last.number})
@@ -252,15 +254,15 @@ def _expected(facts: Facts) -> set[tuple[str, str]]:
     """(object, act) of what the tables say was done."""
     occasion, contract = facts.opportunity.ledger_subject(), facts.contract
     acts = ("publish", "open", "recommend", "confirm_award")
-    found = {(occasion, f"opportunity.{act}") for act in acts} | {(occasion, "opening.minutes")}
-    found |= {(occasion, "opportunity.addendum")} if facts.addenda else set()
-    found |= {(row.ledger_subject(), "proposal.open") for row in facts.proposals}
-    found.add((facts.winner.ledger_subject(), "proposal.award"))
+    expected = {(occasion, f"opportunity.{act}") for act in acts} | {(occasion, "opening.minutes")}
+    expected |= {(occasion, "opportunity.addendum")} if facts.addenda else set()
+    expected |= {(row.ledger_subject(), "proposal.open") for row in facts.proposals}
+    expected.add((facts.winner.ledger_subject(), "proposal.award"))
     if contract is not None:
-        found |= {(contract.ledger_subject(), f"contract.{act}") for act in ("offer", "sign_as_vendor", "sign")}
-    found |= {(row.ledger_subject(), "milestone.accept") for row in facts.milestones}
-    found |= {(row.ledger_subject(), "amendment.accept") for row in facts.amendments}
-    return found | {(row.ledger_subject(), f"payment.{_settles(row)}") for row in facts.payments}
+        expected |= {(contract.ledger_subject(), f"contract.{act}") for act in ("offer", "sign_as_vendor", "sign")}
+    expected |= {(row.ledger_subject(), "milestone.accept") for row in facts.milestones}
+    expected |= {(row.ledger_subject(), "amendment.accept") for row in facts.amendments}
+    return expected | {(row.ledger_subject(), f"payment.{_settles(row)}") for row in facts.payments}
 
 
 def _settles(payment) -> str:

@@ -48,7 +48,7 @@ def duties(facts: Facts) -> Line:
 def amendments(facts: Facts) -> Line:
     """Under the ceiling all together, each approved by somebody else than who proposed it."""
     contract, rows = facts.contract, facts.amendments
-    if not rows:
+    if contract is None or not rows:
         return Line("amendments", None)
     alone = [row.number for row in rows if row.approved_by_id in (None, row.proposed_by_id)]
     under = contract.value_cents < contract.ceiling_cents

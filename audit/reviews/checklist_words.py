@@ -278,8 +278,8 @@ def title(code: str) -> str:
 def sentence(code: str, done: bool | None, details: dict) -> str:
     """What was found, for people."""
     words = WORDS[code]
-    told = {True: words.yes, False: words.no, None: words.none}[done]
-    return str(told) % {key: _shown(key, value) for key, value in details.items()}
+    template = {True: words.yes, False: words.no, None: words.none}[done]
+    return str(template) % {key: _shown(key, value) for key, value in details.items()}
 
 
 def _shown(key: str, value) -> str:
@@ -301,7 +301,7 @@ def shown(checklist: list[dict], award) -> list[dict]:
     groups = []
     for group, checks in GROUPS.items():
         codes = [check.__name__ for check in checks]
-        told = [
+        lines = [
             {
                 "title": title(code),
                 "done": rows[code]["done"],
@@ -314,7 +314,7 @@ def shown(checklist: list[dict], award) -> list[dict]:
             for code in codes
             if code in rows  # a line added since is not in what was signed before
         ]
-        groups.append({"code": group, "title": str(TITLES[group]), "lines": told})
+        groups.append({"code": group, "title": str(TITLES[group]), "lines": lines})
     return groups
 
 

@@ -80,8 +80,8 @@ def facts(award: Award, *, at: datetime) -> Facts:
     inside = _of_contract(contract)
     subjects = _subjects(opportunity, proposals, inside, contract)
     # Reads are no act of the award: looking at the list would change it.
-    told = LedgerPayload.objects.filter(subject__in=subjects).exclude(action__startswith="read.")
-    payloads = list(told.select_related("entry", "actor"))
+    acts = LedgerPayload.objects.filter(subject__in=subjects).exclude(action__startswith="read.")
+    payloads = list(acts.select_related("entry", "actor"))
     entries = {row.entry_id: row.entry for row in payloads}
     rows = LedgerEntry.objects.filter(subject__in=subjects).exclude(action__startswith="read.")
     entries |= {row.seq: row for row in rows.order_by("seq")}
@@ -139,15 +139,15 @@ def _told(opportunity, ties: dict) -> dict:
         to__in=people, template__in=TOLD, subject__startswith=opportunity.number,
         created_at__gte=opportunity.published_at,
     ).values_list("template", "created_at", "to_id", "subject", "sent_at", "held")  # fmt: skip
-    found: dict = {}
+    messages: dict = {}
     for template, created_at, person, subject, sent_at, held in rows:
         if subject[len(opportunity.number) :][:1].isdigit():
             continue  # DAN-2026-00011 begins as DAN-2026-0001 does
-        told, waiting = found.setdefault((template, created_at), (set(), []))
-        told.add(person)
+        written_to, waiting = messages.setdefault((template, created_at), (set(), []))
+        written_to.add(person)
         if sent_at is None and not held:
             waiting.append(person)
-    return found
+    return messages
 
 
 def standing_flags(award: Award, user):

@@ -172,8 +172,8 @@ def examine(plan: SamplingPlan, opportunity: Opportunity, *, by, result: str, no
         if result == Checked.CASE_OPENED and not cases_of(plan, row).exists():
             complain("result", _("Aucune vérification n’est ouverte à propos de cette occasion : ouvrez-la d’abord."))
         at = clock.now()
-        made = PlanCheck.objects.create(plan=plan, opportunity=row, result=result, note=note, by=by, at=at)
+        examined = PlanCheck.objects.create(plan=plan, opportunity=row, result=result, note=note, by=by, at=at)
         ledger.record(
             "sample.check", plan.ledger_subject(), by=by, at=at, occasion=row.number, result=str(result), note=note
         )
-    return made
+    return examined

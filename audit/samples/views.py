@@ -1,22 +1,21 @@
 """Pages of the samples: the list, a new draw, one sample with what is left to examine, one examination, its files."""
 
 import csv
+from collections import defaultdict
 from dataclasses import dataclass
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 import marketplace.converters  # noqa: F401 - registers `code`
-from audit import rules
 from audit.access import auditors_only
 from audit.cases.status import badge
 from audit.enums import Checked, Sampling
@@ -24,14 +23,19 @@ from audit.models import NOTE_MAX, AwardReview, Monitoring, PlanCheck, SamplingP
 from audit.reviews import views as review_views
 from audit.samples import actions
 from marketplace import keys
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
+from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.downloads import as_download, download
+from marketplace.keep import Quiet, data_of
 from marketplace.ledger.entries import canonical
+from marketplace.lists import page
+from marketplace.models import User
 from marketplace.money import MoneyField
+from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import Quiet, day_field
+from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity, PublicBody
 from proposals.models import Award
 
@@ -48,18 +52,14 @@ def progress(done: int, of: int) -> dict:
 # --- The list --------------------------------------------------------------------------------------------------------
 @require_safe
 @auditors_only
-def plans(request: HttpRequest) -> HttpResponse:
-    """Plans, the last one first; `?apres=<number>` goes on."""
+def plans(request: PersonRequest) -> HttpResponse:
+    """Plans, the last one first, a page at a time."""
     rows = SamplingPlan.objects.visible_to(request.user).select_related("body", "by").defer("population")
-    after = (
-        rows.filter(number=request.GET.get("apres", "").replace("\x00", "")[:20]).values_list("pk", flat=True).first()
-    )
-    found = (rows.filter(pk__lt=after) if after else rows).annotate(done=Count("checks"))
-    page = list(found.order_by("-pk")[: PAGE + 1])
+    listed = page(request, rows.annotate(done=Count("checks")), order=("-pk",), size=PAGE)
     context = {
-        "rows": [(row, progress(row.done, len(row.picks))) for row in page[:PAGE]],
-        "older": f"?apres={page[PAGE - 1].number}" if len(page) > PAGE else None,
-        "first": request.path if after else None,
+        "rows": [(row, progress(row.done, len(row.picks))) for row in listed.rows],
+        "older": listed.older,
+        "first": listed.first,
     }
     return render(request, "audit/plans.html", context)
 
@@ -86,7 +86,7 @@ class PlanForm(Quiet, PlainTexts, forms.Form):
         self.fields["since"].required = self.fields["until"].required = True
 
     def clean(self):
-        values = super().clean()
+        values = super().clean() or {}
         since, until = values.get("since"), values.get("until")
         if until and until > self.today:
             self.add_error("until", _("Le dernier jour est passé ou présent : rien n’est encore attribué après."))
@@ -96,27 +96,20 @@ class PlanForm(Quiet, PlainTexts, forms.Form):
         return values
 
 
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 @auditors_only
-def new_plan(request: HttpRequest) -> HttpResponse:
+def new_plan(request: PersonRequest) -> HttpResponse:
     today, data = local(clock.now()).date(), data_of(request)
     initial = {"since": today.replace(month=1, day=1), "until": today, "size": 10, "method": Sampling.RANDOM}
     form = PlanForm(data, today=today, initial=initial, quiet=request.method != "POST")
-    if request.method == "POST" and form.is_valid():
-        try:
-            plan = actions.draw(by=request.user, **form.cleaned_data)
-        except forms.ValidationError as error:
-            form.add_error(None, error)
-        else:
-            return redirect("audit:plan", number=plan.number)
-    return render(request, "audit/plan_form.html", {"form": form}, status=422 if request.method == "POST" else 200)
+    if drawn := attempt(request, form, lambda: actions.draw(by=request.user, **form.cleaned_data)):
+        return redirect("audit:plan", number=drawn.result.number)
+    return show(request, "audit/plan_form.html", {"form": form})
 
 
 # --- One sample ------------------------------------------------------------------------------------------------------
-def _plan(request: HttpRequest, number: str) -> SamplingPlan:
-    found = SamplingPlan.objects.visible_to(request.user).select_related("body", "by")
-    return get_object_or_404(found, number=number)
+def _plan(request: PersonRequest, number: str) -> SamplingPlan:
+    return get_object_or_404(SamplingPlan.objects.visible_to(request.user).select_related("body", "by"), number=number)
 
 
 @dataclass
@@ -137,29 +130,31 @@ class Row:
     check: PlanCheck | None
 
 
-def _rows(plan: SamplingPlan, user) -> list[Row]:
+def _rows(plan: SamplingPlan, user: User) -> list[Row]:
     """In order of rank; seven queries whatever their number."""
     numbers = plan.picks
     frozen = {number: (cents, signals) for number, cents, signals in plan.population}
-    found = {one.number: one for one in Opportunity.objects.filter(number__in=numbers).select_related("body")}
-    awards = {one.opportunity_id: one for one in Award.objects.standing().filter(
-        opportunity__number__in=numbers).for_list()}  # fmt: skip
-    checks = {one.opportunity_id: one for one in plan.checks.select_related("by")}
-    tied, cases = actions.tied_to(user, numbers), {}
+    occasions = {row.number: row for row in Opportunity.objects.filter(number__in=numbers).select_related("body")}
+    standing = Award.objects.standing().filter(opportunity__number__in=numbers)
+    awards = {award.opportunity_id: award for award in standing.for_list()}
+    checks = {examined.opportunity_id: examined for examined in plan.checks.select_related("by")}
+    tied, cases = actions.tied_to(user, numbers), defaultdict(list)
     for case in Monitoring.objects.visible_to(user).filter(opportunity__number__in=numbers).with_last().order_by("pk"):
-        cases.setdefault(case.opportunity_id, []).append((case, badge(case)))
-    signed = AwardReview.objects.visible_to(user).filter(award__in=[one.pk for one in awards.values()])
-    reviews = {one.award_id: one for one in signed.select_related("by").defer("checklist", "signed").order_by("pk")}
+        cases[case.opportunity_id].append((case, badge(case)))
+    signed = AwardReview.objects.visible_to(user).filter(award__in=[award.pk for award in awards.values()])
+    signed = signed.select_related("by").defer("checklist", "signed").order_by("pk")
+    reviews = {review.award_id: review for review in signed}
     rows = []
     for rank, number in enumerate(numbers, start=1):
-        one, award = found[number], awards.get(found[number].pk)
-        review = reviews.get(award.pk) if award and number not in tied else None
+        opportunity, shut = occasions[number], number in tied
+        award = awards.get(opportunity.pk)
+        review = reviews.get(award.pk) if award and not shut else None
         rows.append(
             Row(
-                rank, one, *frozen[number], award=award, again=bool(award and award.at > plan.at), tied=number in tied,
-                may=number not in tied and not rules.occasion.works_there(one, user),
-                cases=[] if number in tied else cases.get(one.pk, []), review=review,
-                opinion=review_views.badge(review.opinion) if review else None, check=checks.get(one.pk),
+                rank, opportunity, *frozen[number], award=award, again=bool(award and award.at > plan.at), tied=shut,
+                may=not shut and not occasion_rules.works_there(opportunity, user),
+                cases=[] if shut else cases[opportunity.pk], review=review,
+                opinion=review_views.badge(review.opinion) if review else None, check=checks.get(opportunity.pk),
             )
         )  # fmt: skip
     return rows
@@ -167,17 +162,17 @@ def _rows(plan: SamplingPlan, user) -> list[Row]:
 
 @require_safe
 @auditors_only
-def plan(request: HttpRequest, number: str) -> HttpResponse:
+def plan(request: PersonRequest, number: str) -> HttpResponse:
     """The recipe, what it retained, and how far the examination is."""
-    found = _plan(request, number)
-    rows = _rows(found, request.user)
+    plan = _plan(request, number)
+    rows = _rows(plan, request.user)
     context = {
-        "plan": found,
+        "plan": plan,
         "rows": rows,
         "progress": progress(sum(row.check is not None for row in rows), len(rows)),
-        "count": len(found.population),
-        "digest": actions.digest_of(found.population),
-        "file": _name(found, "json"),
+        "count": len(plan.population),
+        "digest": actions.digest_of(plan.population),
+        "file": _name(plan, "json"),
         "key_id": keys.key_id(),
     }
     return render(request, "audit/plan.html", context)
@@ -188,38 +183,37 @@ def _name(plan: SamplingPlan, extension: str) -> str:
     return f"echantillon-{plan.number}.{extension}"
 
 
-def _download(request: HttpRequest, plan: SamplingPlan, answer: HttpResponse, extension: str) -> HttpResponse:
-    """How many signals stand about an occasion is not for those who answered it."""
+def _whole_plan(request: PersonRequest, number: str) -> SamplingPlan:
+    """For its files, which hold its population: how many signals stand about an occasion is not for those who
+    answered it."""
+    plan = _plan(request, number)
     if actions.tied_to(request.user, [row[0] for row in plan.population]):
         raise PermissionDenied(
             _("Un de vos prestataires a répondu à une occasion de cette population : elle ne vous est pas montrée.")
         )
-    answer["Content-Disposition"] = content_disposition_header(True, _name(plan, extension))
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return plan
 
 
 @require_safe
 @auditors_only
-def plan_csv(request: HttpRequest, number: str) -> HttpResponse:
+def plan_csv(request: PersonRequest, number: str) -> HttpResponse:
     """The whole population, as it was at the draw, in order of rank."""
-    found = _plan(request, number)
+    plan = _whole_plan(request, number)
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    names = ["number", "cents", "signals", "sha256", "rank", "retained"]
-    out = csv.DictWriter(answer, names)
-    out.writeheader()
-    for row in sorted(actions.exported(found), key=lambda one: one["rank"]):
-        out.writerow(row | {"retained": "yes" if row["retained"] else "no"})
-    return _download(request, found, answer, "csv")
+    writer = csv.DictWriter(answer, ["number", "cents", "signals", "sha256", "rank", "retained"])
+    writer.writeheader()
+    for row in sorted(actions.exported(plan), key=lambda row: row["rank"]):
+        writer.writerow(row | {"retained": "yes" if row["retained"] else "no"})
+    return as_download(answer, _name(plan, "csv"))
 
 
 @require_safe
 @auditors_only
-def plan_json(request: HttpRequest, number: str) -> HttpResponse:
+def plan_json(request: PersonRequest, number: str) -> HttpResponse:
     """The plan as data, which `tools/verify.py sample` reads."""
-    found = _plan(request, number)
-    content = canonical(actions.as_data(found)) + b"\n"
-    return _download(request, found, HttpResponse(content, content_type="application/json; charset=utf-8"), "json")
+    plan = _whole_plan(request, number)
+    content = canonical(actions.as_data(plan)) + b"\n"
+    return download(content, _name(plan, "json"), "application/json; charset=utf-8")
 
 
 # --- One examination -------------------------------------------------------------------------------------------------
@@ -231,35 +225,28 @@ class CheckForm(PlainTexts, forms.Form):
     )  # fmt: skip
 
 
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 @auditors_only
-def check(request: HttpRequest, number: str, occasion: str) -> HttpResponse:
+def check(request: PersonRequest, number: str, occasion: str) -> HttpResponse:
     """An auditor says what they found of one retained award."""
-    found = _plan(request, number)
-    if occasion not in found.picks:
+    plan = _plan(request, number)
+    if occasion not in plan.picks:
         raise Http404
     opportunity = get_object_or_404(Opportunity.objects.select_related("body"), number=occasion)
     form = CheckForm(data_of(request))
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.examine(found, opportunity, by=request.user, **form.cleaned_data)
-        except forms.ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Examen noté : %s.") % opportunity.number)
-            return redirect("audit:plan", number=found.number)
-    else:
-        actions.gate_examine(found, opportunity, request.user)
+    if attempt(request, form, lambda: actions.examine(plan, opportunity, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Examen noté : %s.") % opportunity.number)
+        return redirect("audit:plan", number=plan.number)
+    actions.gate_examine(plan, opportunity, request.user)
     cases = Monitoring.objects.visible_to(request.user).filter(opportunity=opportunity).with_last().order_by("pk")
     context = {
-        "plan": found,
+        "plan": plan,
         "opportunity": opportunity,
         "award": Award.objects.standing().filter(opportunity=opportunity).for_list().first(),
         "cases": [(case, badge(case)) for case in cases],
         "form": form,
     }
-    return render(request, "audit/plan_check.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "audit/plan_check.html", context)
 
 
 _PLAN = "echantillons/<code:number>/"

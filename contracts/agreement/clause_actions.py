@@ -3,23 +3,28 @@
 A clause is never changed in place: the former one is retired, another one takes its position.
 """
 
+from datetime import datetime
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from contracts.models import Clause
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain
+from marketplace.lifecycle import IllegalMove, complain, known
+from marketplace.models import User
 from opportunities import rules as occasion_rules
 from opportunities.models import PublicBody
 
 MOST_CLAUSES = 40
 
 
-# --- The verbs -------------------------------------------------------------------------------------------------------
-def keep(body: PublicBody, *, by, title: str, text: str, personal_information: bool, instead: Clause | None = None):
+def keep(
+    body: PublicBody, *, by: User, title: str, text: str, personal_information: bool, instead: Clause | None = None
+) -> Clause:
     """Add a clause, at the end or in the place of another one, which is retired. PermissionDenied but to officers.
 
     ValidationError when the body has too many; IllegalMove when the one to replace is retired already.
@@ -31,26 +36,26 @@ def keep(body: PublicBody, *, by, title: str, text: str, personal_information: b
         if instead is not None:
             _retire(rows, instead, at)
         last = rows.aggregate(last=Max("position"))["last"] or 0
-        made = Clause.objects.create(
+        clause = Clause.objects.create(
             body=body, title=title, text=text, personal_information=personal_information,
             position=last + 1 if instead is None else instead.position,
         )  # fmt: skip
-        extra = {"replaces": instead.pk} if instead is not None else {}
+        extra: dict[str, Any] = {"replaces": instead.pk} if instead is not None else {}
         action = "clause.replace" if instead is not None else "clause.add"
-        ledger.record(action, f"organisme:{body.pk}", by=by, at=at, clause=made.pk, title=title, **extra)
-    return made
+        ledger.record(action, f"organisme:{body.pk}", by=by, at=at, clause=clause.pk, title=title, **extra)
+    return clause
 
 
-def retire(clause: Clause, *, by) -> None:
+def retire(clause: Clause, *, by: User) -> None:
     """Contracts offered from now on go without it. Raises as `keep` does."""
     with transaction.atomic():
-        rows, at = _locked(clause.body, by), clock.now()
+        rows, at = _locked(known(clause.body), by), clock.now()
         _retire(rows, clause, at)
         subject = f"organisme:{clause.body_id}"
         ledger.record("clause.retire", subject, by=by, at=at, clause=clause.pk, title=clause.title)
 
 
-def _locked(body: PublicBody, by):
+def _locked(body: PublicBody, by: User) -> QuerySet[Clause]:
     """The body's clauses in force, for an officer, while nobody else changes them."""
     if "officer" not in occasion_rules.roles_in(by, body.pk):
         raise PermissionDenied(_("Seules les personnes responsables de l’organisme changent ses clauses."))
@@ -58,9 +63,6 @@ def _locked(body: PublicBody, by):
     return Clause.objects.filter(body=body, retired_at=None)
 
 
-def _retire(rows, clause: Clause, at) -> None:
+def _retire(rows: QuerySet[Clause], clause: Clause, at: datetime) -> None:
     if not rows.filter(pk=clause.pk).update(retired_at=at):
         raise IllegalMove(_("Cette clause est déjà retirée."))
-
-
-# --- The pages -------------------------------------------------------------------------------------------------------

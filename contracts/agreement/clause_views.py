@@ -1,32 +1,33 @@
 """Pages of a body’s own clauses: the list, one clause, its withdrawal."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from contracts.agreement.clause_actions import keep, retire
+from contracts.agreement import clause_actions
 from contracts.agreement.forms import ClauseForm
 from contracts.models import Clause
-from marketplace.acts import show_at
-from marketplace.keep import keeps_typed, typed_before
+from marketplace.acts import act_page, attempt, show
+from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import PublicBody
 
 
-def _body(request: HttpRequest, pk: int) -> PublicBody:
+def _body(request: PersonRequest, pk: int) -> PublicBody:
     """One of the bodies that the person works for; Http404 for the others."""
     return get_object_or_404(PublicBody.objects.filter(memberships__user=request.user).distinct(), pk=pk)
 
 
 @never_cache
 @require_safe
-def clauses(request: HttpRequest, pk: int) -> HttpResponse:
+def clauses(request: PersonRequest, pk: int) -> HttpResponse:
     """The standard clauses, then the body's own; its officers change these."""
     body = _body(request, pk)
     in_force = Clause.objects.filter(retired_at=None)
@@ -39,10 +40,8 @@ def clauses(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "contracts/clauses.html", context)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def clause(request: HttpRequest, pk: int, clause_id: int | None = None) -> HttpResponse:
+@act_page
+def clause(request: PersonRequest, pk: int, clause_id: int | None = None) -> HttpResponse:
     """A new clause, or one that replaces another."""
     body = _body(request, pk)
     if "officer" not in occasion_rules.roles_in(request.user, body.pk):
@@ -50,28 +49,25 @@ def clause(request: HttpRequest, pk: int, clause_id: int | None = None) -> HttpR
     former = get_object_or_404(body.clauses, pk=clause_id) if clause_id is not None else None
     if former is not None and former.retired_at is not None:
         raise IllegalMove(_("Cette clause est déjà retirée."))
-    data = request.POST if request.method == "POST" else typed_before(request)
     initial = {name: getattr(former, name) for name in ClauseForm.Meta.fields} if former else None
-    form = ClauseForm(data, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            keep(body, by=request.user, instead=former, **form.cleaned_data)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("La clause est enregistrée : elle vaut pour les contrats à venir."))
-            return redirect("contracts:clauses", pk=pk)
-    status = 422 if request.method == "POST" else 200
-    return render(request, "contracts/clause.html", {"body": body, "form": form, "former": former}, status=status)
+    form = ClauseForm(data_of(request), initial=initial)
+
+    def keep() -> None:
+        clause_actions.keep(body, by=request.user, instead=former, **form.cleaned_data)
+
+    if attempt(request, form, keep):
+        messages.success(request, _("La clause est enregistrée : elle vaut pour les contrats à venir."))
+        return redirect("contracts:clauses", pk=pk)
+    return show(request, "contracts/clause.html", {"body": body, "form": form, "former": former})
 
 
 @never_cache
 @require_POST
-def retire_clause(request: HttpRequest, pk: int, clause_id: int) -> HttpResponse:
+def retire_clause(request: PersonRequest, pk: int, clause_id: int) -> HttpResponse:
     """Take a clause of the body away."""
-    found = get_object_or_404(_body(request, pk).clauses.select_related("body"), pk=clause_id)
-    retire(found, by=request.user)
-    messages.success(request, _("La clause « %s » est retirée des contrats à venir.") % found.title)
+    clause = get_object_or_404(_body(request, pk).clauses.select_related("body"), pk=clause_id)
+    clause_actions.retire(clause, by=request.user)
+    messages.success(request, _("La clause « %s » est retirée des contrats à venir.") % clause.title)
     return redirect("contracts:clauses", pk=pk)
 
 

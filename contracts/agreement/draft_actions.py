@@ -1,6 +1,7 @@
 """From an award to a contract ready to be offered: the first draft, then its plan of milestones."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -12,8 +13,8 @@ from contracts.models import Contract, Milestone, MilestoneCriterion
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
-from marketplace.models import NumberSeries
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.models import NumberSeries, User
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import CodeLicence
 from opportunities.models import Opportunity
@@ -26,7 +27,7 @@ DEFAULT_DAYS = 90  # when the notice announces no end
 FIELDS = ("licence", "repository", "personal_information", "holdback_percent", "start_date", "end_date")
 
 
-def start(opportunity: Opportunity, *, by) -> Contract:
+def start(opportunity: Opportunity, *, by: User) -> Contract:
     """The draft contract of a standing award, made from the notice and the winning price; the same one if asked twice.
 
     PermissionDenied unless `by` prepares contracts there, IllegalMove when nothing is awarded.
@@ -48,7 +49,7 @@ def start(opportunity: Opportunity, *, by) -> Contract:
         contract.amount_cents = award.amount_cents
         contract.ceiling_cents = ceiling_cents(today)
         contract.licence = row.code_licence
-        contract.start_date = max(row.start_date, today)
+        contract.start_date = max(known(row.start_date), today)
         contract.end_date = max(row.completion_date or contract.start_date + timedelta(days=DEFAULT_DAYS),
                                 contract.start_date)  # fmt: skip
         contract.prepared_by, contract.created_at, contract.updated_at = by, at, at
@@ -84,7 +85,9 @@ def version(contract: Contract) -> str:
     return contract.updated_at.isoformat()
 
 
-def edit(contract: Contract, *, by, fields: dict, plan: list[dict], seen: str | None = None) -> None:
+def edit(
+    contract: Contract, *, by: User, fields: dict[str, Any], plan: list[dict[str, Any]], seen: str | None = None
+) -> None:
     """Change a contract in preparation. `fields`: some of FIELDS.
 
     `plan`: the milestones in order, [{title, description, criteria: [text], amount_cents, due_date}].
@@ -118,7 +121,7 @@ def edit(contract: Contract, *, by, fields: dict, plan: list[dict], seen: str | 
     contract.__dict__.update(row.__dict__)
 
 
-def write_plan(contract: Contract, plan: list[dict], *, first: int = 1) -> None:
+def write_plan(contract: Contract, plan: list[dict[str, Any]], *, first: int = 1) -> None:
     """Add planned milestones in order, from position `first` on. ValidationError at `plan`."""
     if len(plan) > MOST_MILESTONES:
         complain("plan", _("Un contrat a au plus %d jalons.") % MOST_MILESTONES)
@@ -126,7 +129,7 @@ def write_plan(contract: Contract, plan: list[dict], *, first: int = 1) -> None:
         write_milestone(Milestone(contract=contract, position=position), line)
 
 
-def write_milestone(milestone: Milestone, line: dict) -> Milestone:
+def write_milestone(milestone: Milestone, line: dict[str, Any]) -> Milestone:
     """Save one planned milestone from a line of a plan."""
     milestone.title, milestone.description = line["title"].strip(), line.get("description", "").strip()
     milestone.amount_cents = line["amount_cents"]

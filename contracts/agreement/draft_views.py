@@ -4,54 +4,32 @@ A stranger gets 404; somebody of the body who may not gets 403; a contract that 
 """
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from contracts import conditions, documents, rules
-from contracts.agreement import draft_actions
-from contracts.agreement.forms import ContractForm, plan_forms, with_rows_changed
-from contracts.deliveries.views import contract_of
+from contracts import documents, rules
+from contracts.access import contract_of
+from contracts.agreement import draft_actions, obstacles
+from contracts.agreement.forms import BasePlan, ContractForm, plan_forms, with_rows_changed
 from contracts.enums import State
 from contracts.models import Contract
-from marketplace import lifecycle, pdf
-from marketplace.acts import show_at
+from marketplace import pdf
+from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
-from marketplace.keep import keeps_typed, typed_before
-from marketplace.lifecycle import IllegalMove
+from marketplace.downloads import download
+from marketplace.keep import typed_before
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 
-READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete)
 
-
-def gate(contract: Contract, action: str, user) -> None:
-    """`lifecycle.gate`; a contract whose award was reversed goes nowhere."""
-    if contract.is_void and getattr(Contract, action).allowed(contract, user):
-        raise IllegalMove(_("L’attribution a été annulée : ce contrat est sans effet."))
-    lifecycle.gate(contract, action, user)
-
-
-def missing(contract: Contract, at) -> list[str]:
-    """What keeps the contract from being offered, eligibility apart."""
-    found: list[str] = []
-    for check in READY:
-        try:
-            check(contract, at)
-        except ValidationError as error:
-            found += error.messages
-    return found
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def start(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def start(request: PersonRequest, number: str) -> HttpResponse:
     """The draft of an awarded occasion, made by a POST; the one that exists when asked twice.
 
     A link leads to it too: to the contract, or to the award's page, where the button is.
@@ -61,46 +39,43 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
     if not occasion_rules.works_there(opportunity, request.user):
         raise Http404
     if request.method != "POST":
-        found = Contract.objects.of_body(request.user).filter(award__opportunity=opportunity, award__reversed_at=None)
-        return redirect(found.first() or reverse("proposals:award", args=[number]))
+        drafts = Contract.objects.of_body(request.user).filter(award__opportunity=opportunity, award__reversed_at=None)
+        return redirect(drafts.first() or reverse("proposals:award", args=[number]))
     contract = draft_actions.start(opportunity, by=request.user)
     if contract.state != State.DRAFT:
         return redirect(contract)
     return redirect("contracts:prepare", number=contract.number)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def prepare(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def prepare(request: PersonRequest, number: str) -> HttpResponse:
     """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
-    gate(contract, "offer", request.user)
+    obstacles.gate(contract, "offer", request.user)
     if request.method != "POST":
         return _first(request, contract)
     seen = request.POST.get("seen", "")
     if "recalculer" in request.POST:
-        _form, rows = _quiet(contract, request.POST)
+        form, rows = _quiet(contract, request.POST)
         if request.htmx:
             return render(request, "contracts/_total.html", _sums(contract, rows))
-        return _show(request, contract, _form, rows, seen=seen)
+        return _show(request, contract, form, rows, seen=seen)
     if "ajouter" in request.POST or "retirer" in request.POST:
         typed = with_rows_changed(request.POST, remove=_rank(request.POST.get("retirer")))
         return _show(request, contract, *_quiet(contract, typed), seen=seen)
     form, rows = ContractForm(request.POST, contract=contract), plan_forms(request.POST)
     right = form.is_valid() & rows.is_valid()
+
+    def edit() -> None:
+        draft_actions.edit(contract, by=request.user, fields=form.cleaned_data, plan=rows.rows(), seen=seen)
+
     if rows.within(form.cleaned_data.get("start_date"), form.cleaned_data.get("end_date")) and right:
-        try:
-            draft_actions.edit(contract, by=request.user, fields=form.cleaned_data, plan=rows.rows(), seen=seen)
-        except ValidationError as error:
-            show_at(form, error)
-            contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
-            seen = draft_actions.version(
-                contract
-            )  # said in the page: saving again replaces what the other person wrote
-        else:
+        if attempt(request, form, edit):
             messages.success(request, _("Le contrat %s est enregistré.") % contract.number)
             return redirect("contracts:offer" if "offrir" in request.POST else "contracts:prepare", number=number)
+        # Somebody may have saved it meanwhile, and the page says so: saving again replaces what they wrote.
+        contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
+        seen = draft_actions.version(contract)
     return _show(request, contract, form, rows, seen=seen, status=422)
 
 
@@ -108,11 +83,11 @@ def _rank(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 4 else None
 
 
-def _quiet(contract: Contract, data) -> tuple:
+def _quiet(contract: Contract, data: QueryDict) -> tuple[ContractForm, BasePlan]:
     return ContractForm(data, contract=contract, quiet=True), plan_forms(data, quiet=True)
 
 
-def _first(request: HttpRequest, contract: Contract) -> HttpResponse:
+def _first(request: PersonRequest, contract: Contract) -> HttpResponse:
     """What is stored, or what was typed before the session ended."""
     typed = typed_before(request)
     seen = draft_actions.version(contract)
@@ -121,12 +96,14 @@ def _first(request: HttpRequest, contract: Contract) -> HttpResponse:
     return _show(request, contract, ContractForm(contract=contract), plan_forms(contract=contract), seen=seen)
 
 
-def _sums(contract: Contract, rows) -> dict:
+def _sums(contract: Contract, rows: BasePlan) -> dict[str, int]:
     total = rows.total_cents()
     return {"total": total, "value": contract.value_cents, "left": contract.value_cents - total}
 
 
-def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, status: int = 200) -> HttpResponse:
+def _show(
+    request: PersonRequest, contract: Contract, form: ContractForm, rows: BasePlan, *, seen: str, status: int = 200
+) -> HttpResponse:
     shown = not form.quiet and form.is_bound
     context = {
         "contract": contract,
@@ -135,7 +112,7 @@ def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, st
         "failed": rows if shown else None,
         "show_errors": shown,
         "seen": seen,
-        "missing": [] if form.is_bound else missing(contract, clock.now()),
+        "missing": [] if form.is_bound else obstacles.missing(contract, clock.now()),
         "may_add": len(rows.forms) < draft_actions.MOST_MILESTONES,
     }
     return render(request, "contracts/prepare.html", context | _sums(contract, rows), status=status)
@@ -143,7 +120,7 @@ def _show(request: HttpRequest, contract: Contract, form, rows, *, seen: str, st
 
 @never_cache
 @require_safe
-def preview(request: HttpRequest, number: str) -> HttpResponse:
+def preview(request: PersonRequest, number: str) -> HttpResponse:
     """What the PDF to sign would be today, marked « projet » on every page; only while it is in preparation."""
     at = clock.now()
     contract = contract_of(request, number, at=at, among=rules.works_there)
@@ -152,10 +129,7 @@ def preview(request: HttpRequest, number: str) -> HttpResponse:
     with override(documents.FRENCH):
         data = documents.contract_data(contract, clauses=documents.clauses_for(contract))
     data["number"] = f"{contract.number} (PROJET)"
-    answer = HttpResponse(pdf.render("contract", data, at=at), content_type="application/pdf")
-    answer["Content-Disposition"] = content_disposition_header(True, f"{contract.number}-projet.pdf")
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return download(pdf.render("contract", data, at=at), f"{contract.number}-projet.pdf", "application/pdf")
 
 
 urlpatterns = [

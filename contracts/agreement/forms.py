@@ -1,26 +1,29 @@
 """What is typed about a contract: its terms and milestones, a refusal, a signature, a clause."""
 
 from datetime import date
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contracts.agreement.draft_actions import CRITERION_MAX, MOST_CRITERIA, MOST_MILESTONES
 from contracts.models import Clause, Contract
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.dates.fields import day_field
+from marketplace.keep import Quiet
 from marketplace.money import MoneyField, parse_cents
-from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import Quiet, day_field
+from marketplace.texts import PlainTexts, Words
 from opportunities.enums import CodeLicence
 
 ROW_FIELDS = ("title", "description", "criteria", "amount_cents", "due_date")
 PREFIX = "jalons"
 
 
-def required_day(label, help_text="") -> forms.DateField:
+def required_day(label: Words, help_text: Words = "") -> forms.DateField:
     field = day_field(label, help_text)
     field.required = True
     return field
@@ -55,14 +58,16 @@ class ContractForm(Quiet, PlainTexts, forms.Form):
         help_text=gettext_lazy("L’avis la laissait à convenir : choisissez-la avec le prestataire."),
     )
 
-    def __init__(self, *args, contract: Contract, quiet=False, **kwargs):
+    def __init__(self, *args: Any, contract: Contract, quiet: bool = False, **kwargs: Any) -> None:
         self.quiet = quiet
         kwargs.setdefault("initial", _terms_of(contract))
         super().__init__(*args, **kwargs)
         self.fields["holdback_percent"].widget.attrs["size"] = "4"
         if contract.opportunity.code_licence == CodeLicence.TO_BE_AGREED:
             agreed = [(value, label) for value, label in CodeLicence.choices if value != CodeLicence.TO_BE_AGREED]
-            self.fields["licence"].choices = [("", _("Choisissez")), *agreed]
+            licence = self.fields["licence"]
+            assert isinstance(licence, forms.ChoiceField)
+            licence.choices = [("", _("Choisissez")), *agreed]
         else:
             del self.fields["licence"]
 
@@ -72,15 +77,16 @@ class ContractForm(Quiet, PlainTexts, forms.Form):
             raise ValidationError(_("L’adresse du dépôt commence par https://."))
         return address
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         start, end = values.get("start_date"), values.get("end_date")
         if start and end and end < start:
             self.add_error("end_date", _("Le travail ne peut pas finir avant de commencer."))
         return values
 
 
-def _terms_of(contract: Contract) -> dict:
+def _terms_of(contract: Contract) -> dict[str, Any]:
     return {
         "start_date": contract.start_date,
         "end_date": contract.end_date,
@@ -112,7 +118,7 @@ class MilestoneForm(Quiet, PlainTexts, forms.Form):
     amount_cents = MoneyField(label=gettext_lazy("Montant, avant taxes"), required=False, min_cents=1)
     due_date = day_field(gettext_lazy("Date prévue"))
 
-    def __init__(self, *args, quiet=False, **kwargs):
+    def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:
         self.quiet = quiet
         super().__init__(*args, **kwargs)
 
@@ -124,27 +130,44 @@ class MilestoneForm(Quiet, PlainTexts, forms.Form):
             raise ValidationError(_("Un critère d’acceptation a au plus %d caractères.") % CRITERION_MAX)
         return lines
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         for name in ("title", "amount_cents", "due_date"):
-            if name not in self._errors and self.cleaned_data.get(name) in ("", None):
+            if not self.has_error(name) and self.cleaned_data.get(name) in ("", None):
                 self.add_error(name, _("Ce champ est obligatoire."))
         return self.cleaned_data
 
 
-class BasePlan(forms.BaseFormSet):
-    """The milestones of a contract in preparation, replaced as a whole on saving."""
+class MilestoneRows(forms.BaseFormSet):
+    """Milestones on one page: none of them is tied to a stored row while it is typed, and a blank row is left out."""
 
-    def initial_form_count(self):
-        # Rows are replaced as a whole: none of them is tied to a stored one, and a blank row is left out.
+    row_name: Words = gettext_lazy("Jalon %d")  # which row an error is about
+
+    def initial_form_count(self) -> int:
         return 0 if self.is_bound else super().initial_form_count()
 
-    def add_fields(self, form, index):
+    def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
-        if index is not None:  # which row an error is about
-            form.called = _("Jalon %d") % (index + 1)
+        if index is not None:
+            form.called = str(self.row_name) % (index + 1)
 
-    def rows(self) -> list[dict]:
-        """The milestones to keep, in order, as contracts.drafting writes them."""
+    def total_cents(self) -> int:
+        """The sum of the amounts that stay, typed or stored; what is not an amount counts for nothing."""
+        total = 0
+        for row in self.forms:
+            value = row["amount_cents"].value()
+            try:
+                cents = value if isinstance(value, int) else parse_cents(value or "")
+            except ValueError:
+                continue
+            total += 0 if self.can_delete and row["DELETE"].value() else cents
+        return total
+
+
+class BasePlan(MilestoneRows):
+    """The milestones of a contract in preparation, replaced as a whole on saving."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The milestones to keep, in order, as `draft_actions` writes them."""
         return [{name: row[name] for name in ROW_FIELDS} for row in self.cleaned_data if row]
 
     def within(self, start: date | None, end: date | None) -> bool:
@@ -157,47 +180,37 @@ class BasePlan(forms.BaseFormSet):
                 right = False
         return right
 
-    def total_cents(self) -> int:
-        """The sum of the amounts on the page, typed or stored; what is not an amount counts for nothing."""
-        total = 0
-        for row in self.forms:
-            value = row["amount_cents"].value()
-            try:
-                total += value if isinstance(value, int) else parse_cents(value or "")
-            except ValueError:
-                continue
-        return total
 
-
-def plan_forms(data=None, *, contract: Contract | None = None, quiet=False) -> BasePlan:
-    """The formset of the milestones. Unbound: the stored ones; bound: what was typed."""
-    stored = list(contract.milestones.prefetch_related("criteria")) if data is None else []
-    made = forms.formset_factory(
+def plan_forms(data: QueryDict | None = None, *, contract: Contract | None = None, quiet: bool = False) -> BasePlan:
+    """The formset of the milestones. Unbound: those that `contract` stores; bound: what was typed."""
+    stored = list(contract.milestones.prefetch_related("criteria")) if contract else []
+    factory = forms.formset_factory(
         MilestoneForm, formset=BasePlan, extra=0 if stored else 1, max_num=MOST_MILESTONES, validate_max=True,
         absolute_max=MOST_MILESTONES + 30,
     )  # fmt: skip
     initial = [
         {
-            "title": row.title,
-            "description": row.description,
-            "criteria": "\n".join(criterion.text for criterion in row.criteria.all()),
-            "amount_cents": row.amount_cents,
-            "due_date": row.due_date,
+            "title": milestone.title,
+            "description": milestone.description,
+            "criteria": "\n".join(criterion.text for criterion in milestone.criteria.all()),
+            "amount_cents": milestone.amount_cents,
+            "due_date": milestone.due_date,
         }
-        for row in stored
+        for milestone in stored
     ]
-    return made(data, prefix=PREFIX, initial=initial or None, form_kwargs={"quiet": quiet})
+    rows = factory(data, prefix=PREFIX, initial=initial or None, form_kwargs={"quiet": quiet})
+    return cast(BasePlan, rows)  # the factory's class is made from it
 
 
-def with_rows_changed(data, *, remove: int | None = None):
+def with_rows_changed(data: QueryDict, *, remove: int | None = None) -> QueryDict:
     """What was typed, with one more milestone at the end, or without the one of this rank (from 0)."""
     data = data.copy()
     try:
         total = min(max(int(data.get(f"{PREFIX}-TOTAL_FORMS", "")), 0), MOST_MILESTONES)
     except ValueError:
         total = 0
-    kept = [rank for rank in range(total) if rank != remove]
-    rows = [{name: data.get(f"{PREFIX}-{rank}-{name}", "") for name in ROW_FIELDS} for rank in kept]
+    ranks = [rank for rank in range(total) if rank != remove]
+    rows = [{name: data.get(f"{PREFIX}-{rank}-{name}", "") for name in ROW_FIELDS} for rank in ranks]
     if remove is None:
         rows = [*rows, dict.fromkeys(ROW_FIELDS, "")][:MOST_MILESTONES]
     for rank in range(total):
@@ -216,12 +229,13 @@ class SignForm(PlainTexts, SecondLook):
 
     text_sha256 = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args, contract: Contract, **kwargs):
+    def __init__(self, *args: Any, contract: Contract, **kwargs: Any) -> None:
         self.contract = contract
         super().__init__(*args, **kwargs)
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         if values.get("text_sha256") != self.contract.text_sha256:
             raise ValidationError(
                 _("Le contrat a changé depuis que vous l’avez lu : relisez-le avant de signer."), code="changed"

@@ -1,5 +1,7 @@
 """Offering and signing: both parties sign one text, recognised again at the act; the body's signature concludes."""
 
+from datetime import datetime
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -13,14 +15,15 @@ from marketplace import keys
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import complain
+from marketplace.models import User
 
 
-def offer(contract: Contract, *, by) -> None:
+def offer(contract: Contract, *, by: User) -> None:
     """Freeze the text, make its PDF and ask the vendor to sign it."""
     with transaction.atomic():
         clauses = documents.clauses_for(contract)
 
-        def document(row: Contract, at) -> str:
+        def document(row: Contract, at: datetime) -> str:
             with override(documents.FRENCH):
                 data = documents.contract_data(row, clauses=clauses)
             return documents.keep(row, DocumentKind.OFFERED, "contract", data, at=at).sha256
@@ -29,14 +32,14 @@ def offer(contract: Contract, *, by) -> None:
         contract_emails.offered(contract, at=contract.updated_at)
 
 
-def refuse_terms(contract: Contract, *, by, reason: str) -> None:
+def refuse_terms(contract: Contract, *, by: User, reason: str) -> None:
     """The vendor asks for changes: the body takes the contract up again."""
     with transaction.atomic():
         contract.refuse_terms(by=by, reason=reason)
         contract_emails.terms_refused(contract, at=contract.updated_at)
 
 
-def withdraw_offer(contract: Contract, *, by, reason: str) -> None:
+def withdraw_offer(contract: Contract, *, by: User, reason: str) -> None:
     """The body takes back a contract that is not concluded."""
     with transaction.atomic():
         contract.withdraw_offer(by=by, reason=reason)
@@ -48,10 +51,10 @@ def _same_text(contract: Contract, text_sha256: str) -> None:
         complain(None, _("Le contrat a changé depuis que vous l’avez lu : relisez-le avant de signer."))
 
 
-def sign_as_vendor(contract: Contract, *, by, text_sha256: str, title: str, method: str, integrity: bool) -> None:
+def sign_as_vendor(contract: Contract, *, by: User, text_sha256: str, title: str, method: str, integrity: bool) -> None:
     """The vendor signs, and declares its integrity again. `method`: what confirm_person answers."""
 
-    def signature(row: Contract, *, by, at) -> Signature:
+    def signature(row: Contract, *, by: User, at: datetime) -> Signature:
         _same_text(row, text_sha256)
         if not integrity:
             complain("integrity", _("La déclaration d’intégrité est obligatoire."))
@@ -64,10 +67,10 @@ def sign_as_vendor(contract: Contract, *, by, text_sha256: str, title: str, meth
         contract_emails.vendor_signed(contract, at=contract.updated_at)
 
 
-def sign(contract: Contract, *, by, text_sha256: str, method: str) -> None:
+def sign(contract: Contract, *, by: User, text_sha256: str, method: str) -> None:
     """The body's signatory concludes the contract: the signed PDF is kept, its publication at the SEAO falls due."""
 
-    def signature(row: Contract, *, by, at) -> Signature:
+    def signature(row: Contract, *, by: User, at: datetime) -> Signature:
         _same_text(row, text_sha256)
         title = row.body.signatories.get(user=by, ended_at=None).title
         return _write(row, Party.BODY, by=by, at=at, title=title, method=method, integrity=False)
@@ -83,7 +86,9 @@ def sign(contract: Contract, *, by, text_sha256: str, method: str) -> None:
         contract_emails.concluded(contract, at=at)
 
 
-def _write(contract: Contract, party: str, *, by, at, title: str, method: str, integrity: bool) -> Signature:
+def _write(
+    contract: Contract, party: str, *, by: User, at: datetime, title: str, method: str, integrity: bool
+) -> Signature:
     signature = Signature(
         contract=contract, party=party, by=by, name=by.name, title=title, at=at, text_sha256=contract.text_sha256,
         method=method, integrity=integrity,

@@ -4,59 +4,46 @@ Who signs proves who they are at the act (marketplace/accounts/reauthentication.
 the page.
 """
 
-from django import forms
+from datetime import datetime
+
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
 
 from contracts import documents, rules
+from contracts.access import contract_of
 from contracts.agreement import signature_actions
-from contracts.agreement.draft_views import gate, missing
 from contracts.agreement.forms import SignForm, VendorSignForm
-from contracts.deliveries.views import contract_of
+from contracts.agreement.obstacles import gate, missing, why_not
 from contracts.enums import DocumentKind
 from contracts.models import Contract, taxes_charged
-from marketplace.acts import show_at
+from marketplace.acts import ConfirmForm, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
-from marketplace.money import format_cents
-from opportunities import rules as occasion_rules
-from proposals.evaluation.forms import ConfirmForm, ReasonForm
+from marketplace.keep import data_of
+from marketplace.models import User
+from marketplace.reasons import ReasonForm
+from marketplace.requests import PersonRequest
 from vendors.eligibility import actions as eligibility
 
 
-def _status(request: HttpRequest) -> int:
-    return 422 if request.method == "POST" else 200
-
-
-def _standing(contract: Contract, at) -> list[eligibility.Standing]:
+def _standing(contract: Contract, at: datetime) -> list[eligibility.Standing]:
     """Whether the vendor may contract today. It renews its integrity declaration as it signs."""
     return eligibility.standings([eligibility.Case(contract.vendor, contract.value_cents)], on=local(at).date())
 
 
 # --- The body offers, and takes back ---------------------------------------------------------------------------------
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def offer(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def offer(request: PersonRequest, number: str) -> HttpResponse:
     """What will be frozen and sent to the vendor, what is missing, whether the vendor is eligible."""
     at = clock.now()
     contract = contract_of(request, number, at=at, among=rules.works_there)
     form = ConfirmForm(data_of(request))
-    if request.method == "POST":
-        try:
-            signature_actions.offer(contract, by=request.user)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Le contrat est envoyé à la signature. Le prestataire est prévenu."))
-            return redirect(contract)
+    if attempt(request, form, lambda: signature_actions.offer(contract, by=request.user)):
+        messages.success(request, _("Le contrat est envoyé à la signature. Le prestataire est prévenu."))
+        return redirect(contract)
     gate(contract, "offer", request.user)
     lacks, checks = missing(contract, at), _standing(contract, at)
     context = {
@@ -70,46 +57,37 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
         "ready": not lacks and not any(check.reasons for check in checks),
         "overdue_start": contract.start_date < local(at).date(),
     }
-    return render(request, "contracts/offer.html", context, status=_status(request))
+    return show(request, "contracts/offer.html", context)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def withdraw(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def withdraw(request: PersonRequest, number: str) -> HttpResponse:
     """The body takes the contract up again; a signature already given falls."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)
     form = ReasonForm(data_of(request), help_text=_("Le prestataire le lira."))
-    if request.method == "POST" and form.is_valid():
-        signature_actions.withdraw_offer(contract, by=request.user, reason=form.cleaned_data["reason"])
+    if attempt(request, form, lambda: signature_actions.withdraw_offer(contract, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Le contrat est de nouveau en préparation. Le prestataire est prévenu."))
         return redirect("contracts:prepare", number=number)
     gate(contract, "withdraw_offer", request.user)
-    return render(request, "contracts/withdraw.html", {"contract": contract, "form": form}, status=_status(request))
+    return show(request, "contracts/withdraw.html", {"contract": contract, "form": form})
 
 
 # --- The vendor refuses the terms ------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def refuse(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def refuse(request: PersonRequest, number: str) -> HttpResponse:
     """The vendor asks for changes: the body takes the contract up again, and offers it anew."""
     contract = contract_of(request, number, at=clock.now(), among=rules.is_vendor_person)
     form = ReasonForm(data_of(request), help_text=_("L’organisme le lira : dites quoi changer, et pourquoi."))
-    if request.method == "POST" and form.is_valid():
-        signature_actions.refuse_terms(contract, by=request.user, reason=form.cleaned_data["reason"])
+    if attempt(request, form, lambda: signature_actions.refuse_terms(contract, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Votre demande est envoyée. L’organisme vous enverra le contrat de nouveau."))
         return redirect(contract.award.proposal)  # in preparation, the contract is the body's alone
     gate(contract, "refuse_terms", request.user)
-    return render(request, "contracts/refuse.html", {"contract": contract, "form": form}, status=_status(request))
+    return show(request, "contracts/refuse.html", {"contract": contract, "form": form})
 
 
 # --- Both sign -------------------------------------------------------------------------------------------------------
-@never_cache
-@keeps_typed
-@sensitive_post_parameters("password", "code")
-@require_http_methods(["GET", "HEAD", "POST"])
-def sign(request: HttpRequest, number: str) -> HttpResponse:
+@confirmed_act_page
+def sign(request: PersonRequest, number: str) -> HttpResponse:
     """Each party's turn on one address: the vendor first, then the body, whose signature concludes the contract."""
     contract = contract_of(request, number, at=clock.now(), among=rules.is_party)
     user = request.user
@@ -121,14 +99,9 @@ def sign(request: HttpRequest, number: str) -> HttpResponse:
     elif not reason or contract.is_void or contract.state not in getattr(Contract, action).move.sources:
         gate(contract, action, user)
     form = make(data_of(request), request=request, contract=contract)
-    if request.method == "POST" and form.is_valid():
-        try:
-            done = _act(contract, user, form, as_vendor=as_vendor)
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, done)
-            return redirect(contract)
+    if done := attempt(request, form, lambda: _act(contract, user, form, as_vendor=as_vendor)):
+        messages.success(request, done.result)
+        return redirect(contract)
     document = contract.documents.filter(kind=DocumentKind.OFFERED, sha256=contract.text_sha256).first()
     if document is None:
         raise Http404
@@ -144,10 +117,10 @@ def sign(request: HttpRequest, number: str) -> HttpResponse:
         "can_refuse": contract.can("refuse_terms", user),
         "can_withdraw": contract.can("withdraw_offer", user),
     }
-    return render(request, "contracts/sign.html", context, status=_status(request))
+    return show(request, "contracts/sign.html", context)
 
 
-def _act(contract: Contract, user, form: forms.Form, *, as_vendor: bool) -> str:
+def _act(contract: Contract, user: User, form: SignForm, *, as_vendor: bool) -> str:
     """Sign with what the form holds; what to tell then."""
     typed = form.cleaned_data
     if as_vendor:
@@ -158,27 +131,6 @@ def _act(contract: Contract, user, form: forms.Form, *, as_vendor: bool) -> str:
         return _("Vous avez signé. L’organisme doit maintenant conclure le contrat.")
     signature_actions.sign(contract, by=user, text_sha256=typed["text_sha256"], method=form.confirmed_by)
     return _("Le contrat est conclu : il est public, et le travail peut commencer.")
-
-
-def why_not(contract: Contract, user, action: str) -> str:
-    """Why this person of a party may not make this signature; an empty text when they may."""
-    if action == "sign_as_vendor":
-        if rules.binds_vendor(contract, user):
-            return ""
-        return _("Seuls les propriétaires et gestionnaires du prestataire l’engagent : l’une de ces personnes signe.")
-    if not occasion_rules.is_officer(contract.opportunity, user):
-        return _("Une personne responsable des règles contractuelles, nommée signataire, conclut le contrat.")
-    if occasion_rules.has_tie(contract.opportunity, user):
-        return _("Vous appartenez à un prestataire qui a répondu à cette occasion : une autre personne doit signer.")
-    named = contract.body.signatories.filter(user=user, ended_at=None).first()
-    if named is None:
-        return _("Vous n’êtes pas nommé signataire de l’organisme : la personne qui pilote la plateforme le fait.")
-    if named.limit_cents < contract.value_cents:
-        return _("Votre limite de signature est de %(limit)s; ce contrat vaut %(value)s.") % {
-            "limit": format_cents(named.limit_cents),
-            "value": format_cents(contract.value_cents),
-        }
-    return ""
 
 
 urlpatterns = [

@@ -4,7 +4,8 @@ What changes is written milestones first, then the contract's row: the database 
 (contracts/triggers.py). Every turn checks the ceiling and the plan again, under the contract's lock.
 """
 
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -20,16 +21,18 @@ from contracts.publication import actions as publication_actions
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.models import User
 from marketplace.money import format_cents
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
+from marketplace.texts import longest
 
 PENDING = ["proposed", "approved"]
 LAST_DAY = date(2100, 12, 31)
 
 
 # --- Plans -----------------------------------------------------------------------------------------------------------
-def plan_of(contract: Contract) -> list[dict]:
+def plan_of(contract: Contract) -> list[dict[str, Any]]:
     """The milestones that are not delivered, as the lines of an amendment's plan."""
     rows = contract.milestones.filter(state=MilestoneState.PLANNED).prefetch_related("criteria")
     return [
@@ -45,7 +48,7 @@ def plan_of(contract: Contract) -> list[dict]:
     ]
 
 
-def _written(contract: Contract, plan: list[dict]) -> list[dict]:
+def _written(contract: Contract, plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The plan as it is kept: stripped texts, ISO dates. ValidationError at `plan` for a line that cannot be."""
     lines = [_line(contract, line) for line in plan]
     ids = [line["id"] for line in lines if line["id"]]
@@ -56,9 +59,9 @@ def _written(contract: Contract, plan: list[dict]) -> list[dict]:
     return lines
 
 
-def _line(contract: Contract, line: dict) -> dict:
+def _line(contract: Contract, line: dict[str, Any]) -> dict[str, Any]:
     due = line["due_date"]
-    kept = {
+    written = {
         "id": str(line["id"]) if line.get("id") else None,
         "title": line["title"].strip(),
         "description": line.get("description", "").strip(),
@@ -66,50 +69,52 @@ def _line(contract: Contract, line: dict) -> dict:
         "amount_cents": line["amount_cents"],
         "due_date": due if isinstance(due, str) else due.isoformat(),
     }
-    if not kept["title"] or len(kept["title"]) > Milestone._meta.get_field("title").max_length:
+    if not written["title"] or len(written["title"]) > longest(Milestone, "title"):
         complain("plan", _("Chaque jalon a un titre, de 150 caractères au plus."))
-    if len(kept["description"]) > Milestone._meta.get_field("description").max_length:
-        complain("plan", _("La description du jalon « %s » dépasse 3 000 caractères.") % kept["title"])
-    if not kept["criteria"] or len(kept["criteria"]) > draft_actions.MOST_CRITERIA:
+    if len(written["description"]) > longest(Milestone, "description"):
+        complain("plan", _("La description du jalon « %s » dépasse 3 000 caractères.") % written["title"])
+    if not written["criteria"] or len(written["criteria"]) > draft_actions.MOST_CRITERIA:
         complain(
             "plan",
             _("Le jalon « %(title)s » a de 1 à %(most)d critères.")
-            % {"title": kept["title"], "most": draft_actions.MOST_CRITERIA},
+            % {"title": written["title"], "most": draft_actions.MOST_CRITERIA},
         )
-    if any(len(text) > draft_actions.CRITERION_MAX for text in kept["criteria"]):
+    if any(len(text) > draft_actions.CRITERION_MAX for text in written["criteria"]):
         complain("plan", _("Un critère d’acceptation a au plus %d caractères.") % draft_actions.CRITERION_MAX)
-    if not kept["amount_cents"] or kept["amount_cents"] <= 0:
+    if not written["amount_cents"] or written["amount_cents"] <= 0:
         complain("plan", _("Un jalon vaut plus de 0 $."))
-    return kept
+    return written
 
 
 def changes(amendment: Amendment) -> list[str]:
     """What a pending amendment would change in the milestones, one sentence each, in the active language."""
     before = {line["id"]: line for line in plan_of(amendment.contract)}
-    found: list[str] = []
+    sentences: list[str] = []
     for line in amendment.plan:
         old = before.pop(line["id"], None)
         shown = {"title": line["title"], "amount": _money(line["amount_cents"]), "day": _day(line["due_date"])}
         if old is None:
-            found.append(_("Jalon ajouté : « %(title)s », %(amount)s, le %(day)s.") % shown)
+            sentences.append(_("Jalon ajouté : « %(title)s », %(amount)s, le %(day)s.") % shown)
             continue
         was = {"title": old["title"], "old": _money(old["amount_cents"]), "before": _day(old["due_date"])} | {
             key: shown[key] for key in ("amount", "day")
         }
         if line["title"] != old["title"]:
-            found.append(_("Le jalon « %(old)s » devient « %(new)s ».") % {"old": old["title"], "new": line["title"]})
+            sentences.append(
+                _("Le jalon « %(old)s » devient « %(new)s ».") % {"old": old["title"], "new": line["title"]}
+            )
         if line["amount_cents"] != old["amount_cents"]:
-            found.append(_("Jalon « %(title)s » : le montant passe de %(old)s à %(amount)s.") % was)
+            sentences.append(_("Jalon « %(title)s » : le montant passe de %(old)s à %(amount)s.") % was)
         if line["due_date"] != old["due_date"]:
-            found.append(_("Jalon « %(title)s » : la date passe du %(before)s au %(day)s.") % was)
+            sentences.append(_("Jalon « %(title)s » : la date passe du %(before)s au %(day)s.") % was)
         if line["description"] != old["description"]:
-            found.append(_("Jalon « %s » : ce qui est livré change.") % old["title"])
+            sentences.append(_("Jalon « %s » : ce qui est livré change.") % old["title"])
         if line["criteria"] != old["criteria"]:
-            found.append(_("Jalon « %s » : les critères d’acceptation changent.") % old["title"])
+            sentences.append(_("Jalon « %s » : les critères d’acceptation changent.") % old["title"])
     for old in before.values():
         shown = {"title": old["title"], "amount": _money(old["amount_cents"])}
-        found.append(_("Jalon retiré : « %(title)s », %(amount)s.") % shown)
-    return found
+        sentences.append(_("Jalon retiré : « %(title)s », %(amount)s.") % shown)
+    return sentences
 
 
 def _money(cents: int) -> str:
@@ -122,10 +127,10 @@ def _day(iso: str) -> str:
 
 # --- The turns -------------------------------------------------------------------------------------------------------
 def propose(
-    contract: Contract, *, by, reason: str, delta_cents: int = 0, end_date: date | None = None,
-    plan: list[dict] | None = None,
+    contract: Contract, *, by: User, reason: str, delta_cents: int = 0, end_date: date | None = None,
+    plan: list[dict[str, Any]] | None = None,
 ) -> Amendment:  # fmt: skip
-    """A buyer or an officer proposes; one at a time. `plan`: contracts.changes.Amendment's, or None to change none.
+    """A buyer or an officer proposes; one at a time. `plan`: as `Amendment.plan`, or None to change none.
 
     PermissionDenied, IllegalMove when the contract is not under way or another amendment waits, ValidationError at
     `reason`, `delta`, `end_date` or `plan`.
@@ -160,7 +165,7 @@ def propose(
     return amendment
 
 
-def _end_possible(amendment: Amendment, at) -> None:
+def _end_possible(amendment: Amendment, at: datetime) -> None:
     end = amendment.end_date
     if end is not None and not local(at).date() <= end <= LAST_DAY:
         complain("end_date", _("La nouvelle fin ne peut pas être déjà passée."))
@@ -168,33 +173,33 @@ def _end_possible(amendment: Amendment, at) -> None:
         complain("end_date", _("Le travail ne peut pas finir avant de commencer."))
 
 
-def approve(amendment: Amendment, *, by) -> None:
+def approve(amendment: Amendment, *, by: User) -> None:
     """A second person of the body commits it; the vendor is asked."""
     with transaction.atomic():
         amendment.approve(by=by)
-        contract_emails.amendment_approved(amendment, at=amendment.approved_at)
+        contract_emails.amendment_approved(amendment, at=known(amendment.approved_at))
 
 
-def accept(amendment: Amendment, *, by, method: str) -> None:
+def accept(amendment: Amendment, *, by: User, method: str) -> None:
     """The vendor accepts: it is in force. `method`: what marketplace/accounts/reauthentication.py answers."""
 
-    def apply(row: Amendment, *, by, at) -> None:
+    def apply(row: Amendment, *, by: User, at: datetime) -> None:
         _apply(row, by=by, at=at, method=method)
 
     with transaction.atomic():
         amendment.accept(by=by, apply=apply, how=method)
-        publication_actions.amended(amendment, at=amendment.in_force_at)
-        contract_emails.amendment_in_force(amendment, at=amendment.in_force_at)
+        publication_actions.amended(amendment, at=known(amendment.in_force_at))
+        contract_emails.amendment_in_force(amendment, at=known(amendment.in_force_at))
 
 
-def refuse(amendment: Amendment, *, by, reason: str) -> None:
+def refuse(amendment: Amendment, *, by: User, reason: str) -> None:
     """The second officer, or the vendor, says no and why; nothing changes."""
     with transaction.atomic():
         amendment.refuse(by=by, reason=reason)
         contract_emails.amendment_refused(amendment, by=by, at=clock.now())
 
 
-def withdraw(amendment: Amendment, *, by) -> None:
+def withdraw(amendment: Amendment, *, by: User) -> None:
     """The body takes it back before it is in force."""
     with transaction.atomic():
         amendment.withdraw(by=by)
@@ -202,11 +207,11 @@ def withdraw(amendment: Amendment, *, by) -> None:
 
 
 # --- In force --------------------------------------------------------------------------------------------------------
-def _apply(amendment: Amendment, *, by, at, method: str) -> None:
+def _apply(amendment: Amendment, *, by: User, at: datetime, method: str) -> None:
     contract = amendment.contract
     before = contract.value_cents
     with override(documents.FRENCH):
-        told = changes(amendment)
+        sentences = changes(amendment)
     planned = {str(row.public_id): row for row in contract.milestones.filter(state=MilestoneState.PLANNED)}
     position = max(contract.milestones.values_list("position", flat=True), default=0)
     for line in amendment.plan:
@@ -222,11 +227,11 @@ def _apply(amendment: Amendment, *, by, at, method: str) -> None:
     contract.updated_at = at
     contract.save(update_fields=["amended_cents", "end_date", "updated_at"])
     with override(documents.FRENCH):
-        data = _pdf_data(amendment, before=before, changes=told, method=method)
+        data = _pdf_data(amendment, before=before, changes=sentences, method=method)
     documents.keep(contract, DocumentKind.AMENDMENT, "amendment", data, at=at, amendment=amendment)
 
 
-def _pdf_data(amendment: Amendment, *, before: int, changes: list[str], method: str) -> dict:
+def _pdf_data(amendment: Amendment, *, before: int, changes: list[str], method: str) -> dict[str, Any]:
     """templates/pdf/amendment.typ's data."""
     contract, digest = amendment.contract, amendment.text_sha256
     sign = "+" if amendment.delta_cents > 0 else ""
@@ -245,16 +250,16 @@ def _pdf_data(amendment: Amendment, *, before: int, changes: list[str], method: 
         "approvals": [
             {
                 "party": str(Party.BODY.label),
-                "name": amendment.approved_by.name,
-                "title": _title(contract, Party.BODY, amendment.approved_by),
-                "at": moment_exact(amendment.approved_at),
+                "name": known(amendment.approved_by).name,
+                "title": _title(contract, Party.BODY, known(amendment.approved_by)),
+                "at": moment_exact(known(amendment.approved_at)),
                 "digest": digest,
             },
             {
                 "party": str(Party.VENDOR.label),
-                "name": amendment.accepted_by.name,
-                "title": _title(contract, Party.VENDOR, amendment.accepted_by),
-                "at": moment_exact(amendment.in_force_at),
+                "name": known(amendment.accepted_by).name,
+                "title": _title(contract, Party.VENDOR, known(amendment.accepted_by)),
+                "at": moment_exact(known(amendment.in_force_at)),
                 "method": documents.METHODS[method],
                 "digest": digest,
             },
@@ -263,12 +268,12 @@ def _pdf_data(amendment: Amendment, *, before: int, changes: list[str], method: 
     }
 
 
-def _title(contract: Contract, party: str, person) -> str:
+def _title(contract: Contract, party: str, person: User) -> str:
     """What the person is: as a signatory of the body, as they signed the contract, or by role."""
     named = contract.body.signatories.filter(user=person, ended_at=None).first() if party == Party.BODY else None
     signed = contract.signatures.filter(party=party, by=person, void_at=None).first()
-    if named or signed:
-        return (named or signed).title
+    if paper := named or signed:
+        return paper.title
     if party == Party.BODY:
         return _("Responsable des règles contractuelles")
     return contract.vendor.memberships.get(user=person).get_role_display()

@@ -1,21 +1,24 @@
-"""What is typed to change a contract or to end it: an amendment, its milestones, an evaluation, a publication."""
+"""What is typed to change a contract: an amendment, its milestones, the answers of both parties."""
+
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contracts.agreement.draft_actions import MOST_MILESTONES
-from contracts.agreement.forms import MilestoneForm
+from contracts.agreement.forms import PREFIX, ROW_FIELDS, MilestoneForm, MilestoneRows
 from contracts.amendments import actions
 from contracts.models import Contract
 from marketplace.accounts.reauthentication import SecondLook
-from marketplace.money import MoneyField, parse_cents
+from marketplace.dates.fields import day_field
+from marketplace.keep import Quiet
+from marketplace.money import MoneyField
+from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX
-from opportunities.drafts.forms import Quiet, day_field
 
-PREFIX = "jalons"
 MOST_ROWS = MOST_MILESTONES + 30
 ACCESSORY = gettext_lazy(
     "Cette modification est un accessoire du contrat et n’en change pas la nature (Loi sur les contrats des "
@@ -23,7 +26,6 @@ ACCESSORY = gettext_lazy(
 )
 
 
-# --- Amendments ------------------------------------------------------------------------------------------------------
 class AmendForm(Quiet, PlainTexts, forms.Form):
     """Why, how much more or less, until when."""
 
@@ -50,14 +52,15 @@ class AmendForm(Quiet, PlainTexts, forms.Form):
         error_messages={"required": gettext_lazy("Un avenant qui changerait la nature du contrat n’est pas permis.")},
     )
 
-    def __init__(self, *args, quiet=False, **kwargs):
+    def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:
         self.quiet = quiet
         super().__init__(*args, **kwargs)
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         direction, amount = values.get("direction"), values.get("amount")
-        if direction in {"more", "less"} and amount is None and "amount" not in self._errors:
+        if direction in {"more", "less"} and amount is None and not self.has_error("amount"):
             self.add_error("amount", _("Entrez un montant."))
         if direction == "same" and amount is not None:
             self.add_error("direction", _("Un montant est inscrit : dites si la valeur augmente ou diminue."))
@@ -73,44 +76,32 @@ class PlannedForm(MilestoneForm):
 
     id = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def clean(self):
-        values = super().clean()
-        if "criteria" not in self._errors and not values.get("criteria"):
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
+        if not self.has_error("criteria") and not values.get("criteria"):
             self.add_error("criteria", _("Ce champ est obligatoire."))
         return values
 
 
-class BasePlanned(forms.BaseFormSet):
+class BasePlanned(MilestoneRows):
     """The milestones that are not delivered: changed, removed by their box, or added."""
 
-    def initial_form_count(self):
-        return 0 if self.is_bound else super().initial_form_count()
+    row_name = gettext_lazy("Jalon %d de cette liste")
 
-    def add_fields(self, form, index):
+    def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         form.fields["DELETE"].label = _("Retirer ce jalon")
-        if index is not None:  # which row an error is about
-            form.called = _("Jalon %d de cette liste") % (index + 1)
 
-    def plan(self) -> list[dict]:
-        """The lines of contracts.changes.Amendment.plan."""
-        names = ("id", "title", "description", "criteria", "amount_cents", "due_date")
+    def plan(self) -> list[dict[str, Any]]:
+        """The lines of `Amendment.plan`."""
+        names = ("id", *ROW_FIELDS)
         return [{name: row.get(name) for name in names} for row in self.cleaned_data if row and not row.get("DELETE")]
 
-    def total_cents(self) -> int:
-        """The sum of the amounts on the page that are kept; what is not an amount counts for nothing."""
-        total = 0
-        for row in self.forms:
-            value = row["amount_cents"].value()
-            try:
-                cents = value if isinstance(value, int) else parse_cents(value or "")
-            except ValueError:
-                continue
-            total += 0 if row["DELETE"].value() else cents
-        return total
 
-
-def planned_forms(data=None, *, contract: Contract, quiet=False, more=False) -> BasePlanned:
+def planned_forms(
+    data: QueryDict | None = None, *, contract: Contract, quiet: bool = False, more: bool = False
+) -> BasePlanned:
     """The formset of the milestones. Unbound: those that are planned; bound: what was typed, and `more`: one more."""
     if data is not None and more:
         data = data.copy()
@@ -120,12 +111,13 @@ def planned_forms(data=None, *, contract: Contract, quiet=False, more=False) -> 
             total = 0
         data[f"{PREFIX}-TOTAL_FORMS"] = str(min(max(total, 0) + 1, MOST_ROWS))
     stored = [] if data is not None else actions.plan_of(contract)
-    made = forms.formset_factory(
+    factory = forms.formset_factory(
         PlannedForm, formset=BasePlanned, extra=0 if stored else 1, can_delete=True, max_num=MOST_MILESTONES,
         validate_max=True, absolute_max=MOST_ROWS,
     )  # fmt: skip
     initial = [line | {"criteria": "\n".join(line["criteria"])} for line in stored]
-    return made(data, prefix=PREFIX, initial=initial or None, form_kwargs={"quiet": quiet})
+    rows = factory(data, prefix=PREFIX, initial=initial or None, form_kwargs={"quiet": quiet})
+    return cast(BasePlanned, rows)  # the factory's class is made from it
 
 
 class ApproveForm(SecondLook):
@@ -139,7 +131,7 @@ class AcceptForm(SecondLook):
 
     text_sha256 = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args, text_sha256: str, **kwargs):
+    def __init__(self, *args: Any, text_sha256: str, **kwargs: Any) -> None:
         self.expected = text_sha256
         super().__init__(*args, **kwargs)
 
@@ -147,9 +139,3 @@ class AcceptForm(SecondLook):
         if self.cleaned_data["text_sha256"] != self.expected:
             raise ValidationError(_("Cet avenant n’est pas celui que vous avez lu : relisez-le."))
         return self.expected
-
-
-# --- The end ---------------------------------------------------------------------------------------------------------
-
-
-# --- Publications ----------------------------------------------------------------------------------------------------

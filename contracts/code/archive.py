@@ -16,7 +16,9 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 from django.utils.translation import gettext as _
 
@@ -36,6 +38,8 @@ FILE, EXECUTABLE, SYMLINK, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o160000
 # {path with "/": (mode, bytes)}: the file's bytes, the symlink's target, or the submodule's commit in hexadecimal.
 # Names that are not UTF-8 keep their bytes as lone surrogates (PEP 383), so that no id changes.
 Tree = dict[str, tuple[int, bytes]]
+Entry = tuple[str, int | None, bytes]  # path as written, mode or None for a folder, bytes
+Checked = tuple[list[str], int | None, bytes]  # the same, its path in parts
 
 _CHUNK = 64 * 1024
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -53,6 +57,10 @@ class Source:
     stripped: str = ""
 
 
+class Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _TooBig(Exception):
     """More unpacked bytes than allowed."""
 
@@ -60,7 +68,7 @@ class _TooBig(Exception):
 class _Budget:
     """Counts unpacked bytes, and stops the reading when they pass what the packed size allows."""
 
-    def __init__(self, packed: int):
+    def __init__(self, packed: int) -> None:
         self.left = min(MAX_BYTES, max(RATIO_FLOOR, packed * MAX_RATIO))
 
     def spend(self, data: bytes) -> bytes:
@@ -77,6 +85,7 @@ def read(name: str, blob: bytes, *, field: str, commit: str | None = None) -> So
     with what is wrong: a path that leaves the archive, a duplicate, a device, a password, a bomb, a broken file.
     """
     budget = _Budget(len(blob))
+    declared: str | None
     try:
         if blob.startswith((b"# v2 git bundle\n", b"# v3 git bundle\n")):
             tree, declared = bundle.read(blob, commit, max_bytes=MAX_BYTES, max_files=MAX_FILES)
@@ -107,9 +116,9 @@ def read(name: str, blob: bytes, *, field: str, commit: str | None = None) -> So
     return Source(tree, declared, stripped)
 
 
-# --- Formats: each gives [(path as written, mode or None for a folder, bytes)] and the declared commit ---------------
-def _zip(blob: bytes, budget: _Budget, field: str) -> tuple[list, str | None]:
-    entries = []
+# --- Formats: each gives its entries and the declared commit ----------------------------------------------------------
+def _zip(blob: bytes, budget: _Budget, field: str) -> tuple[list[Entry], str | None]:
+    entries: list[Entry] = []
     with zipfile.ZipFile(io.BytesIO(blob)) as packed:
         _count(len(packed.infolist()), field)
         for info in packed.infolist():
@@ -145,11 +154,15 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
         return info.orig_filename
 
 
-def _tar(stream, packed: int, budget: _Budget, field: str) -> tuple[list, str | None]:
-    entries, contents, commit = [], {}, None
+def _tar(stream: Stream, packed: int, budget: _Budget, field: str) -> tuple[list[Entry], str | None]:
+    entries: list[Entry] = []
+    contents: dict[str, tuple[int, bytes]] = {}
+    commit = None
     # « r| »: read once, from start to end. Two budgets, because sparse files have holes that the stream does not hold.
     budgeted = _Budgeted(stream, _Budget(packed))
-    with tarfile.open(mode="r|", fileobj=budgeted, tarinfo=_StrictHeader) as opened:
+    with tarfile.open(  # type: ignore[call-overload]  # a stream that is only read needs no more than `read`
+        mode="r|", fileobj=budgeted, tarinfo=_StrictHeader
+    ) as opened:
         for number, info in enumerate(opened):
             _count(number, field)
             if number == 0:
@@ -173,19 +186,23 @@ def _tar(stream, packed: int, budget: _Budget, field: str) -> tuple[list, str | 
     return entries, commit
 
 
+# What tarfile itself catches when it reads a header; its stubs leave them out.
+_BROKEN_HEADERS = tuple(getattr(tarfile, f"{name}HeaderError") for name in ("Invalid", "Truncated", "Empty"))
+
+
 class _StrictHeader(tarfile.TarInfo):
     """tarfile takes a broken header, or the end of the bytes, for the end of the archive: files would go missing."""
 
     @classmethod
-    def fromtarfile(cls, opened):
+    def fromtarfile(cls, opened: tarfile.TarFile) -> Self:
         try:
             return super().fromtarfile(opened)
-        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError, tarfile.EmptyHeaderError) as error:
+        except _BROKEN_HEADERS as error:
             raise tarfile.ReadError(str(error)) from error
 
 
 class _Budgeted:
-    def __init__(self, stream, budget: _Budget):
+    def __init__(self, stream: Stream, budget: _Budget) -> None:
         self.stream, self.budget = stream, budget
 
     def read(self, size: int) -> bytes:
@@ -195,7 +212,7 @@ class _Budgeted:
 class _Xz:
     """An .xz stream, read with a bound on the decoder's own memory (its dictionary may ask for 4 GB)."""
 
-    def __init__(self, blob: bytes):
+    def __init__(self, blob: bytes) -> None:
         self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
         self.pending = blob
 
@@ -208,7 +225,7 @@ class _Xz:
         return data
 
 
-def _all(member, budget: _Budget) -> bytes:
+def _all(member: Stream, budget: _Budget) -> bytes:
     parts = []
     while part := member.read(_CHUNK):
         parts.append(budget.spend(part))
@@ -253,25 +270,25 @@ def _parts(path: str, field: str) -> list[str]:
     return parts
 
 
-def _checked(entries: list, field: str) -> list[tuple[list[str], int | None, bytes]]:
+def _checked(entries: Iterable[Entry], field: str) -> list[Checked]:
     """The entries with their paths made sure of: nothing twice, nothing inside a file or behind a symlink."""
-    entries = [(_parts(path, field), mode, data) for path, mode, data in entries]
+    checked = [(_parts(path, field), mode, data) for path, mode, data in entries]
     files = set()
-    for parts, mode, _data in entries:
+    for parts, mode, _data in checked:
         path = "/".join(parts)
         if mode is None or not parts:
             continue
         if path in files:
             complain(field, _("« %s » est présent deux fois dans l’archive.") % shown(path))
         files.add(path)
-    for parts, mode, _data in entries:
+    for parts, mode, _data in checked:
         inside = range(1, len(parts) + (mode is None))
         if clash := next((p for end in inside if (p := "/".join(parts[:end])) in files), None):
             complain(field, _("« %s » est à la fois un fichier et un dossier.") % shown(clash))
-    return [entry for entry in entries if entry[0]]
+    return [entry for entry in checked if entry[0]]
 
 
-def _strip(entries: list) -> tuple[Tree, str]:
+def _strip(entries: list[Checked]) -> tuple[Tree, str]:
     """Without the single folder that forges put everything under, when everything (and something) is under it."""
     tops = {parts[0] for parts, _mode, _data in entries}
     files = [(parts, mode, data) for parts, mode, data in entries if mode is not None]

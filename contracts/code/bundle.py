@@ -6,12 +6,14 @@ only then is dulwich allowed to unfold it.
 
 import io
 import zlib
+from collections.abc import Iterable
+from typing import cast
 
 from django.utils.translation import gettext as _
 from dulwich.bundle import Bundle, read_bundle
-from dulwich.objects import Blob, Commit, Tag
+from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag
 from dulwich.objects import Tree as GitTree
-from dulwich.pack import PackInflater
+from dulwich.pack import PackData, PackInflater
 
 HISTORY = 3  # every version of every file may weigh this many times what one tree may
 MAX_DELTA_STEPS = 5_000_000  # about two seconds of reading
@@ -28,7 +30,9 @@ class TooBig(Exception):
     """More unpacked bytes than allowed."""
 
 
-def read(blob: bytes, wanted: str | None, *, max_bytes: int, max_files: int) -> tuple[dict, str]:
+def read(
+    blob: bytes, wanted: str | None, *, max_bytes: int, max_files: int
+) -> tuple[dict[str, tuple[int, bytes]], str]:
     """({path: (mode, bytes)}, commit id) of the commit asked, or of the only one that the bundle offers.
 
     Submodules are kept as (160000, commit id in hexadecimal). Raises TooBig, or BundleError with a sentence.
@@ -43,13 +47,13 @@ def read(blob: bytes, wanted: str | None, *, max_bytes: int, max_files: int) -> 
         with read_bundle(io.BytesIO(blob)) as bundle:
             if bundle.prerequisites:
                 raise BundleError(_("Ce bundle est incomplet : il s’appuie sur des commits qu’il ne contient pas."))
-            objects = {o.id: o for o in PackInflater.for_pack_data(bundle.pack_data) if not isinstance(o, Blob)}
+            objects = {o.id: o for o in _unpacked(bundle) if not isinstance(o, Blob)}
             commit = objects.get(_choose(bundle, objects, wanted))
             if not isinstance(commit, Commit):
                 raise BundleError(_("Ce bundle ne contient pas le commit demandé."))
             listed = _list(objects, commit.tree, max_files)
             needed = {identity for _path, mode, identity in listed if mode != _SUBMODULE}
-            blobs = {o.id: o.data for o in PackInflater.for_pack_data(bundle.pack_data) if o.id in needed}
+            blobs = {o.id: o.data for o in _unpacked(bundle) if isinstance(o, Blob) and o.id in needed}
         tree = {p: (mode, i if mode == _SUBMODULE else blobs[i]) for p, mode, i in listed}
     except (BundleError, TooBig):
         raise
@@ -60,11 +64,16 @@ def read(blob: bytes, wanted: str | None, *, max_bytes: int, max_files: int) -> 
     return tree, commit.id.decode()
 
 
-def _choose(bundle: Bundle, objects: dict, wanted: str | None) -> bytes:
+def _unpacked(bundle: Bundle) -> Iterable[ShaFile]:
+    """Every object of the pack."""
+    return PackInflater.for_pack_data(cast(PackData, bundle.pack_data))  # what read_bundle always makes of it
+
+
+def _choose(bundle: Bundle, objects: dict[ObjectID, ShaFile], wanted: str | None) -> ObjectID:
     """The commit's id: the one asked for, else HEAD's, else the only one that the references lead to."""
     if wanted:
-        return wanted.lower().encode("ascii", "replace")
-    heads = {name: _peeled(objects, identity) for name, identity in bundle.references.items()}
+        return ObjectID(wanted.lower().encode("ascii", "replace"))
+    heads = {bytes(name): _peeled(objects, identity) for name, identity in bundle.references.items()}
     if b"HEAD" in heads:
         return heads[b"HEAD"]
     if len(set(heads.values())) != 1:
@@ -72,18 +81,21 @@ def _choose(bundle: Bundle, objects: dict, wanted: str | None) -> bytes:
     return next(iter(heads.values()))
 
 
-def _peeled(objects: dict, identity: bytes) -> bytes:
+def _peeled(objects: dict[ObjectID, ShaFile], identity: bytes) -> ObjectID:
     """Through annotated tags (a few at most: tags may point to tags)."""
+    target = ObjectID(identity)
     for _step in range(10):
-        if not isinstance(objects.get(identity), Tag):
+        tag = objects.get(target)
+        if not isinstance(tag, Tag):
             break
-        identity = objects[identity].object[1]
-    return identity
+        target = tag.object[1]
+    return target
 
 
-def _list(objects: dict, root: bytes, max_files: int) -> list[tuple[str, int, bytes]]:
+def _list(objects: dict[ObjectID, ShaFile], root: ObjectID, max_files: int) -> list[tuple[str, int, ObjectID]]:
     """Every file of a tree as (path, mode, id); folders count too, since a small pack can repeat one without end."""
-    listed, waiting, seen = [], [("", root, 0)], 0
+    listed: list[tuple[str, int, ObjectID]] = []
+    waiting, seen = [("", root, 0)], 0
     while waiting:
         folder, identity, depth = waiting.pop()
         tree = objects[identity]

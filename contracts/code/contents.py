@@ -1,9 +1,10 @@
 """What a source archive holds, in short: what the buyer reads beside the acceptance criteria."""
 
 import re
+from typing import Any
 
 from contracts.code import licences, publiccode, sbom, swhid
-from contracts.code.archive import SYMLINK, Source, shown
+from contracts.code.archive import SYMLINK, Source, Tree, shown
 from contracts.code.sentences import kept_problems
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
@@ -15,30 +16,30 @@ def commit_of(reference: str) -> str | None:
     return reference.strip().lower() if _COMMIT.fullmatch(reference.strip()) else None
 
 
-def report(source: Source, *, licence: str) -> dict:
+def report(source: Source, *, licence: str) -> dict[str, Any]:
     """JSON values, sentences as `sentences.told` reads them. `licence`: the contract's, an enums.CodeLicence value.
 
     {files, bytes, swhid, commit, licence: {agrees, paths, sentence}, publiccode: {path, errors: [[key, sentence]],
     more, warnings} or None, sbom: {path, format, version, components} or {path, problem} or None}.
     """
     tree = source.tree
-    found = licences.check(tree, licence)
+    finding = licences.check(tree, licence)
     return {
         "files": len(tree),
         "bytes": sum(len(data) for _mode, data in tree.values()),
         "swhid": swhid.directory(tree),
         "commit": source.declared_commit or "",
         "licence": {
-            "agrees": found.agrees,
-            "paths": [shown(path) for path in found.paths],
-            "sentence": found.sentence.kept(),
+            "agrees": finding.agrees,
+            "paths": [shown(path) for path in finding.paths],
+            "sentence": finding.sentence.kept(),
         },
         "publiccode": _publiccode(tree),
         "sbom": _sbom(tree),
     }
 
 
-def _publiccode(tree) -> dict | None:
+def _publiccode(tree: Tree) -> dict[str, Any] | None:
     path = next((name for name in publiccode.FILE_NAMES if name in tree and tree[name][0] != SYMLINK), None)
     if path is None:
         return None
@@ -48,7 +49,7 @@ def _publiccode(tree) -> dict | None:
     return {"path": path, "errors": errors, "more": more, "warnings": len(result.warnings)}
 
 
-def _sbom(tree) -> dict | None:
+def _sbom(tree: Tree) -> dict[str, Any] | None:
     """The nearest to the root that can be read; else the first one, with what is wrong with it."""
     refused = None
     for path in sbom.find(tree)[:MOST_PROBLEMS]:

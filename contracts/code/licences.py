@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from license_expression import ExpressionError, LicenseWithExceptionSymbol, Licensing, get_license_index
 from license_expression import get_spdx_licensing as _spdx
@@ -80,7 +81,7 @@ def _licensing() -> Licensing:
     return _spdx()
 
 
-def _parsed(expression):
+def _parsed(expression: str) -> Any:
     """The expression as a tree of symbols; None when it is not SPDX, or names what SPDX does not list."""
     if not isinstance(expression, str) or not expression.strip() or len(expression) > MAX_EXPRESSION:
         return None
@@ -110,7 +111,7 @@ def is_open(expression: str) -> bool:
     return parsed is not None and _open(parsed)
 
 
-def _open(parsed) -> bool:
+def _open(parsed: Any) -> bool:
     if operator := getattr(parsed, "operator", "").strip():
         return (all if operator == "AND" else any)(_open(part) for part in parsed.args)
     if isinstance(parsed, LicenseWithExceptionSymbol):  # an exception only adds permissions
@@ -140,7 +141,7 @@ def recognised(path: str, data: bytes) -> tuple[str, ...]:
     words = " ".join(text.lower().replace("’", "'").split())
     words = re.sub(r"[*_#=,]+ ?", " ", words)
     words = re.sub(r" +", " ", words)
-    best, stands_for = MAX_TITLE, ()
+    best, stands_for = MAX_TITLE, tuple[str, ...]()
     for marks, ids in _TEXTS:
         places = [words.find(" ".join(mark.replace(",", " ").split())) for mark in marks]
         if min(places) >= 0 and places[0] < best:  # the first named: licences speak of one another further on
@@ -151,17 +152,17 @@ def recognised(path: str, data: bytes) -> tuple[str, ...]:
 def check(tree: Tree, expected: str) -> Finding:
     """Compare the tree's licence files with the contract's licence (a value of opportunities.enums.CodeLicence)."""
     paths = tuple(files(tree))
-    found = tuple(dict.fromkeys(i for path in paths for i in recognised(path, tree[path][1])))
+    ids = tuple(dict.fromkeys(i for path in paths for i in recognised(path, tree[path][1])))
     if expected in UNDEMANDING:
-        return Finding(None, paths, found, _("Le contrat ne demande pas de fichier de licence."))
+        return Finding(None, paths, ids, _("Le contrat ne demande pas de fichier de licence."))
     wanted = normalized(expected)
     if not paths:
         sentence = _("Aucun fichier de licence (LICENSE, LICENCE ou COPYING) à la racine : le contrat demande %s.")
-        return Finding(False, paths, found, sentence % expected)
-    if wanted in found:
-        return Finding(True, paths, found, _("Le fichier de licence est celui de %s.") % expected)
-    if not found:
+        return Finding(False, paths, ids, sentence % expected)
+    if wanted in ids:
+        return Finding(True, paths, ids, _("Le fichier de licence est celui de %s.") % expected)
+    if not ids:
         sentence = _("« %(path)s » n’est pas reconnu : le contrat demande %(licence)s.")
-        return Finding(False, paths, found, sentence % {"path": paths[0], "licence": expected})
+        return Finding(False, paths, ids, sentence % {"path": paths[0], "licence": expected})
     sentence = _("« %(path)s » est la licence %(found)s, et le contrat demande %(licence)s.")
-    return Finding(False, paths, found, sentence % {"path": paths[0], "found": " / ".join(found), "licence": expected})
+    return Finding(False, paths, ids, sentence % {"path": paths[0], "found": " / ".join(ids), "licence": expected})

@@ -7,6 +7,7 @@ text. `Number` marks the plain words that YAML would call numbers.
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -16,7 +17,7 @@ from contracts.code.sentences import Sentence as _
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_PLAIN: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _PLAIN |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0x[0-9a-fA-F]+|0o[0-7]+")
 
@@ -28,12 +29,12 @@ class Number(str):
 class YamlError(Exception):
     """What is wrong, as a sentence for the person; `path` is the key where it is, "" for the whole text."""
 
-    def __init__(self, sentence: Sentence, path: str = ""):
+    def __init__(self, sentence: Sentence, path: str = "") -> None:
         super().__init__(sentence)
         self.sentence, self.path = sentence, path
 
 
-def load(text: str | bytes):
+def load(text: str | bytes) -> Any:
     """The document: dict (text keys), list, str, bool or None. Raises YamlError."""
     if isinstance(text, bytes):
         try:
@@ -52,7 +53,7 @@ def load(text: str | bytes):
     return document
 
 
-def _document(events: Iterator):
+def _document(events: Iterator[yaml.Event]) -> Any:
     value, documents = None, 0
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
@@ -64,7 +65,7 @@ def _document(events: Iterator):
     return value
 
 
-def _node(event, events: Iterator, path: str, depth: int):
+def _node(event: Any, events: Iterator[yaml.Event], path: str, depth: int) -> Any:
     if isinstance(event, yaml.AliasEvent) or event.anchor:
         raise YamlError(_("Les ancres et les alias YAML ne sont pas acceptés."), path)
     if event.tag not in (None, "!"):
@@ -74,11 +75,11 @@ def _node(event, events: Iterator, path: str, depth: int):
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event)
     if isinstance(event, yaml.SequenceStartEvent):
-        listed = []
+        listed: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             listed.append(_node(event, events, f"{path}[{len(listed)}]", depth + 1))
         return listed
-    mapping = {}
+    mapping: dict[str, Any] = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise YamlError(_("Une clé doit être un texte."), path)
@@ -92,7 +93,7 @@ def _node(event, events: Iterator, path: str, depth: int):
     return mapping
 
 
-def _scalar(event: yaml.ScalarEvent):
+def _scalar(event: yaml.ScalarEvent) -> str | bool | None:
     if not event.implicit[0]:  # quoted, or a block
         return event.value
     if event.value in _PLAIN:

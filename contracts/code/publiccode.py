@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -31,7 +32,7 @@ class Result:
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    data: dict = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     files: Container[str] | None = None
 
     def error(self, path: str, sentence: Sentence) -> None:
@@ -71,10 +72,10 @@ def validate(text: str | bytes, files: Container[str] | None = None) -> Result:
 
 
 # --- Values ----------------------------------------------------------------------------------------------------------
-def _text(result: Result, path: str, value: object, *, least: int = 0, most: int = 0) -> bool:
+def _text(result: Result, path: str, value: object, *, least: int = 0, most: int = 0) -> None:
     if not isinstance(value, str):
         result.error(path, _("Cette valeur doit être un texte."))
-        return False
+        return
     length = _letters(value) if least or most else 0
     if length < least:
         result.error(path, _("Ce texte doit avoir au moins %(least)d caractères : il en a %(length)d.")
@@ -82,7 +83,6 @@ def _text(result: Result, path: str, value: object, *, least: int = 0, most: int
     elif most and length > most:
         result.error(path, _("Ce texte peut avoir %(most)d caractères au plus : il en a %(length)d.")
                      % {"most": most, "length": length})  # fmt: skip
-    return True
 
 
 def _letters(text: str) -> int:
@@ -182,7 +182,7 @@ def _media_type(result: Result, path: str, value: object) -> None:
 
 
 def _licence(result: Result, path: str, value: object) -> None:
-    if not licences.is_known(value):
+    if not isinstance(value, str) or not licences.is_known(value):
         result.error(path, _("La licence doit être une expression SPDX, par exemple LiLiQ-R-1.1 ou MIT OR Apache-2.0."))
     elif not licences.is_open(value):
         result.warn(path, _("Cette licence n’est pas dans notre liste des licences ouvertes."))
@@ -225,14 +225,14 @@ def _section(result: Result, path: str, value: object, keys: dict[str, Key]) -> 
         return
     start = f"{path}." if path else ""
     for name, key in keys.items():
-        found = value.get(name)
-        if found is None or (key.required and found == ""):  # « name: » without a value is as if it were not there
+        written = value.get(name)
+        if written is None or (key.required and written == ""):  # « name: » without a value is as if it were not there
             if key.required:
                 result.error(start + name, _("Cette clé est obligatoire."))
             continue
         if key.deprecated:
             result.warn(start + name, _("Cette clé est dépréciée."))
-        key.check(result, start + name, found)
+        key.check(result, start + name, written)
     for name in value.keys() - keys.keys():
         result.warn(start + name, _("Cette clé n’est pas connue de la norme."))
 
@@ -287,7 +287,7 @@ def _version(result: Result, value: object) -> bool:
     return False
 
 
-def _country(result: Result, data: dict, key: str) -> bool:
+def _country(result: Result, data: dict[str, Any], key: str) -> bool:
     """Whether the key opens a country's section. Told once: in lower case it is deprecated, in both it is an error."""
     if len(key) != 2 or key.upper() not in terms.countries() or key not in (key.upper(), key.lower()):
         return False

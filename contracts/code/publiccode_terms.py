@@ -62,7 +62,8 @@ def _languages() -> frozenset[str]:
 def countries() -> frozenset[str]:
     """ISO 3166-1 alpha-2: what CLDR calls territories, without its own additions and reservations."""
     others = {"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"}
-    return frozenset(code for code in Locale("en").territories if len(code) == 2 and code not in others)
+    codes = map(str, Locale("en").territories)
+    return frozenset(code for code in codes if len(code) == 2 and code not in others)
 
 
 _TAG = re.compile(

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.code.archive import SYMLINK, Tree
 from contracts.code.sentences import Sentence
@@ -30,7 +31,7 @@ USUAL_NAMES = (
 class SbomError(ValueError):
     """What is wrong with a document, as a sentence for the person."""
 
-    def __init__(self, sentence: Sentence):
+    def __init__(self, sentence: Sentence) -> None:
         super().__init__(sentence)
         self.sentence = sentence
 
@@ -66,15 +67,15 @@ def read(blob: bytes) -> Sbom:
         document = json.loads(blob.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise SbomError(_("La nomenclature logicielle (SBOM) n’est pas un document JSON lisible.")) from error
-    found = isinstance(document, dict) and (_cyclonedx(document) or _spdx2(document) or _spdx3(document))
-    if not found:
+    described = (_cyclonedx(document) or _spdx2(document) or _spdx3(document)) if isinstance(document, dict) else None
+    if not described:
         raise SbomError(_("Ce document n’est ni CycloneDX (JSON), ni SPDX (JSON), ou sa version n’est pas connue."))
-    return Sbom(*found, sha256=hashlib.sha256(blob).hexdigest())
+    return Sbom(*described, sha256=hashlib.sha256(blob).hexdigest())
 
 
-def _cyclonedx(document: dict) -> tuple[str, str, int] | None:
+def _cyclonedx(document: dict[str, Any]) -> tuple[str, str, int] | None:
     """ECMA-424, `bomFormat` and `specVersion`; components may hold components."""
-    version = document.get("specVersion")
+    version = document.get("specVersion", "")
     if document.get("bomFormat") != "CycloneDX" or not _matches(r"1\.[2-7]", version):
         return None
     count, waiting = 0, [document.get("components", [])]
@@ -89,15 +90,15 @@ def _cyclonedx(document: dict) -> tuple[str, str, int] | None:
     return "CycloneDX", version, count
 
 
-def _spdx2(document: dict) -> tuple[str, str, int] | None:
+def _spdx2(document: dict[str, Any]) -> tuple[str, str, int] | None:
     """ISO/IEC 5962, clause 6: `spdxVersion`, `SPDXID` and `packages`."""
-    version, packages = document.get("spdxVersion"), document.get("packages", [])
+    version, packages = document.get("spdxVersion", ""), document.get("packages", [])
     if not _matches(r"SPDX-2\.[23]", version) or document.get("SPDXID") != "SPDXRef-DOCUMENT":
         return None
     return ("SPDX", version.removeprefix("SPDX-"), len(packages)) if isinstance(packages, list) else None
 
 
-def _spdx3(document: dict) -> tuple[str, str, int] | None:
+def _spdx3(document: dict[str, Any]) -> tuple[str, str, int] | None:
     """SPDX 3.0 is JSON-LD: a context of spdx.org, and a graph of elements."""
     context, graph = document.get("@context"), document.get("@graph")
     version = re.search(r"https://spdx\.org/rdf/(3\.0\.\d+)/", context) if isinstance(context, str) else None
@@ -106,5 +107,5 @@ def _spdx3(document: dict) -> tuple[str, str, int] | None:
     return "SPDX", version[1], sum(isinstance(e, dict) and e.get("type") == "software_Package" for e in graph)
 
 
-def _matches(pattern: str, value) -> bool:
+def _matches(pattern: str, value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None

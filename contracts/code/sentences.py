@@ -5,13 +5,14 @@ own language, whoever delivered.
 """
 
 from collections.abc import Iterable
+from typing import Any, Self
 
 from django.utils.translation import gettext
 
 from marketplace.texts import one_line
 
 MOST = 200  # characters of a value, or of a key, that comes from the archive
-Kept = str | list  # the model alone, or [model, what fills it: a text, a number, or a dict of them]
+Kept = str | list[Any]  # the model alone, or [model, what fills it: a text, a number, or a dict of them]
 
 
 class Sentence(str):
@@ -20,11 +21,11 @@ class Sentence(str):
     model: str
     filled: object
 
-    def __new__(cls, model: str, filled: object = None):
+    def __new__(cls, model: str, filled: object = None) -> Self:
         text = gettext(model)
-        made = super().__new__(cls, text if filled is None else text % filled)
-        made.model, made.filled = model, filled
-        return made
+        sentence = super().__new__(cls, text if filled is None else text % filled)
+        sentence.model, sentence.filled = model, filled
+        return sentence
 
     def __mod__(self, filled: object) -> "Sentence":
         return Sentence(self.model, filled)
@@ -40,7 +41,7 @@ def told(kept: Kept) -> str:
     return str(Sentence(model, *filled))
 
 
-def kept_problems(problems: Iterable[tuple[str, Sentence]]) -> list:
+def kept_problems(problems: Iterable[tuple[str, Sentence]]) -> list[list[Any]]:
     """[[key, kept sentence]], for a JSON column."""
     return [[plain(key)[:MOST], sentence.kept()] for key, sentence in problems]
 
@@ -50,7 +51,7 @@ def plain(text: str) -> str:
     return one_line(text.encode("utf-8", "replace").decode())
 
 
-def _clean(filled):
+def _clean(filled: object) -> object:
     if isinstance(filled, dict):
         return {name: _clean(value) for name, value in filled.items()}
     return plain(filled)[:MOST] if isinstance(filled, str) else filled

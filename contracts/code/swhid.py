@@ -6,8 +6,10 @@ For contents, directories and revisions they are git's own SHA-1 names, so that 
 import hashlib
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
+from dulwich.objects import ObjectID
 from dulwich.objects import Tree as GitTree
 
 from contracts.code.archive import SUBMODULE, Tree
@@ -46,7 +48,7 @@ def directory(tree: Tree) -> str:
     hexadecimal; archives do not carry them (see contracts.code.archive). Raises ValueError for a path that git
     refuses: empty, « . », « .. » or « .git ».
     """
-    root: dict = {}
+    root: dict[str, Any] = {}
     for path, entry in tree.items():
         *folders, name = path.split("/")
         if any(part in ("", ".", "..", ".git") for part in (*folders, name)):
@@ -71,7 +73,7 @@ def entries(listed: list[tuple[bytes, int, str]]) -> str:
     """The 40 digits of a directory listed as [(name, mode, id of the entry)], in any order."""
     tree = GitTree()
     for name, mode, identity in listed:
-        tree.add(name, mode, identity.encode())
+        tree.add(name, mode, ObjectID(identity.encode()))
     return tree.id.decode()
 
 
@@ -84,13 +86,13 @@ def parse(text: str) -> Swhid:
     match = _CORE.fullmatch(core)
     if not match:
         raise ValueError(_("Un SWHID s’écrit « swh:1:dir: » suivi de 40 chiffres hexadécimaux."))
-    found: dict[str, str] = {}
+    qualifiers: dict[str, str] = {}
     for qualifier in rest:
         key, equals, value = qualifier.partition("=")
-        if key not in _ORDER or not equals or key in found or not _well_formed(key, value):
+        if key not in _ORDER or not equals or key in qualifiers or not _well_formed(key, value):
             raise ValueError(_("Ce SWHID a un qualificateur mal formé : « %s ».") % qualifier[:80])
-        found[key] = value
-    return Swhid(match["kind"], match["hash"], _meaningful(match["kind"], found))
+        qualifiers[key] = value
+    return Swhid(match["kind"], match["hash"], _meaningful(match["kind"], qualifiers))
 
 
 def _well_formed(key: str, value: str) -> bool:
@@ -98,28 +100,28 @@ def _well_formed(key: str, value: str) -> bool:
         return False
     if key in ("visit", "anchor"):
         core = _CORE.fullmatch(value)
-        return bool(core) and (core["kind"] == "snp" if key == "visit" else core["kind"] != "cnt")
+        return core is not None and (core["kind"] == "snp" if key == "visit" else core["kind"] != "cnt")
     if key in ("lines", "bytes"):
         return bool(_RANGE.fullmatch(value))
     return value.startswith("/") if key == "path" else ":" in value
 
 
-def _meaningful(kind: str, found: dict[str, str]) -> dict[str, str]:
+def _meaningful(kind: str, qualifiers: dict[str, str]) -> dict[str, str]:
     """§ 6.1: fragments are for contents, and bytes win over lines. § 6.2: visit needs origin, anchor needs path.
 
     § 6.2.3 of the text says that a path is for what is not a content, against its own example and § 6.4: we keep it.
     """
-    kept = dict(found)
+    left = dict(qualifiers)
     if kind != "cnt":
-        kept.pop("lines", None)
-        kept.pop("bytes", None)
-    if "bytes" in kept:
-        kept.pop("lines", None)
-    if "origin" not in kept:
-        kept.pop("visit", None)
-    if "path" not in kept:
-        kept.pop("anchor", None)
-    return kept
+        left.pop("lines", None)
+        left.pop("bytes", None)
+    if "bytes" in left:
+        left.pop("lines", None)
+    if "origin" not in left:
+        left.pop("visit", None)
+    if "path" not in left:
+        left.pop("anchor", None)
+    return left
 
 
 def _git(kind: str, data: bytes) -> str:
@@ -131,7 +133,7 @@ def _blob(data: bytes) -> str:
     return _git("blob", data)
 
 
-def _folder(here: dict) -> str:
+def _folder(here: dict[str, Any]) -> str:
     listed = []
     for name, entry in here.items():
         if isinstance(entry, dict):

@@ -1,6 +1,8 @@
 """Delivering a milestone, and answering criterion by criterion."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -10,37 +12,40 @@ from contracts import emails as contract_emails
 from contracts.code import archive as source_code
 from contracts.code import contents
 from contracts.models import CriterionCheck, Delivery, DeliveryFile, Milestone
+from contracts.reuse import actions as reuse_actions
 from contracts.reuse import passports
 from marketplace.dates import clock
-from marketplace.lifecycle import IllegalMove, complain
+from marketplace.lifecycle import IllegalMove, complain, known
+from marketplace.models import User
 
 MOST_FILES = 5
 ANSWER_BUSINESS_DAYS = 5  # after which the buyers are reminded that a delivery waits
-Checked = tuple[bytes, dict]  # what marketplace.uploads.checked answers
+Checks = dict[int, tuple[bool, str]]  # {criterion pk: (met, comment)}
+Checked = tuple[bytes, dict[str, Any]]  # what marketplace.uploads.checked answers
 
 
 def deliver(
-    milestone: Milestone, *, by, notes: str, reference: str = "", repository: str = "", files: list[Checked] = (),
-    archive: Checked | None = None,
+    milestone: Milestone, *, by: User, notes: str, reference: str = "", repository: str = "",
+    files: Sequence[Checked] = (), archive: Checked | None = None,
 ) -> Delivery:  # fmt: skip
     """The vendor delivers. `archive`: the source code, from which the passport is made at the acceptance.
 
     The archive is read first: a bad one is refused (ValidationError at `archive`) before anything is kept, and without
     a lock, since it takes seconds.
     """
-    made: list[Delivery] = []
-    found = None
+    delivered: list[Delivery] = []
+    report = None
     if archive is not None:
         blob, described = archive
         source = source_code.read(described["name"], blob, field="archive", commit=contents.commit_of(reference))
-        found = contents.report(source, licence=milestone.contract.licence)
+        report = contents.report(source, licence=milestone.contract.licence)
 
-    def write(row: Milestone, *, by, at) -> Delivery:
+    def write(row: Milestone, *, by: User, at: datetime) -> Delivery:
         if len(files) > MOST_FILES:
             complain("files", _("Au plus %d fichiers par livraison.") % MOST_FILES)
         delivery = Delivery(
             milestone=row, number=row.deliveries.count() + 1, reference=reference.strip(),
-            repository=repository.strip(), notes=notes.strip(), by=by, at=at, contents=found,
+            repository=repository.strip(), notes=notes.strip(), by=by, at=at, contents=report,
         )  # fmt: skip
         delivery.clean_fields(exclude={"milestone", "by"})
         delivery.save()
@@ -48,16 +53,16 @@ def deliver(
             _keep(delivery, blob, described, is_archive=False)
         if archive is not None:
             _keep(delivery, *archive, is_archive=True)
-        made.append(delivery)
+        delivered.append(delivery)
         return delivery
 
     with transaction.atomic():
         milestone.deliver(by=by, write=write)
-        contract_emails.delivered(made[0], at=made[0].at)
-    return made[0]
+        contract_emails.delivered(delivered[0], at=delivered[0].at)
+    return delivered[0]
 
 
-def _keep(delivery: Delivery, blob: bytes, described: dict, *, is_archive: bool) -> None:
+def _keep(delivery: Delivery, blob: bytes, described: dict[str, Any], *, is_archive: bool) -> None:
     DeliveryFile.objects.create(
         delivery=delivery, is_archive=is_archive, file=ContentFile(blob, name=described["name"]), **described
     )
@@ -69,13 +74,21 @@ def waiting(milestone: Milestone) -> Delivery | None:
 
 
 def _decide(
-    row: Milestone, *, by, at, checks: dict, accepted: bool, seen: int | None = None, reason: str = "", cure_by=None
+    row: Milestone,
+    *,
+    by: User,
+    at: datetime,
+    checks: Checks,
+    accepted: bool,
+    seen: int | None = None,
+    reason: str = "",
+    cure_by: date | None = None,
 ) -> Delivery:
     """`checks`: {criterion pk: (met, comment)}; all of them when accepting, those answered when returning.
 
     `seen`: the number of the delivery that was on the screen; IllegalMove when another one has taken its place.
     """
-    delivery = waiting(row)
+    delivery = known(waiting(row))
     if seen is not None and delivery.number != seen:
         raise IllegalMove(_("Une autre livraison a été faite depuis que cette page est ouverte : relisez-la."))
     criteria = {criterion.pk: criterion for criterion in row.criteria.all()}
@@ -92,38 +105,40 @@ def _decide(
     return delivery
 
 
-def accept(milestone: Milestone, *, by, checks: dict, seen: int | None = None) -> Delivery:
+def accept(milestone: Milestone, *, by: User, checks: Checks, seen: int | None = None) -> Delivery:
     """The buyer accepts, every criterion met; a passport is made when the code came with the delivery."""
-    made: list[Delivery] = []
+    decided: list[Delivery] = []
     present = waiting(milestone)
     # Before the lock, since it takes seconds; and not for somebody who will be refused.
-    found = passports.examine(present) if present and milestone.can("accept", by) else None
+    facts = passports.examine(present) if present and milestone.can("accept", by) else None
     with transaction.atomic():
         milestone.accept(
             by=by,
-            decide=lambda row, by, at: made.append(_decide(row, by=by, at=at, checks=checks, accepted=True, seen=seen)),
+            decide=lambda row, by, at: decided.append(
+                _decide(row, by=by, at=at, checks=checks, accepted=True, seen=seen)
+            ),
         )
-        delivery = made[0]
+        delivery = decided[0]
         at = clock.now()
         if delivery.files.filter(is_archive=True).exists():
-            passports.issue(delivery, by=by, at=at, found=found)
+            reuse_actions.issue(delivery, by=by, at=at, facts=facts)
         contract_emails.accepted(delivery, at=at)
     return delivery
 
 
 def send_back(
-    milestone: Milestone, *, by, checks: dict, reason: str, cure_by: date, seen: int | None = None
+    milestone: Milestone, *, by: User, checks: Checks, reason: str, cure_by: date, seen: int | None = None
 ) -> Delivery:
     """The buyer returns the delivery: what is missing, and by when to deliver again."""
-    made: list[Delivery] = []
+    decided: list[Delivery] = []
     with transaction.atomic():
         milestone.send_back(
             by=by,
             reason=reason,
             cure_by=cure_by,
-            decide=lambda row, by, at: made.append(
+            decide=lambda row, by, at: decided.append(
                 _decide(row, by=by, at=at, checks=checks, accepted=False, seen=seen, reason=reason, cure_by=cure_by)
             ),
         )
-        contract_emails.returned(made[0], at=clock.now())
-    return made[0]
+        contract_emails.returned(decided[0], at=clock.now())
+    return decided[0]

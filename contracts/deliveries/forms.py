@@ -1,5 +1,7 @@
 """What is typed to deliver a milestone, and to answer a delivery criterion by criterion."""
 
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
@@ -8,15 +10,12 @@ from django.core.validators import URLValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contracts.deliveries.actions import MOST_FILES
-from contracts.models import CriterionCheck, Delivery
+from contracts.deliveries.actions import MOST_FILES, Checked
+from contracts.models import CriterionCheck, Delivery, MilestoneCriterion
 from marketplace import uploads
-from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import FilesField, day_field
-
-
-def limit(model, name: str) -> int:
-    return model._meta.get_field(name).max_length
+from marketplace.dates.fields import day_field
+from marketplace.texts import PlainTexts, longest
+from marketplace.uploads import FilesField
 
 
 class WebAddress(forms.URLField):
@@ -24,37 +23,37 @@ class WebAddress(forms.URLField):
 
     default_validators = [URLValidator(schemes=["http", "https"])]
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(assume_scheme="https", **kwargs)
 
-    def clean(self, value) -> str:
-        value = super().clean(value)
-        if value and "@" in urlsplit(value).netloc:
+    def clean(self, value: Any) -> str:
+        address: str = super().clean(value)
+        if "@" in urlsplit(address).netloc:
             raise ValidationError(_("Retirez de l’adresse le nom d’utilisateur et le mot de passe."))
-        return value
+        return address
 
 
 class DeliverForm(PlainTexts, forms.Form):
-    """What contracts.delivery.deliver takes: `files` cleans to a list of (bytes, facts), `archive` to one or None."""
+    """What `actions.deliver` takes: `files` cleans to a list of (bytes, facts), `archive` to one or None."""
 
     notes = forms.CharField(
         label=gettext_lazy("Notes de livraison"),
         help_text=gettext_lazy(
             "Ce qui est livré, et comment vérifier chaque critère. Markdown : titres, listes, liens."
         ),
-        max_length=limit(Delivery, "notes"),
+        max_length=longest(Delivery, "notes"),
         widget=forms.Textarea({"rows": 8}),
     )
     repository = WebAddress(
         label=gettext_lazy("Dépôt de code"),
         required=False,
-        max_length=limit(Delivery, "repository"),
+        max_length=longest(Delivery, "repository"),
         help_text=gettext_lazy("L’adresse où l’organisme lit le code."),
     )
     reference = forms.CharField(
         label=gettext_lazy("Commit ou version livrée"),
         required=False,
-        max_length=limit(Delivery, "reference"),
+        max_length=longest(Delivery, "reference"),
         help_text=gettext_lazy("L’empreinte complète du commit de préférence, sinon le nom de la version."),
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -68,18 +67,18 @@ class DeliverForm(PlainTexts, forms.Form):
         ),
         widget=forms.FileInput({"accept": uploads.ACCEPT_ARCHIVES}),
     )
-    files = FilesField(
+    files = FilesField(  # type: ignore[assignment]  # Django takes the fields out of the class: no `files` is hidden
         label=gettext_lazy("Autres fichiers"),
         required=False,
         help_text=gettext_lazy("Cinq au plus, 10 Mo chacun : PDF, image, document, tableur ou texte."),
     )
 
-    def clean_files(self) -> list:
+    def clean_files(self) -> list[Checked]:
         if len(self.cleaned_data["files"]) > MOST_FILES:
             raise ValidationError(_("Au plus %d fichiers par livraison.") % MOST_FILES)
         return self.cleaned_data["files"]
 
-    def clean_archive(self) -> tuple[bytes, dict] | None:
+    def clean_archive(self) -> Checked | None:
         upload = self.cleaned_data["archive"]
         if not upload:
             return None
@@ -97,7 +96,7 @@ class _PerCriterion(forms.Form):
 
     delivery = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=32_767)
 
-    def __init__(self, *args, criteria, **kwargs):
+    def __init__(self, *args: Any, criteria: Iterable[MilestoneCriterion], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.criteria = list(criteria)
         for criterion in self.criteria:
@@ -105,12 +104,12 @@ class _PerCriterion(forms.Form):
                 label=criterion.text, required=False, choices=MET, widget=forms.RadioSelect
             )
             self.fields[f"comment_{criterion.pk}"] = forms.CharField(
-                label=_("Commentaire"), required=False, max_length=limit(CriterionCheck, "comment")
+                label=_("Commentaire"), required=False, max_length=longest(CriterionCheck, "comment")
             )
         self.fields["reason"] = forms.CharField(
             label=_("Motif du retour"),
             required=False,
-            max_length=limit(Delivery, "reason"),
+            max_length=longest(Delivery, "reason"),
             help_text=_("Ce qui manque. Le prestataire le lira."),
             widget=forms.Textarea({"rows": 4}),
         )
@@ -123,16 +122,17 @@ class ExamineForm(PlainTexts, _PerCriterion):
     `delivery`: the number of the one that was read. `accepting`: which of the two buttons was pressed.
     """
 
-    def __init__(self, *args, accepting: bool = False, **kwargs):
+    def __init__(self, *args: Any, accepting: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.accepting = accepting
 
-    def lines(self) -> list[dict]:
+    def lines(self) -> list[dict[str, Any]]:
         """For the page: [{criterion, met, comment}], the last two being bound fields."""
         return [{"criterion": c, "met": self[f"met_{c.pk}"], "comment": self[f"comment_{c.pk}"]} for c in self.criteria]
 
-    def clean(self) -> dict:
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         for criterion in self.criteria if self.accepting else ():
             name = f"met_{criterion.pk}"
             if values.get(name) == "no":

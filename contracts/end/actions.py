@@ -1,6 +1,6 @@
 """The end of a contract: completion, termination, and the evaluation of the vendor's performance."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -13,18 +13,20 @@ from contracts.enums import State
 from contracts.models import Contract, Performance
 from contracts.publication import actions as publication_actions
 from marketplace import pdf
+from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.texts import longest
 
 ENDED = [State.COMPLETED, State.TERMINATED]
-NO_CODE_MAX = Contract._meta.get_field("no_code_reason").max_length
-COMMENT_MAX = Performance._meta.get_field("comment").max_length
+NO_CODE_MAX = longest(Contract, "no_code_reason")
+COMMENT_MAX = longest(Performance, "comment")
 
 
 # --- Ending ----------------------------------------------------------------------------------------------------------
-def complete(contract: Contract, *, by, no_code_reason: str = "") -> None:
+def complete(contract: Contract, *, by: User, no_code_reason: str = "") -> None:
     """Everything is delivered and paid. `no_code_reason`: why no code is catalogued, where there is no passport."""
     with transaction.atomic():
         reason = no_code_reason.strip()
@@ -34,26 +36,26 @@ def complete(contract: Contract, *, by, no_code_reason: str = "") -> None:
             locked(contract)  # the move locks it again, and reads what was written here
             Contract.objects.filter(pk=contract.pk).update(no_code_reason=reason)
         contract.complete(by=by)
-        publication_actions.ended(contract, at=contract.ended_at)
-        contract_emails.ended(contract, at=contract.ended_at)
+        publication_actions.ended(contract, at=contract.updated_at)
+        contract_emails.ended(contract, at=contract.updated_at)
 
 
-def terminate(contract: Contract, *, by, reason: str) -> None:
+def terminate(contract: Contract, *, by: User, reason: str) -> None:
     """The body ends it before its term; the reason is public, and what was accepted is still owed."""
     with transaction.atomic():
         contract.terminate(by=by, reason=reason)
-        publication_actions.ended(contract, at=contract.ended_at)
-        contract_emails.terminated(contract, at=contract.ended_at)
+        publication_actions.ended(contract, at=contract.updated_at)
+        contract_emails.terminated(contract, at=contract.updated_at)
 
 
 # --- Performance -----------------------------------------------------------------------------------------------------
-def can_evaluate(contract: Contract, user) -> bool:
+def can_evaluate(contract: Contract, user: Visitor) -> bool:
     """An ended contract, not evaluated yet; a buyer or an officer of the body."""
     return contract.state in ENDED and rules.can_prepare(contract, user) and not hasattr(contract, "performance")
 
 
 def evaluate(
-    contract: Contract, *, by, quality: int, deadlines: int, communication: int, satisfactory: bool, comment: str
+    contract: Contract, *, by: User, quality: int, deadlines: int, communication: int, satisfactory: bool, comment: str
 ) -> Performance:
     """Once, after the end; the vendor may reply for settings.REPLY_DAYS days, the last one included."""
     with transaction.atomic():
@@ -79,13 +81,13 @@ def evaluate(
     return performance
 
 
-def can_reply(performance: Performance, user, *, at) -> bool:
+def can_reply(performance: Performance, user: Visitor, *, at: datetime) -> bool:
     """The vendor, once, until the last day."""
     open_still = performance.reply_at is None and local(at).date() <= performance.reply_until
     return open_still and rules.binds_vendor(performance, user)
 
 
-def reply(performance: Performance, *, by, text: str) -> None:
+def reply(performance: Performance, *, by: User, text: str) -> None:
     """The vendor's answer, once, kept beside the evaluation."""
     with transaction.atomic():
         contract = locked(performance.contract)
@@ -124,7 +126,7 @@ def performance_pdf(performance: Performance) -> bytes:
     marks = "\n".join(f"- {label} : {getattr(performance, name)} sur 5" for name, label in _MARKS.items())
     end = "s’est terminé" if contract.state == State.COMPLETED else "a été résilié"
     paragraphs = [
-        f"Le contrat {contract.number}, « {contract.title} », {end} le {day(contract.ended_at, 'fr')}.",
+        f"Le contrat {contract.number}, « {contract.title} », {end} le {day(known(contract.ended_at), 'fr')}.",
         f"Nous évaluons le rendement comme {result}.",
         marks,
         performance.comment,
@@ -137,7 +139,7 @@ def performance_pdf(performance: Performance) -> bytes:
         reply = {
             "heading": "Réplique du prestataire",
             "text": performance.reply,
-            "name": performance.reply_by.name,
+            "name": known(performance.reply_by).name,
             "title": vendor["legal_name"],
             "at": moment_exact(performance.reply_at, "fr"),
         }

@@ -1,12 +1,14 @@
 """What is typed to end a contract: its completion, its termination, the evaluation of the vendor and its reply."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy
 
 from contracts.end.actions import COMMENT_MAX, NO_CODE_MAX
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX
 
 
 class CompleteForm(PlainTexts, forms.Form):
@@ -19,7 +21,7 @@ class CompleteForm(PlainTexts, forms.Form):
         widget=forms.Textarea({"rows": 4}),
     )
 
-    def __init__(self, *args, asks: bool, **kwargs):
+    def __init__(self, *args: Any, asks: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not asks:
             del self.fields["no_code_reason"]
@@ -45,7 +47,7 @@ MARKS = [
 ]
 
 
-def _mark(label) -> forms.TypedChoiceField:
+def _mark(label: Any) -> forms.TypedChoiceField:
     return forms.TypedChoiceField(label=label, choices=MARKS, coerce=int, widget=forms.RadioSelect)
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -19,9 +20,11 @@ from contracts.models import Contract, Invoice, Milestone, TaxRegistration, taxe
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.models import User
 from marketplace.money import TaxBreakdown, format_cents
 from vendors import rules as vendor_rules
+from vendors.models import Vendor
 
 # Printed on invoices, which are in French; a page says it in the reader's language.
 TERMS = gettext_noop(
@@ -47,37 +50,37 @@ class Bill:
 
 def registration(contract: Contract) -> TaxRegistration:
     """The vendor's tax numbers; ValidationError while it has given none."""
-    found = TaxRegistration.objects.filter(vendor=contract.vendor).first()
-    if found is None:
+    registered = TaxRegistration.objects.filter(vendor=contract.vendor).first()
+    if registered is None:
         complain(None, _("Inscrivez d’abord vos numéros de taxes, ou déclarez-vous petit fournisseur."))
-    return found
+    return registered
 
 
 def register_taxes(
-    vendor, *, by, small_supplier: bool, tps_number: str = "", tvq_number: str = ""
+    vendor: Vendor, *, by: User, small_supplier: bool, tps_number: str = "", tvq_number: str = ""
 ) -> TaxRegistration:  # fmt: skip
     """The vendor's tax numbers, or its statement that it is a small supplier. Invoices already issued keep theirs.
 
-    `vendor`: a vendors.models.Vendor; PermissionDenied unless `by` commits it. The numbers stay out of the ledger.
+    PermissionDenied unless `by` commits it. The numbers stay out of the ledger.
     """
     with transaction.atomic():
-        row = type(vendor)._base_manager.select_for_update().get(pk=vendor.pk)
+        row = Vendor._base_manager.select_for_update().get(pk=vendor.pk)
         if not vendor_rules.may_bind(row, by):
             raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses taxes."))
         at = clock.now()
-        made = TaxRegistration(
+        registered = TaxRegistration(
             vendor=row, small_supplier=small_supplier, tps_number=tps_number, tvq_number=tvq_number, by=by, at=at
         )
-        made.clean_fields(exclude={"vendor", "by"})
-        made.validate_constraints(exclude={"vendor"})
-        made.save()
+        registered.clean_fields(exclude={"vendor", "by"})
+        registered.validate_constraints(exclude={"vendor"})
+        registered.save()
         subject = f"vendor:{row.public_id}"
         ledger.record("vendor.tax_registration", subject, by=by, at=at, small_supplier=small_supplier)
-    return made
+    return registered
 
 
 def _bill(
-    contract: Contract, kind: InvoiceKind, work_cents: int, *, accepted_on: date, at, held_cents: int = 0
+    contract: Contract, kind: InvoiceKind, work_cents: int, *, accepted_on: date, at: datetime, held_cents: int = 0
 ) -> Bill:
     """With the vendor's taxes, at today's rates; ValidationError while it has given no number."""
     today, before = local(at).date(), work_cents - held_cents
@@ -89,41 +92,41 @@ def _bill(
     return Bill(kind, work_cents, held_cents, before, amount.tps, amount.tvq, amount.total, accepted_on, due)
 
 
-def bill_of_milestone(milestone: Milestone, *, at) -> Bill:
+def bill_of_milestone(milestone: Milestone, *, at: datetime) -> Bill:
     """An accepted milestone's, the holdback taken off."""
     contract = milestone.contract
     held = conditions.holdback_of(milestone.amount_cents, contract.holdback_percent)
     if contract.invoices.filter(kind=InvoiceKind.HOLDBACK).exists():
         held = 0  # released already: a milestone that an amendment added since is owed whole
-    accepted_on = local(milestone.accepted_at).date()
+    accepted_on = local(known(milestone.accepted_at)).date()
     return _bill(
         contract, InvoiceKind.MILESTONE, milestone.amount_cents, accepted_on=accepted_on, at=at, held_cents=held
     )
 
 
-def issue(milestone: Milestone, *, by, reference: str = "", seen_cents: int | None = None) -> Invoice:
+def issue(milestone: Milestone, *, by: User, reference: str = "", seen_cents: int | None = None) -> Invoice:
     """The vendor's invoice for an accepted milestone; the body receives it at once.
 
     `seen_cents`: the total that was on the screen; ValidationError when it is another one now.
     """
-    made: list[Invoice] = []
+    issued: list[Invoice] = []
 
-    def write(row: Milestone, *, by, at) -> Invoice:
+    def write(row: Milestone, *, by: User, at: datetime) -> Invoice:
         label = f"Jalon {row.position} – {row.title}"
         bill = bill_of_milestone(row, at=at)
         _same_total(bill, seen_cents)
-        made.append(
+        issued.append(
             _write(
                 row.contract, bill, by=by, at=at, milestone=row, accepted_by=row.accepted_by,
                 lines=[{"label": label, "cents": bill.work_cents}], reference=reference,
             )
         )  # fmt: skip
-        return made[0]
+        return issued[0]
 
     with transaction.atomic():
         milestone.invoice(by=by, write=write)
-        contract_emails.invoiced(made[0], at=made[0].issued_at)
-    return made[0]
+        contract_emails.invoiced(issued[0], at=issued[0].issued_at)
+    return issued[0]
 
 
 def _same_total(bill: Bill, seen_cents: int | None) -> None:
@@ -150,19 +153,19 @@ def can_release(contract: Contract) -> bool:
     return contract.state in CONCLUDED and held > 0 and not left and not released
 
 
-def bill_of_holdback(contract: Contract, *, at) -> Bill:
+def bill_of_holdback(contract: Contract, *, at: datetime) -> Bill:
     """What was held back, accepted the day the last milestone was."""
     last = _last_accepted(contract)
-    accepted_on = local(last.accepted_at).date()
+    accepted_on = local(known(last.accepted_at)).date()
     return _bill(contract, InvoiceKind.HOLDBACK, held_cents(contract), accepted_on=accepted_on, at=at)
 
 
 def _last_accepted(contract: Contract) -> Milestone:
-    return contract.milestones.exclude(accepted_at=None).order_by("-accepted_at", "-pk").first()
+    return contract.milestones.exclude(accepted_at=None).order_by("-accepted_at", "-pk")[0]
 
 
 def release_holdback(
-    contract: Contract, *, by, reference: str = "", seen_cents: int | None = None
+    contract: Contract, *, by: User, reference: str = "", seen_cents: int | None = None
 ) -> Invoice:  # fmt: skip
     """The vendor's invoice for what was held back, once everything is accepted. `seen_cents`: as in `issue`."""
     with transaction.atomic():
@@ -190,12 +193,12 @@ def paid_on(invoice: Invoice) -> date | None:
     return (payment and payment.paid_on) or local(invoice.paid_at).date()
 
 
-def days_late(invoice: Invoice, *, at) -> int:
+def days_late(invoice: Invoice, *, at: datetime) -> int:
     """Calendar days past the due day: to the day it was paid, or to today."""
     return interest.days_late(invoice.due_on, paid_on(invoice) or local(at).date())
 
 
-def interest_cents(invoice: Invoice, *, at) -> int:
+def interest_cents(invoice: Invoice, *, at: datetime) -> int:
     """Interest of a late invoice so far, in cents: to the day it was paid, or to today. Interest bears none."""
     if invoice.kind == InvoiceKind.INTEREST:
         return 0
@@ -208,7 +211,7 @@ def can_claim(invoice: Invoice) -> bool:
     return invoice.kind != InvoiceKind.INTEREST and invoice.paid_at is not None and not invoice.claims.exists()
 
 
-def claim_interest(invoice: Invoice, *, by) -> Invoice:
+def claim_interest(invoice: Invoice, *, by: User) -> Invoice:
     """The vendor asks for the interest of an invoice paid late, once, from 5 $ (c. C-65.1, r. 8, s. 3)."""
     with transaction.atomic():
         contract = locked(invoice.contract)
@@ -223,15 +226,15 @@ def claim_interest(invoice: Invoice, *, by) -> Invoice:
             complain(None, _("Les intérêts se réclament à partir de 5 $; ceux-ci sont de %s.") % format_cents(cents))
         bill = _bill(contract, InvoiceKind.INTEREST, cents, accepted_on=local(at).date(), at=at)
         label = f"Intérêts de retard, facture {row.number}"
-        made = _write(
+        claim = _write(
             contract, bill, by=by, at=at, about=row, accepted_by=row.accepted_by,
             lines=[{"label": label, "cents": cents}],
         )  # fmt: skip
-        _recorded(made, "invoice.interest", by=by, at=at)
-    return made
+        _recorded(claim, "invoice.interest", by=by, at=at)
+    return claim
 
 
-def _recorded(invoice: Invoice, action: str, *, by, at) -> None:
+def _recorded(invoice: Invoice, action: str, *, by: User, at: datetime) -> None:
     ledger.record(
         action, invoice.contract.ledger_subject(), by=by, at=at, invoice=invoice.number, total_cents=invoice.total_cents
     )
@@ -239,9 +242,18 @@ def _recorded(invoice: Invoice, action: str, *, by, at) -> None:
 
 
 def _write(
-    contract: Contract, bill: Bill, *, by, at, accepted_by, lines, milestone=None, about=None, reference=""
+    contract: Contract,
+    bill: Bill,
+    *,
+    by: User,
+    at: datetime,
+    accepted_by: User | None,
+    lines: list[dict[str, Any]],
+    milestone: Milestone | None = None,
+    about: Invoice | None = None,
+    reference: str = "",
 ) -> Invoice:
-    found = registration(contract)
+    registered = registration(contract)
     with override(documents.FRENCH):  # whatever the language of whoever issues it
         region = str(contract.body.get_region_display())
     invoice = Invoice(
@@ -260,8 +272,8 @@ def _write(
         tps_cents=bill.tps_cents,
         tvq_cents=bill.tvq_cents,
         total_cents=bill.total_cents,
-        tps_number=found.tps_number,
-        tvq_number=found.tvq_number,
+        tps_number=registered.tps_number,
+        tvq_number=registered.tvq_number,
         reference=reference.strip(),
         details={
             "seller": documents.vendor_data(contract.vendor),

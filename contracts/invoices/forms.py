@@ -1,13 +1,14 @@
 """What is typed about invoices: the vendor's own number, its tax numbers."""
 
 import re
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contracts.models import Invoice, TaxRegistration
-from marketplace.texts import PlainTexts
+from marketplace.texts import PlainTexts, longest
 
 TPS, TVQ = re.compile(r"(\d{9})RT(\d{4})", re.ASCII), re.compile(r"(\d{10})TQ(\d{4})", re.ASCII)
 REGISTERED, SMALL = "registered", "small"
@@ -19,7 +20,7 @@ class IssueForm(PlainTexts, forms.Form):
     reference = forms.CharField(
         label=gettext_lazy("Votre numéro de facture"),
         required=False,
-        max_length=Invoice._meta.get_field("reference").max_length,
+        max_length=longest(Invoice, "reference"),
         help_text=gettext_lazy("Celui de votre comptabilité, si vous en avez un. Le nôtre est donné à l’émission."),
         widget=forms.TextInput({"autocomplete": "off"}),
     )
@@ -58,12 +59,12 @@ class TaxForm(PlainTexts, forms.Form):
     )
 
     @staticmethod
-    def first(kept: TaxRegistration | None) -> dict:
+    def first(registered: TaxRegistration | None) -> dict[str, Any]:
         """What the form shows of a registration already kept."""
-        if kept is None:
+        if registered is None:
             return {}
-        situation = SMALL if kept.small_supplier else REGISTERED
-        return {"situation": situation, "tps_number": kept.tps_number, "tvq_number": kept.tvq_number}
+        situation = SMALL if registered.small_supplier else REGISTERED
+        return {"situation": situation, "tps_number": registered.tps_number, "tvq_number": registered.tvq_number}
 
     def clean_tps_number(self) -> str:
         return _normalized(self.cleaned_data["tps_number"], TPS, _("Un numéro de TPS s’écrit 123456789 RT0001."), "RT")
@@ -71,8 +72,9 @@ class TaxForm(PlainTexts, forms.Form):
     def clean_tvq_number(self) -> str:
         return _normalized(self.cleaned_data["tvq_number"], TVQ, _("Un numéro de TVQ s’écrit 1234567890 TQ0001."), "TQ")
 
-    def clean(self) -> dict:
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         for name, missing in (
             ("tps_number", _("Inscrivez votre numéro de TPS.")),
             ("tvq_number", _("Inscrivez votre numéro de TVQ.")),
@@ -87,19 +89,19 @@ class TaxForm(PlainTexts, forms.Form):
                 )
         return values
 
-    def registration(self) -> dict:
+    def registration(self) -> dict[str, Any]:
         """What `actions.register_taxes` takes."""
         values = self.cleaned_data
         small = values["situation"] == SMALL
         return {"small_supplier": small, "tps_number": values["tps_number"], "tvq_number": values["tvq_number"]}
 
 
-def _normalized(typed: str, pattern: re.Pattern, message: str, letters: str) -> str:
+def _normalized(typed: str, pattern: re.Pattern[str], message: str, letters: str) -> str:
     """Spaces, dashes and case do not count."""
     packed = re.sub(r"[\s.\u2010-\u2015-]", "", typed).upper()
     if not packed:
         return ""
-    found = pattern.fullmatch(packed)
-    if found is None:
+    match = pattern.fullmatch(packed)
+    if match is None:
         raise forms.ValidationError(message)
-    return f"{found[1]} {letters}{found[2]}"
+    return f"{match[1]} {letters}{match[2]}"

@@ -1,6 +1,9 @@
 """What changes a contract or ends it: amendments, duties of publication, the performance evaluation."""
 
 import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Self
 
 import django_fsm
 from django.conf import settings
@@ -11,26 +14,26 @@ from django.utils.translation import gettext_lazy as _
 
 from contracts import conditions, rules
 from contracts.enums import AmendmentState, DutyKind
+from contracts.models.contract import of_parties
 from marketplace import lifecycle
+from marketplace.accounts.person import User, Visitor
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.reasons import reason_given
 
 
-class AmendmentQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+class AmendmentQuerySet(models.QuerySet["Amendment"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """In force: whoever sees the contract. Pending, refused or withdrawn: the parties and auditors."""
         if not user.is_authenticated or not user.is_active:
             return self.filter(state=AmendmentState.IN_FORCE)
         if user.is_auditor:
             return self
-        vendor = Q(contract__award__proposal__vendor__in=user.vendor_memberships.values("vendor"))
-        body = Q(contract__award__opportunity__body__in=user.body_memberships.values("body"))
-        return self.filter(Q(state=AmendmentState.IN_FORCE) | vendor | body)
+        return self.filter(Q(state=AmendmentState.IN_FORCE) | of_parties(user, "contract"))
 
 
-class DutyQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+class DutyQuerySet(models.QuerySet["Duty"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """The body's people and auditors. The public reads on the contract's page what was published."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
@@ -38,10 +41,10 @@ class DutyQuerySet(models.QuerySet):
             return self
         return self.filter(contract__award__opportunity__body__in=user.body_memberships.values("body"))
 
-    def to_do(self):
+    def to_do(self) -> Self:
         return self.filter(done_on=None)
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return self.select_related(
             "contract__award__opportunity__body", "contract__award__proposal__vendor", "amendment", "done_by"
         )
@@ -104,10 +107,10 @@ class Amendment(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"amendment:{self.contract.number}-A{self.number}"
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return rules.reads_all(self, user)
 
-    def lock_parents(self) -> dict:
+    def lock_parents(self) -> dict[str, models.Model]:
         return {"contract": lifecycle.locked(self.contract)}
 
     @property
@@ -123,7 +126,7 @@ class Amendment(lifecycle.Stateful, models.Model):
         }
         return hashlib.sha256(ledger.canonical(content)).hexdigest()
 
-    def about(self) -> dict:
+    def about(self) -> dict[str, Any]:
         return {"delta_cents": self.delta_cents, "reason": self.reason, "text_sha256": self.text_sha256}
 
     @moves(
@@ -135,7 +138,7 @@ class Amendment(lifecycle.Stateful, models.Model):
         conditions=[conditions.contract_active, conditions.amendment_possible, conditions.amendment_eligible],
         basis="LCOP, a. 17",
     )
-    def approve(self, *, by, at):
+    def approve(self, *, by: User | None, at: datetime) -> None:
         self.approved_by, self.approved_at = by, at
         self._ledger_extra = self.about()
 
@@ -147,7 +150,7 @@ class Amendment(lifecycle.Stateful, models.Model):
         label=_("Accepter l’avenant"),
         conditions=[conditions.contract_active, conditions.amendment_possible, conditions.amendment_eligible],
     )
-    def accept(self, *, by, at, apply, how):
+    def accept(self, *, by: User | None, at: datetime, apply: Callable[..., None], how: str) -> None:
         """`apply(amendment, by=, at=)` changes the milestones and the contract (contracts/amendments/actions.py).
 
         `how` the person was recognised again (accounts/reauthentication.py); not `method`, a name of django-fsm's.
@@ -164,7 +167,7 @@ class Amendment(lifecycle.Stateful, models.Model):
         label=_("Refuser l’avenant"),
         ledger_details=["reason"],
     )
-    def refuse(self, *, by, at, reason):
+    def refuse(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.state_reason = reason_given(reason)
 
     @moves(
@@ -174,7 +177,7 @@ class Amendment(lifecycle.Stateful, models.Model):
         roles=["buyer", "officer"],
         label=_("Retirer l’avenant"),
     )
-    def withdraw(self, *, by, at):
+    def withdraw(self, *, by: User | None, at: datetime) -> None:
         """The body thinks better of it."""
 
 

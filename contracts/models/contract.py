@@ -1,5 +1,9 @@
 """After the award: the contract, its lifecycle, and who may see it."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Self
+
 import django_fsm
 from django.conf import settings
 from django.core.validators import MaxValueValidator
@@ -11,19 +15,29 @@ from django.utils.translation import gettext_lazy as _
 from contracts import conditions, rules
 from contracts.enums import CONCLUDED, State
 from marketplace import lifecycle
+from marketplace.accounts.person import User, Visitor
 from marketplace.lifecycle import moves
+from marketplace.reasons import reason_given
 from marketplace.search import index_text
-from opportunities.conditions import reason_given
 from opportunities.enums import CodeLicence
+from opportunities.models import Opportunity, PublicBody
 from proposals.models import Award
+from vendors.models import Vendor
 
 
-class ContractQuerySet(models.QuerySet):
-    def public(self):
+def of_parties(user: User, contract: str) -> Q:
+    """Rows of the contracts to which this person is a party; `contract`: the path to it."""
+    vendor = Q(**{f"{contract}__award__proposal__vendor__in": user.vendor_memberships.values("vendor")})
+    body = Q(**{f"{contract}__award__opportunity__body__in": user.body_memberships.values("body")})
+    return vendor | body
+
+
+class ContractQuerySet(models.QuerySet["Contract"]):
+    def public(self) -> Self:
         """Concluded ones: both parties signed."""
         return self.filter(state__in=CONCLUDED)
 
-    def visible_to(self, user, *, at=None):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """Concluded ones to everybody; the others to the parties and to auditors. Drafts only to the body."""
         if not user.is_authenticated or not user.is_active:
             return self.public()
@@ -33,17 +47,17 @@ class ContractQuerySet(models.QuerySet):
         body = Q(award__opportunity__body__in=user.body_memberships.values("body"))
         return self.filter(Q(state__in=CONCLUDED) | vendor | body)
 
-    def of_body(self, user):
+    def of_body(self, user: User) -> Self:
         """Those of the bodies that the person works for."""
         return self.filter(award__opportunity__body__in=user.body_memberships.values("body"))
 
-    def of_vendor(self, user):
+    def of_vendor(self, user: User) -> Self:
         """Those of the person's vendors, once they are offered."""
         return self.filter(award__proposal__vendor__in=user.vendor_memberships.values("vendor")).exclude(
             state=State.DRAFT
         )
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return self.select_related("award__opportunity__body", "award__proposal__vendor").order_by("-pk")
 
 
@@ -119,15 +133,15 @@ class Contract(lifecycle.Stateful, models.Model):
 
     # --- What is computed ------------------------------------------------------------------------------------------
     @property
-    def opportunity(self):
+    def opportunity(self) -> Opportunity:
         return self.award.opportunity
 
     @property
-    def body(self):
+    def body(self) -> PublicBody:
         return self.award.opportunity.body
 
     @property
-    def vendor(self):
+    def vendor(self) -> Vendor:
         return self.award.proposal.vendor
 
     @property
@@ -151,10 +165,10 @@ class Contract(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"contract:{self.number}"
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return rules.reads_all(self, user)
 
-    def lock_parents(self) -> dict:
+    def lock_parents(self) -> dict[str, models.Model]:
         """The occasion's row: signing a contract and reversing its award wait for each other."""
         return {"_locked_occasion": lifecycle.locked(self.award.opportunity)}
 
@@ -173,7 +187,9 @@ class Contract(lifecycle.Stateful, models.Model):
         ],
         basis="LCOP, a. 12",
     )
-    def offer(self, *, by, at, clauses, document):
+    def offer(
+        self, *, by: User | None, at: datetime, clauses: list[dict[str, str]], document: Callable[[Self, datetime], str]
+    ) -> None:
         """`document(contract, at)` makes the PDF to sign and returns its SHA-256."""
         self.clauses = clauses
         self.offered_at = self.updated_at = at
@@ -189,7 +205,7 @@ class Contract(lifecycle.Stateful, models.Model):
         label=_("Demander des changements au contrat"),
         ledger_details=["reason"],
     )
-    def refuse_terms(self, *, by, at, reason):
+    def refuse_terms(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.state_reason = reason_given(reason)
         self.text_sha256, self.offered_at, self.updated_at = "", None, at
 
@@ -201,7 +217,7 @@ class Contract(lifecycle.Stateful, models.Model):
         label=_("Reprendre le contrat"),
         ledger_details=["reason"],
     )
-    def withdraw_offer(self, *, by, at, reason):
+    def withdraw_offer(self, *, by: User | None, at: datetime, reason: str) -> None:
         """The signature already given falls: it was for another text."""
         self.state_reason = reason_given(reason)
         self.text_sha256, self.offered_at, self.updated_at = "", None, at
@@ -215,11 +231,11 @@ class Contract(lifecycle.Stateful, models.Model):
         label=_("Signer pour le prestataire"),
         conditions=[conditions.award_stands, conditions.eligible],
     )
-    def sign_as_vendor(self, *, by, at, signature):
+    def sign_as_vendor(self, *, by: User | None, at: datetime, signature: Callable[..., Any]) -> None:
         """`signature(contract, by=, at=)` writes the Signature row (contracts/agreement/signature_actions.py)."""
-        made = signature(self, by=by, at=at)
+        signed = signature(self, by=by, at=at)
         self.updated_at = at
-        self._ledger_extra = {"text_sha256": made.text_sha256, "method": made.method}
+        self._ledger_extra = {"text_sha256": signed.text_sha256, "method": signed.method}
 
     @moves(
         State.VENDOR_SIGNED,
@@ -230,16 +246,16 @@ class Contract(lifecycle.Stateful, models.Model):
         conditions=[conditions.award_stands, conditions.plan_complete, conditions.eligible],
         basis="LCOP, a. 22",
     )
-    def sign(self, *, by, at, signature):
+    def sign(self, *, by: User | None, at: datetime, signature: Callable[..., Any]) -> None:
         """The contract is concluded: work may begin."""
-        made = signature(self, by=by, at=at)
+        signed = signature(self, by=by, at=at)
         self.signed_at = self.updated_at = at
         self.search_text = index_text(
             self.number, self.title, self.vendor.legal_name, self.body.name, self.body.acronym
         )
         self._ledger_extra = {
-            "text_sha256": made.text_sha256,
-            "method": made.method,
+            "text_sha256": signed.text_sha256,
+            "method": signed.method,
             "value_cents": self.value_cents,
         }
 
@@ -251,7 +267,7 @@ class Contract(lifecycle.Stateful, models.Model):
         label=_("Terminer le contrat"),
         conditions=[conditions.all_paid, conditions.code_catalogued, conditions.no_pending_amendment],
     )
-    def complete(self, *, by, at):
+    def complete(self, *, by: User | None, at: datetime) -> None:
         self.ended_at = self.updated_at = at
         self.final_cents = self.paid_before_taxes()
         self._ledger_extra = {"final_cents": self.final_cents}
@@ -265,7 +281,7 @@ class Contract(lifecycle.Stateful, models.Model):
         conditions=[conditions.no_delivery_waiting, conditions.no_pending_amendment],
         ledger_details=["reason"],
     )
-    def terminate(self, *, by, at, reason):
+    def terminate(self, *, by: User | None, at: datetime, reason: str) -> None:
         """What was accepted is still owed: invoices go on being issued and paid."""
         self.state_reason = reason_given(reason)
         self.ended_at = self.updated_at = at

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from contracts.models.contract import Contract
+
 
 class Delivery(models.Model):
     """A livraison of a milestone. Its text and files are for the parties and for auditors."""
@@ -46,7 +48,7 @@ class Delivery(models.Model):
         return f"{self.milestone}, {self.number}"
 
     @property
-    def contract(self):
+    def contract(self) -> Contract:
         return self.milestone.contract
 
 

@@ -1,6 +1,8 @@
 """What is owed: tax registrations and invoices. Never changed once issued, except for the payment's instant."""
 
 import uuid
+from datetime import date, datetime
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -10,7 +12,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contracts.enums import InvoiceKind
+from contracts.models.contract import of_parties
+from marketplace.accounts.person import Visitor
 from marketplace.money import TaxBreakdown, taxes
+from vendors.models import Vendor
 
 
 class TaxRegistration(models.Model):
@@ -50,29 +55,26 @@ class TaxRegistration(models.Model):
         return f"{self.tps_number} {self.tvq_number}"
 
 
-def taxes_charged(vendor, before_cents: int, *, on=None) -> TaxBreakdown:
+def taxes_charged(vendor: Vendor, before_cents: int, *, on: date | None = None) -> TaxBreakdown:
     """The taxes that this vendor adds to an amount, at the rates of the local day `on`: none from a small supplier."""
     if TaxRegistration.objects.filter(vendor=vendor, small_supplier=True).exists():
         return TaxBreakdown(before=before_cents, tps=0, tvq=0, total=before_cents)
     return taxes(before_cents, on=on)
 
 
-class InvoiceQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """The parties' people and auditors. The public sees amounts and dates on the contract's page."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if user.is_auditor:
             return self
-        return self.filter(
-            Q(contract__award__proposal__vendor__in=user.vendor_memberships.values("vendor"))
-            | Q(contract__award__opportunity__body__in=user.body_memberships.values("body"))
-        )
+        return self.filter(of_parties(user, "contract"))
 
-    def unpaid(self):
+    def unpaid(self) -> Self:
         return self.filter(paid_at=None)
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return self.select_related(
             "contract__award__opportunity__body", "contract__award__proposal__vendor", "milestone"
         ).order_by("-pk")
@@ -153,4 +155,4 @@ class Invoice(models.Model):
     @property
     def transfer_key(self) -> str:
         """What is paid once: the milestone; without one, the invoice. Stripe's idempotency keys begin with it."""
-        return f"milestone-{self.milestone.public_id}" if self.milestone_id else f"invoice-{self.public_id}"
+        return f"milestone-{self.milestone.public_id}" if self.milestone else f"invoice-{self.public_id}"

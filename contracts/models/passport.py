@@ -1,6 +1,8 @@
 """What other bodies may take up: deliverable passports and who reuses them."""
 
 import uuid
+from datetime import datetime
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -8,23 +10,24 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from contracts.models.contract import of_parties
+from marketplace.accounts.person import Visitor
 
-class PassportQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+
+class PassportQuerySet(models.QuerySet["Passport"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """Of code under an open licence: everybody. Of other code: the parties and auditors."""
         if not user.is_authenticated or not user.is_active:
             return self.filter(open_licence=True)
         if user.is_auditor:
             return self
-        vendor = Q(contract__award__proposal__vendor__in=user.vendor_memberships.values("vendor"))
-        body = Q(contract__award__opportunity__body__in=user.body_memberships.values("body"))
-        return self.filter(Q(open_licence=True) | vendor | body)
+        return self.filter(Q(open_licence=True) | of_parties(user, "contract"))
 
-    def catalogued(self):
+    def catalogued(self) -> Self:
         """The last passport of each contract whose code anybody may take up."""
         return self.filter(open_licence=True, superseded_at=None)
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return (
             self.select_related("contract__award__opportunity__body", "contract__award__proposal__vendor")
             .prefetch_related("contract__award__opportunity__skills")
@@ -58,6 +61,7 @@ class Passport(models.Model):
     search_text = models.TextField(blank=True, editable=False)
     document = models.JSONField()
     superseded_at = models.DateTimeField(null=True, editable=False)
+    likeness: float  # 0 to 1: contracts/reuse/similarity.py, `matches`
 
     objects = PassportQuerySet.as_manager()
 

@@ -1,6 +1,8 @@
 """Payments, the vendor's account at Stripe, what Stripe told us, and what the nightly comparison found."""
 
 import uuid
+from datetime import datetime
+from typing import Any
 
 import django_fsm
 from django.conf import settings
@@ -11,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from contracts import conditions, rules
 from contracts.enums import LIVE_PAYMENTS, DisputeStatus, PaymentMethod, PaymentState
 from contracts.models import failures
+from contracts.models.contract import Contract
 from contracts.models.invoice import Invoice
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.models import User
+from marketplace.reasons import reason_given
 
 
 class PayoutAccount(models.Model):
@@ -90,6 +94,8 @@ class Payment(lifecycle.Stateful, models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
 
+    acts: list[tuple[str, str]]  # [(label, address)] that the reader may do next: contracts/payments/history.py
+
     class Meta:
         verbose_name = _("paiement")
         indexes = [models.Index(fields=["state", "created_at"], name="payment_state")]
@@ -122,7 +128,7 @@ class Payment(lifecycle.Stateful, models.Model):
         return str(self.public_id)
 
     @property
-    def contract(self):
+    def contract(self) -> Contract:
         return self.invoice.contract
 
     @property
@@ -130,7 +136,7 @@ class Payment(lifecycle.Stateful, models.Model):
         """Where the bank's dispute stands, in words; Stripe's own word when it is one that we do not know."""
         return str(dict(DisputeStatus.choices).get(self.dispute_status, self.dispute_status))
 
-    def get_state_display(self) -> str:
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # Django's own is what we put words in the place of
         """Its state in words; outside the platform, a declaration does not fail: the body takes it back."""
         if self.state == PaymentState.FAILED and self.method == PaymentMethod.OUTSIDE:
             return str(_("Retirée"))
@@ -144,16 +150,16 @@ class Payment(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"payment:{self.public_id}"
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return rules.reads_all(self, user)
 
-    def lock_parents(self) -> dict:
+    def lock_parents(self) -> dict[str, models.Model]:
         """The contract, then the invoice: two payments of one invoice wait for each other."""
         invoice = self.invoice
         lifecycle.locked(invoice.contract)
         return {"invoice": Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)}
 
-    def about(self) -> dict:
+    def about(self) -> dict[str, Any]:
         return {"contract": self.contract.number, "invoice": self.invoice.number, "amount_cents": self.amount_cents}
 
     # --- By Stripe: the system moves, after it asked Stripe (contracts/payments/actions.py) --------------------------
@@ -164,7 +170,7 @@ class Payment(lifecycle.Stateful, models.Model):
         roles=["system"],
         label=_("Constater un débit en traitement"),
     )
-    def process(self, *, by, at, payment_intent):
+    def process(self, *, by: User | None, at: datetime, payment_intent: str) -> None:
         self.payment_intent_id = payment_intent
         self._ledger_extra = self.about()
 
@@ -175,7 +181,7 @@ class Payment(lifecycle.Stateful, models.Model):
         roles=["system"],
         label=_("Constater l’encaissement"),
     )
-    def receive(self, *, by, at, payment_intent, charge):
+    def receive(self, *, by: User | None, at: datetime, payment_intent: str, charge: str) -> None:
         self.payment_intent_id, self.charge_id = payment_intent, charge
         self._ledger_extra = self.about() | {"charge": charge}
 
@@ -186,7 +192,7 @@ class Payment(lifecycle.Stateful, models.Model):
         roles=["system"],
         label=_("Constater le versement"),
     )
-    def transfer(self, *, by, at, transfer):
+    def transfer(self, *, by: User | None, at: datetime, transfer: str) -> None:
         self.transfer_id, self.settled_at = transfer, at
         self._ledger_extra = self.about() | {"transfer": transfer, "fee_cents": self.fee_cents}
 
@@ -198,7 +204,7 @@ class Payment(lifecycle.Stateful, models.Model):
         label=_("Constater l’échec du paiement"),
         ledger_details=["failure"],
     )
-    def fail(self, *, by, at, failure):
+    def fail(self, *, by: User | None, at: datetime, failure: str) -> None:
         self.failure = failure[:300]
         self._ledger_extra = self.about()
 
@@ -210,7 +216,7 @@ class Payment(lifecycle.Stateful, models.Model):
         roles=["vendor"],
         label=_("Confirmer la réception du paiement"),
     )
-    def confirm(self, *, by, at):
+    def confirm(self, *, by: User | None, at: datetime) -> None:
         """Only the winner confirms receipt."""
         self.answered_by, self.answered_at, self.settled_at = by, at, at
         self._ledger_extra = self.about() | {"reference": self.reference}
@@ -223,7 +229,7 @@ class Payment(lifecycle.Stateful, models.Model):
         label=_("Signaler un paiement non reçu"),
         ledger_details=["reason"],
     )
-    def contest(self, *, by, at, reason):
+    def contest(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.failure = reason_given(reason)[:300]
         self.answered_by, self.answered_at = by, at
         self._ledger_extra = self.about()
@@ -236,7 +242,7 @@ class Payment(lifecycle.Stateful, models.Model):
         label=_("Retirer la déclaration de paiement"),
         ledger_details=["reason"],
     )
-    def retract(self, *, by, at, reason):
+    def retract(self, *, by: User | None, at: datetime, reason: str) -> None:
         self.failure = reason_given(reason)[:300]
         self._ledger_extra = self.about()
 
@@ -249,7 +255,7 @@ class Payment(lifecycle.Stateful, models.Model):
         label=_("Annuler le paiement"),
         conditions=[conditions.payment_reversal_requested],
     )
-    def reverse(self, *, by, at):
+    def reverse(self, *, by: User | None, at: datetime) -> None:
         self.reversed_by = by
         self._ledger_extra = self.about() | {"reason": self.reversal_reason}
 
@@ -260,7 +266,7 @@ class Payment(lifecycle.Stateful, models.Model):
         roles=["system"],
         label=_("Constater le remboursement"),
     )
-    def refund(self, *, by, at, refund="", transfer_reversal=""):
+    def refund(self, *, by: User | None, at: datetime, refund: str = "", transfer_reversal: str = "") -> None:
         self.refund_id, self.transfer_reversal_id = refund, transfer_reversal
         self._ledger_extra = self.about() | {"refund": refund, "transfer_reversal": transfer_reversal}
 

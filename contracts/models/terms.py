@@ -1,6 +1,9 @@
 """What the parties agree on: clauses, milestones with their acceptance criteria, signatures, signed documents."""
 
 import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
 
 import django_fsm
 from django.conf import settings
@@ -12,7 +15,8 @@ from contracts import conditions, rules
 from contracts.enums import DocumentKind, MilestoneState, Party, State
 from marketplace import lifecycle
 from marketplace.lifecycle import moves
-from opportunities.conditions import reason_given
+from marketplace.models import User
+from marketplace.reasons import reason_given
 
 
 class Clause(models.Model):
@@ -163,7 +167,7 @@ class Milestone(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"milestone:{self.public_id}"
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return rules.reads_all(self, user)
 
     @property
@@ -175,10 +179,10 @@ class Milestone(lifecycle.Stateful, models.Model):
     def state_label(self) -> str:
         return str(_("Non réalisé")) if self.is_lost else self.get_state_display()
 
-    def lock_parents(self) -> dict:
+    def lock_parents(self) -> dict[str, models.Model]:
         return {"contract": lifecycle.locked(self.contract)}
 
-    def about(self) -> dict:
+    def about(self) -> dict[str, Any]:
         """What the ledger needs to place it."""
         return {"contract": self.contract.number, "milestone": self.position}
 
@@ -190,7 +194,7 @@ class Milestone(lifecycle.Stateful, models.Model):
         label=_("Livrer"),
         conditions=[conditions.contract_active],
     )
-    def deliver(self, *, by, at, write):
+    def deliver(self, *, by: User | None, at: datetime, write: Callable[..., Any]) -> None:
         """`write(milestone, by=, at=)` keeps the Delivery (contracts/deliveries/actions.py)."""
         delivery = write(self, by=by, at=at)
         self.delivered_at = at
@@ -205,7 +209,7 @@ class Milestone(lifecycle.Stateful, models.Model):
         label=_("Accepter la livraison"),
         conditions=[conditions.contract_active],
     )
-    def accept(self, *, by, at, decide):
+    def accept(self, *, by: User | None, at: datetime, decide: Callable[..., Any]) -> None:
         """`decide(milestone, by=, at=)` keeps each criterion's answer; all are met, or ValidationError."""
         decide(self, by=by, at=at)
         self.accepted_at, self.accepted_by = at, by
@@ -220,7 +224,9 @@ class Milestone(lifecycle.Stateful, models.Model):
         conditions=[conditions.contract_active],
         ledger_details=["reason", "cure_by"],
     )
-    def send_back(self, *, by, at, decide, reason, cure_by):
+    def send_back(
+        self, *, by: User | None, at: datetime, decide: Callable[..., Any], reason: str, cure_by: date
+    ) -> None:
         """The vendor is told what is missing, and by when to deliver again (`cure_by`: a local date after today)."""
         reason = reason_given(reason)
         conditions.cure_day(self, cure_by, at)
@@ -237,10 +243,10 @@ class Milestone(lifecycle.Stateful, models.Model):
         label=_("Facturer"),
         conditions=[conditions.contract_concluded],
     )
-    def invoice(self, *, by, at, write):
+    def invoice(self, *, by: User | None, at: datetime, write: Callable[..., Any]) -> None:
         """`write(milestone, by=, at=)` makes the Invoice (contracts/invoices/actions.py)."""
-        made = write(self, by=by, at=at)
-        self._ledger_extra = self.about() | {"invoice": made.number, "total_cents": made.total_cents}
+        invoice = write(self, by=by, at=at)
+        self._ledger_extra = self.about() | {"invoice": invoice.number, "total_cents": invoice.total_cents}
 
     @moves(
         MilestoneState.INVOICED,
@@ -250,7 +256,7 @@ class Milestone(lifecycle.Stateful, models.Model):
         label=_("Constater le paiement"),
         conditions=[conditions.invoice_paid],
     )
-    def pay(self, *, by, at):
+    def pay(self, *, by: User | None, at: datetime) -> None:
         """Part of contracts/payments/actions.py: the money reached the vendor, or the vendor confirmed it."""
         self.paid_at = at
         self._ledger_extra = self.about()
@@ -263,7 +269,7 @@ class Milestone(lifecycle.Stateful, models.Model):
         label=_("Constater l’annulation du paiement"),
         conditions=[conditions.invoice_unpaid],
     )
-    def unpay(self, *, by, at):
+    def unpay(self, *, by: User | None, at: datetime) -> None:
         """Part of contracts/payments/actions.py: the payment was reversed."""
         self.paid_at = None
         self._ledger_extra = self.about()

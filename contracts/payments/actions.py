@@ -5,8 +5,11 @@ whoever calls it: the return page, a webhook, the sweep, all at once if need be.
 """
 
 import logging
+from datetime import date
+from typing import Any
 
 from celery import shared_task
+from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -18,11 +21,12 @@ from contracts.enums import LIVE_PAYMENTS, PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, PayoutAccount, failures
 from contracts.payments import emails, settlement, stripe_gateway
 from contracts.payments.settlement import Disagreement
-from contracts.payments.stripe_objects import Session
+from contracts.payments.stripe_objects import Charge, Intent, Session
+from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from vendors.eligibility import actions as eligibility
 
 log = logging.getLogger(__name__)
@@ -42,12 +46,12 @@ def alive(invoice: Invoice) -> Payment | None:
 
 def payout_account(invoice: Invoice) -> PayoutAccount | None:
     """Where the vendor receives its money, when it can."""
-    found = PayoutAccount.objects.filter(vendor=invoice.contract.vendor).first()
-    return found if found is not None and found.can_receive else None
+    account = PayoutAccount.objects.filter(vendor=invoice.contract.vendor).first()
+    return account if account is not None and account.can_receive else None
 
 
 # --- Who may, and when -----------------------------------------------------------------------------------------------
-def may_pay(invoice: Invoice, user) -> None:
+def may_pay(invoice: Invoice, user: Visitor) -> None:
     """PermissionDenied, in words, unless this person may pay this invoice."""
     if not rules.can_pay(invoice, user):
         if rules.is_officer(invoice, user):
@@ -55,7 +59,7 @@ def may_pay(invoice: Invoice, user) -> None:
         raise PermissionDenied(_("Seules les personnes responsables de l’organisme paient ses factures."))
 
 
-def _to_pay(invoice: Invoice, *, by) -> tuple[Invoice, Payment | None]:
+def _to_pay(invoice: Invoice, *, by: User) -> tuple[Invoice, Payment | None]:
     """The invoice under its contract's lock, and its live payment; whoever may not pay, or pays twice, is refused."""
     locked(invoice.contract)
     row = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
@@ -70,7 +74,7 @@ def _to_pay(invoice: Invoice, *, by) -> tuple[Invoice, Payment | None]:
 
 
 # --- By Stripe -------------------------------------------------------------------------------------------------------
-def start(invoice: Invoice, *, by, success_url: str, cancel_url: str) -> str:
+def start(invoice: Invoice, *, by: User, success_url: str, cancel_url: str) -> str:
     """The address of Stripe's page for this invoice. Called again, it gives the same page while that page lives.
 
     PermissionDenied, IllegalMove, ValidationError with every reason, or stripe_gateway.Unsure: then call it again.
@@ -83,7 +87,7 @@ def start(invoice: Invoice, *, by, success_url: str, cancel_url: str) -> str:
     raise stripe_gateway.Unsure("no page")
 
 
-def _begin(invoice: Invoice, *, by) -> Payment:
+def _begin(invoice: Invoice, *, by: User) -> Payment:
     """The payment's row, committed before Stripe is asked for anything."""
     with transaction.atomic():
         row, present = _to_pay(invoice, by=by)
@@ -97,12 +101,12 @@ def _begin(invoice: Invoice, *, by) -> Payment:
         if account is None:
             complain(None, _("Le prestataire n’a pas de compte de versement qui puisse recevoir ce paiement."))
         at = clock.now()
-        made = Payment.objects.create(
+        payment = Payment.objects.create(
             invoice=row, method=PaymentMethod.STRIPE, state=PaymentState.STARTED, amount_cents=row.total_cents,
             fee_cents=fee_cents(row.total_cents), by=by, created_at=at, destination=account.account_id,
         )  # fmt: skip
-        ledger.record("payment.start", made.ledger_subject(), by=by, at=at, **made.about())
-    return settlement.fresh(made)
+        ledger.record("payment.start", payment.ledger_subject(), by=by, at=at, **payment.about())
+    return settlement.fresh(payment)
 
 
 def _page(payment: Payment, *, success_url: str, cancel_url: str) -> str:
@@ -143,7 +147,7 @@ def _new_session(payment: Payment, *, success_url: str, cancel_url: str) -> Sess
     )
 
 
-def abandon(payment: Payment, *, by) -> None:
+def abandon(payment: Payment, *, by: User) -> None:
     """Close a Stripe page that nobody paid on, so that the invoice can be paid otherwise. IllegalMove once paid."""
     may_pay(payment.invoice, by)
     row = settlement.fresh(payment)
@@ -172,8 +176,8 @@ def _fail(payment: Payment, failure: str) -> None:
 
 
 # --- What became of it -----------------------------------------------------------------------------------------------
-@shared_task(name="contracts.tasks.settle_payment")
-def settle_payment(pk: int, **kwargs) -> None:
+@shared_task(name="contracts.tasks.settle_payment", base=DjangoTask)
+def settle_payment(pk: int, **kwargs: Any) -> None:
     """Send what was received, or give it back."""
     for payment in Payment.objects.filter(pk=pk):
         advance_or_wait(payment)
@@ -231,11 +235,12 @@ def sync(payment: Payment) -> None:
 
 def _agrees(payment: Payment, session: Session) -> None:
     """The session, its intent and its charge are this payment's, for its amount in Canadian dollars."""
-    seen = [session, *([session.intent] if session.intent else [])]
-    if session.intent and session.intent.status == "succeeded" and session.intent.charge:
-        seen.append(session.intent.charge)
+    intent = session.intent
+    named: list[Session | Intent | Charge] = [session, *([intent] if intent else [])]
+    if intent and intent.status == "succeeded" and intent.charge:
+        named.append(intent.charge)
     expected = (payment.amount_cents, stripe_gateway.CURRENCY, str(payment.public_id))
-    for each in seen:
+    for each in named:
         if (each.amount_cents, each.currency, each.metadata.get("payment")) != expected:
             raise Disagreement(f"{each.id} of payment {payment.public_id}")
 
@@ -246,7 +251,7 @@ def give_up_without_page(payment: Payment) -> None:
 
 
 # --- By the body's own system ----------------------------------------------------------------------------------------
-def declare_outside(invoice: Invoice, *, by, reference: str, paid_on) -> Payment:
+def declare_outside(invoice: Invoice, *, by: User, reference: str, paid_on: date) -> Payment:
     """The body says that it paid: its own reference, the local date. The vendor confirms or contests."""
     with transaction.atomic():
         row, present = _to_pay(invoice, by=by)
@@ -260,33 +265,33 @@ def declare_outside(invoice: Invoice, *, by, reference: str, paid_on) -> Payment
             complain("paid_on", _("Cette date est à venir : déclarez le paiement quand il est fait."))
         if paid_on < local(row.issued_at).date():
             complain("paid_on", _("Cette date précède la facture."))
-        made = Payment(
+        payment = Payment(
             invoice=row, method=PaymentMethod.OUTSIDE, state=PaymentState.DECLARED, amount_cents=row.total_cents,
             by=by, created_at=at, reference=reference, paid_on=paid_on,
         )  # fmt: skip
-        made.clean_fields(exclude={"state", "invoice", "by"})
-        made.save(force_insert=True)
-        extra = made.about() | {"reference": reference, "paid_on": paid_on.isoformat()}
-        ledger.record("payment.declare", made.ledger_subject(), by=by, at=at, **extra)
-        emails.declared(made, at=at)
-    return made
+        payment.clean_fields(exclude={"state", "invoice", "by"})
+        payment.save(force_insert=True)
+        extra = payment.about() | {"reference": reference, "paid_on": paid_on.isoformat()}
+        ledger.record("payment.declare", payment.ledger_subject(), by=by, at=at, **extra)
+        emails.declared(payment, at=at)
+    return payment
 
 
-def confirm(payment: Payment, *, by) -> None:
+def confirm(payment: Payment, *, by: User) -> None:
     """The vendor received it: the invoice is paid at this instant; lateness counts to `paid_on`."""
     with transaction.atomic():
         payment.confirm(by=by)
-        settlement.record_paid(payment, at=payment.settled_at)
+        settlement.record_paid(payment, at=known(payment.settled_at))
 
 
-def contest(payment: Payment, *, by, reason: str) -> None:
+def contest(payment: Payment, *, by: User, reason: str) -> None:
     """The vendor did not receive it."""
     with transaction.atomic():
         payment.contest(by=by, reason=reason)
-        emails.contested(payment, at=payment.answered_at)
+        emails.contested(payment, at=known(payment.answered_at))
 
 
-def retract(payment: Payment, *, by, reason: str) -> None:
+def retract(payment: Payment, *, by: User, reason: str) -> None:
     """The body takes its declaration back."""
     with transaction.atomic():
         payment.retract(by=by, reason=reason)

@@ -1,12 +1,14 @@
 """What people type to pay, to answer a declared payment, and to undo one."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX
 
 STRIPE, OUTSIDE = "stripe", "outside"
 
@@ -28,15 +30,17 @@ class PayForm(PlainTexts, SecondLook):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
-    def __init__(self, *args, stripe: bool, **kwargs):
+    def __init__(self, *args: Any, stripe: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ways = [(STRIPE, _("Payer maintenant, par carte ou par débit préautorisé"))] if stripe else []
         ways.append((OUTSIDE, _("Déclarer un paiement déjà fait par notre système financier")))
-        self.fields["way"].choices = ways
-        self.fields["way"].initial = ways[0][0]
+        way = self.fields["way"]
+        assert isinstance(way, forms.ChoiceField)
+        way.choices, way.initial = ways, ways[0][0]
 
-    def clean(self):
-        typed = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        typed = self.cleaned_data
         if typed.get("way") == OUTSIDE:
             for name, message in (
                 ("reference", _("Inscrivez la référence du paiement.")),
@@ -66,8 +70,9 @@ class AnswerForm(PlainTexts, forms.Form):
         widget=forms.Textarea({"rows": 4}),
     )
 
-    def clean(self):
-        typed = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        typed = self.cleaned_data
         if typed.get("answer") == "contest" and not typed.get("reason") and "reason" not in self.errors:
             self.add_error("reason", _("Dites ce qui manque : l’organisme doit pouvoir le corriger."))
         return typed

@@ -1,5 +1,7 @@
 """A vendor's account at Stripe: opened once, filled in on Stripe's page, kept as Stripe describes it."""
 
+from typing import Any
+
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +11,7 @@ from contracts.payments import actions, stripe_gateway
 from contracts.payments.stripe_objects import Account
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from marketplace.models import User
 from vendors import rules
 from vendors.models import Vendor
 
@@ -55,7 +58,7 @@ def _words(code: str) -> str:
     return str(_("un autre renseignement"))
 
 
-def open_account(vendor: Vendor, *, by) -> PayoutAccount:
+def open_account(vendor: Vendor, *, by: User) -> PayoutAccount:
     """The vendor's account, made at the first call. PermissionDenied; ValidationError; Unsure: call it again."""
     if not rules.may_bind(vendor, by):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire ouvrent son compte."))
@@ -65,21 +68,21 @@ def open_account(vendor: Vendor, *, by) -> PayoutAccount:
     kind = "individual" if vendor.kind == Vendor.Kind.INDIVIDUAL else "company"
     about = {"vendor": str(vendor.public_id)}
     try:
-        made = stripe_gateway.create_account(
+        account = stripe_gateway.create_account(
             business_type=kind, email=vendor.email, metadata=about, key=f"account-{vendor.public_id}"
         )
     except stripe_gateway.Refused as refusal:
         raise ValidationError(str(refusal)) from None
     with transaction.atomic():
         at = clock.now()
-        values = described(made) | {"account_id": made.id, "created_at": at, "refreshed_at": at}
+        values = described(account) | {"account_id": account.id, "created_at": at, "refreshed_at": at}
         row, is_new = PayoutAccount.objects.get_or_create(vendor=vendor, defaults=values)
         if is_new:
-            ledger.record("vendor.payout_account", f"vendor:{vendor.public_id}", by=by, at=at, account=made.id)
+            ledger.record("vendor.payout_account", f"vendor:{vendor.public_id}", by=by, at=at, account=account.id)
     return row
 
 
-def described(account: Account) -> dict:
+def described(account: Account) -> dict[str, Any]:
     """The fields that Stripe decides."""
     return {
         "details_submitted": account.details_submitted,
@@ -92,10 +95,10 @@ def described(account: Account) -> dict:
 
 def refresh(account: PayoutAccount) -> None:
     """Keep what Stripe says of it now; payments that waited for it go on. Raises Unsure or Refused."""
-    told = stripe_gateway.account(account.account_id)
+    theirs = stripe_gateway.account(account.account_id)
     with transaction.atomic():
-        PayoutAccount.objects.filter(pk=account.pk).update(**described(told), refreshed_at=clock.now())
-        if told.transfers_active:
+        PayoutAccount.objects.filter(pk=account.pk).update(**described(theirs), refreshed_at=clock.now())
+        if theirs.transfers_active:
             waiting = Payment.objects.filter(state="received", destination=account.account_id)
             for pk in waiting.values_list("pk", flat=True):
                 actions.settle_payment.delay_on_commit(pk)

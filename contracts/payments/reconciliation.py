@@ -6,9 +6,9 @@ not one: what is found is looked at a second time, and only what is still there 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from contracts.enums import PaymentState
@@ -66,7 +66,7 @@ class Finding:
     theirs: str = ""
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[str, int | None, str]:
         return self.kind, self.payment, self.stripe_id
 
 
@@ -81,20 +81,20 @@ class Books:
     accounts: dict[str, Account]
 
     def __len__(self) -> int:
-        return sum(map(len, (self.charges, self.transfers, self.refunds, self.disputes, self.accounts)))
+        return len(self.charges) + len(self.transfers) + len(self.refunds) + len(self.disputes) + len(self.accounts)
 
 
 # --- One run ---------------------------------------------------------------------------------------------------------
-def run(*, at, days: int = DAYS) -> Reconciliation:
+def run(*, at: datetime, days: int = DAYS) -> Reconciliation:
     """Compare, keep what was found, and tell the administrators. A Stripe that does not answer is an `error`."""
     since = window(at=at, days=days)
     row = Reconciliation.objects.create(started_at=at, since=since)
     try:
         books = read(since)
-        found = list(compare(books, since=since, at=at))
-        if found:
+        findings = list(compare(books, since=since, at=at))
+        if findings:
             again = {finding.key for finding in compare(read(since), since=since, at=at)}
-            found = [finding for finding in found if finding.key in again]
+            findings = [finding for finding in findings if finding.key in again]
     except (stripe_gateway.Unsure, stripe_gateway.Refused) as error:
         row.error, row.finished_at = str(getattr(error, "code", error))[:300], clock.now()
         row.save(update_fields=["error", "finished_at"])
@@ -104,27 +104,28 @@ def run(*, at, days: int = DAYS) -> Reconciliation:
             run=row, kind=each.kind, payment_id=each.payment, stripe_id=each.stripe_id[:100], ours=each.ours[:200],
             theirs=each.theirs[:200],
         )
-        for each in found
+        for each in findings
     )  # fmt: skip
     row.compared, row.finished_at = len(books), clock.now()
     row.save(update_fields=["compared", "finished_at"])
-    if found:
-        emails.mismatches(row, len(found), at=at)
+    if findings:
+        emails.mismatches(row, len(findings), at=at)
     return row
 
 
-def window(*, at, days: int):
+def window(*, at: datetime, days: int) -> datetime:
     """From when to read: so many days, or since the oldest payment that is not finished."""
     oldest = Payment.objects.exclude(state__in=FINAL).filter(method="stripe").order_by("created_at").first()
     since = at - timedelta(days=days)
     return min(since, oldest.created_at - GRACE) if oldest else since
 
 
-def last_runs(count: int):
+def last_runs(count: int) -> QuerySet[Reconciliation]:
+    """The last ones first, each with `found`: how many discrepancies."""
     return Reconciliation.objects.annotate(found=Count("mismatches")).order_by("-pk")[:count]
 
 
-def read(since) -> Books:
+def read(since: datetime) -> Books:
     """Stripe's books. stripe_gateway.Unsure or stripe_gateway.Refused."""
     recent = Payment.objects.filter(method="stripe", created_at__gte=since).values_list("destination", flat=True)
     return Books(
@@ -137,7 +138,7 @@ def read(since) -> Books:
 
 
 # --- The comparison --------------------------------------------------------------------------------------------------
-def compare(books: Books, *, since, at) -> Iterator[Finding]:
+def compare(books: Books, *, since: datetime, at: datetime) -> Iterator[Finding]:
     """Every discrepancy. Our rows are read after Stripe's: what moved meanwhile is found gone at the second look."""
     charges = set(books.charges) | {each.charge for each in books.refunds.values()}
     charges |= {each.charge for each in books.disputes.values()}
@@ -158,7 +159,7 @@ def compare(books: Books, *, since, at) -> Iterator[Finding]:
     yield from _accounts(books)
 
 
-def _payment(payment: Payment, books: Books, *, at) -> Iterator[Finding]:
+def _payment(payment: Payment, books: Books, *, at: datetime) -> Iterator[Finding]:
     """What our row says, looked for at Stripe."""
     if payment.charge_id and payment.charge_id not in books.charges:
         yield Finding("charge_missing", payment.pk, payment.charge_id, payment.state)
@@ -179,7 +180,7 @@ def _payment(payment: Payment, books: Books, *, at) -> Iterator[Finding]:
         yield Finding("reversal_missing", payment.pk, payment.transfer_reversal_id, str(sent.amount_cents), theirs)
 
 
-def _charges(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
+def _charges(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Finding]:
     by_charge = {row.charge_id: row for row in rows if row.charge_id}
     by_name = {str(row.public_id): row for row in rows}
     for charge in books.charges.values():
@@ -205,12 +206,12 @@ def _charges(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
             yield Finding("charge_currency", payment.pk, charge.id, stripe_gateway.CURRENCY, charge.currency)
 
 
-def _in_flight(payment: Payment | None, states: set, created, *, at) -> bool:
+def _in_flight(payment: Payment | None, states: set[PaymentState], created: datetime, *, at: datetime) -> bool:
     """A worker may have asked, and not yet written the answer."""
     return payment is not None and payment.state in states and created > at - GRACE
 
 
-def _transfers(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
+def _transfers(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Finding]:
     by_transfer = {row.transfer_id: row for row in rows if row.transfer_id}
     by_name = {str(row.public_id): row for row in rows}
     standing: dict[str, str] = {}
@@ -240,7 +241,7 @@ def _transfers(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
             yield Finding("reversal_unknown", payment.pk, transfer.id, payment.state, str(transfer.reversed_cents))
 
 
-def _refunds(rows: list[Payment], books: Books, *, at) -> Iterator[Finding]:
+def _refunds(rows: list[Payment], books: Books, *, at: datetime) -> Iterator[Finding]:
     by_charge = {row.charge_id: row for row in rows if row.charge_id}
     for refund in books.refunds.values():
         payment = by_charge.get(refund.charge)

@@ -14,11 +14,12 @@ from contracts.models import Payment
 from contracts.payments import actions, emails, settlement
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, locked
-from opportunities.conditions import reason_given
+from marketplace.lifecycle import IllegalMove, known, locked
+from marketplace.models import User
+from marketplace.reasons import reason_given
 
 
-def request_reversal(payment: Payment, *, by, reason: str) -> None:
+def request_reversal(payment: Payment, *, by: User, reason: str) -> None:
     """First of the two officers."""
     with transaction.atomic():
         row = locked(payment)
@@ -37,7 +38,7 @@ def request_reversal(payment: Payment, *, by, reason: str) -> None:
     payment.__dict__.update(row.__dict__)
 
 
-def withdraw_reversal(payment: Payment, *, by) -> None:
+def withdraw_reversal(payment: Payment, *, by: User) -> None:
     """Whoever asked takes the request back: the payment stands."""
     with transaction.atomic():
         row = _requested(payment)
@@ -48,13 +49,13 @@ def withdraw_reversal(payment: Payment, *, by) -> None:
     payment.__dict__.update(row.__dict__)
 
 
-def decline_reversal(payment: Payment, *, by, reason: str) -> None:
+def decline_reversal(payment: Payment, *, by: User, reason: str) -> None:
     """Second officer, who does not agree: the payment stands, and whoever asked reads why."""
     with transaction.atomic():
         row = _requested(payment)
         if not rules.can_reverse(row, by):
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-        reason, asker, at = reason_given(reason), row.reversal_requested_by, clock.now()
+        reason, asker, at = reason_given(reason), known(row.reversal_requested_by), clock.now()
         _forget(row)
         extra = row.about() | {"reason": reason}
         ledger.record("payment.decline_reversal", row.ledger_subject(), by=by, at=at, **extra)
@@ -75,7 +76,7 @@ def _forget(row: Payment) -> None:
     row.save(update_fields=["reversal_reason", "reversal_requested_by"])
 
 
-def reverse(payment: Payment, *, by) -> None:
+def reverse(payment: Payment, *, by: User) -> None:
     """Second officer. By Stripe, a task takes the transfer back, then refunds; otherwise it is a record only."""
     with transaction.atomic():
         payment.reverse(by=by)

@@ -7,18 +7,21 @@ are forgotten after 24 hours. A key that Stripe refused for good is never used a
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from contracts.models import Payment
+from contracts.models import Contract, Payment
 from contracts.payments import emails, stripe_gateway
 from contracts.payments.stripe_objects import Refund, Reversal, Transfer
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.ledger.entries import LedgerPayload
-from marketplace.lifecycle import IllegalMove, locked
+from marketplace.lifecycle import IllegalMove, known, locked
 
+Made = TypeVar("Made")
 log = logging.getLogger(__name__)
 REST = timedelta(hours=1)  # between two tries of what Stripe refused for good
 REFUSED = "payment.stripe_refused"
@@ -33,17 +36,17 @@ def fresh(payment: Payment) -> Payment:
     return Payment.objects.select_related("invoice__milestone", "invoice__contract").get(pk=payment.pk)
 
 
-def metadata(payment: Payment) -> dict:
+def metadata(payment: Payment) -> dict[str, str]:
     """What every object of this payment carries at Stripe: no name, no personal data."""
     invoice = payment.invoice
-    found = {"payment": str(payment.public_id), "invoice": invoice.number, "contract": invoice.contract.number}
-    if invoice.milestone_id:
-        found["milestone"] = str(invoice.milestone.public_id)
-    return found
+    names = {"payment": str(payment.public_id), "invoice": invoice.number, "contract": invoice.contract.number}
+    if invoice.milestone:
+        names["milestone"] = str(invoice.milestone.public_id)
+    return names
 
 
 # --- What Stripe refused for good ------------------------------------------------------------------------------------
-def _refusals(payments):
+def _refusals(payments: QuerySet[Payment]) -> QuerySet[LedgerPayload]:
     subjects = [f"payment:{public_id}" for public_id in payments.values_list("public_id", flat=True)]
     return LedgerPayload.objects.filter(action=REFUSED, subject__in=subjects)
 
@@ -52,14 +55,14 @@ def tries(payment: Payment) -> int:
     """How many keys of this invoice's steps are used up, plus one: those of reversed payments, and refused ones."""
     siblings = payment.invoice.payments
     reversed_ones = siblings.exclude(pk=payment.pk).exclude(transfer_id="").count()
-    return 1 + reversed_ones + _refusals(siblings).count()
+    return 1 + reversed_ones + _refusals(siblings.all()).count()
 
 
 def keyed(base: str, number: int) -> str:
     return base if number == 1 else f"{base}-{number}"
 
 
-def resting(payment: Payment, *, at) -> bool:
+def resting(payment: Payment, *, at: datetime) -> bool:
     """Whether Stripe refused less than an hour ago: asking again every minute would change nothing."""
     mine = LedgerPayload.objects.filter(action=REFUSED, subject=payment.ledger_subject())
     return mine.filter(entry__at__gt=at - REST).exists()
@@ -80,7 +83,7 @@ def _note_refusal(payment: Payment, step: str, used: int, refusal: stripe_gatewa
             emails.blocked(row, step, at=at)
 
 
-def _step(payment: Payment, step: str, base: str, begun, make: Callable):
+def _step(payment: Payment, step: str, base: str, begun: datetime | None, make: Callable[..., Made]) -> Made:
     """`make(key=…)` under this step's present key. A refusal is noted and raised again."""
     used = tries(payment)
     try:
@@ -107,53 +110,53 @@ def settle(payment: Payment) -> None:
 
 def _transfer(payment: Payment, *, first: bool = False) -> Transfer:
     """The payment's only transfer: the one that an earlier try made, or a new one."""
-    found = None if first else _made_before(payment)
-    if found is None:
+    transfer = None if first else _made_before(payment)
+    if transfer is None:
         about = metadata(payment)
 
-        def make(*, key):
+        def make(*, key: str) -> Transfer:
             return stripe_gateway.create_transfer(
                 amount_cents=payment.amount_cents - payment.fee_cents, destination=payment.destination,
                 source=payment.charge_id, group=payment.contract.number, metadata=about, key=key,
             )  # fmt: skip
 
-        found = _step(payment, "transfer", payment.invoice.transfer_key, payment.transfer_started_at, make)
+        transfer = _step(payment, "transfer", payment.invoice.transfer_key, payment.transfer_started_at, make)
     expected = (
         payment.amount_cents - payment.fee_cents,
         stripe_gateway.CURRENCY,
         payment.destination,
         str(payment.public_id),
     )
-    if (found.amount_cents, found.currency, found.destination, found.metadata.get("payment")) != expected:
-        raise Disagreement(f"transfer {found.id} of payment {payment.public_id}")
-    return found
+    if (transfer.amount_cents, transfer.currency, transfer.destination, transfer.metadata.get("payment")) != expected:
+        raise Disagreement(f"transfer {transfer.id} of payment {payment.public_id}")
+    return transfer
 
 
 def _made_before(payment: Payment) -> Transfer | None:
     mine = str(payment.public_id)
-    found = [
+    transfers = [
         each for each in stripe_gateway.transfers_of(payment.contract.number) if each.metadata.get("payment") == mine
     ]
-    if len(found) > 1:
-        raise Disagreement(f"{len(found)} transfers of payment {mine}")
-    return found[0] if found else None
+    if len(transfers) > 1:
+        raise Disagreement(f"{len(transfers)} transfers of payment {mine}")
+    return transfers[0] if transfers else None
 
 
 def _paid(payment: Payment, transfer: str) -> None:
     try:
         with transaction.atomic():
             payment.transfer(by=None, transfer=transfer)
-            record_paid(payment, at=payment.settled_at)
+            record_paid(payment, at=known(payment.settled_at))
     except IllegalMove:
         log.info("payment %s was recorded by another worker", payment.public_id)
 
 
-def record_paid(payment: Payment, *, at) -> None:
-    """Part of the act that makes a payment `paid`: the invoice and its milestone are paid, people are told."""
+def record_paid(payment: Payment, *, at: datetime) -> None:
+    """Part of the act that makes a payment `paid`: the invoice and its milestone are paid, people are dispute."""
     invoice = payment.invoice
     invoice.paid_at = at
     invoice.save(update_fields=["paid_at"])
-    if invoice.milestone_id:
+    if invoice.milestone:
         invoice.milestone.pay(by=None)
     _keep_total(invoice.contract)
     if payment.failure:
@@ -203,7 +206,7 @@ def _reversal(payment: Payment) -> Reversal:
             raise Disagreement(f"transfer {sent.id} is reversed in part")
         return sent.reversals[0]
 
-    def make(*, key):
+    def make(*, key: str) -> Reversal:
         return stripe_gateway.reverse_transfer(
             sent.id, amount_cents=sent.amount_cents, metadata=metadata(payment), key=key
         )
@@ -212,13 +215,13 @@ def _reversal(payment: Payment) -> Reversal:
 
 
 def _refund(payment: Payment) -> Refund:
-    made = [each for each in stripe_gateway.refunds_of(payment.charge_id) if each.stands]
-    if made:
-        if sum(each.amount_cents for each in made) != payment.amount_cents:
+    refunds = [each for each in stripe_gateway.refunds_of(payment.charge_id) if each.stands]
+    if refunds:
+        if sum(each.amount_cents for each in refunds) != payment.amount_cents:
             raise Disagreement(f"charge {payment.charge_id} is refunded in part")
-        return made[0]
+        return refunds[0]
 
-    def make(*, key):
+    def make(*, key: str) -> Refund:
         about = metadata(payment)
         return stripe_gateway.refund_charge(
             payment.charge_id, amount_cents=payment.amount_cents, metadata=about, key=key
@@ -227,19 +230,19 @@ def _refund(payment: Payment) -> Refund:
     return _step(payment, "refund", f"refund-{payment.public_id}", payment.created_at, make)
 
 
-def record_unpaid(payment: Payment, *, at) -> None:
-    """Part of the act that makes a payment `refunded`: the invoice is owed again, people are told."""
+def record_unpaid(payment: Payment, *, at: datetime) -> None:
+    """Part of the act that makes a payment `refunded`: the invoice is owed again, people are dispute."""
     invoice = payment.invoice
     if invoice.paid_at is not None:
         invoice.paid_at = None
         invoice.save(update_fields=["paid_at"])
-        if invoice.milestone_id:
+        if invoice.milestone:
             invoice.milestone.unpay(by=None)
     _keep_total(invoice.contract)
     emails.reversed_payment(payment, at=at)
 
 
-def _keep_total(contract) -> None:
+def _keep_total(contract: Contract) -> None:
     """A contract that ended keeps the total that was really paid, also when a payment is undone or made afterwards."""
     if contract.final_cents is not None:
         type(contract).objects.filter(pk=contract.pk).update(final_cents=contract.paid_before_taxes())
@@ -248,19 +251,21 @@ def _keep_total(contract) -> None:
 # --- The payer's bank ------------------------------------------------------------------------------------------------
 def refresh_dispute(dispute_id: str) -> None:
     """Keep what Stripe says of a dispute; officers are told when it opens and each time it changes."""
-    told = stripe_gateway.dispute(dispute_id)
-    payment = Payment.objects.filter(charge_id=told.charge).exclude(charge_id="").first()
+    dispute = stripe_gateway.dispute(dispute_id)
+    payment = Payment.objects.filter(charge_id=dispute.charge).exclude(charge_id="").first()
     if payment is None:
         log.warning("dispute %s is about a charge that is not ours", dispute_id)
         return
     with transaction.atomic():
         row = locked(payment)
         before = (row.dispute_id, row.dispute_status, row.dispute_due_at)
-        if before == (told.id, told.status, told.due_at):
+        if before == (dispute.id, dispute.status, dispute.due_at):
             return
-        row.dispute_id, row.dispute_status, row.dispute_due_at = told.id, told.status, told.due_at
+        row.dispute_id, row.dispute_status, row.dispute_due_at = dispute.id, dispute.status, dispute.due_at
         row.save(update_fields=["dispute_id", "dispute_status", "dispute_due_at"])
-        if before[:2] != (told.id, told.status):
+        if before[:2] != (dispute.id, dispute.status):
             at = clock.now()
-            ledger.record("payment.dispute", row.ledger_subject(), by=None, at=at, dispute=told.id, status=told.status)
+            ledger.record(
+                "payment.dispute", row.ledger_subject(), by=None, at=at, dispute=dispute.id, status=dispute.status
+            )
             emails.disputed(row, at=at)

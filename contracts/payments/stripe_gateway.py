@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
@@ -53,7 +54,7 @@ class Unsure(Exception):
     replayed: this failure is the kept answer of an earlier try, which will never give another under this key.
     """
 
-    def __init__(self, reason: str, *, replayed: bool = False):
+    def __init__(self, reason: str, *, replayed: bool = False) -> None:
         super().__init__(reason)
         self.replayed = replayed
 
@@ -61,7 +62,7 @@ class Unsure(Exception):
 class Refused(Exception):
     """Stripe answered no, and did nothing. `code` is Stripe's; the text, its sentence for people."""
 
-    def __init__(self, code: str):
+    def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
 
@@ -84,13 +85,14 @@ def origins() -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _connect(key: str, base: str, timeout, retries: int) -> stripe.StripeClient:
-    addresses = {"api": base} if base else None
+def _connect(key: str, base: str, timeout: float | tuple[float, float], retries: int) -> stripe.StripeClient:
     http = stripe.RequestsClient(timeout=timeout)
-    return stripe.StripeClient(key, base_addresses=addresses, http_client=http, max_network_retries=retries)
+    return stripe.StripeClient(
+        key, base_addresses={"api": base} if base else None, http_client=http, max_network_retries=retries
+    )
 
 
-def _v1():
+def _v1() -> Any:
     return _connect(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, TIMEOUT, RETRIES).v1
 
 
@@ -99,7 +101,7 @@ def forget() -> None:
     _connect.cache_clear()
 
 
-def _ask(call: Callable, *args, key: str | None = None) -> dict:
+def _ask(call: Callable, *args: Any, key: str | None = None) -> dict:
     """One request; a dict of Stripe's answer. Unsure or Refused."""
     options = {"idempotency_key": key} if key else {}
     try:
@@ -220,8 +222,8 @@ def transfer(transfer_id: str) -> Transfer:
 
 def reverse_transfer(transfer_id: str, *, amount_cents: int, metadata: dict, key: str) -> Reversal:
     body = {"amount": amount_cents, "metadata": metadata}
-    made = _ask(_v1().transfers.reversals.create, transfer_id, body, key=key)
-    return Reversal(made["id"], made["amount"])
+    reversal = _ask(_v1().transfers.reversals.create, transfer_id, body, key=key)
+    return Reversal(reversal["id"], reversal["amount"])
 
 
 def refund_charge(charge_id: str, *, amount_cents: int, metadata: dict, key: str) -> Refund:
@@ -273,18 +275,22 @@ def read_event(payload: bytes, signature: str) -> Event | None:
     if not settings.STRIPE_WEBHOOK_SECRET:
         return None  # an empty secret would sign anything
     try:
-        told = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET).to_dict()
-        body = told["data"]["object"]
+        event = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET).to_dict()
+        body = event["data"]["object"]
         names = ("object", "charge", "payment_intent")
         about = {name: identifier(body[name]) for name in names if body.get(name)}
-        texts = [told["id"], told["type"], told.get("account") or "-"]
+        texts = [event["id"], event["type"], event.get("account") or "-"]
         if not all(isinstance(text, str) and 0 < len(text) <= NAME_MOST and text.isascii() for text in texts):
             return None
         if any("\x00" in text for text in texts):
             return None
         return Event(
-            told["id"], told["type"], told.get("account") or "", instant(told["created"]), identifier(body.get("id")),
-            about | {"metadata": metadata(body)},
-        )  # fmt: skip
+            id=event["id"],
+            type=event["type"],
+            account=event.get("account") or "",
+            created=instant(event["created"]),
+            object_id=identifier(body.get("id")),
+            about=about | {"metadata": metadata(body)},
+        )
     except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError):
         return None

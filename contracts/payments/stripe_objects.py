@@ -5,6 +5,7 @@ Amounts are integer cents, instants aware UTC. Of what an object carries in `met
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 OURS = ("payment", "invoice", "milestone", "contract", "vendor")
 
@@ -28,7 +29,7 @@ class Charge:
     currency: str
     status: str
     created: datetime
-    metadata: dict = field(hash=False)
+    metadata: dict[str, str] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Intent:
     amount_cents: int
     currency: str
     status: str
-    metadata: dict = field(hash=False)
+    metadata: dict[str, str] = field(hash=False)
     charge: Charge | None = None
 
 
@@ -52,7 +53,7 @@ class Session:
     url: str
     amount_cents: int
     currency: str
-    metadata: dict = field(hash=False)
+    metadata: dict[str, str] = field(hash=False)
     intent: Intent | None = None
 
 
@@ -71,7 +72,7 @@ class Transfer:
     charge: str
     reversed_cents: int
     created: datetime
-    metadata: dict = field(hash=False)
+    metadata: dict[str, str] = field(hash=False)
     reversals: tuple[Reversal, ...] = ()
 
 
@@ -84,7 +85,7 @@ class Refund:
     amount_cents: int
     status: str
     created: datetime
-    metadata: dict = field(hash=False)
+    metadata: dict[str, str] = field(hash=False)
 
     @property
     def stands(self) -> bool:
@@ -109,24 +110,24 @@ class Event:
     account: str
     created: datetime
     object_id: str
-    about: dict = field(hash=False)
+    about: dict[str, Any] = field(hash=False)
 
 
 # --- Reading them -----------------------------------------------------------------------------------------------------
-def instant(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-def identifier(value) -> str:
+def identifier(value: Any) -> str:
     """An id, whether Stripe gave the id or the whole object."""
     return (value["id"] if isinstance(value, dict) else value) or ""
 
 
-def metadata(body: dict) -> dict:
+def metadata(body: dict[str, Any]) -> dict[str, str]:
     return {name: text for name, text in (body.get("metadata") or {}).items() if name in OURS}
 
 
-def read_account(body: dict) -> Account:
+def read_account(body: dict[str, Any]) -> Account:
     asked = body.get("requirements") or {}
     due = dict.fromkeys([*(asked.get("past_due") or []), *(asked.get("currently_due") or [])])
     return Account(
@@ -139,8 +140,8 @@ def read_account(body: dict) -> Account:
     )
 
 
-def read_session(body: dict) -> Session:
-    found = body.get("payment_intent")
+def read_session(body: dict[str, Any]) -> Session:
+    intent = body.get("payment_intent")
     return Session(
         id=body["id"],
         status=body["status"],
@@ -148,11 +149,11 @@ def read_session(body: dict) -> Session:
         amount_cents=body["amount_total"],
         currency=body["currency"],
         metadata=metadata(body),
-        intent=read_intent(found) if isinstance(found, dict) else None,
+        intent=read_intent(intent) if isinstance(intent, dict) else None,
     )
 
 
-def read_intent(body: dict) -> Intent:
+def read_intent(body: dict[str, Any]) -> Intent:
     last = body.get("latest_charge")
     return Intent(
         id=body["id"],
@@ -164,13 +165,13 @@ def read_intent(body: dict) -> Intent:
     )
 
 
-def read_charge(body: dict) -> Charge:
+def read_charge(body: dict[str, Any]) -> Charge:
     return Charge(
         body["id"], body["amount"], body["currency"], body["status"], instant(body["created"]), metadata(body)
     )
 
 
-def read_transfer(body: dict) -> Transfer:
+def read_transfer(body: dict[str, Any]) -> Transfer:
     return Transfer(
         id=body["id"],
         amount_cents=body["amount"],
@@ -184,13 +185,13 @@ def read_transfer(body: dict) -> Transfer:
     )
 
 
-def read_refund(body: dict) -> Refund:
+def read_refund(body: dict[str, Any]) -> Refund:
     return Refund(
         body["id"], identifier(body.get("charge")), body["amount"], body.get("status") or "", instant(body["created"]),
         metadata(body),
     )  # fmt: skip
 
 
-def read_dispute(body: dict) -> Dispute:
+def read_dispute(body: dict[str, Any]) -> Dispute:
     due = (body.get("evidence_details") or {}).get("due_by")
-    return Dispute(body["id"], identifier(body.get("charge")), body["status"], body["amount"], instant(due))
+    return Dispute(body["id"], identifier(body.get("charge")), body["status"], body["amount"], due and instant(due))

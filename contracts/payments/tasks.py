@@ -1,6 +1,7 @@
 """Background work on payments. A task takes ids; each may run twice, or not at all: the sweep takes up the rest."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from celery import shared_task
 from django.db.models import Q
@@ -15,13 +16,13 @@ YOUNG = timedelta(minutes=30)  # from then on, what waits for a person or a bank
 
 
 @shared_task(name="contracts.tasks.sweep_payments")
-def sweep_payments(**kwargs) -> None:
+def sweep_payments(**kwargs: Any) -> None:
     """Each minute: whatever a lost task, a lost webhook or a dead process left half done."""
     if stripe_gateway.enabled():
         sweep(at=clock.now())
 
 
-def sweep(*, at, everything: bool = False) -> int:
+def sweep(*, at: datetime, everything: bool = False) -> int:
     """How many things were taken up. `everything`: without waiting for anybody's turn."""
     left = StripeEvent.objects.filter(handled_at=None, attempts__lt=webhooks.MAX_ATTEMPTS)
     if not everything:
@@ -42,12 +43,12 @@ def sweep(*, at, everything: bool = False) -> int:
     return len(events) + len(rows)
 
 
-def _its_turn(payment, *, at) -> bool:
+def _its_turn(payment: Payment, *, at: datetime) -> bool:
     return payment.created_at > at - YOUNG or payment.pk % 30 == at.minute % 30
 
 
 @shared_task(name="contracts.tasks.reconcile")
-def reconcile(**kwargs) -> None:
+def reconcile(**kwargs: Any) -> None:
     """Each night: our payments against Stripe's books."""
     if stripe_gateway.enabled():
         reconciliation.run(at=clock.now())

@@ -3,56 +3,52 @@
 A stranger gets 404, somebody of the parties who may not gets 403, an act that is no longer possible gets 409.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
+from typing import Any
+from uuid import UUID
 
 from csp.decorators import csp_update
+from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from contracts import rules
+from contracts.access import invoice_of
 from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
 from contracts.payments.forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
-from marketplace.acts import show_at
+from marketplace.accounts.person import User, Visitor
+from marketplace.acts import Page, View, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, gate
-from proposals.evaluation.forms import ReasonForm
+from marketplace.reasons import ReasonForm
+from marketplace.requests import PersonRequest
 from vendors.eligibility import actions as eligibility
 
 SILENT = gettext_lazy("Stripe ne répond pas en ce moment. Rien n’est perdu : réessayez dans quelques minutes.")
 
 
-def to_stripe(view: Callable) -> Callable:
+def to_stripe(view: View) -> View:
     """A page whose form leads to Stripe's own: the browser must be allowed to follow the redirection."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return csp_update({"form-action": stripe_gateway.origins()})(view)(request, *args, **kwargs)
 
     return wrapped
 
 
-def _invoice(request: HttpRequest, number: str) -> Invoice:
-    rows = Invoice.objects.visible_to(request.user, at=clock.now()).select_related(
-        "milestone", "accepted_by", "contract__award__opportunity__body", "contract__award__proposal__vendor"
-    )
-    return get_object_or_404(rows, number=number)
-
-
-def _payment(request: HttpRequest, public_id) -> Payment:
+def _payment(request: PersonRequest, public_id: UUID) -> Payment:
     seen = Invoice.objects.visible_to(request.user, at=clock.now())
     rows = Payment.objects.filter(invoice__in=seen).select_related(
         "by", "reversal_requested_by", "invoice__milestone",
@@ -63,38 +59,30 @@ def _payment(request: HttpRequest, public_id) -> Payment:
 
 @never_cache
 @require_safe
-def payment(request: HttpRequest, public_id) -> HttpResponse:
+def payment(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """A payment is shown on the page of its invoice."""
     return redirect(_payment(request, public_id).invoice)
 
 
 # --- Paying ----------------------------------------------------------------------------------------------------------
-@never_cache
-@sensitive_post_parameters("password", "code")
+@confirmed_act_page
 @to_stripe
-@require_http_methods(["GET", "HEAD", "POST"])
-def pay(request: HttpRequest, number: str) -> HttpResponse:
+def pay(request: PersonRequest, number: str) -> HttpResponse:
     """`/factures/<number>/payer/`: what will be paid, to whom, what stands against it, and two ways to pay."""
-    invoice = _invoice(request, number)
+    invoice = invoice_of(request, number, at=clock.now())
     actions.may_pay(invoice, request.user)
     present = actions.alive(invoice)
     if invoice.paid_at is not None or (present and present.state != PaymentState.STARTED):
         raise IllegalMove(_("Cette facture est déjà payée, ou son paiement est en cours."))
     account = actions.payout_account(invoice)
-    form = PayForm(
-        request.POST if request.method == "POST" else None,
-        request=request,
-        stripe=stripe_gateway.enabled() and bool(account),
-    )
+    form = PayForm(data_of(request), request=request, stripe=stripe_gateway.enabled() and bool(account))
     status = 422 if request.method == "POST" else 200
-    if request.method == "POST" and form.is_valid():
-        try:
-            return _paid_by(request, invoice, form)
-        except ValidationError as error:
-            show_at(form, error)
-        except stripe_gateway.Unsure:
-            form.add_error(None, str(SILENT))
-            status = 503
+    try:
+        if paid := attempt(request, form, lambda: _paid_by(request, invoice, form)):
+            return paid.result
+    except stripe_gateway.Unsure:
+        form.add_error(None, str(SILENT))
+        status = 503
     contract = invoice.contract
     (standing,) = eligibility.standings(
         [eligibility.Case(contract.vendor, contract.value_cents)], on=local(clock.now()).date()
@@ -106,7 +94,8 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "contracts/pay.html", context, status=status)
 
 
-def _paid_by(request: HttpRequest, invoice: Invoice, form: PayForm) -> HttpResponse:
+def _paid_by(request: PersonRequest, invoice: Invoice, form: PayForm) -> HttpResponse:
+    """Pay the way that the form says; where to go then. stripe_gateway.Unsure while Stripe does not answer."""
     typed = form.cleaned_data
     if typed["way"] == OUTSIDE:
         actions.declare_outside(invoice, by=request.user, reference=typed["reference"], paid_on=typed["paid_on"])
@@ -123,13 +112,13 @@ def _paid_by(request: HttpRequest, invoice: Invoice, form: PayForm) -> HttpRespo
 
 @never_cache
 @require_GET
-def pay_return(request: HttpRequest, number: str) -> HttpResponse:
+def pay_return(request: PersonRequest, number: str) -> HttpResponse:
     """Where Stripe's page leads back: « payé », « en traitement », « non payé ».
 
     The only GET that may move a payment: it opens the same idempotent door as the webhook (payments.advance), which
     believes nothing of this request and asks Stripe. Without it a person would come back to a page that is out of date.
     """
-    invoice = _invoice(request, number)
+    invoice = invoice_of(request, number, at=clock.now())
     if not (rules.works_there(invoice, request.user) or request.user.is_auditor):
         raise PermissionDenied(_("Seules les personnes de l’organisme suivent ses paiements."))
     payment = invoice.payments.filter(method=PaymentMethod.STRIPE).order_by("-pk").first()
@@ -148,9 +137,9 @@ def pay_return(request: HttpRequest, number: str) -> HttpResponse:
 
 @never_cache
 @require_POST
-def abandon(request: HttpRequest, number: str) -> HttpResponse:
+def abandon(request: PersonRequest, number: str) -> HttpResponse:
     """Close Stripe's page, to pay otherwise."""
-    invoice = _invoice(request, number)
+    invoice = invoice_of(request, number, at=clock.now())
     actions.may_pay(invoice, request.user)
     present = actions.alive(invoice)
     if present is None or present.method != PaymentMethod.STRIPE:
@@ -165,43 +154,20 @@ def abandon(request: HttpRequest, number: str) -> HttpResponse:
 
 
 # --- Answering and undoing: a page that says what will happen, then the verb ----------------------------------------
-@dataclass(frozen=True)
-class Page:
-    """The words of templates/contracts/pay_act.html."""
-
-    title: str
-    lead: str
-    submit: str
-    tone: str = "info"
-    danger: bool = False
-
-
-def _show(request: HttpRequest, payment: Payment, page: Page, form, **extra) -> HttpResponse:
+def _show(request: PersonRequest, payment: Payment, page: Page, form: forms.Form, **extra: Any) -> HttpResponse:
     context = {"payment": payment, "invoice": payment.invoice, "contract": payment.contract, "page": page, "form": form}
-    status = 422 if request.method == "POST" else 200
-    return render(request, "contracts/pay_act.html", context | extra, status=status)
+    return show(request, "contracts/pay_act.html", context | extra)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def answer(request: HttpRequest, public_id) -> HttpResponse:
+@act_page
+def answer(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The vendor says whether it received what the body declared."""
     payment = _payment(request, public_id)
     gate(payment, "confirm", request.user)
     form = AnswerForm(data_of(request))
-    if request.method == "POST" and form.is_valid():
-        try:
-            if form.cleaned_data["answer"] == "confirm":
-                actions.confirm(payment, by=request.user)
-                messages.success(request, _("Réception confirmée : la facture est payée."))
-            else:
-                actions.contest(payment, by=request.user, reason=form.cleaned_data["reason"])
-                messages.success(request, _("L’organisme est prévenu que le paiement n’est pas reçu."))
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            return redirect(payment.invoice)
+    if answered := attempt(request, form, lambda: _answer(payment, form, by=request.user)):
+        messages.success(request, answered.result)
+        return redirect(payment.invoice)
     page = Page(
         title=_("Confirmer la réception d’un paiement"),
         lead=_("L’organisme déclare avoir payé cette facture par son système. Vérifiez votre compte, puis répondez."),
@@ -210,22 +176,24 @@ def answer(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def retract(request: HttpRequest, public_id) -> HttpResponse:
+def _answer(payment: Payment, form: AnswerForm, *, by: User) -> str:
+    """Say it; what to tell then."""
+    if form.cleaned_data["answer"] == "confirm":
+        actions.confirm(payment, by=by)
+        return _("Réception confirmée : la facture est payée.")
+    actions.contest(payment, by=by, reason=form.cleaned_data["reason"])
+    return _("L’organisme est prévenu que le paiement n’est pas reçu.")
+
+
+@act_page
+def retract(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The body takes its declaration back: the invoice is to be paid again."""
     payment = _payment(request, public_id)
     gate(payment, "retract", request.user)
     form = ReasonForm(data_of(request), help_text=_("Le prestataire le lira."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.retract(payment, by=request.user, reason=form.cleaned_data["reason"])
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Déclaration retirée : la facture est de nouveau à payer."))
-            return redirect(payment.invoice)
+    if attempt(request, form, lambda: actions.retract(payment, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Déclaration retirée : la facture est de nouveau à payer."))
+        return redirect(payment.invoice)
     page = Page(
         title=_("Retirer la déclaration de paiement"),
         lead=_("La facture redevient à payer. Le prestataire est prévenu."),
@@ -235,24 +203,17 @@ def retract(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
+@act_page
+def request_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """First of the two officers, with a reason."""
     payment = _payment(request, public_id)
     _gate_reversal(payment, request.user)
     if payment.reversal_requested_by_id is not None:
         raise IllegalMove(_("L’annulation est déjà demandée."))
     form = ReasonForm(data_of(request), help_text=_("L’autre responsable et le prestataire le liront."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            reversal.request_reversal(payment, by=request.user, reason=form.cleaned_data["reason"])
-        except ValidationError as error:
-            show_at(form, error)
-        else:
-            messages.success(request, _("Annulation demandée : une autre personne responsable doit la confirmer."))
-            return redirect(payment.invoice)
+    if attempt(request, form, lambda: reversal.request_reversal(payment, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Annulation demandée : une autre personne responsable doit la confirmer."))
+        return redirect(payment.invoice)
     page = Page(
         title=_("Demander l’annulation du paiement"),
         lead=_("Rien ne bouge avant qu’une autre personne responsable confirme."),
@@ -263,14 +224,14 @@ def request_reversal(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form)
 
 
-def _gate_reversal(payment: Payment, user) -> None:
+def _gate_reversal(payment: Payment, user: Visitor) -> None:
     if not rules.is_officer(payment, user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if payment.state not in {PaymentState.RECEIVED, PaymentState.PAID}:
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
 
 
-def _requested(request: HttpRequest, public_id) -> Payment:
+def _requested(request: PersonRequest, public_id: UUID) -> Payment:
     """The payment whose reversal awaits an answer, for officers."""
     payment = _payment(request, public_id)
     _gate_reversal(payment, request.user)
@@ -279,21 +240,17 @@ def _requested(request: HttpRequest, public_id) -> Payment:
     return payment
 
 
-@never_cache
-@sensitive_post_parameters("password", "code")
-@require_http_methods(["GET", "HEAD", "POST"])
-def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
+@confirmed_act_page
+def reverse_payment(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Second of the two officers, recognised again: it moves money."""
     payment = _requested(request, public_id)
     own = payment.reversal_requested_by_id == request.user.pk
-    form = ReverseForm(request.POST if request.method == "POST" else None, request=request)
-    if request.method == "POST":
-        if own:
-            raise PermissionDenied(_("Vous avez demandé cette annulation : une autre personne doit la confirmer."))
-        if form.is_valid():
-            reversal.reverse(payment, by=request.user)
-            messages.success(request, _("Annulation confirmée : l’argent revient à l’organisme."))
-            return redirect(payment.invoice)
+    if request.method == "POST" and own:
+        raise PermissionDenied(_("Vous avez demandé cette annulation : une autre personne doit la confirmer."))
+    form = ReverseForm(data_of(request), request=request)
+    if attempt(request, form, lambda: reversal.reverse(payment, by=request.user)):
+        messages.success(request, _("Annulation confirmée : l’argent revient à l’organisme."))
+        return redirect(payment.invoice)
     lead = _("Le versement est repris au prestataire, puis l’organisme est remboursé. La facture redevient à payer.")
     if payment.method == PaymentMethod.OUTSIDE:
         lead = _("La facture redevient à payer. La plateforme ne déplace pas d’argent : reprenez-le par votre système.")
@@ -305,17 +262,14 @@ def reverse_payment(request: HttpRequest, public_id) -> HttpResponse:
     return _show(request, payment, page, form, own_request=own, decline_url=decline)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "HEAD", "POST"])
-def decline_reversal(request: HttpRequest, public_id) -> HttpResponse:
+@act_page
+def decline_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Second of the two officers, who does not agree, with a reason."""
     payment = _requested(request, public_id)
     if not rules.can_reverse(payment, request.user):
         raise PermissionDenied(_("Vous avez demandé cette annulation : vous pouvez la retirer, pas la refuser."))
     form = ReasonForm(data_of(request), help_text=_("La personne qui a demandé l’annulation le lira."))
-    if request.method == "POST" and form.is_valid():
-        reversal.decline_reversal(payment, by=request.user, reason=form.cleaned_data["reason"])
+    if attempt(request, form, lambda: reversal.decline_reversal(payment, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Annulation refusée : le paiement tient. L’autre personne est prévenue."))
         return redirect(payment.invoice)
     page = Page(
@@ -328,7 +282,7 @@ def decline_reversal(request: HttpRequest, public_id) -> HttpResponse:
 
 @never_cache
 @require_POST
-def withdraw_reversal(request: HttpRequest, public_id) -> HttpResponse:
+def withdraw_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Whoever asked for the reversal takes it back."""
     payment = _payment(request, public_id)
     reversal.withdraw_reversal(payment, by=request.user)
@@ -336,49 +290,15 @@ def withdraw_reversal(request: HttpRequest, public_id) -> HttpResponse:
     return redirect(payment.invoice)
 
 
-# --- The history, for the invoice's page -----------------------------------------------------------------------------
-def history(invoice: Invoice, user) -> list[Payment]:
-    """The invoice's payments, newest first, each with `acts`: [(label, url)] that this person may do next."""
-    rows = list(
-        invoice.payments.select_related("by", "answered_by", "reversal_requested_by", "reversed_by").order_by("-pk")
-    )
-    for payment in rows:
-        payment.invoice = invoice
-        payment.acts = list(_acts(payment, user))
-    return rows
-
-
-def _acts(payment: Payment, user):
-    def page(name):
-        return reverse(f"contracts:{name}", args=[payment.public_id])
-
-    state, officer = payment.state, rules.is_officer(payment, user)
-    if state == PaymentState.STARTED and rules.can_pay_payment(payment, user):
-        yield _("Reprendre le paiement"), reverse("contracts:pay", args=[payment.invoice.number])
-    if state in {PaymentState.PROCESSING, PaymentState.RECEIVED} and officer:
-        yield _("Voir où il en est"), reverse("contracts:pay_return", args=[payment.invoice.number])
-    if payment.can("confirm", user):
-        yield _("Répondre"), page("answer_payment")
-    if payment.can("retract", user):
-        yield _("Retirer la déclaration"), page("retract_payment")
-    if state in {PaymentState.RECEIVED, PaymentState.PAID} and officer:
-        asked = payment.reversal_requested_by_id is not None
-        yield (
-            (_("Examiner la demande d’annulation"), page("reverse_payment"))
-            if asked
-            else (_("Demander l’annulation"), page("request_payment_reversal"))
-        )
-
-
 # --- The nightly comparison, for administrators and auditors --------------------------------------------------------
-def _watches(request: HttpRequest) -> None:
+def _watches(request: PersonRequest) -> None:
     if not (request.user.is_staff or request.user.is_auditor):
         raise Http404
 
 
 @never_cache
 @require_safe
-def reconciliations(request: HttpRequest) -> HttpResponse:
+def reconciliations(request: PersonRequest) -> HttpResponse:
     """The last sixty comparisons with Stripe's books."""
     _watches(request)
     return render(request, "contracts/reconciliations.html", {"runs": reconciliation.last_runs(60)})
@@ -386,7 +306,7 @@ def reconciliations(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-def reconciliation_run(request: HttpRequest, pk: int) -> HttpResponse:
+def reconciliation_run(request: PersonRequest, pk: int) -> HttpResponse:
     """One comparison: each discrepancy in a sentence."""
     _watches(request)
     run = get_object_or_404(Reconciliation.objects.all(), pk=pk)

@@ -5,8 +5,10 @@ object to what Stripe says of it now. https://docs.stripe.com/webhooks
 """
 
 import logging
+from typing import Any
 
 from celery import shared_task
+from celery.contrib.django.task import DjangoTask
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -33,17 +35,17 @@ def receive(request: HttpRequest) -> HttpResponse:
     """`/stripe/evenements`: 200 once kept, also the fifth time; 400 for a signature that is not Stripe's."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > MOST or len(request.body) > MOST:
         return HttpResponse(status=413)
-    told = stripe_gateway.read_event(request.body, request.headers.get("Stripe-Signature", ""))
-    if told is None:
+    received = stripe_gateway.read_event(request.body, request.headers.get("Stripe-Signature", ""))
+    if received is None:
         return HttpResponse(status=400)
     with transaction.atomic():
         event, is_new = StripeEvent.objects.get_or_create(
-            event_id=told.id,
+            event_id=received.id,
             defaults={
-                "type": told.type,
-                "account": told.account[:100],
-                "payload": {"id": told.object_id} | told.about,
-                "created_at": told.created,
+                "type": received.type,
+                "account": received.account[:100],
+                "payload": {"id": received.object_id} | received.about,
+                "created_at": received.created,
                 "received_at": clock.now(),
             },
         )
@@ -52,8 +54,8 @@ def receive(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@shared_task(name="contracts.tasks.handle_event")
-def handle_event(pk: int, **kwargs) -> None:
+@shared_task(name="contracts.tasks.handle_event", base=DjangoTask)
+def handle_event(pk: int, **kwargs: Any) -> None:
     handle(pk)
 
 
@@ -95,17 +97,17 @@ def _follow(event: StripeEvent) -> None:
 
 def _payment_of(event: StripeEvent) -> Payment | None:
     """By our own identifier, which every object of ours carries; else by the names that we know."""
-    told = event.payload
-    mine = told.get("metadata", {}).get("payment", "")
+    named = event.payload
+    mine = named.get("metadata", {}).get("payment", "")
     if mine:
         try:
             return Payment.objects.filter(public_id=mine).first()
         except ValidationError:  # not one of our identifiers
             return None
     for name in ("charge", "payment_intent"):
-        known = told.get(name) or (told["id"] if told.get("object") == name else "")
+        known = named.get(name) or (named["id"] if named.get("object") == name else "")
         if known:
-            found = Payment.objects.filter(**{f"{name}_id": known}).first()
-            if found is not None:
-                return found
+            payment = Payment.objects.filter(**{f"{name}_id": known}).first()
+            if payment is not None:
+                return payment
     return None

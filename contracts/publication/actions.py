@@ -1,6 +1,6 @@
 """What must be published at the SEAO, by when (quebec.md §1.8; days: settings.SEAO_DAYS), and the proof that it was."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -13,19 +13,23 @@ from contracts.models import Amendment, Contract, Duty
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.models import User
 from marketplace.money import format_cents
+from marketplace.texts import longest
 
-PROOF_MAX = Duty._meta.get_field("proof").max_length
+PROOF_MAX = longest(Duty, "proof")
 
 
 # --- What raises them ------------------------------------------------------------------------------------------------
-def _raise(contract: Contract, kind: DutyKind, amount_cents: int, *, at, amendment: Amendment | None = None) -> Duty:
+def _raise(
+    contract: Contract, kind: DutyKind, amount_cents: int, *, at: datetime, amendment: Amendment | None = None
+) -> Duty:
     due = local(at).date() + timedelta(days=settings.SEAO_DAYS[kind.value])
     return Duty.objects.create(contract=contract, kind=kind, amendment=amendment, due_on=due, amount_cents=amount_cents)
 
 
-def concluded(contract: Contract, *, at) -> None:
+def concluded(contract: Contract, *, at: datetime) -> None:
     """The initial description: 15 days after the conclusion, whatever the amount, since the call was public."""
     _raise(contract, DutyKind.INITIAL, contract.value_cents, at=at)
 
@@ -35,7 +39,7 @@ def over_threshold(amount_cents: int, amended_cents: int) -> bool:
     return amended_cents * 100 > amount_cents * settings.EXTRA_SPENDING_PERCENT
 
 
-def amended(amendment: Amendment, *, at) -> None:
+def amended(amendment: Amendment, *, at: datetime) -> None:
     """Past 10 % of additional spending: what has accumulated when it is passed, then each addition; within 60 days."""
     contract = amendment.contract
     if amendment.delta_cents <= 0 or not over_threshold(contract.amount_cents, contract.amended_cents):
@@ -45,7 +49,7 @@ def amended(amendment: Amendment, *, at) -> None:
     _raise(contract, DutyKind.EXTRA, amount, at=at, amendment=amendment)
 
 
-def ended(contract: Contract, *, at) -> None:
+def ended(contract: Contract, *, at: datetime) -> None:
     """The final description: 90 days after the end, with the total paid."""
     _raise(contract, DutyKind.FINAL, amount_of_the_end(contract), at=at)
 
@@ -81,7 +85,7 @@ def text_of(duty: Duty) -> str:
     if duty.kind == DutyKind.INITIAL:
         facts += [("Montant du contrat, avant taxes", amount), ("Options", "Aucune")]
     elif duty.kind == DutyKind.EXTRA:
-        amendment = duty.amendment
+        amendment = known(duty.amendment)
         facts += [
             ("Montant initial du contrat, avant taxes", initial),
             ("Dépense supplémentaire à publier, avant taxes", amount),
@@ -99,19 +103,22 @@ def text_of(duty: Duty) -> str:
     return "\n".join(f"{label} : {value}" for label, value in facts)
 
 
-def _day(instant) -> str:
-    return day(local(instant).date(), "fr")
+def _day(instant: datetime | None) -> str:
+    return day(local(known(instant)).date(), "fr")
 
 
 def event_day(duty: Duty) -> date:
     """The local day of what is to be published: nothing was published before it."""
-    contract = duty.contract
     if duty.kind == DutyKind.INITIAL:
-        return local(contract.signed_at).date()
-    return local(duty.amendment.in_force_at if duty.kind == DutyKind.EXTRA else contract.ended_at).date()
+        instant = duty.contract.signed_at
+    elif duty.kind == DutyKind.EXTRA:
+        instant = known(duty.amendment).in_force_at
+    else:
+        instant = duty.contract.ended_at
+    return local(known(instant)).date()
 
 
-def publish(duty: Duty, *, by, done_on: date, proof: str) -> None:
+def publish(duty: Duty, *, by: User, done_on: date, proof: str) -> None:
     """An officer says when it was published at the SEAO, and the number or address that proves it.
 
     PermissionDenied, IllegalMove once it is done, ValidationError at `done_on` or `proof`.

@@ -1,11 +1,13 @@
 """What is typed to say that a publication at the SEAO was done."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy
 
 from contracts.publication.actions import PROOF_MAX
+from marketplace.dates.fields import day_field
 from marketplace.texts import PlainTexts
-from opportunities.drafts.forms import day_field
 
 
 class PublishForm(PlainTexts, forms.Form):
@@ -16,6 +18,6 @@ class PublishForm(PlainTexts, forms.Form):
         max_length=PROOF_MAX,
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["done_on"].required = True

@@ -1,29 +1,35 @@
 """Publications at the SEAO: what the body must publish and by when, the text to copy, the proof that it was done."""
 
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts import rules
+from contracts.access import for_people_of_bodies
 from contracts.models import Duty
 from contracts.publication import actions
 from contracts.publication.forms import PublishForm
-from marketplace.acts import show_at
+from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
+from marketplace.requests import PersonRequest
 
 SOON_DAYS = 7
 MOST_DONE = 50
 
 
-def standing(duty: Duty, today) -> dict:
+def standing(duty: Duty, today: date) -> dict[str, str]:
     """{label, tone} of a publication: done, late, soon or later."""
     if duty.done_on:
         late = duty.done_on > duty.due_on
@@ -36,29 +42,26 @@ def standing(duty: Duty, today) -> dict:
 
 @never_cache
 @require_safe
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: PersonRequest) -> HttpResponse:
     """Those of the person's bodies, or of every body for auditors: to publish, the first due first, then published."""
     at, user = clock.now(), request.user
-    if not (user.is_auditor or user.body_memberships.exists()):
-        raise Http404
+    for_people_of_bodies(user)
     today = local(at).date()
-    found = Duty.objects.visible_to(user, at=at).for_list()
+    duties = Duty.objects.visible_to(user, at=at).for_list()
 
-    def shown(rows) -> list[dict]:
-        return [{"row": row, "badge": standing(row, today), "mine": rules.is_officer(row, user)} for row in rows]
+    def shown(rows: Iterable[Duty]) -> list[dict[str, Any]]:
+        return [{"row": duty, "badge": standing(duty, today), "mine": rules.is_officer(duty, user)} for duty in rows]
 
     context = {
-        "to_do": shown(found.to_do()),
-        "done": shown(found.exclude(done_on=None).order_by("-done_on", "-pk")[:MOST_DONE]),
+        "to_do": shown(duties.to_do()),
+        "done": shown(duties.exclude(done_on=None).order_by("-done_on", "-pk")[:MOST_DONE]),
         "today": today,
     }
     return render(request, "contracts/duties.html", context)
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
+@act_page
+def publish(request: PersonRequest, duty_id: int) -> HttpResponse:
     """One publication: the text to copy into the SEAO's form, then when it was published and its proof."""
     at = clock.now()
     today = local(at).date()
@@ -70,14 +73,9 @@ def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
         if duty.done_on:
             raise IllegalMove(_("Cette publication est déjà marquée comme faite."))
-        if form.is_valid():
-            try:
-                actions.publish(duty, by=request.user, **form.cleaned_data)
-            except ValidationError as error:
-                show_at(form, error)
-            else:
-                messages.success(request, _("Publication notée, avec sa preuve."))
-                return redirect("contracts:duties")
+    if attempt(request, form, lambda: actions.publish(duty, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Publication notée, avec sa preuve."))
+        return redirect("contracts:duties")
     context = {
         "duty": duty,
         "contract": duty.contract,
@@ -88,7 +86,7 @@ def publish(request: HttpRequest, duty_id: int) -> HttpResponse:
         "writes": writes and not duty.done_on,
         "days": abs((duty.due_on - today).days),
     }
-    return render(request, "contracts/duty.html", context, status=422 if request.method == "POST" else 200)
+    return show(request, "contracts/duty.html", context)
 
 
 urlpatterns = [

@@ -5,30 +5,33 @@ Everything is public and the same for every visitor, except « nous réutilisons
 
 import json
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, OuterRef, Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.functional import cached_property
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from contracts.models import Passport, Reuse
-from contracts.reuse import passports
-from contracts.reuse.passport_section import findings, why_not_shared
-from marketplace import cursors
+from contracts.models.passport import PassportQuerySet
+from contracts.reuse import actions, passports
+from contracts.reuse.section import findings, why_not_shared
+from marketplace.acts import act_page, attempt, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
-from marketplace.keep import keeps_typed, typed_before
+from marketplace.downloads import download
+from marketplace.keep import data_of
+from marketplace.lists import page
+from marketplace.requests import PersonRequest
 from marketplace.search import query_words
 from marketplace.texts import PlainTexts
 from opportunities.models import Opportunity, PublicBody, Skill
@@ -53,7 +56,7 @@ class Asked:
     licences: list[str]
 
     @classmethod
-    def read(cls, data) -> "Asked":
+    def read(cls, data: QueryDict) -> "Asked":
         def values(name: str) -> list[str]:
             return [text[:100].replace("\x00", "") for text in data.getlist(name)[:SHOWN]]
 
@@ -65,9 +68,9 @@ class Asked:
     def words(self) -> list[str]:
         return query_words(self.query)
 
-    def rows(self, without: str = ""):
+    def rows(self, without: str = "") -> PassportQuerySet:
         """Catalogued passports that match, minus one of the filters (to count its values)."""
-        rows = with_words(Passport.objects.catalogued(), self.words)
+        rows: Any = with_words(Passport.objects.catalogued(), self.words)
         if self.bodies and without != "organisme":
             rows = rows.filter(**{f"{_BODY}__in": self.bodies})
         if self.licences and without != "licence":
@@ -85,7 +88,7 @@ class Asked:
         chosen = {"organisme": self.bodies, "licence": self.licences, "competence": self.skills}
         return pairs + [(name, value) for name, values in chosen.items() for value in values]
 
-    def groups(self) -> list[dict]:
+    def groups(self) -> list[dict[str, Any]]:
         """Bodies and licences as opportunities/_facets.html shows them: two queries."""
         bodies = self._counted("organisme", f"{_BODY}__pk", f"{_BODY}__name")
         licences = self._counted("licence", _LICENCE, _LICENCE)
@@ -94,12 +97,12 @@ class Asked:
             self._group("licence", _("Licence"), licences, self.licences),
         ]
 
-    def _counted(self, name: str, key: str, label: str) -> list[tuple]:
+    def _counted(self, name: str, key: str, label: str) -> list[tuple[Any, ...]]:
         rows = self.rows(without=name).order_by().values_list(key, label).annotate(number=Count("pk"))
         return list(rows.order_by("-number", label)[: SHOWN * 4])
 
     @staticmethod
-    def _group(param: str, legend: str, counted: list[tuple], chosen: list[str]) -> dict:
+    def _group(param: str, legend: str, counted: list[tuple[Any, ...]], chosen: list[str]) -> dict[str, Any]:
         lines = [
             {"value": str(value), "label": label, "number": number, "chosen": str(value) in chosen}
             for value, label, number in counted
@@ -107,11 +110,11 @@ class Asked:
         lines.sort(key=lambda line: not line["chosen"])
         return {"param": param, "legend": legend, "values": lines[: max(SHOWN, len(chosen))], "more": []}
 
-    def known_skills(self) -> list[Skill]:
+    def known_skills(self) -> list[Any]:
         """The skills most met among what matches the other filters, those asked for first; each with `number`."""
         among = self.rows(without="competence").order_by().values(_OCCASION)
-        found = Skill.objects.filter(opportunities__in=among).annotate(number=Count("opportunities"))
-        lines = sorted(found.order_by("-number", "folded")[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
+        skills = Skill.objects.filter(opportunities__in=among).counted()
+        lines = sorted(skills[: SHOWN * 4], key=lambda s: s.folded not in self.skills)
         return lines[: max(SHOWN, len(self.skills))]
 
 
@@ -120,20 +123,13 @@ class Asked:
 @public_page
 @require_safe
 def code_list(request: HttpRequest) -> HttpResponse:
-    """The catalogue, the last issued first; `?apres=<microseconds>-<pk>` goes on. Seven queries."""
+    """The catalogue, the last issued first. Seven queries."""
     asked = Asked.read(request.GET)
-    matching = asked.rows()
+    matching, pairs, skills, address = asked.rows(), asked.pairs(), asked.known_skills(), reverse("contracts:code_list")
     total = matching.count()
-    cursor = cursors.read(request.GET.get("apres", ""))
-    rows = _with_reuses(matching.for_list())
-    if cursor:
-        at, pk = cursor
-        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
-    page = list(rows[: PAGE + 1])
-    skills, pairs, address = asked.known_skills(), asked.pairs(), reverse("contracts:code_list")
-    older = [*pairs, ("apres", cursors.written(page[PAGE - 1].at, page[PAGE - 1].pk))] if len(page) > PAGE else None
+    shown = page(request, _with_reuses(matching.for_list()), order=("-at", "-pk"), size=PAGE, pairs=pairs)
     context = {
-        "rows": page[:PAGE],
+        "rows": shown.rows,
         "asked": asked,
         "filtered": bool(pairs),
         "groups": asked.groups(),
@@ -142,13 +138,13 @@ def code_list(request: HttpRequest) -> HttpResponse:
         "result": _result(total),
         "total": total,
         "list_url": address,
-        "older": f"{address}?{urlencode(older)}" if older else None,
-        "first": f"{address}?{urlencode(pairs)}" if cursor else None,
+        "older": f"{address}{shown.older}" if shown.older else None,
+        "first": shown.first,
     }
     return render(request, "contracts/code_list.html", context)
 
 
-def _with_reuses(rows):
+def _with_reuses(rows: PassportQuerySet) -> PassportQuerySet:
     live = Reuse.objects.filter(ended_at=None).select_related("body").order_by("at", "pk")
     return rows.prefetch_related(Prefetch("contract__reuses", queryset=live, to_attr="reused_by"))
 
@@ -160,7 +156,7 @@ def _result(total: int) -> str:
 
 
 # --- One entry -------------------------------------------------------------------------------------------------------
-def _passport(request: HttpRequest, public_id) -> Passport:
+def _passport(request: HttpRequest, public_id: UUID) -> Passport:
     rows = Passport.objects.visible_to(request.user).for_list().select_related("delivery__milestone")
     return get_object_or_404(rows, public_id=public_id)
 
@@ -168,11 +164,11 @@ def _passport(request: HttpRequest, public_id) -> Passport:
 @login_not_required
 @public_page
 @require_safe
-def code(request: HttpRequest, public_id) -> HttpResponse:
+def code(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """What the code is, who paid, how to check it, who reuses it. A former passport leads to the one in force."""
     passport = _passport(request, public_id)
     contract = passport.contract
-    current = passport
+    current: Passport | None = passport
     if passport.superseded_at:
         current = contract.passports.filter(superseded_at=None).first()
     reuses = contract.reuses.filter(ended_at=None).select_related("body").order_by("at", "pk")
@@ -189,47 +185,39 @@ def code(request: HttpRequest, public_id) -> HttpResponse:
         "document": passport.document,
     }
     if shared and request.user.is_authenticated:
-        context["can_declare"] = bool(passports.bodies_for(contract, request.user))
+        context["can_declare"] = bool(actions.bodies_for(contract, request.user))
         context["own_bodies"] = set(request.user.body_memberships.values_list("body_id", flat=True))
     return render(request, "contracts/code.html", context)
 
 
-def _download(content: bytes, kind: str, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=kind)
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
-
-
 @login_not_required
 @public_page
 @require_safe
-def as_json(request: HttpRequest, public_id) -> HttpResponse:
+def as_json(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The passport as it was signed: what tools/verify.py reads."""
     passport = _passport(request, public_id)
     text = json.dumps(passport.document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    name = f"passeport-{passport.contract.number}.json"
-    return _download(text.encode(), "application/json; charset=utf-8", name)
+    return download(text.encode(), f"passeport-{passport.contract.number}.json", "application/json; charset=utf-8")
 
 
 @login_not_required
 @public_page
 @require_safe
-def as_pdf(request: HttpRequest, public_id) -> HttpResponse:
+def as_pdf(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The passport for people: the same bytes each time."""
     passport = _passport(request, public_id)
-    return _download(passports.as_pdf(passport), "application/pdf", f"passeport-{passport.contract.number}.pdf")
+    return download(passports.as_pdf(passport), f"passeport-{passport.contract.number}.pdf", "application/pdf")
 
 
 @login_not_required
 @public_page
 @require_safe
-def publiccode_yml(request: HttpRequest, public_id) -> HttpResponse:
+def publiccode_yml(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The archive's publiccode.yml, byte for byte, for catalogues that read them; 404 when it is not valid."""
     passport = _passport(request, public_id)
     if passport.publiccode is None:
         raise Http404
-    return _download(passport.publiccode.encode(), "application/yaml; charset=utf-8", "publiccode.yml")
+    return download(passport.publiccode.encode(), "publiccode.yml", "application/yaml; charset=utf-8")
 
 
 # --- « Nous réutilisons » --------------------------------------------------------------------------------------------
@@ -245,13 +233,15 @@ class ReuseForm(PlainTexts, forms.Form):
         help_text=gettext_lazy("Public : n’y mettez aucun renseignement personnel."),
     )
 
-    def __init__(self, data, *, bodies: list[PublicBody]):
+    def __init__(self, data: QueryDict | None, *, bodies: list[PublicBody]) -> None:
         initial = {"body": bodies[0]} if len(bodies) == 1 else {}
         super().__init__(data, initial=initial)
-        self.fields["body"].queryset = PublicBody.objects.filter(pk__in=[body.pk for body in bodies])
+        body = self.fields["body"]
+        assert isinstance(body, forms.ModelChoiceField)
+        body.queryset = PublicBody.objects.filter(pk__in=[body.pk for body in bodies])
 
 
-def _catalogued(request: HttpRequest, public_id) -> Passport:
+def _catalogued(request: PersonRequest, public_id: UUID) -> Passport:
     """A passport of the catalogue, for people of a public body; Http404 for everybody else."""
     if not request.user.body_memberships.exists():
         raise Http404
@@ -259,45 +249,36 @@ def _catalogued(request: HttpRequest, public_id) -> Passport:
     return get_object_or_404(rows, public_id=public_id)
 
 
-@keeps_typed
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def reuse(request: HttpRequest, public_id) -> HttpResponse:
+@act_page
+def reuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Say publicly that one's body took this code up."""
     passport = _catalogued(request, public_id)
-    bodies = passports.bodies_for(passport.contract, request.user)
-    posted = request.method == "POST"
+    bodies = actions.bodies_for(passport.contract, request.user)
     if not bodies:
         raise PermissionDenied(_("Votre organisme a payé ce code, ou a déjà déclaré qu’il le réutilise."))
-    form = ReuseForm(request.POST if posted else typed_before(request), bodies=bodies)
-    if posted and form.is_valid():
-        body = form.cleaned_data["body"]
-        try:
-            passports.declare_reuse(passport.contract, body=body, by=request.user, note=form.cleaned_data["note"])
-        except ValidationError as error:
-            form.add_error(None, error.messages)
-        else:
-            messages.success(request, _("Merci : chacun peut lire que %s réutilise ce code.") % body.name)
-            return redirect(passport)
-    context = {"passport": passport, "form": form, "failed": form if posted else None}
-    return render(request, "contracts/reuse.html", context, status=422 if posted else 200)
+    form = ReuseForm(data_of(request), bodies=bodies)
+    if attempt(request, form, lambda: actions.declare_reuse(passport.contract, by=request.user, **form.cleaned_data)):
+        name = form.cleaned_data["body"].name
+        messages.success(request, _("Merci : chacun peut lire que %s réutilise ce code.") % name)
+        return redirect(passport)
+    context = {"passport": passport, "form": form, "failed": form if request.method == "POST" else None}
+    return show(request, "contracts/reuse.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def end_reuse(request: HttpRequest, public_id, body_id: int) -> HttpResponse:
+@act_page
+def end_reuse(request: PersonRequest, public_id: UUID, body_id: int) -> HttpResponse:
     """Ask, then take the declaration back. People of that body only."""
     passport = _catalogued(request, public_id)
     mine = passport.contract.reuses.filter(ended_at=None, body__memberships__user=request.user).distinct()
     # Compared here: a database refuses to look for a number that its column cannot hold.
-    found = next((row for row in mine.select_related("body", "contract") if row.body_id == body_id), None)
-    if found is None:
+    ending = next((row for row in mine.select_related("body", "contract") if row.body_id == body_id), None)
+    if ending is None:
         raise Http404
     if request.method == "POST":
-        passports.end_reuse(found, by=request.user)
-        messages.success(request, _("La déclaration de %s est retirée.") % found.body.name)
+        actions.end_reuse(ending, by=request.user)
+        messages.success(request, _("La déclaration de %s est retirée.") % ending.body.name)
         return redirect(passport)
-    return render(request, "contracts/reuse.html", {"passport": passport, "ending": found, "now": clock.now()})
+    return render(request, "contracts/reuse.html", {"passport": passport, "ending": ending, "now": clock.now()})
 
 
 urlpatterns = [

@@ -5,10 +5,10 @@ thing weighs most (the title), then what explains it (the summary); a technology
 Words that most notices share count little too. Without any text in common there is no match, whatever the skills.
 """
 
-from collections import Counter
 from math import sqrt
+from operator import itemgetter
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from contracts.models import Passport
 from marketplace.search import words
@@ -21,6 +21,7 @@ LEAST_SHARED = 2  # words that are not common ones
 CANDIDATES = 60  # read from the database, those that share the most words first
 MOST_WORDS = 40
 TITLE, SUMMARY, SKILL = 3.0, 1.0, 0.5
+Weights = dict[str, float]  # {word: weight}
 # Words of almost any notice about software, as `words` gives them.
 _COMMON = frozenset(
     words(
@@ -49,17 +50,18 @@ def matches(opportunity: Opportunity, limit: int = LIMIT) -> list[Passport]:
         opportunity.title, opportunity.teaser, [skill.name for skill in opportunity.skills.all()] if opportunity.pk
         else [],
     )  # fmt: skip
-    telling = [word for word, weight in asked.most_common() if weight > SKILL and word not in _COMMON][:MOST_WORDS]
+    heaviest = sorted(asked.items(), key=itemgetter(1), reverse=True)
+    telling = [word for word, weight in heaviest if weight > SKILL and word not in _COMMON][:MOST_WORDS]
     if len(telling) < LEAST_SHARED:
         return []
-    found = [(likeness(asked, _of_passport(row, asked)), row) for row in _candidates(opportunity, telling)]
-    for score, row in found:
-        row.likeness = score
-    kept = sorted((pair for pair in found if pair[0] >= THRESHOLD), key=lambda pair: (-pair[0], -pair[1].pk))
-    return [row for _score, row in kept[:limit]]
+    candidates = list(_candidates(opportunity, telling))
+    for passport in candidates:
+        passport.likeness = likeness(asked, _of_passport(passport, asked))
+    like = [passport for passport in candidates if passport.likeness >= THRESHOLD]
+    return sorted(like, key=lambda passport: (-passport.likeness, -passport.pk))[:limit]
 
 
-def _candidates(opportunity: Opportunity, telling: list[str]):
+def _candidates(opportunity: Opportunity, telling: list[str]) -> QuerySet[Passport]:
     """Catalogued passports with the most words in common, at least LEAST_SHARED."""
     shared = sum(
         (
@@ -77,26 +79,26 @@ def _candidates(opportunity: Opportunity, telling: list[str]):
     return rows.order_by("-shared", "-at", "-pk")[:CANDIDATES]
 
 
-def _of_passport(passport: Passport, asked: Counter) -> Counter:
+def _of_passport(passport: Passport, asked: Weights) -> Weights:
     """The software's name and its notice's title, both summaries, and those of the asked skills that it has too."""
     occasion = passport.contract.opportunity
-    found = _weighed(f"{passport.name} {occasion.title}", f"{passport.summary} {occasion.teaser}", [])
+    weights = _weighed(f"{passport.name} {occasion.title}", f"{passport.summary} {occasion.teaser}", [])
     for word, weight in asked.items():
-        if weight == SKILL and word not in found and f" {word} " in passport.search_text:
-            found[word] = SKILL  # its skills are in its search text: no query for them
-    return found
+        if weight == SKILL and word not in weights and f" {word} " in passport.search_text:
+            weights[word] = SKILL  # its skills are in its search text: no query for them
+    return weights
 
 
-def _weighed(title: str, summary: str, skills: list[str]) -> Counter:
+def _weighed(title: str, summary: str, skills: list[str]) -> Weights:
     """{word: weight}: a word counts once, where it weighs most."""
-    found: Counter = Counter()
+    weights: Weights = {}
     for weight, text in ((TITLE, title), (SUMMARY, summary), (SKILL, " ".join(skills))):
         for word in words(text):
-            found[word] = max(found[word], weight * (0.2 if word in _COMMON else 1))
-    return found
+            weights[word] = max(weights.get(word, 0), weight * (0.2 if word in _COMMON else 1))
+    return weights
 
 
-def likeness(one: Counter, other: Counter) -> float:
+def likeness(one: Weights, other: Weights) -> float:
     """The cosine of two bags of weighted words; 0 when fewer than LEAST_SHARED telling words are in both texts."""
     both = one.keys() & other.keys()
     if sum(min(one[word], other[word]) > SKILL for word in both - _COMMON) < LEAST_SHARED:

@@ -1,6 +1,7 @@
 """Sign-in and sign-up through django-allauth: our form, our outbox, our words; second factors kept encrypted."""
 
 import base64
+from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -8,6 +9,7 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django import forms
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy, translate_url
 from django.utils import translation
 from django.utils.functional import lazy
@@ -17,7 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from marketplace import boxes
 from marketplace.dates import clock
 from marketplace.mail import outbox
-from marketplace.models import Terms, TermsAcceptance
+from marketplace.models import Terms, TermsAcceptance, User
+from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 
 
@@ -42,11 +45,11 @@ class SignupForm(PlainTexts, forms.Form):
 
     field_order = ["name", "email", "password1", "password2", "language", "terms"]
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["language"].initial = "en" if translation.get_language() == "en" else "fr-ca"
 
-    def signup(self, request, user) -> None:
+    def signup(self, request: HttpRequest, user: User) -> None:
         """Called by allauth once the person exists, in its transaction."""
         at = clock.now()
         user.name = self.cleaned_data["name"].strip()
@@ -84,25 +87,25 @@ class AccountAdapter(DefaultAccountAdapter):
         "rate_limited": _("Trop de demandes en peu de temps. Réessayez plus tard."),
     }
 
-    def get_login_redirect_url(self, request) -> str:
+    def get_login_redirect_url(self, request: PersonRequest) -> str:
         """« À faire », in the language the person chose; in English for who is on a page in English."""
         language = "en" if translation.get_language() == "en" else request.user.language
         return translate_url(reverse("dashboard"), language)
 
-    def get_reauthentication_methods(self, user) -> list[dict]:
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """The ways to confirm who is there, in our words."""
         return [
             method | {"description": _REAUTHENTICATION[method["id"]]}
             for method in super().get_reauthentication_methods(user)
         ]
 
-    def get_email_confirmation_url(self, request, emailconfirmation) -> str:
+    def get_email_confirmation_url(self, request: HttpRequest | None, emailconfirmation: Any) -> str:
         """The link keeps where the person was going: it is often opened in another browser, without the session."""
         url = super().get_email_confirmation_url(request, emailconfirmation)
         going = get_next_redirect_url(request) if request is not None else None
         return f"{url}?{urlencode({'next': going})}" if going else url
 
-    def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         user = context.get("user")
         language = user.language if user is not None else translation.get_language()
         with translation.override(language):
@@ -111,17 +114,21 @@ class AccountAdapter(DefaultAccountAdapter):
         known = user if user is not None and user.pk else None
         outbox.enqueue(f"{template_prefix}.txt", email, message.subject, message.body, to=known, at=at, secret=True)
 
-    def send_notification_mail(self, template_prefix, user, context=None, email=None) -> None:
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
         """With the person it is for, whom the library leaves out: their name, and their language."""
         super().send_notification_mail(template_prefix, user, {"user": user} | (context or {}), email)
 
-    def render_mail(self, template_prefix, email, context, headers=None):
+    def render_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> Any:
         message = super().render_mail(template_prefix, email, context, headers)
         if getattr(message, "alternatives", None):  # one plain text body: what the outbox keeps is what is sent
             message.alternatives = []
         return message
 
-    def save_user(self, request, user, form, commit=True):
+    def save_user(self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True) -> User:
         user = super().save_user(request, user, form, commit=False)
         user.email = user.email.lower()
         if commit:

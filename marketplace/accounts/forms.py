@@ -1,7 +1,10 @@
 """allauth's account forms with our labels, so that a field and the error summary call it by the same name.
 
-Read lazily, through ACCOUNT_FORMS and MFA_FORMS: allauth.account.forms itself imports marketplace.accounts.
+Read lazily, through ACCOUNT_FORMS and MFA_FORMS: allauth.account.forms itself imports marketplace.accounts.adapters.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from allauth.account import forms as allauth_forms
 from allauth.core import context
@@ -11,9 +14,12 @@ from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.totp import forms as totp_forms
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from django import forms
 from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts.person import User
 from marketplace.accounts.reauthentication import OneTimeCode, period_of, spend
 from marketplace.dates import clock
 
@@ -28,12 +34,12 @@ LABELS = {
 }
 
 
-class OurWords:
+class OurWords(forms.BaseForm):
     """Labels above, and no placeholder: it would repeat the label, in other words."""
 
-    labels: dict = {}
+    labels: Mapping[str, Any] = {}
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.label = {**LABELS, **self.labels}.get(name, field.label)
@@ -45,11 +51,11 @@ class LoginForm(OurWords, allauth_forms.LoginForm):
 
 
 class SignupForm(OurWords, allauth_forms.SignupForm):
-    """Sign-up; what we add to it is marketplace.accounts.SignupForm."""
+    """Sign-up; what we add to it is marketplace.accounts.adapters.SignupForm."""
 
     labels = {"password1": _("Mot de passe")}
 
-    def try_save(self, request):
+    def try_save(self, request: HttpRequest) -> Any:
         """An address that already has an account costs a hash too: the answer's delay must not tell which has one."""
         if self.account_already_exists:
             make_password(self.cleaned_data["password1"])
@@ -83,7 +89,9 @@ class ReauthenticateForm(OurWords, allauth_forms.ReauthenticateForm):
 class AsksCode(OurWords):
     """A code of the application, or a recovery code, that serves once."""
 
-    def __init__(self, *args, **kwargs):
+    user: User  # whose code it is: allauth's forms know it
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].widget = OneTimeCode()
         self.fields["code"].help_text = _("Six chiffres, ou un de vos codes de secours.")
@@ -113,7 +121,7 @@ class ActivateTOTPForm(OurWords, totp_forms.ActivateTOTPForm):
     valid, `period` is the one whose code was given.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         session = context.request.session
         waiting = session.get(SECRET_SESSION_KEY)
         super().__init__(*args, **kwargs)

@@ -7,6 +7,7 @@ one, on its own page: having signed in recently is not enough. The view's form i
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from allauth.account.adapter import get_adapter as account_adapter
 from allauth.core import ratelimit
@@ -21,17 +22,18 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from marketplace.accounts.person import User
 from marketplace.dates import clock
+from marketplace.requests import PersonRequest
 
 _PERIOD = 30  # seconds that a code lasts (RFC 6238, section 5.2)
 _DRIFT = 1  # periods by which a telephone's clock may be early or late (same section)
-_QUIET = 4  # modules left empty around a QR code (ISO/IEC 18004)
 
 
 # --- One-time codes --------------------------------------------------------------------------------------------------
-def has_application(user) -> bool:
+def has_application(user: User) -> bool:
     """Whether this person turned the second factor on."""
-    return get_adapter().is_mfa_enabled(user, [Authenticator.Type.TOTP])
+    return bool(get_adapter().is_mfa_enabled(user, [Authenticator.Type.TOTP]))
 
 
 @sensitive_variables("secret", "code")
@@ -45,7 +47,7 @@ def period_of(secret: str, code: str, *, at: datetime) -> int | None:
 
 
 @sensitive_variables("code")
-def spend(user, code: str, *, at: datetime) -> Authenticator | None:
+def spend(user: User, code: str, *, at: datetime) -> Authenticator | None:
     """What this code proves that the person has, the application or the recovery codes; None for a wrong code.
 
     A code serves once, whatever process checks it: the last period spent is written beside the secret, under the
@@ -70,13 +72,13 @@ class OneTimeCode(forms.PasswordInput):
 
     input_type = "text"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"autocomplete": "one-time-code", "inputmode": "numeric", "autocapitalize": "off"})
 
 
 # --- At the act ------------------------------------------------------------------------------------------------------
 @sensitive_variables("form_data", "password", "code")
-def confirm_person(user, form_data: Mapping, request: HttpRequest) -> str:
+def confirm_person(user: User, form_data: Mapping[str, Any], request: HttpRequest) -> str:
     """How the person proved who they are: "password", or "password+totp" where the account has an application.
 
     form_data: `password`, and `code` (of the application, or a recovery code, which stands for it). ValidationError on
@@ -121,16 +123,16 @@ class SecondLook(forms.Form):
 
     confirmed_by = ""
 
-    def __init__(self, *args, request: HttpRequest, **kwargs):
+    def __init__(self, *args: Any, request: PersonRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
         if not has_application(request.user):
             del self.fields["code"]
-        asked = [name for name in ("password", "code") if name in self.fields]
+        asked = [name for name in self.fields if name in ("password", "code")]
         self.order_fields([name for name in self.fields if name not in asked] + asked)
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]  # a hook of Django's that its stubs leave out
         if not self.errors:
             try:
                 self.confirmed_by = confirm_person(self.request.user, self.cleaned_data, self.request)
@@ -138,6 +140,3 @@ class SecondLook(forms.Form):
                 self.add_error(None, error)
         for name in ("password", "code"):
             self.cleaned_data.pop(name, None)
-
-
-# --- The pages -------------------------------------------------------------------------------------------------------

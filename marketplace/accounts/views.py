@@ -1,13 +1,17 @@
 """Pages of the second factor: turning it on and off, recovery codes, the code at sign-in."""
 
+from typing import Any
+
 from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.mfa.base import views as sign_in
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.totp.internal.flows import deactivate_totp
+from django import forms
 from django.db import transaction
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse_lazy
 from django.utils.decorators import method_decorator
@@ -16,16 +20,21 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.edit import FormView
 from qrcode import QRCode
 
-from marketplace.accounts.reauthentication import _QUIET, SecondLook
+from marketplace.accounts.person import User
+from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates import clock
+from marketplace.downloads import as_download
 from marketplace.ledger import entries as ledger
+from marketplace.requests import PersonRequest
+
+_QUIET = 4  # modules left empty around a QR code (ISO/IEC 18004)
 
 
 class Refused:
     """Mixin of allauth's views: 422 to a form with errors, as everywhere on the site."""
 
-    def form_invalid(self, form) -> HttpResponse:
-        response = super().form_invalid(form)
+    def form_invalid(self, form: forms.BaseForm) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]  # the view's own
         response.status_code = 422
         return response
 
@@ -41,7 +50,7 @@ class Authenticate(Refused, sign_in.AuthenticateView):
 
     template_name = "mfa/authenticate.html"
 
-    def _build_forms(self):
+    def _build_forms(self) -> forms.BaseForm:
         self.webauthn_form = None
         posted = self.request.POST if self.request.method == "POST" else None
         self.auth_form = self.get_form_class()(user=self.stage.login.user, data=posted)
@@ -55,7 +64,11 @@ class Reauthenticate(Refused, sign_in.ReauthenticateView):
     template_name = "mfa/reauthenticate.html"
 
 
-def qr(text: str) -> dict:
+def _factors(user: User) -> QuerySet:
+    return Authenticator.objects.filter(user=user)
+
+
+def qr(text: str) -> dict[str, Any]:
     """{size, path}: a square of `size` modules, the dark ones drawn by an SVG path."""
     code = QRCode(border=_QUIET)
     code.add_data(text)
@@ -71,17 +84,17 @@ class TurnOn(Refused, totp.ActivateTOTPView):
 
     template_name = "mfa/totp/activate_form.html"
 
-    def get_context_data(self, **kwargs) -> dict:
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         secret = context["form"].secret
         groups = [secret[start : start + 4] for start in range(0, len(secret), 4)]
         return context | {"qr": qr(context["totp_url"]), "secret": " ".join(groups)}
 
-    def form_valid(self, form) -> HttpResponse:
+    def form_valid(self, form: Any) -> HttpResponse:
         user, at = self.request.user, clock.now()
         with transaction.atomic():
             response = super().form_valid(form)
-            application = user.authenticator_set.get(type=Authenticator.Type.TOTP)
+            application = _factors(user).get(type=Authenticator.Type.TOTP)
             application.data["spent"] = form.period
             application.save(update_fields=["data"])
             _codes_are_shown(user)
@@ -97,15 +110,16 @@ class TurnOff(Refused, FormView):
     form_class = SecondLook
     template_name = "mfa/totp/deactivate_form.html"
     success_url = reverse_lazy("mfa_index")
+    request: PersonRequest
 
-    def dispatch(self, request, *args, **kwargs) -> HttpResponse:
-        self.authenticator = get_object_or_404(request.user.authenticator_set, type=Authenticator.Type.TOTP)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.authenticator = get_object_or_404(_factors(self.request.user), type=Authenticator.Type.TOTP)
         return super().dispatch(request, *args, **kwargs)
 
-    def get_form_kwargs(self) -> dict:
+    def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
 
-    def form_valid(self, form) -> HttpResponse:
+    def form_valid(self, form: Any) -> HttpResponse:
         user, at = self.request.user, clock.now()
         with transaction.atomic():
             reauthenticate_by_password(self.request)  # what the library asks before it removes anything
@@ -114,9 +128,9 @@ class TurnOff(Refused, FormView):
         return super().form_valid(form)
 
 
-def _codes_are_shown(user) -> None:
+def _codes_are_shown(user: User) -> None:
     """The library writes it when their page is first read; a page that is read must write nothing."""
-    for codes in user.authenticator_set.filter(type=Authenticator.Type.RECOVERY_CODES):
+    for codes in _factors(user).filter(type=Authenticator.Type.RECOVERY_CODES):
         codes.wrap().mark_as_viewed()
 
 
@@ -133,7 +147,7 @@ class NewRecoveryCodes(Refused, recovery.GenerateRecoveryCodesView):
 
     template_name = "mfa/recovery_codes/generate.html"
 
-    def form_valid(self, form) -> HttpResponse:
+    def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response = super().form_valid(form)
             _codes_are_shown(self.request.user)
@@ -147,10 +161,8 @@ class DownloadRecoveryCodes(recovery.DownloadRecoveryCodesView):
     template_name = "mfa/recovery_codes/download.txt"
     content_type = "text/plain; charset=utf-8"
 
-    def render_to_response(self, context, **kwargs) -> HttpResponse:
-        response = super().render_to_response(context, **kwargs)
-        response["Content-Disposition"] = "attachment; filename=codes-de-secours.txt"
-        return response
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        return as_download(super().render_to_response(context, **kwargs), "codes-de-secours.txt")
 
 
 urlpatterns = [

@@ -21,6 +21,8 @@ from types import MappingProxyType
 
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.texts import Words
+
 _DAY = timedelta(days=1)
 _MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
 
@@ -44,13 +46,13 @@ def _monday_on_or_after(day: date) -> date:
 
 
 @lru_cache(maxsize=64)
-def holidays(year: int) -> Mapping[date, str]:
+def holidays(year: int) -> Mapping[date, Words]:
     """The days off of one year in order, with their (translatable) names; read-only.
 
     24 June and 1 July appear on the day they are observed. Days that fall on a weekend are listed too.
     """
     national, canada, sunday = date(year, 6, 24), date(year, 7, 1), easter(year)
-    days = {
+    days: dict[date, Words] = {
         date(year, 1, 1): _("Jour de l’An"),
         date(year, 1, 2): _("Lendemain du jour de l’An"),
         sunday - 2 * _DAY: _("Vendredi saint"),

@@ -7,9 +7,14 @@ clocks drift. `set_to` lets tests, the demo seed and the replay act at chosen in
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql.compiler import SQLCompiler
+
+Sql = tuple[str, tuple[str | int, ...]]  # text and parameters, as Django's expressions answer them
 
 _set_to: datetime | None = None
 
@@ -22,11 +27,14 @@ _SQL = {
 
 def database_now() -> datetime:
     """The database's own instant, in UTC, whatever `set_to` says."""
-    return row_and_now("SELECT {now}")[0]
+    instant: datetime = row_and_now("SELECT {now}")[0]
+    return instant
 
 
-def row_and_now(query: str, *, after: str = "") -> tuple | None:
+def row_and_now(query: str, *, after: str = "") -> tuple[Any, ...]:
     """The first row of `query`, whose last column, `{now}`, is that instant: one question instead of two.
+
+    Empty when the query has no row.
 
     after: a statement that ends before the query begins, and sees nothing of it (PostgreSQL: sent together).
     """
@@ -36,7 +44,7 @@ def row_and_now(query: str, *, after: str = "") -> tuple | None:
         if after:
             cursor.nextset()
         row = cursor.fetchone()
-    return row and (*row[:-1], _instant(row[-1]))
+    return (*row[:-1], _instant(row[-1])) if row else ()
 
 
 def _instant(value: datetime | str) -> datetime:
@@ -61,16 +69,16 @@ class Now(models.Func):
     output_field = models.DateTimeField()
     function = "clock_timestamp"
 
-    def as_sql(self, compiler, connection, **extra):
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *args: Any, **extra: Any) -> Sql:
         if _set_to is not None:
             return models.Value(_set_to, output_field=self.output_field).as_sql(compiler, connection)
-        return super().as_sql(compiler, connection, **extra)
+        return super().as_sql(compiler, connection, *args, **extra)
 
-    def as_sqlite(self, compiler, connection, **extra):
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Sql:
         if _set_to is not None:
-            return models.Value(_set_to, output_field=self.output_field).as_sql(compiler, connection)
+            return self.as_sql(compiler, connection)
         # Django stores instants as text with six decimals; SQLite's clock has three.
-        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')", []
+        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')", ()
 
 
 @contextmanager

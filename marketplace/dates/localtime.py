@@ -5,7 +5,9 @@ hour with fixed spaces inside « 14 h 00 (HNE) » and "2:00 p.m. (EST)". `lang` 
 Names are kept here, not in the catalogue, so that a mail or a file in the reader's language needs no activation.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -56,7 +58,7 @@ def local(moment: datetime) -> datetime:
 
 def is_ambiguous(local_naive: datetime) -> bool:
     """Whether this local time happens twice (the hour repeated in the fall)."""
-    first, second = (local_naive.replace(tzinfo=ZONE, fold=fold).utcoffset() for fold in (0, 1))
+    first, second = (local_naive.replace(tzinfo=ZONE, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
     return first > second
 
 
@@ -94,7 +96,7 @@ def offset_name(moment: datetime, lang: str | None = None) -> str:
     return "HAE" if summer else "HNE"
 
 
-def _date(day: date, lang: str, *, months=None, year: bool = True) -> str:
+def _date(day: date, lang: str, *, months: Sequence[str] = (), year: bool = True) -> str:
     if lang == "en":
         return f"{(months or _EN_MONTHS)[day.month - 1]} {day.day}" + (f", {day.year}" if year else "")
     number = "1er" if day.day == 1 else str(day.day)
@@ -202,18 +204,18 @@ class LocalDateTimeWidget(forms.MultiWidget):
 
     use_fieldset = True
 
-    def __init__(self, attrs=None):
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         date_attrs = {"type": "date", "aria-label": gettext_lazy("Date")}
         time_attrs = {"type": "time", "aria-label": gettext_lazy("Heure (heure de l’Est)")}
         fold_attrs = {"aria-label": gettext_lazy("Heure avancée ou heure normale")}
-        widgets = {
+        widgets: dict[str, forms.Widget | type[forms.Widget]] = {
             "date": forms.DateInput(attrs=date_attrs, format="%Y-%m-%d"),
             "time": forms.TimeInput(attrs=time_attrs, format="%H:%M"),
             "fold": forms.Select(attrs=fold_attrs, choices=FOLD_CHOICES),
         }
         super().__init__(widgets, attrs)
 
-    def decompress(self, value):
+    def decompress(self, value: datetime | None) -> list[Any]:
         """Aware datetime → [date, time to the minute, "0" or "1" when the hour happens twice]."""
         if value is None:
             return [None, None, None]
@@ -222,7 +224,7 @@ class LocalDateTimeWidget(forms.MultiWidget):
         fold = str(here.fold) if is_ambiguous(naive) else ""
         return [here.date(), naive.time().replace(second=0, microsecond=0), fold]
 
-    def get_context(self, name, value, attrs):
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         values = value if isinstance(value, (list, tuple)) else self.decompress(value)
         context = super().get_context(name, values, attrs)
         if not _typed_is_ambiguous(*values[:2]):
@@ -242,7 +244,7 @@ class LocalDateTimeField(forms.MultiValueField):
         "incomplete": gettext_lazy("Entrez la date et l’heure."),
     }
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         bad_date = {"invalid": gettext_lazy("Entrez une date valide, par exemple 2026-11-24.")}
         bad_time = {"invalid": gettext_lazy("Entrez une heure valide, par exemple 14:00.")}
         incomplete = {"incomplete": self.default_error_messages["incomplete"]}
@@ -253,7 +255,7 @@ class LocalDateTimeField(forms.MultiValueField):
         )
         super().__init__(fields=fields, require_all_fields=False, **kwargs)
 
-    def compress(self, data_list) -> datetime | None:
+    def compress(self, data_list: Sequence[Any]) -> datetime | None:
         if not data_list:
             return None
         on, at, fold = data_list

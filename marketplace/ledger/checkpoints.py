@@ -9,6 +9,7 @@ import base64
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, models, transaction
@@ -16,6 +17,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import keys
+from marketplace.accounts.person import User
 from marketplace.celery import COVER_EVERY
 from marketplace.dates import clock
 from marketplace.ledger import entries, merkle
@@ -90,7 +92,12 @@ def check_origin() -> Checkpoint | None:
     return last
 
 
-def make(*, by=None, at: datetime) -> Checkpoint:
+def covering(seq: int) -> Checkpoint | None:
+    """The last checkpoint that holds the entry of this number; None until one does."""
+    return Checkpoint.objects.filter(size__gte=seq).order_by("-size").first()
+
+
+def make(*, by: User | None = None, at: datetime) -> Checkpoint:
     """Record the request, then sign the whole ledger as it stands. `by` is a User or None for the nightly one.
 
     IllegalMove, and nothing is recorded: the ledger has another name; somebody asks within a minute of the last one.
@@ -102,8 +109,7 @@ def make(*, by=None, at: datetime) -> Checkpoint:
         before = check_origin()
         if by and before and clock.database_now() - before.at < _ON_DEMAND_AFTER:
             raise IllegalMove(_("Un relevé vient d’être signé : attendez une minute avant d’en signer un autre."))
-        entries.record("ledger.checkpoint", "ledger", by=by, at=at)
-        last = LedgerEntry.objects.order_by("-seq").first()
+        last = entries.record("ledger.checkpoint", "ledger", by=by, at=at)
         _keep_blocks(last.seq)
         root = root_of(0, last.seq)
         text = (
@@ -133,10 +139,10 @@ def _leaves(start: int, end: int) -> list[bytes]:
 
 def _keep_blocks(size: int) -> None:
     """Add the roots of the blocks that are complete since the last checkpoint."""
-    kept = LedgerBlock.objects.count()
+    first = LedgerBlock.objects.count()
     LedgerBlock.objects.bulk_create(
         LedgerBlock(number=number, root=merkle.root(_leaves(number * BLOCK, (number + 1) * BLOCK)).hex())
-        for number in range(kept, size // BLOCK)
+        for number in range(first, size // BLOCK)
     )
 
 
@@ -145,8 +151,8 @@ def root_of(start: int, end: int) -> bytes:
     first, stop = start // BLOCK, end // BLOCK
     whole: list[bytes] = []
     if start % BLOCK == 0 and first < stop:
-        kept = LedgerBlock.objects.filter(number__gte=first, number__lt=stop).order_by("number")
-        whole = [bytes.fromhex(text) for text in kept.values_list("root", flat=True)]
+        blocks = LedgerBlock.objects.filter(number__gte=first, number__lt=stop).order_by("number")
+        whole = [bytes.fromhex(text) for text in blocks.values_list("root", flat=True)]
     tail = _leaves(start + len(whole) * BLOCK, end)
     return merkle.root(whole + [merkle.root(tail[n : n + BLOCK]) for n in range(0, len(tail), BLOCK)])
 
@@ -154,7 +160,7 @@ def root_of(start: int, end: int) -> bytes:
 class Roots:
     """`root_of` that remembers: many proofs of neighbours read each block once, whatever their number."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._roots: dict[tuple[int, int], bytes] = {}
         self._blocks: dict[int, list[bytes]] = {}
 
@@ -182,24 +188,26 @@ def frontier(size: int) -> list[bytes]:
     return roots
 
 
-def proof_of(entry: LedgerEntry, checkpoint: Checkpoint, *, payload: bool = False, roots=root_of) -> dict:
+def proof_of(
+    entry: LedgerEntry, checkpoint: Checkpoint, *, payload: bool = False, roots: merkle.RootOf = root_of
+) -> dict[str, Any]:
     """What `tools/verify.py proof` reads: the entry, its path to the checkpoint's root, the checkpoint.
 
     `payload`: with the entry's salted detail, for those who may read it. `roots`: `Roots()`, for many proofs at once.
     ValueError when the checkpoint is older.
     """
     path = merkle.inclusion(entry.seq - 1, checkpoint.size, roots)
-    told = {"salt": entry.payload.salt, "body": entry.payload.body} if payload else {}
+    detail = {"salt": entry.payload.salt, "body": entry.payload.body} if payload else {}
     return {
         "type": "dan-proof/1",
         "entry": entry.chained() | {"hash": entry.hash},
         "path": [step.hex() for step in path],
         "checkpoint": checkpoint.note,
-        **told,
+        **detail,
     }
 
 
-def consistency_of(first: Checkpoint, second: Checkpoint) -> dict:
+def consistency_of(first: Checkpoint, second: Checkpoint) -> dict[str, Any]:
     """What `tools/verify.py consistency` reads: both checkpoints and what lies between. ValueError out of order."""
     path = merkle.consistency(first.size, second.size, root_of)
     return {

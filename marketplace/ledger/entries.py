@@ -9,12 +9,15 @@ import hashlib
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts.person import User
 from marketplace.dates import clock
 
 GENESIS = "0" * 64
@@ -36,7 +39,7 @@ _LOCK = 0x1ED6E2  # one advisory lock for the whole chain: entries are ordered b
 _LAST = "SELECT seq, hash, {now} FROM marketplace_ledgerentry ORDER BY seq DESC LIMIT 1"
 
 
-def canonical(value: dict) -> bytes:
+def canonical(value: dict[str, Any] | list[Any]) -> bytes:
     """JSON with sorted keys, no spaces, UTF-8: the same bytes for the same value, in any language."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -46,8 +49,8 @@ def instant(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-class LedgerEntryQuerySet(models.QuerySet):
-    def public(self):
+class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
+    def public(self) -> Self:
         """What anyone may read one by one: no sealed act, which nobody may count; nothing of an evaluation under way;
         nothing of a notice that is not published; not what stays between
         parties, nor how people sign in; no refusal; not who read what; not what auditors look at.
@@ -91,7 +94,7 @@ class LedgerEntry(models.Model):
     def __str__(self) -> str:
         return self.action
 
-    def chained(self) -> dict:
+    def chained(self) -> dict[str, Any]:
         """What `hash` is computed over, as tools/verify.py recomputes it."""
         return {
             "seq": self.seq,
@@ -105,8 +108,8 @@ class LedgerEntry(models.Model):
         }
 
 
-class LedgerPayloadQuerySet(models.QuerySet):
-    def about(self, subject: str):
+class LedgerPayloadQuerySet(models.QuerySet["LedgerPayload"]):
+    def about(self, subject: str) -> Self:
         """Acts on one object, oldest first, sealed ones included: for those entitled to that object only."""
         return self.filter(subject=subject).select_related("entry").order_by("entry__seq")
 
@@ -134,11 +137,13 @@ class LedgerPayload(models.Model):
         return f"{self.entry_id} {self.action}"
 
 
-def _actor(by) -> str:
+def _actor(by: User | None) -> str:
     return "system" if by is None else f"person:{by.public_id}"
 
 
-def record(action: str, subject: str, *, by, at: datetime, sealed: bool = False, **body) -> LedgerEntry:
+def record(
+    action: str, subject: str, *, by: User | None, at: datetime, sealed: bool = False, **body: Any
+) -> LedgerEntry:
     """Append one entry; RuntimeError outside a transaction. `by` is a User or None for the system.
 
     `body` holds JSON values only, and never a proposal's content. A sealed entry is dated when it is written: how long
@@ -172,26 +177,27 @@ def record(action: str, subject: str, *, by, at: datetime, sealed: bool = False,
 
 def _insert(*rows: models.Model) -> None:
     """What `save(force_insert=True)` does, in a third of the time: every act pays it (tools/bench_ledger.py)."""
-    told = []
+    statements = []
     for row in rows:
         fields = row._meta.concrete_fields
-        names, marks = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
+        names, marks = ", ".join(str(field.column) for field in fields), ", ".join(["%s"] * len(fields))
         values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-        told.append((f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({marks})", values))
+        statements.append((f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({marks})", values))
         row._state.adding, row._state.db = False, connection.alias
     if connection.vendor == "postgresql":  # one round trip
-        told = [("; ".join(text for text, _values in told), [value for _text, values in told for value in values])]
+        texts, parameters = zip(*statements, strict=True)
+        statements = [("; ".join(texts), list(chain(*parameters)))]
     with connection.cursor() as cursor:
-        for text, values in told:
+        for text, values in statements:
             cursor.execute(text, values)
 
 
-def record_read(what: str, subject: str, *, by, at: datetime, file: str = "") -> None:
+def record_read(what: str, subject: str, *, by: User, at: datetime, file: str = "") -> None:
     """Keep who read something sensitive (`what`: proposal, file, casefile…), once an hour for a person and an object.
 
     `file`: which one of the object's files, by its SHA-256 or its identifier, never by its name.
     """
-    named = {"file": file} if file else {}
+    named: dict[str, Any] = {"file": file} if file else {}
     recent = LedgerPayload.objects.filter(subject=subject, action=f"read.{what}", actor=by)
     recent = recent.filter(**{f"body__{name}": value for name, value in named.items()})
     if not recent.filter(entry__at__gt=at - timedelta(hours=1)).exists():
@@ -199,7 +205,7 @@ def record_read(what: str, subject: str, *, by, at: datetime, file: str = "") ->
             record(f"read.{what}", subject, by=by, at=at, **named)
 
 
-def erase(entry: LedgerEntry, *, by, at: datetime, reason: str, opened: bool = False) -> None:
+def erase(entry: LedgerEntry, *, by: User | None, at: datetime, reason: str, opened: bool = False) -> None:
     """Destroy an entry's detail (Act respecting access, Law 25): the entry, its digest and the chain stay.
 
     ValueError when there is none left, or when the act is sealed and the caller does not say that the occasion was
@@ -215,7 +221,7 @@ def erase(entry: LedgerEntry, *, by, at: datetime, reason: str, opened: bool = F
         record("ledger.erase", f"entry:{entry.hash[:32]}", by=by, at=at, reason=reason)
 
 
-def record_refusal(action: str, subject: str, *, by, at: datetime, reason: str) -> None:
+def record_refusal(action: str, subject: str, *, by: User, at: datetime, reason: str) -> None:
     """Keep a trace of a refused act that matters, in a transaction of its own: the act's was rolled back.
 
     Once an hour for the same person, act and object: a ledger must not be filled by whoever insists.

@@ -5,6 +5,7 @@ from functools import lru_cache
 from django.utils.translation import gettext_lazy
 
 from marketplace import lifecycle
+from marketplace.texts import Words
 
 # Acts that are not moves of a lifecycle: those have their own labels.
 _OTHERS = {
@@ -83,9 +84,9 @@ _OTHERS = {
 
 
 @lru_cache(maxsize=1)
-def _labels() -> dict:
-    moves = (move for moves in lifecycle.WORKFLOW.values() for move in moves)
-    return _OTHERS | {f"{move.model}.{move.name}": move.label for move in moves}
+def _labels() -> dict[str, Words]:
+    moves = {f"{model}.{move.name}": move.label for model, moves in lifecycle.WORKFLOW.items() for move in moves}
+    return _OTHERS | moves
 
 
 def label(action: str) -> str:

@@ -70,7 +70,7 @@ def consistency(first: int, second: int, root_of: RootOf) -> list[bytes]:
 class Growing:
     """A tree that grows by a leaf at a time, kept as the roots of its complete subtrees, the largest first."""
 
-    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()):
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         self.size, self.peaks = size, list(peaks)
 
     def add(self, leaf_hash: bytes) -> None:
@@ -83,7 +83,7 @@ class Growing:
     def root(self) -> bytes:
         if not self.peaks:
             return EMPTY
-        found = self.peaks[-1]
+        top = self.peaks[-1]
         for peak in self.peaks[-2::-1]:
-            found = node(peak, found)
-        return found
+            top = node(peak, top)
+        return top

@@ -1,5 +1,7 @@
 """The ledger’s periodic work: the day’s signed checkpoint, and entries that blur the count."""
 
+from typing import Any
+
 from celery import shared_task
 
 from marketplace.dates import clock
@@ -7,13 +9,13 @@ from marketplace.ledger import checkpoints
 
 
 @shared_task(name="marketplace.tasks.sign_ledger")
-def sign_ledger(**kwargs) -> None:
+def sign_ledger(**kwargs: Any) -> None:
     """The day's signed checkpoint."""
     checkpoints.make(at=clock.now())
 
 
 @shared_task(name="marketplace.tasks.cover_ledger")
-def cover_ledger(**kwargs) -> None:
+def cover_ledger(**kwargs: Any) -> None:
     """At an instant that nothing tells beforehand: covers at regular instants would be told from deposits."""
     wait = checkpoints.cover_due()
     if wait is not None:
@@ -21,5 +23,5 @@ def cover_ledger(**kwargs) -> None:
 
 
 @shared_task(name="marketplace.tasks.write_cover")
-def write_cover(**kwargs) -> None:
+def write_cover(**kwargs: Any) -> None:
     checkpoints.cover()

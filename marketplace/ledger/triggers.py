@@ -4,7 +4,14 @@ The database role of the application should not own these tables in production (
 disable the triggers; nobody else can.
 """
 
+from collections.abc import Callable
+
 from django.db import migrations
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+Change = Callable[[BaseDatabaseWrapper, str], None]
 
 _POSTGRES_FUNCTION = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -15,7 +22,7 @@ END $$
 """
 
 
-def install(connection, table: str) -> None:
+def install(connection: BaseDatabaseWrapper, table: str) -> None:
     """Refuse UPDATE, DELETE (and TRUNCATE on PostgreSQL) on `table`."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -35,7 +42,7 @@ def install(connection, table: str) -> None:
                 )
 
 
-def remove(connection, table: str) -> None:
+def remove(connection: BaseDatabaseWrapper, table: str) -> None:
     """The reverse of `install`, for migrations backwards and for emptying test databases."""
     names = ("append_only", "no_truncate") if connection.vendor == "postgresql" else ("no_update", "no_delete")
     on = f" ON {table}" if connection.vendor == "postgresql" else ""
@@ -47,7 +54,11 @@ def remove(connection, table: str) -> None:
 def append_only(*tables: str) -> migrations.RunPython:
     """The migration's operation. SQLite drops the triggers of a table that it rebuilds: then it is repeated."""
 
-    def every(change):
-        return lambda _apps, editor: [change(editor.connection, table) for table in tables]
+    def every(change: Change) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+        def operation(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+            for table in tables:
+                change(editor.connection, table)
+
+        return operation
 
     return migrations.RunPython(every(install), every(remove))

@@ -7,9 +7,11 @@ never lose one.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from celery import shared_task
+from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
@@ -17,7 +19,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from marketplace.dates import clock
-from marketplace.models import OutgoingEmail
+from marketplace.models import OutgoingEmail, User
 
 MAX_ATTEMPTS = 12
 _holding = False
@@ -34,14 +36,16 @@ def held() -> Iterator[None]:
         _holding = before
 
 
-def queue(template: str, *, to, at, confidential: bool = False, **context) -> None:
+def queue(template: str, *, to: User, at: datetime, confidential: bool = False, **context: Any) -> None:
     """Write `template` to a User, in that person's language. Inactive people get nothing."""
     if not to.is_active:
         return
     queue_to_address(template, address=to.email, to=to, at=at, confidential=confidential, **context)
 
 
-def queue_to_address(template: str, *, address: str, to, at, confidential: bool = False, **context) -> None:
+def queue_to_address(
+    template: str, *, address: str, to: User | None, at: datetime, confidential: bool = False, **context: Any
+) -> None:
     """Write `template` to an address, in the language of the User who has it, or in the active one without any."""
     with translation.override(to.language if to else translation.get_language()):
         text = render_to_string(template, {**context, "to": to, "base_url": settings.BASE_URL, "now": at})
@@ -49,9 +53,19 @@ def queue_to_address(template: str, *, address: str, to, at, confidential: bool 
         enqueue(template, address, subject, body.strip() + "\n", to=to, at=at, confidential=confidential)
 
 
-def enqueue(template: str, address: str, subject: str, body: str, *, to, at, confidential=False, secret=False) -> None:
+def enqueue(
+    template: str,
+    address: str,
+    subject: str,
+    body: str,
+    *,
+    to: User | None,
+    at: datetime,
+    confidential: bool = False,
+    secret: bool = False,
+) -> None:
     """Save one row and have it sent after commit."""
-    row = OutgoingEmail.objects.create(
+    email = OutgoingEmail.objects.create(
         to=to,
         address=address,
         template=template,
@@ -63,12 +77,12 @@ def enqueue(template: str, address: str, subject: str, body: str, *, to, at, con
         held=_holding,
         created_at=at,
     )
-    if not row.held:
-        deliver_email.delay_on_commit(row.pk)
+    if not email.held:
+        deliver_email.delay_on_commit(email.pk)
 
 
-@shared_task(name="marketplace.tasks.deliver_email")
-def deliver_email(pk: int, **kwargs) -> None:
+@shared_task(name="marketplace.tasks.deliver_email", base=DjangoTask)
+def deliver_email(pk: int, **kwargs: Any) -> None:
     """A task takes ids; `**kwargs` lets old workers live."""
     deliver(pk)
 
@@ -77,23 +91,25 @@ def deliver(pk: int) -> bool:
     """Send one row if it still waits; True when this call sent it. Two workers at once send it once."""
     with transaction.atomic():
         rows = OutgoingEmail.objects.filter(pk=pk, sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS)
-        row = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
-        if row is None:
+        email = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
+        if email is None:
             return False
-        row.attempts += 1
+        email.attempts += 1
         try:
-            EmailMessage(row.subject, row.body, to=[row.address], headers={"Content-Language": row.language}).send()
+            EmailMessage(
+                email.subject, email.body, to=[email.address], headers={"Content-Language": email.language}
+            ).send()
         except OSError as error:  # smtplib's errors are OSErrors: the sweep tries again
-            row.last_error = type(error).__name__
+            email.last_error = type(error).__name__
         else:
-            row.sent_at, row.last_error = clock.database_now(), ""
-            if row.secret:
-                row.body = ""
-        row.save(update_fields=["attempts", "last_error", "sent_at", "body"])
-        return row.sent_at is not None
+            email.sent_at, email.last_error = clock.database_now(), ""
+            if email.secret:
+                email.body = ""
+        email.save(update_fields=["attempts", "last_error", "sent_at", "body"])
+        return email.sent_at is not None
 
 
-def waiting(*, at) -> list[int]:
+def waiting(*, at: datetime) -> list[int]:
     """Rows that a lost task left behind: older than a minute, not sent."""
     rows = OutgoingEmail.objects.filter(
         sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS, created_at__lt=at - timedelta(minutes=1)

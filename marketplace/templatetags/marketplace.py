@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from django import template
 from django.conf import settings
@@ -22,7 +23,7 @@ NBSP = "\u00a0"
 NOTHING = "–"
 
 
-def _shown(value: object, write: Callable[..., str], *args, **kwargs) -> str:
+def _shown(value: object, write: Callable[..., str], *args: Any, **kwargs: Any) -> str:
     if value is None:
         return NOTHING
     return "" if value == "" else write(value, *args, **kwargs)
@@ -146,7 +147,7 @@ def signing_key() -> str:
 
 
 @register.inclusion_tag("components/verifier.html", name="verifier")
-def _verifier() -> dict:
+def _verifier() -> dict[str, str]:
     """`{% verifier %}`: where the tool and the key are, by addresses that stay true on paper, and the tool's digest."""
     return {
         "tool": settings.BASE_URL + reverse("opendata:verifier"),

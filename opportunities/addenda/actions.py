@@ -1,5 +1,7 @@
 """An addendum: what is made clearer in a published notice, and the closing instant that it may move."""
 
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -7,13 +9,14 @@ from django.utils.translation import gettext as _
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.models import User
 from opportunities import conditions, rules
 from opportunities.models import Addendum, Opportunity
 
 ADDENDUM_MAX = 5_000
 
 
-def add_addendum(opportunity: Opportunity, *, by, text: str) -> Addendum:
+def add_addendum(opportunity: Opportunity, *, by: User, text: str) -> Addendum:
     """Add to a published notice, before its closing instant; the addendum can never be changed.
 
     Near the closing instant, that instant moves: `opportunity.closes_at` then holds the new one. Tells nobody:
@@ -32,7 +35,7 @@ def add_addendum(opportunity: Opportunity, *, by, text: str) -> Addendum:
         if len(text) > ADDENDUM_MAX:
             complain("text", _("L’addenda dépasse 5 000 caractères."))
         addendum = Addendum.objects.create(opportunity=row, number=row.addenda.count() + 1, text=text, by=by, at=at)
-        moved = {}
+        moved: dict[str, Any] = {}
         if closes_at := conditions.closing_after_addendum(row, at):
             conditions.keep_order(row, closes_at)
             row.closes_at = closes_at

@@ -1,7 +1,8 @@
 """Writing a draft: its fields, skills, grid and files, in one transaction, without losing what another person wrote."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
@@ -10,13 +11,17 @@ from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, locked, name_act
+from marketplace.models import User
 from opportunities import rules
 from opportunities.enums import State
-from opportunities.models import Attachment, Criterion, Opportunity, Skill
+from opportunities.models import Attachment, Criterion, Opportunity, PublicBody, Skill
 from opportunities.review import actions as notice_review_actions
 
 ATTACHMENTS_MAX = 20
+Values = dict[str, Any]
+Skills = list[tuple[str, str]]  # folded, as typed
+Files = list[tuple[bytes, dict[str, Any]]]  # as uploads.checked gives them
 
 
 class Stale(Exception):
@@ -27,7 +32,7 @@ class Stale(Exception):
         self.current = current
 
 
-def check_editable(opportunity: Opportunity, user) -> None:
+def check_editable(opportunity: Opportunity, user: User) -> None:
     """PermissionDenied unless the person buys for the body; IllegalMove once it is no longer a draft."""
     if not rules.is_buyer(opportunity, user):
         raise PermissionDenied(_("Seules les personnes acheteuses de l’organisme modifient un brouillon."))
@@ -35,19 +40,21 @@ def check_editable(opportunity: Opportunity, user) -> None:
         raise IllegalMove(_("Seul un brouillon se modifie : celui-ci a été envoyé en révision."))
 
 
-def _locked_draft(opportunity: Opportunity, by) -> Opportunity:
+def _locked_draft(opportunity: Opportunity, by: User) -> Opportunity:
     row = locked(opportunity)
     try:
         check_editable(row, by)
     except (PermissionDenied, IllegalMove) as refusal:
         if row.concerns(by):
-            refusal.act = ("opportunity.edit", row.ledger_subject())
+            name_act(refusal, "opportunity.edit", row.ledger_subject())
         raise
     row.editor_ids = sorted({*row.editor_ids, by.pk})  # whoever wrote any of it will not review it
     return row
 
 
-def start(*, by, body, at, values: dict, skills: list, criteria: list, files: list) -> Opportunity:
+def start(
+    *, by: User, body: PublicBody, at: datetime, values: Values, skills: Skills, criteria: list[Values], files: Files
+) -> Opportunity:
     """A new draft with all its parts. PermissionDenied unless `by` buys for `body`."""
     with transaction.atomic():
         opportunity = notice_review_actions.create(by=by, body=body, at=at, **values)
@@ -55,7 +62,16 @@ def start(*, by, body, at, values: dict, skills: list, criteria: list, files: li
     return opportunity
 
 
-def save(opportunity: Opportunity, *, by, seen: str, values: dict, skills, criteria, files) -> Opportunity:
+def save(
+    opportunity: Opportunity,
+    *,
+    by: User,
+    seen: str,
+    values: Values,
+    skills: Skills,
+    criteria: list[Values],
+    files: Files,
+) -> Opportunity:
     """Replace the draft's content. `seen`: the `version` shown with the form; Stale when another one is stored."""
     with transaction.atomic():
         row = _locked_draft(opportunity, by)
@@ -78,7 +94,9 @@ def version(opportunity: Opportunity) -> str:
     return opportunity.updated_at.isoformat()
 
 
-def _write_parts(opportunity: Opportunity, *, by, at, skills, criteria, files) -> None:
+def _write_parts(
+    opportunity: Opportunity, *, by: User, at: datetime, skills: Skills, criteria: list[Values], files: Files
+) -> None:
     opportunity.skills.set(_skills(skills))
     opportunity.criteria.all().delete()
     Criterion.objects.bulk_create(
@@ -97,7 +115,7 @@ def _write_parts(opportunity: Opportunity, *, by, at, skills, criteria, files) -
         )
 
 
-def _skills(named: list[tuple[str, str]]) -> list[Skill]:
+def _skills(named: Skills) -> list[Skill]:
     """The skills of [(folded, name)], created when they are new; the first spelling stays."""
     folded = [key for key, _name in named]
     known = set(Skill.objects.filter(folded__in=folded).values_list("folded", flat=True))
@@ -107,7 +125,7 @@ def _skills(named: list[tuple[str, str]]) -> list[Skill]:
     return list(Skill.objects.filter(folded__in=folded))
 
 
-def detach(attachment: Attachment, *, by) -> None:
+def detach(attachment: Attachment, *, by: User) -> None:
     """Remove a file from a draft; the stored file goes once the transaction is done."""
     with transaction.atomic():
         row = _locked_draft(attachment.opportunity, by)
@@ -115,7 +133,7 @@ def detach(attachment: Attachment, *, by) -> None:
         ledger.record(
             "opportunity.detach", row.ledger_subject(), by=by, at=at, sha256=attachment.sha256, name=attachment.name
         )
-        storage, stored = attachment.file.storage, attachment.file.name
+        storage, stored = attachment.file.storage, str(attachment.file.name)
         attachment.delete()
         row.save(update_fields=["editor_ids"])
         transaction.on_commit(lambda: storage.delete(stored))

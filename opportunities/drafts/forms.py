@@ -1,88 +1,31 @@
 """The buyer's form. Limits are always enforced; what is missing is allowed until the draft is sent for review."""
 
 import re
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.utils import ErrorDict
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from marketplace import uploads
+from marketplace.dates.fields import day_field, plausible_year
 from marketplace.dates.localtime import LocalDateTimeField, local
+from marketplace.keep import Quiet
 from marketplace.money import MoneyField, format_cents
+from marketplace.reasons import REASON_MAX
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
-from opportunities.conditions import REASON_MAX, ceiling_cents
-from opportunities.models import Opportunity, PublicBody
+from marketplace.uploads import FilesField
+from opportunities.conditions import ceiling_cents
+from opportunities.models import Criterion, Opportunity, PublicBody
 
 SKILL_MAX = 100
 SKILLS_MAX = 20
 CRITERIA_MAX = 20
-
-
-class Quiet:
-    """A form that can show what was typed without judging it: kept through a sign-in, or redrawn with one more row."""
-
-    quiet = False
-
-    @property
-    def errors(self):
-        return ErrorDict() if self.quiet else super().errors
-
-
-class DayInput(forms.DateInput):
-    input_type = "date"
-
-    def __init__(self, attrs=None):
-        super().__init__(attrs, format="%Y-%m-%d")
-
-
-FIRST_YEAR, LAST_YEAR = 2000, 2100
-
-
-def plausible_year(value: date | datetime) -> None:
-    """ValidationError outside 2000–2100: a slip of the finger, not a plan."""
-    year = local(value).year if isinstance(value, datetime) else value.year
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
-        raise ValidationError(_("Entrez une date entre %(first)d et %(last)d.") % years)
-
-
-def day_field(label, help_text="") -> forms.DateField:
-    return forms.DateField(
-        label=label,
-        required=False,
-        help_text=help_text,
-        widget=DayInput,
-        validators=[plausible_year],
-        input_formats=["%Y-%m-%d"],
-        error_messages={"invalid": gettext_lazy("Entrez une date valide, par exemple 2026-11-24.")},
-    )
-
-
-class SeveralFiles(forms.FileInput):
-    allow_multiple_selected = True
-
-
-class FilesField(forms.FileField):
-    """Zero or more files; cleans to a list of (bytes, facts) as uploads.checked gives them."""
-
-    widget = SeveralFiles(attrs={"accept": uploads.ACCEPT, "multiple": True})
-
-    def clean(self, data, initial=None) -> list:
-        given = [file for file in (data if isinstance(data, list | tuple) else [data]) if file]
-        checked, problems = [], []
-        for file in given:
-            try:
-                checked.append(uploads.checked(file, field="files"))
-            except ValidationError as error:
-                problems += error.messages
-        if problems:
-            raise ValidationError(problems)
-        return checked
 
 
 class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
@@ -122,7 +65,7 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
     assignment_date = day_field(gettext_lazy("Attribution prévue"))
     start_date = day_field(gettext_lazy("Début du travail"))
     completion_date = day_field(gettext_lazy("Fin du travail"))
-    files = FilesField(
+    files = FilesField(  # type: ignore[assignment]  # a field: the form's own `files` is something else
         label=gettext_lazy("Ajouter des fichiers"),
         required=False,
         help_text=gettext_lazy("PDF, Word, Excel, OpenDocument, image ou texte; 10 Mo au plus chacun."),
@@ -161,14 +104,15 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
             "contact_name": gettext_lazy("La personne qui répond des règles de l’occasion; son nom sera public."),
         }
 
-    def __init__(self, *args, at, quiet=False, **kwargs):
+    def __init__(self, *args: Any, at: datetime, quiet: bool = False, **kwargs: Any) -> None:
         self.at, self.quiet = at, quiet
         super().__init__(*args, **kwargs)
-        self.fields["region"].choices = [("", _("Choisissez")), *Region.choices]
+        region = cast(forms.ChoiceField, self.fields["region"])
+        region.choices = [("", _("Choisissez")), *Region.choices]
         if self.instance.pk and "skills" not in self.initial:
             self.initial["skills"] = ", ".join(skill.name for skill in self.instance.skills.all())
 
-    def clean_budget_cents(self):
+    def clean_budget_cents(self) -> int | None:
         cents, ceiling = self.cleaned_data["budget_cents"], ceiling_cents(local(self.at).date())
         if cents is not None and not 0 < cents < ceiling:
             raise ValidationError(
@@ -178,7 +122,7 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
 
     def clean_skills(self) -> list[tuple[str, str]]:
         """[(folded, name)] without duplicates: « Accessibilité » and « accessibilite » are one."""
-        found: dict[str, str] = {}
+        names: dict[str, str] = {}
         for typed in re.split(r"[,;\n]", self.cleaned_data["skills"]):
             name = " ".join(typed.split())
             folded = " ".join(fold(name).split())
@@ -188,15 +132,16 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
                 raise ValidationError(_("« %s » n’est pas une compétence.") % name)
             if max(len(name), len(folded)) > SKILL_MAX:
                 raise ValidationError(_("Une compétence compte %d caractères au plus.") % SKILL_MAX)
-            found.setdefault(folded, name)
-        if len(found) > SKILLS_MAX:
+            names.setdefault(folded, name)
+        if len(names) > SKILLS_MAX:
             raise ValidationError(
-                _("Il y a %(n)d compétences; le maximum est de %(max)d.") % {"n": len(found), "max": SKILLS_MAX}
+                _("Il y a %(n)d compétences; le maximum est de %(max)d.") % {"n": len(names), "max": SKILLS_MAX}
             )
-        return list(found.items())
+        return list(names.items())
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        values = self.cleaned_data
         questions, closing = values.get("questions_close_at"), values.get("closes_at")
         if questions and closing and questions > closing:
             self.add_error("questions_close_at", _("Les questions doivent se terminer avant la date limite de dépôt."))
@@ -211,9 +156,9 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
                 self.add_error(field, message)
         return values
 
-    def draft_values(self) -> dict:
-        """The model's fields, cleaned, for opportunities.drafting."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields}
+    def draft_values(self) -> dict[str, Any]:
+        """The model's fields, cleaned, for opportunities/drafts/actions.py."""
+        return {name: self.cleaned_data[name] for name in OpportunityForm.Meta.fields}
 
 
 class NewOpportunityForm(OpportunityForm):
@@ -223,9 +168,9 @@ class NewOpportunityForm(OpportunityForm):
         label=gettext_lazy("Organisme public"), queryset=PublicBody.objects.none(), empty_label=None
     )
 
-    def __init__(self, *args, bodies, **kwargs):
+    def __init__(self, *args: Any, bodies: QuerySet[PublicBody], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["body"].queryset = bodies
+        cast("forms.ModelChoiceField[PublicBody]", self.fields["body"]).queryset = bodies
 
 
 class CriterionForm(Quiet, PlainTexts, forms.Form):
@@ -248,29 +193,29 @@ class CriterionForm(Quiet, PlainTexts, forms.Form):
         help_text=gettext_lazy("Vide : 70 en mode « qualité minimale »."),
     )
 
-    def __init__(self, *args, quiet=False, **kwargs):
+    def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:
         self.quiet = quiet
         super().__init__(*args, **kwargs)
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         for name in ("label", "weight"):
-            if name not in self._errors and self.cleaned_data.get(name) in ("", None):
+            if name not in self.errors and self.cleaned_data.get(name) in ("", None):
                 self.add_error(name, _("Ce champ est obligatoire."))
         return self.cleaned_data
 
 
 class BaseGrid(forms.BaseFormSet):
-    def initial_form_count(self):
+    def initial_form_count(self) -> int:
         # Rows are replaced as a whole on saving: none of them is tied to a stored one, and a blank row is left out.
         return 0 if self.is_bound else super().initial_form_count()
 
-    def add_fields(self, form, index):
+    def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         form.fields["DELETE"].label = _("Retirer ce critère")
         if index is not None:  # which row an error is about
             form.called = form.fields["label"].label = _("Critère %d") % (index + 1)
 
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[dict[str, Any]]:
         """The criteria to keep, in order."""
         return [
             {name: row[name] for name in ("label", "description", "weight", "minimum")}
@@ -279,24 +224,19 @@ class BaseGrid(forms.BaseFormSet):
         ]
 
 
-def grid(data=None, *, criteria=(), quiet=False, more=0) -> BaseGrid:
+def grid(
+    data: Mapping[str, Any] | None = None, *, criteria: Iterable[Criterion] = (), quiet: bool = False, more: int = 0
+) -> BaseGrid:
     """The formset of the criteria. Unbound: the stored rows and `more` blank ones; bound: what was typed."""
-    made = forms.formset_factory(
+    factory = forms.formset_factory(
         CriterionForm, formset=BaseGrid, extra=more, can_delete=True, max_num=CRITERIA_MAX, validate_max=True,
         absolute_max=CRITERIA_MAX + 30,
     )  # fmt: skip
+    formset = cast(type[BaseGrid], factory)
     initial = [
         {"label": c.label, "description": c.description, "weight": c.weight, "minimum": c.minimum} for c in criteria
     ]
-    return made(data, prefix="grille", initial=None if data is not None else initial, form_kwargs={"quiet": quiet})
-
-
-class ReasonForm(PlainTexts, forms.Form):
-    """A reason that will be read by others."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Motif"), max_length=REASON_MAX, widget=forms.Textarea({"rows": 6}), strip=True
-    )
+    return formset(data, prefix="grille", initial=None if data is not None else initial, form_kwargs={"quiet": quiet})
 
 
 class JustifyForm(PlainTexts, forms.Form):

@@ -2,25 +2,32 @@
 
 import copy
 from datetime import datetime, time, timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
+from marketplace.acts import ConfirmForm, act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, next_business_day
 from marketplace.dates.localtime import local, to_utc
-from marketplace.keep import keeps_typed, typed_before
+from marketplace.downloads import as_download
+from marketplace.keep import data_of, typed_before
 from marketplace.models import User
-from opportunities import conditions, rules
+from marketplace.requests import PersonRequest
+from opportunities import conditions
+from opportunities.access import of_my_body
 from opportunities.drafts import actions
-from opportunities.drafts.forms import NewOpportunityForm, OpportunityForm, grid
+from opportunities.drafts.forms import BaseGrid, NewOpportunityForm, OpportunityForm, grid
+from opportunities.drafts.problems import problems_of, warnings_of
 from opportunities.enums import AwardMode
 from opportunities.models import Opportunity, PublicBody, Skill
 
@@ -29,12 +36,12 @@ RECOMMENDED_DAYS = 15
 QUESTIONS_BEFORE = 3  # business days
 SUGGESTED_SKILLS = 300
 BLANK_ROWS = 3
+Bodies: TypeAlias = QuerySet[PublicBody] | None  # those to choose from, for a new draft
+Forms = tuple[OpportunityForm, BaseGrid]
 
 
-@keeps_typed
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+@act_page
+def create(request: PersonRequest) -> HttpResponse:
     """A new draft; only its title is needed."""
     at = clock.now()
     bodies = PublicBody.objects.filter(memberships__user=request.user, memberships__role="buyer", active=True)
@@ -45,31 +52,17 @@ def create(request: HttpRequest) -> HttpResponse:
     if "ajouter_critere" in request.POST:
         return _show(request, at, *_quiet_forms(_one_more(request.POST), at, bodies=bodies))
     form, rows = NewOpportunityForm(request.POST, request.FILES, at=at, bodies=bodies), grid(request.POST)
-    if form.is_valid() & rows.is_valid():
-        try:
-            made = actions.start(
-                by=request.user, body=form.cleaned_data["body"], at=at, values=form.draft_values(),
-                skills=form.cleaned_data["skills"], criteria=rows.rows(), files=form.cleaned_data["files"],
-            )  # fmt: skip
-            return _saved(request, made)
-        except ValidationError as error:
-            _put(error, form)
+
+    def start() -> Opportunity:
+        return actions.start(by=request.user, body=form.cleaned_data["body"], at=at, **_typed(form, rows))
+
+    if rows.is_valid() and (done := attempt(request, form, start)):
+        return _saved(request, done.result)
     return _show(request, at, form, rows, status=422)
 
 
-def of_my_body(request: HttpRequest, number: str, *, at) -> Opportunity:
-    """The occasion for the people of its body; Http404 for anyone else, published or not, who leaves no trace."""
-    rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "author", "submitted_by")
-    opportunity = get_object_or_404(rows, number=number)
-    if not rules.works_there(opportunity, request.user):
-        raise Http404
-    return opportunity
-
-
-@keeps_typed
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def edit(request: PersonRequest, number: str) -> HttpResponse:
     """A draft of one's body. Saved whole, unless somebody saved it since it was shown."""
     at = clock.now()
     opportunity = of_my_body(request, number, at=at)
@@ -86,51 +79,52 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
     form = OpportunityForm(request.POST, request.FILES, instance=copy.copy(opportunity), at=at)
     rows = grid(request.POST)
     stale = None
-    if form.is_valid() & rows.is_valid():
-        try:
-            saved = actions.save(
-                opportunity, by=request.user, seen=seen, values=form.draft_values(),
-                skills=form.cleaned_data["skills"], criteria=rows.rows(), files=form.cleaned_data["files"],
-            )  # fmt: skip
-            return _saved(request, saved)
-        except actions.Stale as error:
-            stale, seen = error.current, actions.version(error.current)
-        except ValidationError as error:
-            _put(error, form)
-    else:
+
+    def save() -> Opportunity:
+        return actions.save(opportunity, by=request.user, seen=seen, **_typed(form, rows))
+
+    try:
+        if rows.is_valid() and (done := attempt(request, form, save)):
+            return _saved(request, done.result)
         actions.check_editable(opportunity, request.user)
+    except actions.Stale as error:
+        stale, seen = error.current, actions.version(error.current)
     return _show(request, at, form, rows, opportunity=opportunity, seen=seen, stale=stale, status=422)
+
+
+def _typed(form: OpportunityForm, rows: BaseGrid) -> dict[str, Any]:
+    """What opportunities/drafts/actions.py writes: values, skills, criteria, files."""
+    typed = form.cleaned_data
+    return {
+        "values": form.draft_values(), "skills": typed["skills"], "criteria": rows.rows(), "files": typed["files"]
+    }  # fmt: skip
 
 
 @login_not_required
 @require_safe
-def attachment(request: HttpRequest, number: str, file_id) -> HttpResponse:
+def attachment(request: HttpRequest, number: str, file_id: UUID) -> HttpResponseBase:
     """A file of the notice, for whoever may see the notice; always as a download."""
-    row = get_object_or_404(Opportunity.objects.visible_to(request.user, at=clock.now()), number=number)
-    found = get_object_or_404(row.attachments, public_id=file_id)
-    answer = FileResponse(
-        found.file.open("rb"), as_attachment=True, filename=found.name, content_type=found.content_type
-    )
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    opportunity = get_object_or_404(Opportunity.objects.visible_to(request.user, at=clock.now()), number=number)
+    attachment = get_object_or_404(opportunity.attachments, public_id=file_id)
+    return as_download(FileResponse(attachment.file.open("rb"), content_type=attachment.content_type), attachment.name)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def remove_attachment(request: HttpRequest, number: str, file_id) -> HttpResponse:
+@act_page
+def remove_attachment(request: PersonRequest, number: str, file_id: UUID) -> HttpResponse:
     """Ask, then remove a file from a draft."""
     opportunity = of_my_body(request, number, at=clock.now())
-    found = get_object_or_404(opportunity.attachments.select_related("opportunity"), public_id=file_id)
-    if request.method == "POST":
-        actions.detach(found, by=request.user)
-        messages.success(request, _("« %s » est retiré.") % found.name)
+    attachment = get_object_or_404(opportunity.attachments.select_related("opportunity"), public_id=file_id)
+    if attempt(request, ConfirmForm(data_of(request)), lambda: actions.detach(attachment, by=request.user)):
+        messages.success(request, _("« %s » est retiré.") % attachment.name)
         return redirect(f"{reverse('opportunities:edit', args=[number])}#pieces")
     actions.check_editable(opportunity, request.user)
-    return render(request, "opportunities/remove_attachment.html", {"opportunity": opportunity, "attachment": found})
+    return render(
+        request, "opportunities/remove_attachment.html", {"opportunity": opportunity, "attachment": attachment}
+    )
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------
-def _suggested(at, user: User) -> dict:
+def _suggested(at: datetime, user: User) -> dict[str, Any]:
     """A closing instant at 14 h, the first business day at least 15 days away; questions three business days before."""
     closing = next_business_day(local(at).date() + timedelta(days=RECOMMENDED_DAYS))
     questions = add_business_days(closing, -QUESTIONS_BEFORE)
@@ -142,13 +136,22 @@ def _suggested(at, user: User) -> dict:
     }
 
 
-def _form(data, at, *, instance=None, bodies=None, **kwargs):
+def _form(
+    data: QueryDict | None, at: datetime, *, instance: Opportunity | None = None, bodies: Bodies = None, **kwargs: Any
+) -> OpportunityForm:
     if bodies is None:
         return OpportunityForm(data, instance=instance, at=at, **kwargs)
     return NewOpportunityForm(data, bodies=bodies, at=at, **kwargs)
 
 
-def _first_forms(request, at, *, instance=None, bodies=None, initial=None) -> tuple:
+def _first_forms(
+    request: PersonRequest,
+    at: datetime,
+    *,
+    instance: Opportunity | None = None,
+    bodies: Bodies = None,
+    initial: dict[str, Any] | None = None,
+) -> Forms:
     """What is stored, or what was typed before the session ended."""
     typed = typed_before(request)
     if typed is not None:
@@ -158,11 +161,11 @@ def _first_forms(request, at, *, instance=None, bodies=None, initial=None) -> tu
     return form, grid(criteria=criteria, more=1 if criteria else BLANK_ROWS)
 
 
-def _quiet_forms(data, at, *, instance=None, bodies=None) -> tuple:
+def _quiet_forms(data: QueryDict, at: datetime, *, instance: Opportunity | None = None, bodies: Bodies = None) -> Forms:
     return _form(data, at, instance=instance, bodies=bodies, quiet=True), grid(data, quiet=True)
 
 
-def _one_more(data):
+def _one_more(data: QueryDict) -> QueryDict:
     """What was typed, with one more row in the grid."""
     data = data.copy()
     try:
@@ -173,13 +176,7 @@ def _one_more(data):
     return data
 
 
-def _put(error: ValidationError, form) -> None:
-    """Show what an act refused at its field, or at the top when the form has no such field."""
-    for field, problems in (error.error_dict if hasattr(error, "error_dict") else {None: error.error_list}).items():
-        form.add_error(field if field in form.fields else None, problems)
-
-
-def _saved(request, opportunity: Opportunity) -> HttpResponse:
+def _saved(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
     if "reviser" in request.POST:
         return redirect("opportunities:submit_for_review", number=opportunity.number)
     messages.success(request, _("Le brouillon %s est enregistré.") % opportunity.number)
@@ -187,8 +184,18 @@ def _saved(request, opportunity: Opportunity) -> HttpResponse:
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
-def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, status=200) -> HttpResponse:
-    lines = missing(opportunity, at) if opportunity else []
+def _show(
+    request: PersonRequest,
+    at: datetime,
+    form: OpportunityForm,
+    rows: BaseGrid,
+    *,
+    opportunity: Opportunity | None = None,
+    seen: str = "",
+    stale: Opportunity | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    problems = problems_of(opportunity, at) if opportunity else []
     context = {
         "form": form,
         "grid": rows,
@@ -196,9 +203,9 @@ def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, sta
         "opportunity": opportunity,
         "seen": seen,
         "stale": stale,
-        "missing": lines,
+        "missing": problems,
         # What is typed has its own errors; what is stored has these.
-        "warnings": _warnings(opportunity, lines) if opportunity and not form.is_bound else {},
+        "warnings": warnings_of(opportunity, problems) if opportunity and not form.is_bound else {},
         "total_weight": _total_weight(rows),
         "known_skills": Skill.objects.values_list("name", flat=True)[:SUGGESTED_SKILLS],
         "attachments": list(opportunity.attachments.all()) if opportunity else [],
@@ -208,48 +215,7 @@ def _show(request, at, form, rows, *, opportunity=None, seen="", stale=None, sta
     return render(request, "opportunities/edit.html", context, status=status)
 
 
-def _total_weight(rows) -> int:
+def _total_weight(rows: BaseGrid) -> int:
     """The sum of the weights on the page, typed or stored."""
     typed = [str(row["weight"].value() or "").strip() for row in rows.forms if not row["DELETE"].value()]
     return sum(int(text) for text in typed if text.isascii() and text.isdecimal() and len(text) < 4)
-
-
-# Where a condition's field is on the form, when the name does not tell.
-_PLACES = {"criteria": "grille"}
-
-
-def missing(opportunity: Opportunity, at) -> list[dict]:
-    """[{name, label, message, url}] of what keeps the notice from going further; url leads to the form's field."""
-    address = reverse("opportunities:edit", args=[opportunity.number])
-    lines = []
-    for check in (conditions.complete, conditions.long_enough):
-        try:
-            check(opportunity, at)
-        except ValidationError as error:
-            for name, problems in error.message_dict.items():
-                url = f"{address}#{_PLACES.get(name, f'id_{name}')}" if name != NON_FIELD_ERRORS else address
-                label = field_label(name)
-                lines += [{"name": name, "label": label, "message": text, "url": url} for text in problems]
-    return lines
-
-
-_WARNED = ("closes_at", "questions_close_at", "assignment_date")
-
-
-def _warnings(opportunity: Opportunity, lines: list[dict]) -> dict[str, list[str]]:
-    """What is wrong with a date that was saved all the same, by field: said beside it before anybody sends it."""
-    told: dict[str, list[str]] = {}
-    for line in lines:
-        name = line["name"]
-        if name == "short_period_reason" or (name in _WARNED and getattr(opportunity, name) is not None):
-            told.setdefault(name, []).append(line["message"])
-    return told
-
-
-def field_label(name: str) -> str:
-    """What the form calls a field."""
-    if name == "criteria":
-        return _("Grille d’évaluation")
-    declared = OpportunityForm.base_fields.get(name)
-    label = str(declared.label or "") if declared else ""
-    return label[:1].upper() + label[1:]

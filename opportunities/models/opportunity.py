@@ -1,6 +1,8 @@
 """What is asked: the occasion, its lifecycle, and who may see it."""
 
 import hashlib
+from datetime import datetime
+from typing import Any, Self
 
 import django_fsm
 from django.conf import settings
@@ -10,7 +12,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import keys, lifecycle
-from marketplace.lifecycle import moves
+from marketplace.accounts.person import User, Visitor
+from marketplace.dates.clock import Now
+from marketplace.lifecycle import known, moves
+from marketplace.reasons import reason_given
 from marketplace.regions import Region
 from marketplace.search import index_text
 from opportunities import conditions, rules
@@ -19,12 +24,12 @@ from opportunities.models.body import PublicBody
 from opportunities.models.parts import Skill
 
 
-class OpportunityQuerySet(models.QuerySet):
-    def public(self):
+class OpportunityQuerySet(models.QuerySet["Opportunity"]):
+    def public(self) -> Self:
         """Everything that was ever published: it never becomes private again."""
         return self.filter(published_at__isnull=False)
 
-    def visible_to(self, user, *, at=None):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """Published ones to everybody; drafts and reviews to the body's own people and to administrators."""
         if not user.is_authenticated:
             return self.public()
@@ -32,15 +37,15 @@ class OpportunityQuerySet(models.QuerySet):
             return self
         return self.filter(Q(published_at__isnull=False) | Q(body__in=user.body_memberships.values("body")))
 
-    def open(self, *, at):
+    def open(self, *, at: datetime | Now) -> Self:
         """Published and still before their closing instant."""
         return self.filter(state=State.PUBLISHED, closes_at__gt=at)
 
-    def due(self, *, at):
+    def due(self, *, at: datetime | Now) -> Self:
         """Closed but not opened yet: `closed` is computed, never stored."""
         return self.filter(state=State.PUBLISHED, closes_at__lte=at)
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return self.select_related("body").prefetch_related("skills")
 
 
@@ -116,6 +121,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
 
     objects = OpportunityQuerySet.as_manager()
 
+    # What the public pages add: the address, read often by the lists, and opportunities/search/labels.py.
+    url: str
+    badge: dict[str, str] | None
+
     class Meta:
         verbose_name = _("occasion d’affaires")
         verbose_name_plural = _("occasions d’affaires")
@@ -176,9 +185,22 @@ class Opportunity(lifecycle.Stateful, models.Model):
         return reverse("opportunities:detail", args=[self.number])
 
     # --- What is computed ------------------------------------------------------------------------------------------
-    def accepts_proposals(self, *, at) -> bool:
+    @property
+    def closing(self) -> datetime:
+        """`closes_at`, which a draft may lack, and no later state; so are the two below."""
+        return known(self.closes_at)
+
+    @property
+    def budget(self) -> int:
+        return known(self.budget_cents)
+
+    @property
+    def published(self) -> datetime:
+        return known(self.published_at)
+
+    def accepts_proposals(self, *, at: datetime) -> bool:
         """Published, and strictly before the closing instant."""
-        return self.state == State.PUBLISHED and at < self.closes_at
+        return self.state == State.PUBLISHED and at < self.closing
 
     def is_public(self) -> bool:
         return self.published_at is not None
@@ -208,7 +230,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"occasion:{self.number}"
 
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return rules.works_there(self, user) or (user.is_authenticated and user.is_auditor)
 
     @moves(
@@ -219,7 +241,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Envoyer en révision"),
         conditions=[conditions.complete, conditions.long_enough],
     )
-    def submit_for_review(self, *, by, at):
+    def submit_for_review(self, *, by: User | None, at: datetime) -> None:
         self.submitted_by = by
         self.updated_at = at
 
@@ -231,8 +253,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Retourner à l’autrice ou à l’auteur"),
         ledger_details=["reason"],
     )
-    def return_to_author(self, *, by, at, reason):
-        self.state_reason = conditions.reason_given(reason)
+    def return_to_author(self, *, by: User | None, at: datetime, reason: str) -> None:
+        self.state_reason = reason_given(reason)
         self.updated_at = at  # a form left open since before the review is then seen as stale
 
     @moves(
@@ -245,14 +267,14 @@ class Opportunity(lifecycle.Stateful, models.Model):
         basis="RCTI, a. 4",
         ledger_details=["justification"],
     )
-    def publish(self, *, by, at, justification=""):
+    def publish(self, *, by: User | None, at: datetime, justification: str = "") -> None:
         """`justification`: why what a signal asks about this notice is right; kept in the ledger."""
         self.published_at = self.updated_at = at
         self.published_by = by
         self.state_reason = ""
         self.draw_commitment = hashlib.sha256(self.draw_secret()).hexdigest()
         self.search_text = self.words()
-        self._ledger_extra = {"closes_at": self.closes_at.isoformat(), "draw_commitment": self.draw_commitment}
+        self._ledger_extra = {"closes_at": self.closing.isoformat(), "draw_commitment": self.draw_commitment}
 
     @moves(
         State.PUBLISHED,
@@ -263,8 +285,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
         conditions=[conditions.not_closed_yet],
         ledger_details=["reason"],
     )
-    def suspend(self, *, by, at, reason):
-        self.state_reason = conditions.reason_given(reason)
+    def suspend(self, *, by: User | None, at: datetime, reason: str) -> None:
+        self.state_reason = reason_given(reason)
 
     @moves(
         State.SUSPENDED,
@@ -274,7 +296,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Reprendre"),
         ledger_details=["closes_at"],
     )
-    def resume(self, *, by, at, closes_at):
+    def resume(self, *, by: User | None, at: datetime, closes_at: datetime) -> None:
         conditions.resumed_closing(self, closes_at, at)
         self.closes_at = closes_at
         self.state_reason = ""
@@ -288,7 +310,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         conditions=[conditions.closed],
         basis="RCTI, ouverture publique",
     )
-    def open(self, *, by, at):
+    def open(self, *, by: User | None, at: datetime) -> None:
         """The opening of the occasion; its proposals' is in proposals/opening/actions.py, same transaction."""
 
     @moves(
@@ -299,7 +321,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Recommander une attribution"),
         conditions=[conditions.all_scored],
     )
-    def recommend(self, *, by, at):
+    def recommend(self, *, by: User | None, at: datetime) -> None:
         self.recommended_by = by
 
     @moves(
@@ -309,7 +331,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         roles=["officer"],
         label=_("Confirmer l’attribution"),
     )
-    def confirm_award(self, *, by, at, told=None):
+    def confirm_award(self, *, by: User | None, at: datetime, told: dict[str, Any] | None = None) -> None:
         """`told`: what the ledger keeps of it, the vendor and the amount (proposals/award/actions.py)."""
         self._ledger_extra = told or {}
         self.reversal_requested_by = None
@@ -323,8 +345,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Renvoyer à l’évaluation"),
         ledger_details=["reason"],
     )
-    def reject_recommendation(self, *, by, at, reason):
-        conditions.reason_given(reason)
+    def reject_recommendation(self, *, by: User | None, at: datetime, reason: str) -> None:
+        reason_given(reason)
         self.recommended_by = None
 
     @moves(
@@ -335,7 +357,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Conclure sans attribution"),
         ledger_details=["code", "reason"],
     )
-    def conclude_without_award(self, *, by, at, code, reason=""):
+    def conclude_without_award(self, *, by: User | None, at: datetime, code: str, reason: str = "") -> None:
         conditions.unsuccessful_because(self, code, reason)
         self.unsuccessful_reason = code
         self.state_reason = reason.strip()
@@ -348,10 +370,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Annuler l’attribution"),
         conditions=[conditions.reversal_requested, conditions.no_contract_signed],
     )
-    def reverse_award(self, *, by, at):
+    def reverse_award(self, *, by: User | None, at: datetime) -> None:
         self._ledger_extra = {
             "reason": self.reversal_reason,
-            "requested_by": f"person:{self.reversal_requested_by.public_id}",
+            "requested_by": f"person:{known(self.reversal_requested_by).public_id}",
         }
         self.state_reason = self.reversal_reason
         self.reversal_requested_by = None
@@ -366,8 +388,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Annuler l’occasion"),
         ledger_details=["reason"],
     )
-    def cancel(self, *, by, at, reason):
-        self.state_reason = conditions.reason_given(reason)
+    def cancel(self, *, by: User | None, at: datetime, reason: str) -> None:
+        self.state_reason = reason_given(reason)
 
     def draw_secret(self) -> bytes:
         """32 bytes nobody can guess, never stored: revealed only when a tie is drawn (proposals/evaluation/draw.py)."""

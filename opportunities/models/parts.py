@@ -1,12 +1,21 @@
 """What hangs from an occasion: skills, criteria, addenda, attachments."""
 
 import uuid
+from collections.abc import Iterable
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
+
+
+class SkillQuerySet(models.QuerySet["Skill"]):
+    def counted(self, *, first: Iterable["Skill"] = ()) -> Self:
+        """Each with `number`, of the occasions by which it was found: these first, then the most asked for."""
+        asked = Case(When(pk__in=[skill.pk for skill in first], then=Value(1)), default=Value(0))
+        return self.annotate(number=Count("opportunities"), asked=asked).order_by("-asked", "-number", "folded")
 
 
 class Skill(models.Model):
@@ -14,6 +23,10 @@ class Skill(models.Model):
 
     name = models.CharField(_("nom de la compétence"), max_length=100)
     folded = models.CharField(_("forme cherchée, sans accents"), max_length=100, unique=True)
+
+    objects = SkillQuerySet.as_manager()
+
+    number: int  # read by SkillQuerySet.counted
 
     class Meta:
         verbose_name = _("compétence")
@@ -35,6 +48,10 @@ class Criterion(models.Model):
         _("note minimale"), null=True, blank=True, validators=[MaxValueValidator(100)]
     )
 
+    # proposals/evaluation/board.py, `criteria_of`
+    code: str
+    floor: int | None
+
     class Meta:
         verbose_name = _("critère")
         ordering = ["position", "pk"]
@@ -55,6 +72,8 @@ class Addendum(models.Model):
     text = models.TextField(_("texte de l’addenda"), max_length=5_000)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
+
+    moved_closing: bool  # opportunities/addenda/actions.py, of the one just added
 
     class Meta:
         verbose_name = _("addenda")

@@ -1,5 +1,8 @@
 """Acts on an occasion that also tell people: move, then queue the messages, in one transaction."""
 
+from datetime import datetime
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -8,13 +11,14 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import complain
-from marketplace.models import NumberSeries
-from opportunities import conditions, rules
+from marketplace.models import NumberSeries, User
+from marketplace.reasons import REASON_MAX
 from opportunities import emails as occasion_emails
-from opportunities.models import Opportunity
+from opportunities import rules
+from opportunities.models import Opportunity, PublicBody
 
 
-def create(*, by, body, at, **fields) -> Opportunity:
+def create(*, by: User, body: PublicBody, at: datetime, **fields: Any) -> Opportunity:
     """A new draft with its number. PermissionDenied unless `by` buys for `body`."""
     with transaction.atomic():
         opportunity = Opportunity(body=body, author=by, created_at=at, updated_at=at, **fields)
@@ -26,22 +30,22 @@ def create(*, by, body, at, **fields) -> Opportunity:
     return opportunity
 
 
-def submit_for_review(opportunity: Opportunity, *, by) -> None:
+def submit_for_review(opportunity: Opportunity, *, by: User) -> None:
     with transaction.atomic():
         opportunity.submit_for_review(by=by)
         occasion_emails.submitted_for_review(opportunity, at=opportunity.updated_at)
 
 
-def return_to_author(opportunity: Opportunity, *, by, reason: str) -> None:
+def return_to_author(opportunity: Opportunity, *, by: User, reason: str) -> None:
     with transaction.atomic():
         opportunity.return_to_author(by=by, reason=reason)
         occasion_emails.returned(opportunity, at=clock.now())
 
 
-def publish(opportunity: Opportunity, *, by, justification: str = "") -> None:
+def publish(opportunity: Opportunity, *, by: User, justification: str = "") -> None:
     """`justification`: of what a signal asks; 2 000 characters at most. The page that shows the signal requires it."""
-    if len(justification) > conditions.REASON_MAX:
-        complain("justification", _("Le motif dépasse %d caractères.") % conditions.REASON_MAX)
+    if len(justification) > REASON_MAX:
+        complain("justification", _("Le motif dépasse %d caractères.") % REASON_MAX)
     with transaction.atomic():
         opportunity.publish(by=by, justification=justification.strip())
-        occasion_emails.published(opportunity, at=opportunity.published_at)
+        occasion_emails.published(opportunity, at=opportunity.published)

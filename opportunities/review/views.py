@@ -1,33 +1,31 @@
 """Two persons see every notice before the public does: sending, returning, publishing."""
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
+from marketplace import acts
+from marketplace.acts import ConfirmForm, act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
+from marketplace.keep import data_of
 from marketplace.lifecycle import gate
-from opportunities.drafts.forms import JustifyForm, ReasonForm
-from opportunities.drafts.views import missing, of_my_body
+from marketplace.reasons import ReasonForm
+from marketplace.requests import PersonRequest
+from opportunities.access import of_my_body
+from opportunities.drafts.forms import JustifyForm
+from opportunities.drafts.problems import problems_of
 from opportunities.models import Opportunity
 from opportunities.review import actions
 
-_methods = require_http_methods(["GET", "HEAD", "POST"])
 
-
-def _put(error: ValidationError, form) -> None:
-    for field, problems in (error.error_dict if hasattr(error, "error_dict") else {None: error.error_list}).items():
-        form.add_error(field if field in form.fields else None, problems)
-
-
-def preview(opportunity: Opportunity, at) -> dict:
+def preview(opportunity: Opportunity, at: datetime) -> dict[str, Any]:
     """Context of opportunities/_preview.html: the notice as the public will read it."""
     days = None
     if opportunity.closes_at is not None:
@@ -36,58 +34,40 @@ def preview(opportunity: Opportunity, at) -> dict:
     return {"opportunity": opportunity, "days": days, "now": at}
 
 
-@never_cache
-@_methods
-def submit_for_review(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def submit_for_review(request: PersonRequest, number: str) -> HttpResponse:
     """The buyer checks the whole notice, then sends it to the officers of the body."""
     at = clock.now()
     opportunity = of_my_body(request, number, at=at)
-    status = 200
-    if request.method == "POST":
-        try:
-            actions.submit_for_review(opportunity, by=request.user)
-        except ValidationError:
-            status = 422
-        else:
-            messages.success(
-                request, _("L’occasion %s est envoyée en révision. Les responsables en sont avisés.") % number
-            )
-            return redirect(opportunity)
-    else:
-        gate(opportunity, "submit_for_review", request.user)
-    problems = missing(opportunity, at)
-    context = preview(opportunity, at) | {"problems": problems}
-    return render(request, "opportunities/submit_for_review.html", context, status=status)
+    form = ConfirmForm(data_of(request))
+    if attempt(request, form, lambda: actions.submit_for_review(opportunity, by=request.user)):
+        messages.success(request, _("L’occasion %s est envoyée en révision. Les responsables en sont avisés.") % number)
+        return redirect(opportunity)
+    gate(opportunity, "submit_for_review", request.user)
+    context = preview(opportunity, at) | {"problems": problems_of(opportunity, at)}
+    return acts.show(request, "opportunities/submit_for_review.html", context)
 
 
-@never_cache
-@_methods
-def return_to_author(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def return_to_author(request: PersonRequest, number: str) -> HttpResponse:
     """An officer sends the notice back with what to change."""
-    at = clock.now()
-    opportunity = of_my_body(request, number, at=at)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
-        # Who asks and the state come first: a refusal must not look like a form to correct.
-        if not opportunity.can("return_to_author", request.user) or form.is_valid():
-            try:
-                actions.return_to_author(opportunity, by=request.user, reason=form.data.get("reason", ""))
-            except ValidationError as error:
-                _put(error, form)
-            else:
-                messages.success(
-                    request, _("L’occasion %s est retournée à l’autrice ou à l’auteur, avec le motif.") % number
-                )
-                return redirect(opportunity)
-    else:
-        gate(opportunity, "return_to_author", request.user)
-    context = {"opportunity": opportunity, "form": form}
-    return render(request, "opportunities/return_to_author.html", context, status=422 if form.is_bound else 200)
+    opportunity = of_my_body(request, number, at=clock.now())
+    form = ReasonForm(data_of(request))
+
+    def verb() -> None:
+        actions.return_to_author(opportunity, by=request.user, reason=form.cleaned_data.get("reason", ""))
+
+    if attempt(request, form, verb, may=opportunity.can("return_to_author", request.user)):
+        messages.success(request, _("L’occasion %s est retournée à l’autrice ou à l’auteur, avec le motif.") % number)
+        return redirect(opportunity)
+    gate(opportunity, "return_to_author", request.user)
+    return acts.show(request, "opportunities/return_to_author.html", {"opportunity": opportunity, "form": form})
 
 
-@never_cache
-@_methods
-def publish(request: HttpRequest, number: str, warnings: Callable[..., list[dict]] | None = None) -> HttpResponse:
+@act_page
+def publish(
+    request: PersonRequest, number: str, warnings: Callable[..., list[dict[str, Any]]] | None = None
+) -> HttpResponse:
     """An officer who neither wrote nor sent the notice reads all of it, then publishes.
 
     `warnings(opportunity, at=)`: [{title, text, normal, must}], what would be asked of the notice once it is public;
@@ -95,21 +75,15 @@ def publish(request: HttpRequest, number: str, warnings: Callable[..., list[dict
     """
     at = clock.now()
     opportunity = of_my_body(request, number, at=at)
-    if request.method != "POST":
-        gate(opportunity, "publish", request.user)
-    asked = warnings(opportunity, at=at) if warnings and opportunity.can("publish", request.user) else []
-    must = any(warning["must"] for warning in asked)
-    form = JustifyForm(request.POST if request.method == "POST" else None) if must else None
-    if request.method == "POST" and (form is None or form.is_valid()):
-        try:
-            reason = form.cleaned_data["justification"] if form else ""
-            actions.publish(opportunity, by=request.user, justification=reason)
-        except ValidationError:
-            pass
-        else:
-            messages.success(request, _("L’occasion %s est publiée : les prestataires peuvent proposer.") % number)
-            return redirect(opportunity)
-    problems = missing(opportunity, at)
-    context = preview(opportunity, at) | {"problems": problems, "warnings": asked, "form": form}
-    status = 422 if request.method == "POST" else 200
-    return render(request, "opportunities/publish.html", context, status=status)
+    may = opportunity.can("publish", request.user)
+    asked = warnings(opportunity, at=at) if warnings and may else []
+    justify = any(warning["must"] for warning in asked)
+    form = (JustifyForm if justify else ConfirmForm)(data_of(request))
+    if attempt(request, form, lambda: actions.publish(opportunity, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("L’occasion %s est publiée : les prestataires peuvent proposer.") % number)
+        return redirect(opportunity)
+    gate(opportunity, "publish", request.user)
+    context = preview(opportunity, at) | {
+        "problems": problems_of(opportunity, at), "warnings": asked, "form": form if justify else None,
+    }  # fmt: skip
+    return acts.show(request, "opportunities/publish.html", context)

@@ -5,7 +5,10 @@ value stands how many occasions one would see with that value alone in its group
 """
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import BooleanField, Case, CharField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value, When
@@ -15,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.regions import Region
 from marketplace.search import query_words
+from marketplace.texts import Words
 from opportunities.enums import State
 from opportunities.models import Opportunity, Skill
 
@@ -22,6 +26,8 @@ OPEN = "ouverte"
 QUERY_MAX = 200
 SKILLS_MAX = 20
 SKILLS_SHOWN = 12
+Rows = QuerySet[Opportunity]
+Searched = TypeVar("Searched", bound=QuerySet[Any])  # occasions, or other rows with a search text
 
 
 class HasWords(Func):
@@ -34,13 +40,13 @@ class HasWords(Func):
         super().__init__(F("search_text"))
         self.words = words
 
-    def as_sql(self, compiler, connection, **extra):
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
         column, _params = compiler.compile(self.source_expressions[0])
         return f"string_to_array({column}, ' ') @> %s::text[]", [self.words]
 
 
-def with_words(rows: QuerySet, words: list[str]) -> QuerySet:
-    """Occasions whose search text holds every one of these (folded, stemmed) words."""
+def with_words(rows: Searched, words: list[str]) -> Searched:
+    """Those whose search text holds every one of these (folded, stemmed) words."""
     if not words:
         return rows
     if connection.vendor == "postgresql":
@@ -55,29 +61,29 @@ class Group:
     """One group of filters. `where`: value -> Q (with the instant for the states); `column`: holds the value as is."""
 
     param: str
-    legend: object
-    values: dict
-    where: object
+    legend: Words
+    values: Mapping[str, Words]
+    where: Callable[[str, datetime], Q] | None
     column: str = ""
 
-    def condition(self, values, at) -> Q:
+    def condition(self, values: Iterable[str], at: datetime) -> Q:
         """Any of these values."""
-        if self.column:
+        if self.where is None:
             return Q(**{f"{self.column}__in": list(values)})
         condition = Q()
         for value in values:
             condition |= self.where(value, at)
         return condition
 
-    def key(self, at):
+    def key(self, at: datetime) -> F | Case:
         """The expression that says in which value of the group a row falls."""
-        if self.column:
+        if self.where is None:
             return F(self.column)
         cases = [When(self.where(value, at), then=Value(value)) for value in self.values]
         return Case(*cases, default=Value(""), output_field=CharField())
 
 
-def _state(value: str, at) -> Q:
+def _state(value: str, at: datetime) -> Q:
     return {
         OPEN: Q(state=State.PUBLISHED, closes_at__gt=at),
         "suspendue": Q(state=State.SUSPENDED),
@@ -87,7 +93,7 @@ def _state(value: str, at) -> Q:
     }[value]
 
 
-def _amount(value: str, at) -> Q:
+def _amount(value: str, at: datetime) -> Q:
     return {
         "moins-25000": Q(budget_cents__lt=25_000_00),
         "25000-50000": Q(budget_cents__range=(25_000_00, 50_000_00)),
@@ -95,7 +101,7 @@ def _amount(value: str, at) -> Q:
     }[value]
 
 
-def _licence(value: str, at) -> Q:
+def _licence(value: str, at: datetime) -> Q:
     free = Q(code_licence__in=["MIT", "Apache-2.0"])
     liliq = Q(code_licence__startswith="LiLiQ")
     return {"liliq": liliq, "mit-apache": free, "autre": ~free & ~liliq}[value]
@@ -139,13 +145,13 @@ GROUPS = (
 class Filters:
     """What the visitor asks for. Unknown values of the address are left out; they never fail."""
 
-    at: object
+    at: datetime
     query: str = ""
     chosen: dict[str, list[str]] = field(default_factory=dict)
     skills: list[Skill] = field(default_factory=list)
 
     @classmethod
-    def read(cls, data: QueryDict, at) -> "Filters":
+    def read(cls, data: QueryDict, at: datetime) -> "Filters":
         """One query, only when skills are asked for."""
         query = " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX]
         chosen = {}
@@ -166,31 +172,32 @@ class Filters:
         return query_words(self.query)
 
     # --- Rows -------------------------------------------------------------------------------------------------------
-    def by_words(self, rows: QuerySet) -> QuerySet:
+    def by_words(self, rows: Rows) -> Rows:
         return with_words(rows, self.words)
 
-    def by_groups(self, rows: QuerySet) -> QuerySet:
+    def by_groups(self, rows: Rows) -> Rows:
         for group in GROUPS:
             if self.chosen[group.param]:
                 rows = rows.filter(group.condition(self.chosen[group.param], self.at))
         return rows
 
-    def by_skills(self, rows: QuerySet) -> QuerySet:
+    def by_skills(self, rows: Rows) -> Rows:
         if not self.skills:
             return rows
         tie = Opportunity.skills.through.objects.filter(opportunity=OuterRef("pk"), skill__in=self.skills)
         return rows.filter(Exists(tie))
 
-    def rows(self, public: QuerySet) -> QuerySet:
+    def rows(self, public: Rows) -> Rows:
         """What matches everything, in no order."""
         return self.by_skills(self.by_groups(self.by_words(public)))
 
     # --- Counts -----------------------------------------------------------------------------------------------------
-    def counts(self, public: QuerySet) -> tuple[int, dict[str, Counter]]:
+    def counts(self, public: Rows) -> tuple[int, dict[str, Counter[str]]]:
         """(how many match, {group: {value: how many}}), from one aggregate query."""
         keys = {f"in_{group.param}": group.key(self.at) for group in GROUPS}
         rows = self.by_skills(self.by_words(public)).order_by().annotate(**keys)
-        total, counts = 0, {group.param: Counter() for group in GROUPS}
+        total = 0
+        counts: dict[str, Counter[str]] = {group.param: Counter() for group in GROUPS}
         asked = [set(self.chosen[group.param]) for group in GROUPS]
         for *values, number in rows.values_list(*keys).annotate(number=Count("pk")):
             misses = [i for i, value in enumerate(values) if asked[i] and value not in asked[i]]
@@ -201,23 +208,17 @@ class Filters:
                     counts[group.param][values[i]] += number
         return total, counts
 
-    def skill_counts(self, public: QuerySet) -> list[Skill]:
+    def skill_counts(self, public: Rows) -> list[Skill]:
         """The skills most asked for among what matches the other groups, the chosen ones first; each with `number`."""
         rows = self.by_groups(self.by_words(public)).order_by().values("pk")
-        found = list(
-            Skill.objects.filter(opportunities__in=rows)
-            .annotate(
-                number=Count("opportunities"),
-                asked=Case(When(pk__in=[s.pk for s in self.skills], then=Value(1)), default=Value(0)),
-            )
-            .order_by("-asked", "-number", "folded")[: SKILLS_SHOWN + len(self.skills)]
-        )
-        there = {skill.pk for skill in found}
+        asked_for = Skill.objects.filter(opportunities__in=rows).counted(first=self.skills)
+        skills = list(asked_for[: SKILLS_SHOWN + len(self.skills)])
+        there = {skill.pk for skill in skills}
         for skill in self.skills:
             if skill.pk not in there:
                 skill.number = 0
-                found.insert(0, skill)
-        return found
+                skills.insert(0, skill)
+        return skills
 
     # --- Addresses ----------------------------------------------------------------------------------------------------
     def pairs(self, without: tuple[str, str] | None = None) -> list[tuple[str, str]]:
@@ -229,8 +230,10 @@ class Filters:
         pairs += [("competence", skill.folded) for skill in self.skills]
         return [pair for pair in pairs if pair != without]
 
-    def labels(self) -> list[tuple[tuple[str, str], object]]:
+    def labels(self) -> list[tuple[tuple[str, str], Words]]:
         """((param, value), what a person reads) for each active filter."""
-        names = {(group.param, value): label for group in GROUPS for value, label in group.values.items()}
+        names: dict[tuple[str, str], Words] = {
+            (group.param, value): label for group in GROUPS for value, label in group.values.items()
+        }
         names |= {("competence", skill.folded): skill.name for skill in self.skills}
         return [(pair, names.get(pair, _("« %s »") % pair[1])) for pair in self.pairs()]

@@ -1,14 +1,17 @@
 """What the public calls an occasion's state: « ouverte » and « en évaluation » depend on the closing instant."""
 
+from datetime import datetime
+
 from django.utils.translation import gettext as _
 
 from opportunities.enums import State
+from opportunities.models import Opportunity
 
 
-def public_badge(opportunity, at) -> dict:
+def public_badge(opportunity: Opportunity, at: datetime) -> dict[str, str]:
     """{label, tone} for components/badge.html, as of `at`. The tone "ok" means open to proposals, and nothing else."""
     state = opportunity.state
-    if state == State.PUBLISHED and opportunity.closes_at > at:
+    if state == State.PUBLISHED and opportunity.closing > at:
         return {"label": _("Ouverte"), "tone": "ok"}
     if state in {State.PUBLISHED, State.EVALUATION, State.RECOMMENDED}:
         return {"label": _("En évaluation"), "tone": "info"}

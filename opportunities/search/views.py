@@ -1,12 +1,14 @@
 """The list of occasions: search, filters with their counts, keyset pagination."""
 
-from datetime import datetime
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -14,15 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from marketplace import cursors
-from marketplace.cache import public_page
+from marketplace import lists
+from marketplace.cache import hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import language
+from marketplace.requests import HtmxRequest
 from opportunities.models import Opportunity
-from opportunities.search.filters import GROUPS, OPEN, Filters
+from opportunities.search.filters import GROUPS, OPEN, Filters, Group
 from opportunities.search.labels import public_badge
-
-__all__ = ["occasions", "public_badge"]
 
 PAGE = 20
 REGIONS_SHOWN = 6
@@ -33,32 +34,41 @@ _FIELDS = (
 )
 
 
+@dataclass(frozen=True)
+class _Page:
+    """`newer`, `older`: whether some come before the rows shown, or after them."""
+
+    rows: list[Opportunity]
+    newer: bool
+    older: bool
+
+
 @login_not_required
 @public_page
 @require_safe
-def occasions(request: HttpRequest) -> HttpResponse:
+def occasions(request: HtmxRequest) -> HttpResponse:
     """Everything that was ever published. The same page for everyone, drafts never: they are in « À faire »."""
     at = clock.now()
     filters = Filters.read(request.GET, at)
     public = Opportunity.objects.visible_to(AnonymousUser(), at=at)
     total, counts = filters.counts(public)
-    rows, has_newer, has_older = _page(request.GET, filters, filters.rows(public), total)
-    for row in rows:
+    page = _page(request.GET, filters, filters.rows(public), total)
+    for row in page.rows:
         row.url = row.get_absolute_url()
         row.badge = None if filters.only_open else public_badge(row, at)
     path = reverse("opportunities:list")
     context = {
         "now": at,
-        "rows": rows,
+        "rows": page.rows,
         "total": total,
         "filters": filters,
         "result": _result(filters, total),
-        "order": _order(filters),
+        "order": _order_words(filters),
         "chips": [{"label": label, "url": _url(path, filters.pairs(without=pair))} for pair, label in filters.labels()],
         "groups": [_group(group, filters, counts[group.param]) for group in GROUPS],
         "skills": filters.skill_counts(public),
         "chosen_skills": {skill.pk for skill in filters.skills},
-        "pages": _pages(path, filters, rows, has_newer, has_older),
+        "pages": _links(path, filters, page),
         "elsewhere_url": _url(path, [*filters.pairs(), *_other_states(filters)]),
         "clear_url": path,
         "can_create": request.user.is_authenticated and request.user.body_memberships.filter(role="buyer").exists(),
@@ -68,57 +78,44 @@ def occasions(request: HttpRequest) -> HttpResponse:
     patch_vary_headers(response, ["HX-Request"])
     if part:
         response["HX-Push-Url"] = _url(path, filters.pairs())
-    soon = [row.closes_at - at for row in rows if row.state == "published" and row.closes_at > at]
-    response.holds_seconds = min([NEVER, *(int(left.total_seconds()) for left in soon)])
-    return response
+    soon = [row.closing - at for row in page.rows if row.state == "published" and row.closing > at]
+    return hold(response, min([NEVER, *(int(left.total_seconds()) for left in soon)]))
 
 
-# --- Pages: « after this row », never « page 12 » ------------------------------------------------------------------
-def _cursor(row) -> str:
-    return cursors.written(row.closes_at, row.pk)
+# --- Pages: « after this row », never « page 12 » ------------------------------------------------------------------
+def _order(filters: Filters) -> lists.Order:
+    """Open ones: the nearest closing first; the others: the latest closing first."""
+    return ("closes_at", "pk") if filters.only_open else ("-closes_at", "-pk")
 
 
-def _page(data, filters: Filters, rows, total: int) -> tuple[list, bool, bool]:
-    """(rows of the page in order, whether some come before, whether some come after)."""
+def _page(data: QueryDict, filters: Filters, rows: QuerySet[Opportunity], total: int) -> _Page:
     rows = rows.select_related("body").prefetch_related("skills").only(*_FIELDS)
-    up = filters.only_open  # open ones: the nearest closing first; the others: the latest closing first
-    after, before = cursors.read(data.get("apres", "")), cursors.read(data.get("avant", ""))
+    order, back = _order(filters), lists.backwards(_order(filters))
     if data.get("page") == "derniere" and total > PAGE:
-        last = total % PAGE or PAGE
-        return _ordered(rows, not up)[:last][::-1], True, False
+        return _Page(list(rows.order_by(*back)[: total % PAGE or PAGE])[::-1], newer=True, older=False)
+    after, before = (lists.read(data.get(name, ""), rows, order) for name in ("apres", "avant"))
     if after:
-        found = list(_ordered(_beyond(rows, after, up), up)[: PAGE + 1])
-        if found:
-            return found[:PAGE], True, len(found) > PAGE
+        shown = list(rows.filter(lists.beyond(order, after)).order_by(*order)[: PAGE + 1])
+        if shown:
+            return _Page(shown[:PAGE], newer=True, older=len(shown) > PAGE)
     elif before:
-        found = list(_ordered(_beyond(rows, before, not up), not up)[: PAGE + 1])
-        if found:
-            return found[:PAGE][::-1], len(found) > PAGE, True
-    found = list(_ordered(rows, up)[: PAGE + 1])
-    return found[:PAGE], False, len(found) > PAGE
+        shown = list(rows.filter(lists.beyond(back, before)).order_by(*back)[: PAGE + 1])
+        if shown:
+            return _Page(shown[:PAGE][::-1], newer=len(shown) > PAGE, older=True)
+    shown = list(rows.order_by(*order)[: PAGE + 1])
+    return _Page(shown[:PAGE], newer=False, older=len(shown) > PAGE)
 
 
-def _ordered(rows, up: bool):
-    return rows.order_by("closes_at", "pk") if up else rows.order_by("-closes_at", "-pk")
-
-
-def _beyond(rows, cursor: tuple[datetime, int], up: bool):
-    closes_at, pk = cursor
-    if up:
-        return rows.filter(Q(closes_at__gt=closes_at) | Q(closes_at=closes_at, pk__gt=pk))
-    return rows.filter(Q(closes_at__lt=closes_at) | Q(closes_at=closes_at, pk__lt=pk))
-
-
-def _pages(path: str, filters: Filters, rows: list, has_newer: bool, has_older: bool) -> dict:
-    pairs = filters.pairs()
-    pages = {}
-    if rows and has_newer:
-        pages["first"] = _url(path, pairs)
-        pages["newer"] = _url(path, [*pairs, ("avant", _cursor(rows[0]))])
-    if rows and has_older:
-        pages["older"] = _url(path, [*pairs, ("apres", _cursor(rows[-1]))])
-        pages["last"] = _url(path, [*pairs, ("page", "derniere")])
-    return pages
+def _links(path: str, filters: Filters, page: _Page) -> dict[str, str]:
+    pairs, order = filters.pairs(), _order(filters)
+    links = {}
+    if page.rows and page.newer:
+        links["first"] = _url(path, pairs)
+        links["newer"] = _url(path, [*pairs, ("avant", lists.written(page.rows[0], order))])
+    if page.rows and page.older:
+        links["older"] = _url(path, [*pairs, ("apres", lists.written(page.rows[-1], order))])
+        links["last"] = _url(path, [*pairs, ("page", "derniere")])
+    return links
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------
@@ -131,19 +128,19 @@ def _other_states(filters: Filters) -> list[tuple[str, str]]:
     return [("etat", value) for value in GROUPS[0].values if value not in filters.chosen["etat"] or filters.only_open]
 
 
-def _group(group, filters: Filters, counts) -> dict:
+def _group(group: Group, filters: Filters, counts: Counter[str]) -> dict[str, Any]:
     chosen = set(filters.chosen[group.param])
-    values = [
+    values: list[dict[str, Any]] = [
         {"value": value, "label": label, "number": counts[value], "chosen": value in chosen}
         for value, label in group.values.items()
     ]
-    made = {"param": group.param, "legend": group.legend, "values": values, "more": []}
+    shown = {"param": group.param, "legend": group.legend, "values": values, "more": []}
     if group.param == "region":
         values = [line for line in values if line["number"] or line["chosen"]]
         values.sort(key=lambda line: (not line["chosen"], -line["number"], line["value"]))
-        shown = max(REGIONS_SHOWN, len(chosen))
-        made |= {"values": values[:shown], "more": values[shown:]}
-    return made
+        most = max(REGIONS_SHOWN, len(chosen))
+        shown |= {"values": values[:most], "more": values[most:]}
+    return shown
 
 
 def _result(filters: Filters, total: int) -> str:
@@ -168,7 +165,7 @@ def _result(filters: Filters, total: int) -> str:
     }[filters.chosen["etat"][0]] % {"n": number}
 
 
-def _order(filters: Filters) -> str:
+def _order_words(filters: Filters) -> str:
     if filters.only_open:
         return _("de la plus proche à la plus lointaine")
     return _("de la plus récente à la plus ancienne")

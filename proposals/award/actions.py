@@ -1,7 +1,9 @@
 """From scores to a confirmed award: the verbs that cross occasion, proposals and award."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -10,15 +12,17 @@ from django.utils.translation import gettext as _
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.models import User
+from marketplace.reasons import reason_given
 from opportunities import rules as occasion_rules
-from opportunities.conditions import no_contract_signed, reason_given
+from opportunities.conditions import no_contract_signed
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.enums import State
 from proposals.evaluation import draw as drawing
 from proposals.evaluation import ranking
-from proposals.models import Award, Draw, Proposal, Recommendation
+from proposals.models import Award, Draw, Proposal, Recommendation, Score
 from vendors.eligibility import actions as eligibility
 
 RANKED_STATES = [State.SCORED, State.AWARDED, State.NOT_AWARDED]
@@ -30,7 +34,7 @@ class Line:
 
     proposal: Proposal
     ranked: ranking.Ranked
-    scores: dict
+    scores: dict[int, Score]
 
 
 def lines(opportunity: Opportunity) -> list[Line]:
@@ -48,7 +52,7 @@ def lines(opportunity: Opportunity) -> list[Line]:
     entries = [
         ranking.Entry(
             str(row.public_id),
-            row.opened.price_cents,
+            row.opened.price,
             {score.criterion_id: Fraction(score.value) for score in row.scores.all()},
             digest,
         )
@@ -82,10 +86,10 @@ def _grid(opportunity: Opportunity) -> ranking.Grid:
 def case(proposal: Proposal) -> eligibility.Case:
     """What is asked of a vendor before its opened proposal wins: for its price, and the declaration that it sealed."""
     declared = bool(proposal.opened.content.get("integrity_declaration"))
-    return eligibility.Case(proposal.vendor, proposal.opened.price_cents, declared)
+    return eligibility.Case(proposal.vendor, proposal.opened.price, declared)
 
 
-def _check_eligible(proposal: Proposal, *, at, field: str | None = None) -> None:
+def _check_eligible(proposal: Proposal, *, at: datetime, field: str | None = None) -> None:
     """ValidationError with every reason why this proposal's vendor cannot be retained."""
     asked = case(proposal)
     eligibility.check(
@@ -93,7 +97,7 @@ def _check_eligible(proposal: Proposal, *, at, field: str | None = None) -> None
     )
 
 
-def recommend(opportunity: Opportunity, proposal: Proposal, *, by, justification: str = "") -> Recommendation:
+def recommend(opportunity: Opportunity, proposal: Proposal, *, by: User, justification: str = "") -> Recommendation:
     """A buyer proposes the award; a justification is required when the proposal is not first."""
     row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
     with transaction.atomic():
@@ -124,7 +128,7 @@ def recommend(opportunity: Opportunity, proposal: Proposal, *, by, justification
     return recommendation
 
 
-def _frozen(line: Line) -> dict:
+def _frozen(line: Line) -> dict[str, Any]:
     """The ranking as it stood, exact values as text."""
     ranked = line.ranked
     return {
@@ -138,10 +142,10 @@ def _frozen(line: Line) -> dict:
     }
 
 
-def _publish_draw(opportunity: Opportunity, table: list[Line], *, by, at) -> None:
+def _publish_draw(opportunity: Opportunity, table: list[Line], *, by: User, at: datetime) -> None:
     ties: dict[int, list[str]] = {}
     for line in table:
-        if line.ranked.drawn:
+        if line.ranked.tie is not None:
             ties.setdefault(line.ranked.tie, []).append(line.ranked.entry.digest)
     drawn = Draw.objects.create(
         opportunity=opportunity,
@@ -167,7 +171,7 @@ def pending(opportunity: Opportunity) -> Recommendation | None:
     return opportunity.recommendations.filter(accepted=None).select_related("proposal__vendor", "by").first()
 
 
-def confirm(opportunity: Opportunity, *, by) -> Award:
+def confirm(opportunity: Opportunity, *, by: User) -> Award:
     """A second person confirms: one award, one winner, everyone told.
 
     Raises as the moves do, and ValidationError when the winner is not, or no more, eligible.
@@ -175,8 +179,8 @@ def confirm(opportunity: Opportunity, *, by) -> Award:
     row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
     with transaction.atomic():
         chosen = pending(locked(row))
-        told = chosen and {"vendor": str(chosen.proposal.vendor), "award_cents": chosen.proposal.opened.price_cents}
-        row.confirm_award(by=by, told=told)
+        facts = chosen and {"vendor": str(chosen.proposal.vendor), "award_cents": chosen.proposal.opened.price}
+        row.confirm_award(by=by, told=facts)
         at = clock.now()
         recommendation = Recommendation.objects.select_for_update().get(opportunity=row, accepted=None)
         winner = recommendation.proposal
@@ -186,7 +190,7 @@ def confirm(opportunity: Opportunity, *, by) -> Award:
             opportunity=row,
             proposal=winner,
             recommendation=recommendation,
-            amount_cents=winner.opened.price_cents,
+            amount_cents=winner.opened.price,
             confirmed_by=by,
             at=at,
         )
@@ -200,7 +204,7 @@ def confirm(opportunity: Opportunity, *, by) -> Award:
     return award
 
 
-def verify_attestation(opportunity: Opportunity, *, by, shown: str) -> None:
+def verify_attestation(opportunity: Opportunity, *, by: User, shown: str) -> None:
     """Whoever may confirm says that Revenu Québec knows the attestation that was on the screen (its public identifier).
 
     Raises PermissionDenied or IllegalMove.
@@ -211,12 +215,12 @@ def verify_attestation(opportunity: Opportunity, *, by, shown: str) -> None:
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
         if row.state != "recommended":
             raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-        proposal = pending(row).proposal
+        proposal = known(pending(row)).proposal
         # About the proposal: the public reads nothing of it, an auditor does.
         eligibility.verify(proposal.vendor, shown=shown, by=by, at=clock.now(), subject=proposal.ledger_subject())
 
 
-def send_back(opportunity: Opportunity, *, by, reason: str) -> None:
+def send_back(opportunity: Opportunity, *, by: User, reason: str) -> None:
     """An officer refuses the recommendation: the evaluation goes on."""
     with transaction.atomic():
         opportunity.reject_recommendation(by=by, reason=reason)
@@ -226,13 +230,13 @@ def send_back(opportunity: Opportunity, *, by, reason: str) -> None:
         proposal_emails.sent_back(opportunity, recommendation, at=at)
 
 
-def _decide(recommendation: Recommendation, *, by, at, accepted: bool, reason: str = "") -> None:
+def _decide(recommendation: Recommendation, *, by: User, at: datetime, accepted: bool, reason: str = "") -> None:
     recommendation.decided_by, recommendation.decided_at = by, at
     recommendation.accepted, recommendation.decision_reason = accepted, reason
     recommendation.save(update_fields=["decided_by", "decided_at", "accepted", "decision_reason"])
 
 
-def cancel(opportunity: Opportunity, *, by, reason: str) -> None:
+def cancel(opportunity: Opportunity, *, by: User, reason: str) -> None:
     """End an occasion with a public reason; vendors who had a proposal are told. Unopened ones stay sealed for ever."""
     with transaction.atomic():
         was_public = opportunity.is_public()
@@ -245,28 +249,28 @@ def cancel(opportunity: Opportunity, *, by, reason: str) -> None:
         proposal_emails.cancelled(opportunity, was_public=was_public, at=at)
 
 
-def suspend(opportunity: Opportunity, *, by, reason: str) -> None:
+def suspend(opportunity: Opportunity, *, by: User, reason: str) -> None:
     """Stop the clock of deposits for everyone, with a public reason."""
     with transaction.atomic():
         opportunity.suspend(by=by, reason=reason)
         proposal_emails.suspended(opportunity, at=clock.now())
 
 
-def resume(opportunity: Opportunity, *, by, closes_at) -> None:
+def resume(opportunity: Opportunity, *, by: User, closes_at: datetime) -> None:
     """Publish again with a new closing instant."""
     with transaction.atomic():
         opportunity.resume(by=by, closes_at=closes_at)
         proposal_emails.resumed(opportunity, at=clock.now())
 
 
-def conclude(opportunity: Opportunity, *, by, code: str, reason: str = "") -> None:
+def conclude(opportunity: Opportunity, *, by: User, code: str, reason: str = "") -> None:
     """No award: none received, none conforming, or another public reason. Never a dead end."""
     with transaction.atomic():
         opportunity.conclude_without_award(by=by, code=code, reason=reason)
         proposal_emails.unsuccessful(opportunity, at=clock.now())
 
 
-def request_reversal(opportunity: Opportunity, *, by, reason: str) -> None:
+def request_reversal(opportunity: Opportunity, *, by: User, reason: str) -> None:
     """First of the two people: an officer asks, with a public reason, that a confirmed award be undone."""
     with transaction.atomic():
         row = locked(opportunity)
@@ -283,7 +287,7 @@ def request_reversal(opportunity: Opportunity, *, by, reason: str) -> None:
     opportunity.__dict__.update(row.__dict__)
 
 
-def withdraw_reversal(opportunity: Opportunity, *, by) -> None:
+def withdraw_reversal(opportunity: Opportunity, *, by: User) -> None:
     """Whoever asked for the reversal thinks better of it, before the second person confirms."""
     with transaction.atomic():
         row = locked(opportunity)
@@ -297,7 +301,7 @@ def withdraw_reversal(opportunity: Opportunity, *, by) -> None:
     opportunity.__dict__.update(row.__dict__)
 
 
-def reverse(opportunity: Opportunity, *, by) -> None:
+def reverse(opportunity: Opportunity, *, by: User) -> None:
     """Second of the two people: the award falls, every proposal goes back on the table, both versions stay visible."""
     with transaction.atomic():
         opportunity.reverse_award(by=by)

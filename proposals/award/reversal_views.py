@@ -1,95 +1,82 @@
 """Undoing a confirmed award takes two people: one asks, with a public reason, and may take it back; one confirms."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
-from marketplace.acts import show_at
+from marketplace.acts import ConfirmForm, Page, act_page, attempt
 from marketplace.dates import clock
-from marketplace.keep import data_of, keeps_typed
+from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
+from marketplace.reasons import ReasonForm
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
+from proposals import decision
+from proposals.access import occasion_for_staff
 from proposals.award import actions
-from proposals.award.views import Page, evaluation_of, show
-from proposals.evaluation.forms import ConfirmForm, ReasonForm
-from proposals.evaluation.views import occasion_for_staff
+from proposals.decision import evaluation_of
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def reverse(request: HttpRequest, number: str) -> HttpResponse:
+@act_page
+def reverse(request: PersonRequest, number: str) -> HttpResponse:
     """First an officer asks, with a public reason; then another officer, or an auditor, confirms."""
     opportunity = occasion_for_staff(request, number, at=clock.now())
-    user = request.user
     asked = opportunity.reversal_requested_by_id is not None
-    if request.method == "POST":
-        confirming = request.POST.get("step") == "confirm"
-        if not confirming and asked:
-            raise IllegalMove(_("L’annulation est déjà demandée."))
-    else:
-        confirming = asked
-    form = ConfirmForm(data_of(request)) if confirming else ReasonForm(data_of(request), help_text=_("Il sera public."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            if confirming:
-                actions.reverse(opportunity, by=user)
-                done = _(
-                    "Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu."
-                )
-            else:
-                actions.request_reversal(opportunity, by=user, reason=form.cleaned_data["reason"])
-                done = _("Annulation demandée : une autre personne doit la confirmer.")
-        except ValidationError as error:
-            show_at(form, error)
-            opportunity = occasion_for_staff(request, number, at=clock.now())
-        else:
-            messages.success(request, done)
-            return redirect(evaluation_of(opportunity))
-    return _reversal_page(request, opportunity, form, confirming)
+    confirming = request.POST.get("step") == "confirm" if request.method == "POST" else asked
+    if asked and not confirming:
+        raise IllegalMove(_("L’annulation est déjà demandée."))
+    return (_confirm if confirming else _ask)(request, opportunity)
+
+
+def _ask(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
+    form = ReasonForm(data_of(request), help_text=_("Il sera public."))
+    if attempt(request, form, lambda: actions.request_reversal(opportunity, by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Annulation demandée : une autre personne doit la confirmer."))
+        return redirect(evaluation_of(opportunity))
+    _gate(opportunity, request)
+    if not occasion_rules.can_request_reversal(opportunity, request.user):
+        raise PermissionDenied(_("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
+    title, submit = _("Demander l’annulation de l’attribution"), _("Demander l’annulation")
+    return _show(request, opportunity, title, submit, form, confirming=False)
+
+
+def _confirm(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
+    form = ConfirmForm(data_of(request))
+    if attempt(request, form, lambda: actions.reverse(opportunity, by=request.user)):
+        message = _("Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu.")
+        messages.success(request, message)
+        return redirect(evaluation_of(opportunity))
+    _gate(opportunity, request)
+    # Who asked cannot confirm: the page says so instead of showing a button.
+    own = opportunity.reversal_requested_by_id == request.user.pk
+    title, submit = _("Annuler l’attribution"), _("Confirmer l’annulation")
+    return _show(request, opportunity, title, submit, form, confirming=True, own_request=own)
+
+
+def _gate(opportunity: Opportunity, request: PersonRequest) -> None:
+    if not (occasion_rules.is_officer(opportunity, request.user) or request.user.is_auditor):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if opportunity.state != "awarded":
+        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+
+
+def _show(request: PersonRequest, opportunity: Opportunity, title: str, submit: str, form, **context) -> HttpResponse:
+    lead = _("L’attribution tombe, toutes les propositions reviennent à l’examen; les deux versions restent publiques.")
+    page = Page(title=title, lead=lead, submit=submit, tone="bad", danger=True)
+    standing = opportunity.awards.standing().select_related("proposal__vendor").first()
+    return decision.show(request, opportunity, page, form, standing=standing, **context)
 
 
 @never_cache
 @require_POST
-def withdraw(request: HttpRequest, number: str) -> HttpResponse:
+def withdraw(request: PersonRequest, number: str) -> HttpResponse:
     """Whoever asked for the reversal takes the request back: the award stands."""
     opportunity = occasion_for_staff(request, number, at=clock.now())
     actions.withdraw_reversal(opportunity, by=request.user)
     messages.success(request, _("Votre demande d’annulation est retirée : l’attribution tient."))
     return redirect(evaluation_of(opportunity))
-
-
-def _reversal_page(request: HttpRequest, opportunity: Opportunity, form, confirming: bool) -> HttpResponse:
-    user = request.user
-    if not (occasion_rules.is_officer(opportunity, user) or user.is_auditor):
-        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    if opportunity.state != "awarded":
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
-    if not confirming and not occasion_rules.can_request_reversal(opportunity, user):
-        raise PermissionDenied(_("Une ou un responsable doit d’abord demander l’annulation, avec un motif."))
-    page = Page(
-        title=_("Annuler l’attribution") if confirming else _("Demander l’annulation de l’attribution"),
-        lead=_(
-            "L’attribution tombe, toutes les propositions reviennent à l’examen; les deux versions restent publiques."
-        ),
-        submit=_("Confirmer l’annulation") if confirming else _("Demander l’annulation"),
-        done="",
-        tone="bad",
-        danger=True,
-    )
-    standing = opportunity.awards.standing().select_related("proposal__vendor").first()
-    return show(
-        request,
-        opportunity,
-        page,
-        form,
-        standing=standing,
-        confirming=confirming,
-        # Who asked cannot confirm: the page says so instead of showing a button.
-        own_request=confirming and opportunity.reversal_requested_by_id == user.pk,
-    )

@@ -1,6 +1,7 @@
 """What is typed to deposit a proposal, and to verify a receipt."""
 
 import json
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -43,8 +44,8 @@ class VerifyForm(forms.Form):
         widget=forms.FileInput({"accept": ".json,application/json"}),
     )
 
-    def clean(self) -> dict:
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
         upload, text = data.get("file"), data.get("text") or ""
         field, size = ("file", upload.size) if upload else ("text", len(text.encode("utf-8", "replace")))
         if size > RECEIPT_MAX_BYTES:

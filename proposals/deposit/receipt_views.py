@@ -1,14 +1,12 @@
 """Accusés de dépôt: the page, the signed file, the sealed envelope, and the public check of any receipt."""
 
-import base64
 import json
 from datetime import UTC, datetime
+from typing import Any
 
-from cryptography.exceptions import InvalidSignature
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -18,31 +16,23 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace import keys
 from marketplace.cache import public_page
 from marketplace.dates import clock
+from marketplace.downloads import download
 from marketplace.ledger import checkpoints
-from marketplace.ledger.entries import LedgerPayload, canonical
+from marketplace.ledger.entries import LedgerPayload
 from marketplace.models import Checkpoint
+from marketplace.requests import PersonRequest
 from opportunities.models import Opportunity
 from proposals import rules
-from proposals.deposit.actions import RECEIPT_TYPE
+from proposals.deposit import receipt
 from proposals.deposit.forms import VerifyForm
 from proposals.enums import State
 from proposals.models import OpenedProposal, Proposal, SealedEnvelope, Submission
 from proposals.opening import actions as opening_actions
 
-TEXTS = (
-    "number",
-    "occasion",
-    "proposal",
-    "proponent",
-    "received_at",
-    "closes_at",
-    "envelope_sha256",
-    "key",
-    "signature",
-)
+_JSON = "application/json; charset=utf-8"
 
 
-def _submission(request: HttpRequest, receipt_number: str, *, at) -> Submission:
+def _submission(request: PersonRequest, receipt_number: str, *, at: datetime) -> Submission:
     """A receipt of a proposal that this person may see, else 404."""
     scope = Proposal.objects.visible_to(request.user, at=at)
     receipts = Submission.objects.filter(proposal__in=scope).select_related(
@@ -53,7 +43,7 @@ def _submission(request: HttpRequest, receipt_number: str, *, at) -> Submission:
 
 @never_cache
 @require_safe
-def page(request: HttpRequest, receipt_number: str) -> HttpResponse:
+def page(request: PersonRequest, receipt_number: str) -> HttpResponse:
     """What was received, when, and its digest; what can still be done about it."""
     now = clock.now()
     submission = _submission(request, receipt_number, at=now)
@@ -86,37 +76,35 @@ def page(request: HttpRequest, receipt_number: str) -> HttpResponse:
     return render(request, "proposals/receipt.html", context)
 
 
-def _download(content: bytes, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+def _indented(value: dict[str, Any], name: str, *, sort_keys: bool = False) -> HttpResponse:
+    """A file that people open, too."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=sort_keys) + "\n"
+    return download(text.encode(), name, _JSON)
 
 
 @never_cache
 @require_safe
-def as_json(request: HttpRequest, receipt_number: str) -> HttpResponse:
+def as_json(request: PersonRequest, receipt_number: str) -> HttpResponse:
     """The receipt as it was signed: what tools/verify.py reads."""
     submission = _submission(request, receipt_number, at=clock.now())
-    text = json.dumps(submission.receipt, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    return _download(text.encode(), f"accuse-{submission.receipt_number}.json")
+    return _indented(submission.receipt, f"accuse-{submission.receipt_number}.json", sort_keys=True)
 
 
 @never_cache
 @require_safe
-def envelope(request: HttpRequest, receipt_number: str) -> HttpResponse:
+def envelope(request: PersonRequest, receipt_number: str) -> HttpResponse:
     """The sealed bytes whose SHA-256 the receipt states: the vendor's own people only; 404 once destroyed."""
     submission = _submission(request, receipt_number, at=clock.now())
     if not rules.is_author(submission.proposal, request.user):
         raise Http404
     sealed = get_object_or_404(SealedEnvelope.objects.filter(submission=submission))
-    return _download(bytes(sealed.content), f"enveloppe-{submission.receipt_number}.json")
+    return download(bytes(sealed.content), f"enveloppe-{submission.receipt_number}.json", _JSON)
 
 
 def _recorded(submission: Submission) -> tuple[LedgerPayload | None, Checkpoint | None]:
     """The ledger's own record of a dépôt (None once erased), and the last checkpoint that covers it (None before)."""
-    told = LedgerPayload.objects.about(submission.proposal.ledger_subject()).filter(action="proposal.submit")
-    payload = next((row for row in told if row.body["version"] == submission.version), None)
+    acts = LedgerPayload.objects.about(submission.proposal.ledger_subject()).filter(action="proposal.submit")
+    payload = next((row for row in acts if row.body["version"] == submission.version), None)
     if payload is None:
         return None, None
     return payload, Checkpoint.objects.filter(size__gte=payload.entry_id).order_by("-size").first()
@@ -124,49 +112,33 @@ def _recorded(submission: Submission) -> tuple[LedgerPayload | None, Checkpoint 
 
 @never_cache
 @require_safe
-def proof(request: HttpRequest, receipt_number: str) -> HttpResponse:
+def proof(request: PersonRequest, receipt_number: str) -> HttpResponse:
     """That the dépôt is in the signed ledger, for the vendor's own people; 404 until a checkpoint covers it."""
     submission = _submission(request, receipt_number, at=clock.now())
     if not rules.is_author(submission.proposal, request.user):
         raise Http404
     payload, covering = _recorded(submission)
-    if covering is None:
+    if payload is None or covering is None:
         raise Http404
-    found = checkpoints.proof_of(payload.entry, covering, payload=True)
-    text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
-    return _download(text.encode(), f"preuve-{submission.receipt_number}.json")
-
-
-def check(receipt: dict) -> str:
-    """ "valid", "altered" (signature that does not hold), "other_key", or "malformed"."""
-    if receipt.get("type") != RECEIPT_TYPE or not all(isinstance(receipt.get(name), str) for name in TEXTS):
-        return "malformed"
-    if receipt["key"] != keys.key_id():
-        return "other_key"
-    body = {name: value for name, value in receipt.items() if name != "signature"}
-    try:
-        signature = base64.b64decode(receipt["signature"], validate=True)
-        keys.signing().public_key().verify(signature, canonical(body))
-    except (InvalidSignature, ValueError, RecursionError):
-        return "altered"
-    return "valid"
+    proved = checkpoints.proof_of(payload.entry, covering, payload=True)
+    return _indented(proved, f"preuve-{submission.receipt_number}.json")
 
 
 def _instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
-def _after_opening(receipt: dict) -> dict:
+def _after_opening(body: dict[str, Any]) -> dict[str, Any]:
     """Once the occasion is opened: whether this digest is among the opened envelopes. Nothing before."""
-    opening_actions.open_if_due(receipt["occasion"])
-    opportunity = Opportunity.objects.public().filter(number=receipt["occasion"]).first()
+    opening_actions.open_if_due(body["occasion"])
+    opportunity = Opportunity.objects.public().filter(number=body["occasion"]).first()
     if opportunity is None:
         return {}
     opened = OpenedProposal.objects.filter(opening__opportunity=opportunity)
     return {
         "opportunity": opportunity,
         "is_open": hasattr(opportunity, "opening"),
-        "among": opened.filter(submission__envelope_sha256=receipt["envelope_sha256"]).exists(),
+        "among": opened.filter(submission__envelope_sha256=body["envelope_sha256"]).exists(),
     }
 
 
@@ -178,20 +150,13 @@ def _after_opening(receipt: dict) -> dict:
 def verify(request: HttpRequest) -> HttpResponse:
     """Anybody pastes a receipt or sends its file: is it ours, whole, and among the opened envelopes?"""
     form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
-    context = {"form": form, "key_id": keys.key_id()}
-    status = 200
-    if form.is_bound:
-        if form.is_valid():
-            receipt = form.cleaned_data["receipt"]
-            verdict = check(receipt)
-            context |= {"verdict": verdict}
-            if verdict == "valid":
-                context |= {
-                    "receipt": receipt,
-                    "received_at": _instant(receipt["received_at"]),
-                    "closes_at": _instant(receipt["closes_at"]),
-                } | _after_opening(receipt)
-            if verdict == "malformed":
-                form.add_error(None, _("Ce n’est pas un accusé de dépôt de « Développe avec nous »."))
-        status = 422 if form.errors else 200
-    return render(request, "proposals/verify.html", context, status=status)
+    context: dict[str, Any] = {"form": form, "key_id": keys.key_id()}
+    if form.is_valid():
+        body = form.cleaned_data["receipt"]
+        context["verdict"] = verdict = receipt.check(body)
+        if verdict == "valid":
+            instants = {name: _instant(body[name]) for name in ("received_at", "closes_at")}
+            context |= {"receipt": body} | instants | _after_opening(body)
+        if verdict == "malformed":
+            form.add_error(None, _("Ce n’est pas un accusé de dépôt de « Développe avec nous »."))
+    return render(request, "proposals/verify.html", context, status=422 if form.errors else 200)

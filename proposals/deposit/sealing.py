@@ -3,13 +3,15 @@
 Each occasion has an X25519 pair; its private half is stored wrapped (AES-256-GCM) by a key derived from SEAL_KEY_FILE,
 which does not live in the database. Each submission gets a fresh data key: the text and each file are encrypted with it
 (AES-256-GCM), and the data key is wrapped to the occasion's public key with HPKE (RFC 9180: X25519, HKDF-SHA256,
-AES-256-GCM). Drafts are encrypted at rest with a key of their own. Nothing here decides *when* to open: opening.py.
+AES-256-GCM). Drafts are encrypted at rest with a key of their own. Nothing here decides *when* to open:
+proposals/opening/actions.py.
 """
 
 import base64
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -22,6 +24,7 @@ from marketplace.ledger.entries import canonical
 
 _HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 FORMAT = "dan-envelope/1"
+Content = dict[str, Any]  # JSON values
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def new_pair(occasion: str) -> tuple[bytes, bytes]:
     )
 
 
-def seal(content: dict, files: dict[str, bytes], *, public_key: bytes, about: str) -> Sealed:
+def seal(content: Content, files: dict[str, bytes], *, public_key: bytes, about: str) -> Sealed:
     """Seal a submission. `about` (occasion/proposal/version) is bound to every part: nothing can be swapped."""
     data_key = AESGCM.generate_key(256)
     boxes = {name: encrypt(data_key, blob, f"{about}/{name}") for name, blob in files.items()}
@@ -70,7 +73,7 @@ def private_key(wrapped: bytes, occasion: str) -> X25519PrivateKey:
         raise KeyUnavailable(occasion) from error
 
 
-def unseal(envelope: bytes, *, digest: str, wrapped_private: bytes, occasion: str, about: str) -> tuple[dict, bytes]:
+def unseal(envelope: bytes, *, digest: str, wrapped_private: bytes, occasion: str, about: str) -> tuple[Content, bytes]:
     """(content, data key); CannotOpen when a byte of the envelope changed, or when it is about something else."""
     if hashlib.sha256(envelope).hexdigest() != digest:
         raise CannotOpen
@@ -102,10 +105,10 @@ def file_names(envelope: bytes) -> list[str]:
     return sorted(json.loads(envelope)["files"])
 
 
-def seal_draft(value: dict, *, about: str) -> bytes:
+def seal_draft(value: Content, *, about: str) -> bytes:
     """A draft: encrypted at rest, with a key that is not in the database."""
     return boxes.seal(canonical(value), about=f"draft:{about}")
 
 
-def open_draft(box: bytes, *, about: str) -> dict:
-    return json.loads(boxes.open(box, about=f"draft:{about}"))
+def open_draft(box: bytes, *, about: str) -> Content:
+    return dict(json.loads(boxes.open(box, about=f"draft:{about}")))

@@ -1,16 +1,16 @@
 """The vendor's forms: draft, dépôt, choice of the vendor, and the public's: a receipt to verify."""
 
+from typing import Any, cast
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.money import MoneyField
 from marketplace.texts import PlainTexts
-from marketplace.uploads import ACCEPT
+from marketplace.uploads import ACCEPT, SeveralFiles
+from opportunities.models import Opportunity
 from proposals.deposit.actions import TEXT_MAX
-
-
-class SeveralFiles(forms.FileInput):
-    allow_multiple_selected = True
+from vendors.models import Vendor
 
 
 class SeveralFilesField(forms.Field):
@@ -18,10 +18,10 @@ class SeveralFilesField(forms.Field):
 
     widget = SeveralFiles
 
-    def clean(self, value) -> list:
+    def clean(self, value: Any) -> list[Any]:
         return [upload for upload in value or [] if upload]
 
-    def bound_data(self, data, initial):
+    def bound_data(self, data: Any, initial: Any) -> None:
         return None  # a browser cannot be given a file back
 
 
@@ -48,17 +48,19 @@ class DraftForm(PlainTexts, forms.Form):
         required=False,
         help_text=_("Tout compris, pour tout ce que demande l’avis. Par exemple 48 500 ou 48 500,50."),
     )
-    files = SeveralFilesField(label=_("Ajouter des fichiers"), required=False, widget=SeveralFiles({"accept": ACCEPT}))
+    files = SeveralFilesField(  # type: ignore[assignment]  # a field: the form's own `files` is something else
+        label=_("Ajouter des fichiers"), required=False, widget=SeveralFiles({"accept": ACCEPT})
+    )
 
-    def __init__(self, *args, opportunity, **kwargs):
+    def __init__(self, *args: Any, opportunity: Opportunity, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not opportunity.asks_price:
             del self.fields["price"]
 
-    def content(self) -> dict:
+    def content(self) -> dict[str, Any]:
         """The draft's own names: text, comments, and price_cents when it is asked."""
-        kept = {name: self.cleaned_data[name] for name in ("text", "comments")}
-        return kept | ({"price_cents": self.cleaned_data["price"]} if "price" in self.fields else {})
+        texts = {name: self.cleaned_data[name] for name in ("text", "comments")}
+        return texts | ({"price_cents": self.cleaned_data["price"]} if "price" in self.fields else {})
 
 
 class VendorChoiceForm(forms.Form):
@@ -73,11 +75,11 @@ class VendorChoiceForm(forms.Form):
         },
     )
 
-    def __init__(self, *args, vendors, **kwargs):
+    def __init__(self, *args: Any, vendors: list[Vendor], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["vendor"].choices = [
+        field = cast(forms.ChoiceField, self.fields["vendor"])
+        field.choices = [
             (str(vendor.public_id), f"{vendor.legal_name} ({vendor.get_kind_display()})") for vendor in vendors
         ]
         if len(vendors) == 1:
-            self.fields["vendor"].initial = str(vendors[0].public_id)
-            self.fields["vendor"].widget = forms.HiddenInput()
+            field.initial, field.widget = str(vendors[0].public_id), forms.HiddenInput()

@@ -1,41 +1,43 @@
-"""The vendor's side: start, write, check, deposit, withdraw. Only a proposal's own people; others get 404."""
+"""A vendor's draft: starting it, writing it, its files. Only the proposal's own people; others get 404."""
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header, urlencode
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from marketplace import keep
+from marketplace import acts
+from marketplace.acts import act_page, show_at
 from marketplace.dates import clock
+from marketplace.downloads import download
+from marketplace.keep import typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import locked
 from marketplace.money import format_cents
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals import rules
+from proposals.access import own_proposal
 from proposals.drafts import actions
 from proposals.drafts.forms import DraftForm, VendorChoiceForm
 from proposals.models import AFTER_OPENING, Proposal
 from proposals.opening import actions as opening_actions
-from proposals.vendor import story
-from proposals.vendor.views import own, own_vendors
+from proposals.proponent import story
+from vendors.models import Vendor
 
 
-def _stamp(proposal: Proposal) -> str:
-    """Which state of the draft a page shows: posted back, it tells whether somebody else changed it meanwhile."""
-    return proposal.updated_at.isoformat()
-
-
-def _closed(request: HttpRequest, proposal: Proposal, *, at: datetime, typed=None) -> HttpResponse:
+def closed(request: PersonRequest, proposal: Proposal, *, at: datetime, typed: list[str] | None = None) -> HttpResponse:
     """409: too late by the database's clock, or suspended; what was typed is shown so that nothing is lost."""
     context = {
         "proposal": proposal,
@@ -43,19 +45,19 @@ def _closed(request: HttpRequest, proposal: Proposal, *, at: datetime, typed=Non
         "now": at,
         "typed": typed,
         "last": proposal.submissions.order_by("version").last(),
-        "late": at >= proposal.opportunity.closes_at,
+        "late": at >= proposal.opportunity.closing,
     }
     return render(request, "proposals/closed.html", context, status=409)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def start(request: HttpRequest, number: str) -> HttpResponse:
+def start(request: PersonRequest, number: str) -> HttpResponse:
     """In whose name; the draft is made by the POST. One who works for the body that asks cannot propose."""
     now = clock.now()
     occasions = Opportunity.objects.visible_to(request.user, at=now).public().select_related("body")
     opportunity = get_object_or_404(occasions, number=number)
-    vendors = list(own_vendors(request.user))
+    vendors = list(Vendor.objects.acted_for(request.user).order_by("legal_name", "pk"))
     proposals = Proposal.objects.visible_to(request.user, at=now).filter(opportunity=opportunity, vendor__in=vendors)
     existing = list(proposals.select_related("vendor"))
     taken = {proposal.vendor_id for proposal in existing}
@@ -66,7 +68,7 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
         raise PermissionDenied(
             _("Vous travaillez pour l’organisme qui publie cette occasion : vous ne pouvez pas y proposer.")
         )
-    context = {"opportunity": opportunity, "now": now, "existing": existing, "vendors": free}
+    context: dict[str, Any] = {"opportunity": opportunity, "now": now, "existing": existing, "vendors": free}
     if not opportunity.accepts_proposals(at=now):
         return render(request, "proposals/start.html", context, status=409 if request.method == "POST" else 200)
     form = VendorChoiceForm(request.POST if request.method == "POST" else None, vendors=free)
@@ -79,63 +81,55 @@ def start(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "proposals/start.html", context, status=422 if form.is_bound else 200)
 
 
-@keep.keeps_typed
 @sensitive_post_parameters()
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, public_id) -> HttpResponse:
+@act_page
+def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The draft. Saving it deposits nothing. Files are added and taken off by the same form."""
     now = clock.now()
-    proposal = own(request, public_id, at=now)
+    proposal = own_proposal(request, public_id, at=now)
     opportunity = proposal.opportunity
     if not story.can_prepare(proposal, at=now):
-        typed = [request.POST.get(name, "") for name in ("text", "comments", "price")] if request.POST else None
-        return _closed(request, proposal, at=now, typed=typed)
-    typed = keep.typed_before(request)
-    context = {}
+        lost = [request.POST.get(name, "") for name in ("text", "comments", "price")] if request.POST else None
+        return closed(request, proposal, at=now, typed=lost)
+    typed, theirs = typed_before(request), None
     if request.method == "POST":
         form = DraftForm(request.POST, request.FILES, opportunity=opportunity)
         if form.is_valid():
             theirs = _save(proposal, form, request.POST.get("stamp", ""), at=now)
             if theirs is None and _change_files(proposal, form, request, at=now):
                 return _saved(request, proposal, form)
-            context["theirs"] = theirs
-        context["stamp"] = _stamp(proposal)
-    elif typed is not None:
-        form = DraftForm(typed, opportunity=opportunity)
-        context["stamp"] = typed.get("stamp", "")
     else:
-        form = DraftForm(initial=_initial(proposal), opportunity=opportunity)
-        context["stamp"] = _stamp(proposal)
-    context |= {
+        form = DraftForm(typed, initial=_initial(proposal), opportunity=opportunity)
+    context = {
         "form": form,
         "proposal": proposal,
         "opportunity": opportunity,
         "criteria": opportunity.criteria.all(),
         "content": actions.read(proposal),
+        "theirs": theirs,
+        "stamp": actions.stamp(proposal) if typed is None else typed.get("stamp", ""),
         "last": proposal.submissions.order_by("version").last(),
         "now": now,
     }
-    return render(request, "proposals/form.html", context, status=422 if request.method == "POST" else 200)
+    return acts.show(request, "proposals/form.html", context)
 
 
-def _initial(proposal: Proposal) -> dict:
+def _initial(proposal: Proposal) -> dict[str, Any]:
     content = actions.read(proposal)
     return {"text": content.get("text"), "comments": content.get("comments"), "price": content.get("price_cents")}
 
 
-def _save(proposal: Proposal, form: DraftForm, stamp: str, *, at) -> dict | None:
+def _save(proposal: Proposal, form: DraftForm, stamp: str, *, at: datetime) -> dict[str, Any] | None:
     """Write the draft; or, when it is not what the page showed, say so on the form and return what it now holds."""
+    typed, theirs = form.content(), None
     with transaction.atomic():
         row = locked(proposal)
-        if stamp == _stamp(row):
-            actions.write(row, at=at, **form.content())
-            theirs = None
+        if stamp == actions.stamp(row):
+            actions.write(row, at=at, **typed)
         else:
             theirs = actions.read(row)
-            same = all((theirs.get(name) or None) == (value or None) for name, value in form.content().items())
-            if same:  # a second click, or the same words: nothing to choose
-                theirs = None
+            if all((theirs.get(name) or None) == (value or None) for name, value in typed.items()):
+                theirs = None  # a second click, or the same words: nothing to choose
     proposal.__dict__.update(row.__dict__)
     if theirs is not None:
         form.add_error(
@@ -148,7 +142,7 @@ def _save(proposal: Proposal, form: DraftForm, stamp: str, *, at) -> dict | None
     return theirs
 
 
-def _change_files(proposal: Proposal, form: DraftForm, request: HttpRequest, *, at) -> bool:
+def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *, at: datetime) -> bool:
     """Take off the file whose button was pressed, add those that were sent; False when one is refused (told at it)."""
     gone = request.POST.get("retirer")
     if gone:
@@ -156,15 +150,15 @@ def _change_files(proposal: Proposal, form: DraftForm, request: HttpRequest, *, 
     for upload in form.cleaned_data["files"]:
         try:
             actions.add_file(proposal, upload, at=at)
-        except ValidationError as error:
-            form.add_error("files", error.message_dict["files"])
+        except ValidationError as error:  # each file is judged alone: the others are added
+            show_at(form, error)
     if form.errors:
         messages.info(request, _("Votre texte est enregistré."))
     return not form.errors
 
 
-def _saved(request: HttpRequest, proposal: Proposal, form: DraftForm) -> HttpResponse:
-    price, budget = form.cleaned_data.get("price"), proposal.opportunity.budget_cents
+def _saved(request: PersonRequest, proposal: Proposal, form: DraftForm) -> HttpResponse:
+    price, budget = form.cleaned_data.get("price"), proposal.opportunity.budget
     if price is not None and price > budget:
         messages.warning(
             request,
@@ -179,12 +173,12 @@ def _saved(request: HttpRequest, proposal: Proposal, form: DraftForm) -> HttpRes
 
 @never_cache
 @require_POST
-def remove_file(request: HttpRequest, public_id, file_id) -> HttpResponse:
+def remove_file(request: PersonRequest, public_id: UUID, file_id: UUID) -> HttpResponse:
     """Take one file off the draft, without the draft's form."""
     now = clock.now()
-    proposal = own(request, public_id, at=now)
+    proposal = own_proposal(request, public_id, at=now)
     if not story.can_prepare(proposal, at=now):
-        return _closed(request, proposal, at=now)
+        return closed(request, proposal, at=now)
     if str(file_id) not in {item["id"] for item in actions.read(proposal).get("files", [])}:
         raise Http404
     actions.remove_file(proposal, str(file_id), at=now)
@@ -194,22 +188,18 @@ def remove_file(request: HttpRequest, public_id, file_id) -> HttpResponse:
 
 @never_cache
 @require_safe
-def file(request: HttpRequest, public_id, file_id) -> HttpResponse:
+def file(request: PersonRequest, public_id: UUID, file_id: UUID) -> HttpResponse:
     """One file: of the draft for its own people; as opened, after the opening, for whoever may read the proposal."""
     now = clock.now()
     proposals = Proposal.objects.visible_to(request.user, at=now).select_related("opportunity", "vendor")
     proposal = get_object_or_404(proposals, public_id=public_id)
     if proposal.state in AFTER_OPENING:
-        found = opening_actions.read_file(proposal.opened, str(file_id))
+        opened_file = opening_actions.read_file(proposal.opened, str(file_id))
     else:
-        items = actions.read(proposal).get("files", [])
-        found = next(((item, actions.read_file(proposal, item)) for item in items if item["id"] == str(file_id)), None)
-    if found is None:
+        opened_file = actions.find_file(proposal, str(file_id))
+    if opened_file is None:
         raise Http404
-    item, blob = found
+    item, blob = opened_file
     if not rules.is_author(proposal, request.user):
         ledger.record_read("file", proposal.ledger_subject(), by=request.user, at=now, file=item["id"])
-    response = HttpResponse(blob, content_type=item["content_type"])
-    response["Content-Disposition"] = content_disposition_header(True, item["name"])
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return download(blob, item["name"], item["content_type"])

@@ -5,15 +5,18 @@ rejected or below the minimum is never shown in the other modes (RCTI: its envel
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from marketplace.models import User
 from opportunities.enums import AwardMode
-from opportunities.models import Opportunity
+from opportunities.models import Criterion, Opportunity
 from proposals.award import actions as award_actions
 from proposals.enums import State
-from proposals.models import Proposal, Recommendation
+from proposals.evaluation.ranking import Ranked
+from proposals.models import Proposal, Recommendation, Score
 
 MANY_CRITERIA, LONG_LABEL = 5, 24  # beyond, the table's headers are C1, C2… with a legend
 
@@ -28,7 +31,7 @@ class Row:
     rank: int | None = None
     drawn: bool = False
     chosen: bool = False
-    scores: list = field(default_factory=list)
+    scores: list[tuple[Criterion, Score | None]] = field(default_factory=list)
     final: Decimal | None = None
     price_cents: int | None = None
     adjusted_cents: int | None = None
@@ -39,12 +42,12 @@ class Board:
     """The evaluation of one occasion as it stands."""
 
     opportunity: Opportunity
-    criteria: list
+    criteria: list[Criterion]
     rows: list[Row]
     lines: list[award_actions.Line]
     recommendations: list[Recommendation]
 
-    def with_state(self, *states) -> list[Proposal]:
+    def with_state(self, *states: State) -> list[Proposal]:
         return [row.proposal for row in self.rows if row.proposal.state in states]
 
     @property
@@ -79,7 +82,7 @@ class Board:
 
     @property
     def pending(self) -> Recommendation | None:
-        return next((made for made in self.recommendations if made.accepted is None), None)
+        return next((each for each in self.recommendations if each.accepted is None), None)
 
     @property
     def sent_back(self) -> Recommendation | None:
@@ -88,7 +91,7 @@ class Board:
         return last if last and last.accepted is False and last.decided_by_id else None
 
 
-def board(opportunity: Opportunity, user, *, at) -> Board:
+def board(opportunity: Opportunity, user: User, *, at: datetime) -> Board:
     """Everything the table shows, in a number of queries that does not depend on how many proposals there are."""
     proposals = list(
         Proposal.objects.visible_to(user, at=at)
@@ -104,7 +107,7 @@ def board(opportunity: Opportunity, user, *, at) -> Board:
         opportunity.recommendations.select_related("proposal__vendor", "by", "decided_by").order_by("-pk")
     )
     lines = award_actions.lines(opportunity) if proposals else []
-    pending = next((made for made in recommendations if made.accepted is None), None)
+    pending = next((each for each in recommendations if each.accepted is None), None)
     ranked = {line.proposal.pk: line.ranked for line in lines}
     rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending) for p in proposals]
     places = {line.proposal.pk: place for place, line in enumerate(lines)}
@@ -112,7 +115,7 @@ def board(opportunity: Opportunity, user, *, at) -> Board:
     return Board(opportunity, criteria, rows, lines, recommendations)
 
 
-def criteria_of(opportunity: Opportunity) -> list:
+def criteria_of(opportunity: Opportunity) -> list[Criterion]:
     """The grid, each line with its `code` (C1…) and `floor`: under that score `ranking.eligible` says no; or None."""
     default = opportunity.default_minimum
     criteria = list(opportunity.criteria.all())
@@ -122,14 +125,20 @@ def criteria_of(opportunity: Opportunity) -> list:
     return criteria
 
 
-def _row(opportunity, proposal, ranked, criteria, pending) -> Row:
+def _row(
+    opportunity: Opportunity,
+    proposal: Proposal,
+    ranked: Ranked | None,
+    criteria: list[Criterion],
+    pending: Recommendation | None,
+) -> Row:
     scored = proposal.state in award_actions.RANKED_STATES
     scores = {score.criterion_id: score for score in proposal.scores.all()} if scored else {}
     rank = ranked.rank if ranked else None
     if opportunity.award_mode == AwardMode.PRICE:
         price = proposal.opened.price_cents
     else:
-        price = ranked.entry.price_cents if rank is not None else None
+        price = ranked.entry.price_cents if ranked and rank is not None else None
     recommended = pending is not None and pending.proposal_id == proposal.pk
     label, tone = _status(proposal, ranked, recommended)
     weights = {criterion.pk: criterion.weight for criterion in criteria}
@@ -147,11 +156,11 @@ def _row(opportunity, proposal, ranked, criteria, pending) -> Row:
         scores=[(criterion, scores.get(criterion.pk)) for criterion in criteria],
         final=final,
         price_cents=price,
-        adjusted_cents=ranked.adjusted_rounded if rank is not None else None,
+        adjusted_cents=ranked.adjusted_rounded if ranked and rank is not None else None,
     )
 
 
-def _status(proposal, ranked, recommended: bool) -> tuple[str, str]:
+def _status(proposal: Proposal, ranked: Ranked | None, recommended: bool) -> tuple[str, str]:
     """The label and tone of the last column."""
     if recommended:
         return _("Recommandée"), "ok"

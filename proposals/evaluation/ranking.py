@@ -7,8 +7,11 @@ with K from 15 to 30 % announced in the notice, an acceptable level of 70, and a
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeVar
 
 from opportunities.enums import ACCEPTABLE, AwardMode
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def eligible(grid: Grid, entry: Entry, final: Fraction | None) -> bool:
         minimum = grid.minima.get(key)
         if entry.scores[key] < (default if minimum is None else minimum):
             return False
-    return grid.mode != "adjusted_price" or final >= ACCEPTABLE
+    return grid.mode != "adjusted_price" or _given(final) >= ACCEPTABLE
 
 
 def rank(grid: Grid, entries: list[Entry], *, draw: Callable[[list[str]], list[str]] | None = None) -> list[Ranked]:
@@ -86,7 +89,7 @@ def rank(grid: Grid, entries: list[Entry], *, draw: Callable[[list[str]], list[s
         ok = eligible(grid, entry, final)
         adjusted = None
         if grid.mode == "adjusted_price" and ok:
-            adjusted = adjusted_price(entry.price_cents, final, grid.k_percent)
+            adjusted = adjusted_price(entry.price_cents, _given(final), _given(grid.k_percent))
         rows.append((ok, _key(grid, entry, final, adjusted), entry, final, adjusted))
     good = sorted((row for row in rows if row[0]), key=lambda row: (row[1], row[2].digest))
     result: list[Ranked] = []
@@ -105,14 +108,14 @@ def rank(grid: Grid, entries: list[Entry], *, draw: Callable[[list[str]], list[s
     return result + [Ranked(entry, None, final, None) for _ok, _k, entry, final, _adjusted in bad]
 
 
-def _key(grid: Grid, entry: Entry, final, adjusted) -> tuple:
+def _key(grid: Grid, entry: Entry, final: Fraction | None, adjusted: Fraction | None) -> tuple[Fraction, Fraction]:
     """Smaller is better."""
-    first = {
-        "price": lambda: Fraction(entry.price_cents),
-        "quality_min_price": lambda: Fraction(entry.price_cents),
-        "adjusted_price": lambda: adjusted if adjusted is not None else Fraction(0),
-        "quality_fixed": lambda: -final,
-    }[grid.mode]()
+    if grid.mode == "quality_fixed":
+        first = -_given(final)
+    elif grid.mode == "adjusted_price":
+        first = Fraction(0) if adjusted is None else adjusted  # not eligible: it gets no rank
+    else:
+        first = Fraction(entry.price_cents)
     heaviest = _heaviest(grid)
     return (first, -entry.scores[heaviest] if heaviest is not None else Fraction(0))
 
@@ -124,3 +127,10 @@ def _heaviest(grid: Grid) -> int | None:
     top = max(grid.weights.values())
     heavy = [key for key, weight in grid.weights.items() if weight == top]
     return heavy[0] if len(heavy) == 1 else None
+
+
+def _given(value: Value | None) -> Value:
+    """What this mode always has; ValueError: better no rank than a wrong one."""
+    if value is None:
+        raise ValueError("This award mode asks for a grid, and for K where prices are adjusted.")
+    return value

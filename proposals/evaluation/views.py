@@ -1,54 +1,47 @@
 """The evaluation, for the body's buyers and officers (auditors read): the table, and one opened proposal at a time."""
 
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from marketplace.acts import show_at
+from marketplace.acts import ConfirmForm, act_page, attempt
 from marketplace.dates import clock
-from marketplace.keep import keeps_typed, typed_before
+from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
+from marketplace.models import User
+from marketplace.reasons import ReasonForm
+from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
+from proposals.access import occasion_for_staff, refuse_if_tied
+from proposals.dashboard.todo import Item, item
 from proposals.enums import State
 from proposals.evaluation import actions
 from proposals.evaluation.board import Board, board, criteria_of
-from proposals.evaluation.forms import ConfirmForm, ReasonForm, RejectForm, ScoreForm
+from proposals.evaluation.forms import RejectForm, ScoreForm
 from proposals.models import Opening, Proposal
-
-
-def occasion_for_staff(request: HttpRequest, number: str, *, at) -> Opportunity:
-    """The occasion, for its body's people and auditors; 404 for everybody else, administrators included."""
-    found = Opportunity.objects.visible_to(request.user, at=at).select_related("body", "recommended_by")
-    opportunity = get_object_or_404(found, number=number)
-    if not (occasion_rules.works_there(opportunity, request.user) or request.user.is_auditor):
-        raise Http404
-    return opportunity
-
-
-def refuse_if_tied(opportunity: Opportunity, user) -> None:
-    """PermissionDenied for a person of the body who belongs to one of the proponents."""
-    if occasion_rules.has_tie(opportunity, user):
-        raise PermissionDenied(
-            _("Vous êtes membre d’un prestataire qui a déposé une proposition : l’évaluation ne vous est pas montrée.")
-        )
 
 
 # --- The table -------------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def table(request: HttpRequest, number: str) -> HttpResponse:
+def table(request: PersonRequest, number: str) -> HttpResponse:
     """`/occasions/<number>/evaluation/`. Before the opening: until when everything is sealed, and no count."""
     now = clock.now()
     opportunity = occasion_for_staff(request, number, at=now)
     opening = Opening.objects.filter(opportunity=opportunity).first()
-    context = {"opportunity": opportunity, "opening": opening, "now": now}
+    context: dict[str, Any] = {"opportunity": opportunity, "opening": opening, "now": now}
     if opening is not None:
         refuse_if_tied(opportunity, request.user)
         shown = board(opportunity, request.user, at=now)
@@ -60,15 +53,15 @@ def table(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "proposals/evaluation.html", context)
 
 
-def _todo(shown: Board, user) -> list[dict]:
+def _todo(shown: Board, user: User) -> list[Item]:
     """What this person can do now, most useful first (components/todo.html)."""
     opportunity = shown.opportunity
     items = []
 
-    def add(title, why, url, action, due=None):
-        items.append({"title": title, "why": why, "due": due, "url": url, "action": action})
+    def add(title: str, why: str, url: str, action: str) -> None:
+        items.append(item(title, why, url, action))
 
-    def page(name):
+    def page(name: str) -> str:
         return reverse(f"proposals:{name}", args=[opportunity.number])
 
     if opportunity.state == "evaluation" and occasion_rules.is_buyer(opportunity, user):
@@ -96,7 +89,7 @@ def _todo(shown: Board, user) -> list[dict]:
     return items
 
 
-def _waits(shown: Board, user) -> str:
+def _waits(shown: Board, user: User) -> str:
     """Whom the evaluation waits for, when it is not this person."""
     opportunity, left = shown.opportunity, len(shown.to_examine) + len(shown.to_score)
     if opportunity.state == "evaluation" and left:
@@ -118,7 +111,7 @@ def _waits(shown: Board, user) -> str:
     return ""
 
 
-def _acts(opportunity: Opportunity, user, opening) -> list[dict]:
+def _acts(opportunity: Opportunity, user: User, opening: Opening | None) -> list[dict]:
     """The other buttons: shown only to those who can."""
     reversal = opportunity.reversal_requested_by_id is None and occasion_rules.can_request_reversal(opportunity, user)
     entries = [
@@ -139,40 +132,40 @@ def _acts(opportunity: Opportunity, user, opening) -> list[dict]:
 # --- One proposal ----------------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
-def examine(request: HttpRequest, number: str, public_id) -> HttpResponse:
+def examine(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
     """One opened proposal, and what can be decided about it."""
-    opportunity, proposal = _fetch(request, number, public_id)
-    return _page(request, opportunity, proposal)
+    return _page(request, _opened_proposal(request, number, public_id))
 
 
-def _fetch(request: HttpRequest, number: str, public_id):
+def _opened_proposal(request: PersonRequest, number: str, public_id: UUID) -> Proposal:
     now = clock.now()
     opportunity = occasion_for_staff(request, number, at=now)
     refuse_if_tied(opportunity, request.user)
-    found = Proposal.objects.visible_to(request.user, at=now).opened().filter(opportunity=opportunity)
+    rows = Proposal.objects.visible_to(request.user, at=now).opened().filter(opportunity=opportunity)
     proposal = get_object_or_404(
-        found.select_related("vendor", "examined_by", "opened__submission").prefetch_related("scores"),
+        rows.select_related("vendor", "examined_by", "opened__submission").prefetch_related("scores"),
         public_id=public_id,
     )
     proposal.opportunity = opportunity
-    return opportunity, proposal
+    return proposal
 
 
-def _page(request: HttpRequest, opportunity, proposal, *, status=200, **bound) -> HttpResponse:
+def _page(request: PersonRequest, proposal: Proposal, **bound: forms.Form) -> HttpResponse:
     """`bound`: the form that was refused or brought back, under its name; the others are new. That it was read is kept,
     by whatever address it was asked for."""
-    at = clock.now()
+    opportunity, at = proposal.opportunity, clock.now()
     ledger.record_read("proposal", proposal.ledger_subject(), by=request.user, at=at)
     shown = board(opportunity, request.user, at=at)
     going = opportunity.state == "evaluation"
 
-    def can(action):
+    def can(action: str) -> bool:
         return going and proposal.can(action, request.user)
 
     row = next(row for row in shown.rows if row.proposal.pk == proposal.pk)
     order = sorted((r.proposal for r in shown.rows), key=lambda p: (p.opened.submission.received_at, p.pk))
     place = next(index for index, other in enumerate(order) if other.pk == proposal.pk)
     scores = list(proposal.scores.all())
+    refused = request.method == "POST"
     context = {
         "opportunity": opportunity,
         "proposal": proposal,
@@ -188,107 +181,82 @@ def _page(request: HttpRequest, opportunity, proposal, *, status=200, **bound) -
         "can_reexamine": can("reexamine"),
         "reject_form": RejectForm(),
         "score_form": ScoreForm(criteria=shown.criteria, scores=scores),
-        "reexamine_form": _reexamine_form(),
-        "failed": next(iter(bound.values()), None) if status == 422 else None,
+        "reexamine_form": _reexamine_form(None),
+        "failed": next(iter(bound.values())) if refused else None,
         "kept": {score.criterion_id: score for score in scores},
     } | bound
-    return render(request, "proposals/examine.html", context, status=status)
+    return render(request, "proposals/examine.html", context, status=422 if refused else 200)
 
 
-def _reexamine_form(data=None) -> ReasonForm:
-    return ReasonForm(data, help_text=_("L’examen recommence; ce qui était décidé reste au registre, avec ce motif."))
-
-
-def _post(request: HttpRequest, number: str, public_id, name: str, make, act, done: str) -> HttpResponse:
-    """One act on a proposal: `make(data, opportunity, proposal)` gives the form, `act(proposal, form)` does it."""
-    opportunity, proposal = _fetch(request, number, public_id)
-    here = reverse("proposals:examine", args=[number, public_id])
-    if request.method != "POST":
-        # Back from signing in again: what was typed returns to its form; otherwise this address shows nothing.
-        typed = typed_before(request)
-        if typed is None:
-            return redirect(here)
-        return _page(request, opportunity, proposal, **{name: make(typed, opportunity, proposal)})
-    form = make(request.POST, opportunity, proposal)
-    if form.is_valid():
-        try:
-            act(proposal, form)
-        except ValidationError as error:
-            show_at(form, error)
-            opportunity, proposal = _fetch(request, number, public_id)  # the refused move left its traces in memory
-        else:
-            messages.success(request, done)
-            return redirect(_next(request, opportunity, proposal, here))
-    elif not getattr(proposal, name.removesuffix("_form")).allowed(proposal, request.user):
+def _act(
+    request: PersonRequest, proposal: Proposal, move: str, form: forms.Form, verb: Callable[[], None], message: str
+) -> HttpResponse:
+    """One act on a proposal, whose form is on the proposal's page; the address of the act itself shows nothing."""
+    here = reverse("proposals:examine", args=[proposal.opportunity.number, proposal.public_id])
+    if attempt(request, form, verb):
+        messages.success(request, message)
+        return redirect(_next(proposal, here))
+    if not form.is_bound:
+        return redirect(here)
+    if request.method == "POST" and not getattr(Proposal, move).allowed(proposal, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-    return _page(request, opportunity, proposal, status=422, **{name: form})
+    # Refused, or typed before signing in again: it comes back in its place.
+    return _page(request, proposal, **{f"{move}_form": form})
 
 
-def _next(request, opportunity, proposal, here: str) -> str:
+def _next(proposal: Proposal, here: str) -> str:
     """After admitting, the scores; otherwise the table, where what remains is listed."""
     if proposal.state == State.ADMISSIBLE:
         return f"{here}#noter"
     if proposal.state == State.OPENED:
         return here
-    return reverse("proposals:evaluation", args=[opportunity.number])
+    return reverse("proposals:evaluation", args=[proposal.opportunity.number])
 
 
 @never_cache
 @require_POST
-def admit(request: HttpRequest, number: str, public_id) -> HttpResponse:
-    return _post(
-        request,
-        number,
-        public_id,
-        "admit_form",
-        lambda data, opportunity, proposal: ConfirmForm(data),
-        lambda proposal, form: actions.admit(proposal, by=request.user),
-        _("Proposition admise."),
+def admit(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
+    proposal, form = _opened_proposal(request, number, public_id), ConfirmForm(request.POST)
+
+    def verb() -> None:
+        actions.admit(proposal, by=request.user)
+
+    return _act(request, proposal, "admit", form, verb, _("Proposition admise."))
+
+
+@act_page
+def reject(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
+    proposal, form = _opened_proposal(request, number, public_id), RejectForm(data_of(request))
+
+    def verb() -> None:
+        actions.reject(proposal, by=request.user, **form.cleaned_data)
+
+    return _act(
+        request, proposal, "reject", form, verb, _("Proposition rejetée. Le prestataire est prévenu, avec le motif.")
     )
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def reject(request: HttpRequest, number: str, public_id) -> HttpResponse:
-    return _post(
-        request,
-        number,
-        public_id,
-        "reject_form",
-        lambda data, opportunity, proposal: RejectForm(data),
-        lambda proposal, form: actions.reject(proposal, by=request.user, **form.cleaned_data),
-        _("Proposition rejetée. Le prestataire est prévenu, avec le motif."),
-    )
+@act_page
+def score(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
+    proposal = _opened_proposal(request, number, public_id)
+    criteria, scores = criteria_of(proposal.opportunity), proposal.scores.all()
+    form = ScoreForm(data_of(request), criteria=criteria, scores=scores)
+
+    def verb() -> None:
+        actions.score(proposal, by=request.user, values=form.values())
+
+    return _act(request, proposal, "score", form, verb, _("Notes enregistrées."))
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def score(request: HttpRequest, number: str, public_id) -> HttpResponse:
-    return _post(
-        request,
-        number,
-        public_id,
-        "score_form",
-        lambda data, opportunity, proposal: ScoreForm(
-            data, criteria=criteria_of(opportunity), scores=proposal.scores.all()
-        ),
-        lambda proposal, form: actions.score(proposal, by=request.user, values=form.values()),
-        _("Notes enregistrées."),
-    )
+@act_page
+def reexamine(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
+    proposal, form = _opened_proposal(request, number, public_id), _reexamine_form(data_of(request))
+
+    def verb() -> None:
+        actions.reexamine(proposal, by=request.user, **form.cleaned_data)
+
+    return _act(request, proposal, "reexamine", form, verb, _("L’examen de cette proposition recommence."))
 
 
-@never_cache
-@keeps_typed
-@require_http_methods(["GET", "POST"])
-def reexamine(request: HttpRequest, number: str, public_id) -> HttpResponse:
-    return _post(
-        request,
-        number,
-        public_id,
-        "reexamine_form",
-        lambda data, opportunity, proposal: _reexamine_form(data),
-        lambda proposal, form: actions.reexamine(proposal, by=request.user, reason=form.cleaned_data["reason"]),
-        _("L’examen de cette proposition recommence."),
-    )
+def _reexamine_form(data: Any) -> ReasonForm:
+    return ReasonForm(data, help_text=_("L’examen recommence; ce qui était décidé reste au registre, avec ce motif."))

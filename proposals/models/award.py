@@ -1,9 +1,15 @@
 """How an evaluation ends: recommendations, draws, awards."""
 
+from fractions import Fraction
+from typing import Any, Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from marketplace.money import TaxBreakdown
+from proposals.models.proposal import Proposal
 
 
 class Recommendation(models.Model):
@@ -43,7 +49,7 @@ class Recommendation(models.Model):
     def __str__(self) -> str:
         return f"{self.opportunity_id}"
 
-    def line(self, proposal) -> dict | None:
+    def line(self, proposal: Proposal) -> dict[str, Any] | None:
         """A proposal's line of the ranking as it stood; None when it was not ranked."""
         return next((row for row in self.ranking if row["proposal"] == str(proposal.public_id)), None)
 
@@ -67,6 +73,8 @@ class Draw(models.Model):
     digests = models.JSONField()
     order = models.JSONField()
 
+    ties: list[list[dict[str, str]]]  # proposals/public/views.py, `_draw`: its digests with their names
+
     class Meta:
         verbose_name = _("tirage au sort")
 
@@ -74,11 +82,11 @@ class Draw(models.Model):
         return f"{self.opportunity_id}"
 
 
-class AwardQuerySet(models.QuerySet):
-    def standing(self):
+class AwardQuerySet(models.QuerySet["Award"]):
+    def standing(self) -> Self:
         return self.filter(reversed_at=None)
 
-    def for_list(self):
+    def for_list(self) -> Self:
         return self.select_related("opportunity__body", "proposal__vendor").order_by("-at", "-pk")
 
 
@@ -104,6 +112,14 @@ class Award(models.Model):
     reversal_reason = models.TextField(_("motif de l’annulation"), blank=True)
 
     objects = AwardQuerySet.as_manager()
+
+    # proposals/public/views.py, `_with_ranking`
+    admissible: int
+    line: dict[str, Any] | None
+    drawn: bool
+    final: Fraction | None
+    taxes: TaxBreakdown
+    days: int
 
     class Meta:
         verbose_name = _("attribution")

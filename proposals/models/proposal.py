@@ -1,21 +1,26 @@
 """The answers: proposals, and what the platform keeps of their sealing, opening, scoring and award."""
 
 import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
 
 import django_fsm
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import lifecycle
+from marketplace.accounts.person import User, Visitor
 from marketplace.lifecycle import moves
-from opportunities.models import Opportunity
+from marketplace.reasons import reason_given
+from opportunities.models import Criterion, Opportunity
 from proposals import conditions, rules
 from proposals.enums import RejectionCode, State
 from proposals.models.evaluation import Score
-from proposals.models.submission import SealedEnvelope
+from proposals.models.submission import SealedEnvelope, Submission
 from vendors.models import Vendor
 
 # From the opening on. Before it, a proposal exists for nobody but its vendor.
@@ -29,8 +34,8 @@ AFTER_OPENING = [
 ]
 
 
-class ProposalQuerySet(models.QuerySet):
-    def visible_to(self, user, *, at=None):
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """A vendor's people see its own; after the opening, the body's people and auditors too; nobody else, ever.
 
         Administrators get nothing by being administrators, and whoever answers an occasion sees no rival's proposal.
@@ -39,15 +44,16 @@ class ProposalQuerySet(models.QuerySet):
             return self.none()
         own = Q(vendor__in=user.vendor_memberships.values("vendor"))
         mine = Proposal.objects.filter(opportunity=models.OuterRef("opportunity"), vendor__memberships__user=user)
-        opened = Q(state__in=AFTER_OPENING) & ~models.Exists(mine.exclude(state__in=[State.DRAFT, State.WITHDRAWN]))
+        rival = models.Exists(mine.exclude(state__in=[State.DRAFT, State.WITHDRAWN]))
+        opened = Q(~rival, state__in=AFTER_OPENING)
         if not user.is_auditor:
             opened &= Q(opportunity__body__in=user.body_memberships.values("body"))
         return self.filter(own | opened)
 
-    def opened(self):
+    def opened(self) -> Self:
         return self.filter(state__in=AFTER_OPENING)
 
-    def tying(self, user):
+    def tying(self, user: User) -> Self:
         """Those by which this person has a tie with the occasion: a vendor of theirs sent it, and did not take it back.
 
         What opportunities.rules.has_tie asks of one occasion, for lists.
@@ -55,7 +61,14 @@ class ProposalQuerySet(models.QuerySet):
         sent = self.exclude(state__in=[State.DRAFT, State.WITHDRAWN])
         return sent.filter(vendor__in=user.vendor_memberships.values("vendor"))
 
-    def for_list(self):
+    def with_instants(self) -> Self:
+        """Each with `deposited_at`, of its last dépôt, and `decided_at`, of the standing award; None before."""
+        return self.annotate(
+            deposited_at=Max("submissions__received_at"),
+            decided_at=Max("opportunity__awards__at", filter=Q(opportunity__awards__reversed_at=None)),
+        )
+
+    def for_list(self) -> Self:
         return self.select_related("opportunity__body", "vendor").order_by("-pk")
 
 
@@ -83,6 +96,10 @@ class Proposal(lifecycle.Stateful, models.Model):
 
     objects = ProposalQuerySet.as_manager()
 
+    # Read by ProposalQuerySet.with_instants.
+    deposited_at: datetime | None
+    decided_at: datetime | None
+
     class Meta:
         verbose_name = _("proposition")
         constraints = [
@@ -105,7 +122,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         return reverse("proposals:detail", args=[self.public_id])
 
     # --- What the ledger and the locks need ------------------------------------------------------------------------
-    def concerns(self, user) -> bool:
+    def concerns(self, user: User) -> bool:
         return self.opportunity.concerns(user)
 
     @property
@@ -116,7 +133,7 @@ class Proposal(lifecycle.Stateful, models.Model):
     def ledger_subject(self) -> str:
         return f"proposal:{self.public_id}"
 
-    def lock_parents(self) -> dict:
+    def lock_parents(self) -> dict[str, models.Model]:
         return {"opportunity": lifecycle.locked(self.opportunity)}
 
     # --- The lifecycle (product.md): the only moves that exist -------------------------------------------------------
@@ -129,9 +146,8 @@ class Proposal(lifecycle.Stateful, models.Model):
         conditions=[conditions.before_closing],
         basis="RCTI, dépôt électronique",
     )
-    def submit(self, *, by, at, deposit):
-        """`deposit(proposal, by=, at=)` seals and writes the Submission (proposals/deposit/actions.py)."""
-        submission = deposit(self, by=by, at=at)
+    def submit(self, *, by: User | None, at: datetime, submission: Submission) -> None:
+        """`submission`: just sealed and written, at this instant, by proposals/deposit/actions.py."""
         self.updated_at = at
         self._ledger_extra = {"version": submission.version, "envelope_sha256": submission.envelope_sha256}
 
@@ -143,7 +159,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Retirer"),
         conditions=[conditions.before_closing],
     )
-    def withdraw(self, *, by, at):
+    def withdraw(self, *, by: User | None, at: datetime) -> None:
         """The sealed content is destroyed; digests stay. The draft stays with its author."""
         last = self.submissions.latest("version")
         SealedEnvelope.objects.filter(submission__proposal=self).delete()
@@ -158,7 +174,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Ouvrir"),
         conditions=[conditions.in_evaluation],
     )
-    def open(self, *, by, at):
+    def open(self, *, by: User | None, at: datetime) -> None:
         self.draft = b""  # the opened submission is what counts from here on
 
     @moves(
@@ -169,7 +185,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Admettre"),
         conditions=[conditions.in_evaluation, conditions.readable],
     )
-    def admit(self, *, by, at):
+    def admit(self, *, by: User | None, at: datetime) -> None:
         self.examined_by = by
 
     @moves(
@@ -182,7 +198,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         basis="RCTI, a. 7",
         ledger_details=["code", "text"],
     )
-    def reject(self, *, by, at, code, text):
+    def reject(self, *, by: User | None, at: datetime, code: str, text: str) -> None:
         if code not in RejectionCode.values:
             lifecycle.complain("code", _("Choisissez un motif de rejet."))
         if not text.strip():
@@ -199,7 +215,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Noter"),
         conditions=[conditions.in_evaluation],
     )
-    def score(self, *, by, at, values):
+    def score(self, *, by: User | None, at: datetime, values: dict[Criterion, tuple[Decimal, str]]) -> None:
         """`values`: {criterion: (Decimal 0–100 with two decimals, comment)}; a new score replaces the former one."""
         for criterion, (value, comment) in values.items():
             given = {"value": value, "comment": comment, "by": by, "at": at}
@@ -216,7 +232,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Retenir"),
         conditions=[conditions.wins],
     )
-    def award(self, *, by, at):
+    def award(self, *, by: User | None, at: datetime) -> None:
         """Part of proposals/award/actions.py."""
 
     @moves(
@@ -227,7 +243,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Ne pas retenir"),
         conditions=[conditions.loses],
     )
-    def decline(self, *, by, at):
+    def decline(self, *, by: User | None, at: datetime) -> None:
         """Part of proposals/award/actions.py."""
 
     @moves(
@@ -239,8 +255,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         conditions=[conditions.in_evaluation],
         ledger_details=["reason"],
     )
-    def reexamine(self, *, by, at, reason):
+    def reexamine(self, *, by: User | None, at: datetime, reason: str) -> None:
         """Correct a mistake in the open: the examination starts again, what was decided stays in the ledger."""
-        if not reason.strip():
-            lifecycle.complain("reason", _("Inscrivez le motif."))
+        reason_given(reason)
         self.rejection_code = self.rejection_text = ""

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.lifecycle import known
+
 
 class SealKey(models.Model):
     """An occasion's X25519 pair; the private half is wrapped by a key that does not live in the database."""
@@ -101,3 +103,8 @@ class OpenedProposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.proposal_id}"
+
+    @property
+    def price(self) -> int:
+        """`price_cents`, which every readable proposal has."""
+        return known(self.price_cents)

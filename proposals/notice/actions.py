@@ -2,16 +2,17 @@
 
 from django.db import transaction
 
+from marketplace.models import User
 from opportunities.addenda import actions as addendum_actions
 from opportunities.models import Addendum, Opportunity
 from proposals import emails as proposal_emails
 
 
-def add_addendum(opportunity: Opportunity, *, by, text: str) -> Addendum:
+def add_addendum(opportunity: Opportunity, *, by: User, text: str) -> Addendum:
     """Add to a published notice and tell everybody with a draft or a dépôt, and its author.
 
     `addendum.moved_closing` says whether the closing instant moved; `opportunity.closes_at` then holds the new one.
-    Raises as opportunities.verbs.add_addendum does.
+    Raises as opportunities/addenda/actions.py does.
     """
     with transaction.atomic():
         addendum = addendum_actions.add_addendum(opportunity, by=by, text=text)

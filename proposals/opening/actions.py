@@ -5,17 +5,19 @@ right. The occasion's row lock decides who does it; the others find it done.
 """
 
 import logging
+from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from marketplace.boxes import CannotOpen
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.deposit import sealing
 from proposals.enums import State
-from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey
+from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey, Submission
 
 logger = logging.getLogger(__name__)
 
@@ -37,19 +39,20 @@ def open_if_due(number: str, *, missing_files: bool = False) -> bool:
         opportunity = Opportunity.objects.select_for_update(of=("self",)).get(number=number)
         # Read again under the lock: another process may have opened it, or an officer moved the closing instant.
         at = clock.now()
-        if opportunity.state != "published" or at < opportunity.closes_at:
+        if opportunity.state != "published" or at < opportunity.closing:
             return False
         opportunity.open(by=None)
-        opening = Opening.objects.create(opportunity=opportunity, opened_at=at, closes_at=opportunity.closes_at)
-        proposals = Proposal.objects.filter(opportunity=opportunity, state=State.SUBMITTED)
-        proposals = list(proposals.select_related("vendor").order_by("pk"))
-        key = SealKey.objects.filter(opportunity=opportunity).first()
-        if proposals:  # before any is read: with the wrong key, every one would look altered for ever
+        opening = Opening.objects.create(opportunity=opportunity, opened_at=at, closes_at=opportunity.closing)
+        submitted = Proposal.objects.filter(opportunity=opportunity, state=State.SUBMITTED)
+        proposals = list(submitted.select_related("vendor").order_by("pk"))
+        if proposals:
+            key = SealKey.objects.filter(opportunity=opportunity).first()
             if key is None:
                 raise sealing.KeyUnavailable(number)
+            # Before any is read: with the wrong key, every one would look altered for ever.
             sealing.private_key(bytes(key.wrapped_private_key), number)
-        for proposal in proposals:
-            _open(proposal, opening, key, opportunity, missing_files)
+            for proposal in proposals:
+                _open(proposal, opening, key, missing_files)
         opened = opening.proposals.select_related("submission")
         ledger.record(
             "opening.minutes",
@@ -76,16 +79,17 @@ def open_due() -> int:
     return opened
 
 
-def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity, missing_files: bool) -> None:
+def _open(proposal: Proposal, opening: Opening, key: SealKey, missing_files: bool) -> None:
     """Open the last complete submission; an altered one is reported, and keeps none of the others from opening."""
-    submission = proposal.submissions.latest("version")
-    content, data_key, readable = {}, b"", False
+    submission, number = proposal.submissions.latest("version"), opening.opportunity.number
+    content: sealing.Content = {}
+    data_key, readable = b"", False
     try:
         content, data_key = sealing.unseal(
             bytes(submission.envelope.content),
             digest=submission.envelope_sha256,
             wrapped_private=bytes(key.wrapped_private_key),
-            occasion=opportunity.number,
+            occasion=number,
             about=submission.about,
         )
         for item in content.get("files", []):
@@ -93,9 +97,9 @@ def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity, missi
         readable = True
     except FileNotFoundError as error:
         if not missing_files:
-            raise FilesUnavailable(opportunity.number) from error
+            raise FilesUnavailable(number) from error
         content, data_key = {}, b""
-    except (sealing.CannotOpen, SealedEnvelope.DoesNotExist):
+    except (CannotOpen, SealedEnvelope.DoesNotExist):
         content, data_key = {}, b""
     OpenedProposal.objects.create(
         proposal=proposal,
@@ -109,7 +113,7 @@ def _open(proposal: Proposal, opening: Opening, key: SealKey, opportunity, missi
     proposal.open(by=None)
 
 
-def _file(submission, data_key: bytes, item: dict) -> bytes:
+def _file(submission: Submission, data_key: bytes, item: dict[str, Any]) -> bytes:
     with default_storage.open(sealing.sealed_path(item["id"], submission.version)) as file:
         return sealing.open_file(
             file.read(),
@@ -120,7 +124,7 @@ def _file(submission, data_key: bytes, item: dict) -> bytes:
         )
 
 
-def read_file(opened: OpenedProposal, file_id: str) -> tuple[dict, bytes] | None:
+def read_file(opened: OpenedProposal, file_id: str) -> tuple[dict[str, Any], bytes] | None:
     """(description, bytes) of one file of an opened proposal, or None when it has no such file."""
     for item in opened.content.get("files", []):
         if item["id"] == file_id:

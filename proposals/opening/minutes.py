@@ -1,14 +1,16 @@
 """The signed minutes of an opening (dan-minutes/1): what `tools/verify.py draw --minutes` compares a draw with."""
 
+from typing import Any
+
 from marketplace import keys
 from marketplace.ledger.entries import canonical, instant
 from opportunities.models import Opportunity
 
 
-def signed(opportunity: Opportunity) -> dict:
+def signed(opportunity: Opportunity) -> dict[str, Any]:
     """Of an occasion that was opened; instants in UTC, `intact` as the opening found each envelope."""
     rows = opportunity.opening.proposals.select_related("submission").order_by("submission__received_at", "pk")
-    told = {
+    minutes = {
         "type": "dan-minutes/1",
         "occasion": opportunity.number,
         "closes_at": instant(opportunity.opening.closes_at),
@@ -26,4 +28,4 @@ def signed(opportunity: Opportunity) -> dict:
         ],
         "key": keys.key_id(),
     }
-    return told | {"signature": keys.sign(canonical(told))}
+    return minutes | {"signature": keys.sign(canonical(minutes))}

@@ -7,6 +7,7 @@ from statistics import median
 from django.db.models import Count, Sum, Window
 
 from marketplace.dates.localtime import local
+from marketplace.lifecycle import known
 from proposals.models import Award, Opening
 
 LATEST = 500  # awards read for the median: bounded work however many there are
@@ -31,7 +32,7 @@ def compute() -> Figures:
         .values_list("awards", "total", "at", "opportunity__published_at")[:LATEST]
     )
     awards, total = rows[0][:2] if rows else (0, 0)
-    durations = [(local(at).date() - local(published).date()).days for _n, _total, at, published in rows]
+    durations = [(local(at).date() - local(known(published)).date()).days for _n, _total, at, published in rows]
     opened = Opening.objects.aggregate(openings=Count("pk", distinct=True), received=Count("proposals"))
     mean = Decimal(opened["received"]) / opened["openings"] if opened["openings"] else None
     return Figures(awards, int(total), round(median(durations)) if durations else None, mean)

@@ -1,6 +1,8 @@
 """An occasion's public history, told from the ledger: what happened, when, why; never who."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -9,31 +11,34 @@ from django.utils.translation import ngettext
 from marketplace.dates import localtime
 from marketplace.ledger.entries import LedgerPayload
 from opportunities.enums import State, UnsuccessfulReason
+from opportunities.models import Opportunity
 
 MINUTES = "opening.minutes"
+Body = dict[str, Any]  # of a LedgerPayload
+Told = tuple[str, str, str]  # label, detail, address
 
 
-def acts(opportunity) -> list[LedgerPayload]:
+def acts(opportunity: Opportunity) -> list[LedgerPayload]:
     """Everything the ledger holds about the occasion, oldest first: one query."""
     return list(LedgerPayload.objects.about(opportunity.ledger_subject()))
 
 
-def events(opportunity, payloads, *, at: datetime) -> list[dict]:
+def events(opportunity: Opportunity, payloads: Iterable[LedgerPayload], *, at: datetime) -> list[dict[str, Any]]:
     """{label, at, detail, done, url} for components/timeline.html: acts told to everybody, then steps to come.
 
     Not told: drafting and reviews, refused acts, who did it, whom a recommendation names, why one was sent back.
     """
-    told = []
+    events: list[dict[str, Any]] = []
     for payload in payloads:
         tell = _TOLD.get(payload.action)
         if tell:
             label, detail, url = tell(opportunity, payload.body)
-            told.append({"label": label, "at": payload.entry.at, "detail": detail, "done": True, "url": url})
-    return told + _to_come(opportunity)
+            events.append({"label": label, "at": payload.entry.at, "detail": detail, "done": True, "url": url})
+    return events + _to_come(opportunity)
 
 
-def _to_come(opportunity) -> list[dict]:
-    steps = []
+def _to_come(opportunity: Opportunity) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = []
     if opportunity.state == State.PUBLISHED:
         steps.append({"label": _("Fermeture et ouverture publique"), "at": opportunity.closes_at})
     if opportunity.state == State.SUSPENDED:
@@ -44,40 +49,40 @@ def _to_come(opportunity) -> list[dict]:
     return [step | {"done": False} for step in steps]
 
 
-def _opened(opportunity, body: dict):
+def _opened(opportunity: Opportunity, body: Body) -> Told:
     received = body.get("received", 0)
     text = ngettext("%d proposition reçue", "%d propositions reçues", received) % received
     detail = text if received else _("Aucune proposition reçue")
     return _("Fermeture et ouverture publique"), detail, reverse("proposals:minutes", args=[opportunity.number])
 
 
-def _new_closing(body: dict) -> str:
+def _new_closing(body: Body) -> str:
     if not body.get("closes_at"):
         return ""
     return _("Nouvelle date limite : %s") % localtime.deadline(datetime.fromisoformat(body["closes_at"]))
 
 
-def _added(opportunity, body: dict):
+def _added(opportunity: Opportunity, body: Body) -> Told:
     return _("Addenda n° %s") % body["number"], _new_closing(body), f"#addenda-{body['number']}"
 
 
-def _resumed(opportunity, body: dict):
+def _resumed(opportunity: Opportunity, body: Body) -> Told:
     return _("Reprise"), _new_closing(body), ""
 
 
-def _concluded(opportunity, body: dict):
+def _concluded(opportunity: Opportunity, body: Body) -> Told:
     reasons = dict(UnsuccessfulReason.choices)
-    reason, detail = str(reasons.get(body.get("code"), "")), body.get("reason", "")
+    reason, detail = str(reasons.get(body.get("code", ""), "")), body.get("reason", "")
     if reason and detail:
         detail = _("%(reason)s : %(detail)s") % {"reason": reason, "detail": detail}
     return _("Conclue sans attribution"), detail or reason, ""
 
 
-def _award(opportunity) -> str:
+def _award(opportunity: Opportunity) -> str:
     return reverse("proposals:award", args=[opportunity.number])
 
 
-_TOLD = {
+_TOLD: dict[str, Callable[[Opportunity, Body], Told]] = {
     "opportunity.publish": lambda o, body: (_("Publiée"), "", ""),
     "opportunity.addendum": _added,
     "opportunity.suspend": lambda o, body: (_("Suspendue"), body.get("reason", ""), ""),

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import CharField, DateTimeField, F, IntegerField, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from opportunities import conditions
 from opportunities.enums import AwardMode
+from opportunities.models import Opportunity
 
 # One sentence each, after the Secrétariat du Conseil du trésor (« modes d'adjudication »).
 MODES = {
@@ -54,7 +55,7 @@ class Parts:
     attachments: list[Part] = field(default_factory=list)
 
 
-def parts(opportunity) -> Parts:
+def parts(opportunity: Opportunity) -> Parts:
     """Skills, criteria, addenda and attachments of one occasion: one query where four would be (the page has eight)."""
     at = opportunity.created_at  # what has no instant of its own still needs a value of that type
 
@@ -71,7 +72,7 @@ def parts(opportunity) -> Parts:
             Cast(uid, TextField()) if uid else nothing,
         )
 
-    found = rows("skill", opportunity.skills.all(), title=F("name")).union(
+    parts = rows("skill", opportunity.skills.all(), title=F("name")).union(
         rows(
             "criterion",
             opportunity.criteria.all(),
@@ -99,7 +100,7 @@ def parts(opportunity) -> Parts:
         "addendum": result.addenda,
         "attachment": result.attachments,
     }
-    for kind, rank, title, text, weight, minimum, instant, uid in found:
+    for kind, rank, title, text, weight, minimum, instant, uid in parts:
         least = None if minimum < 0 else minimum
         by_kind[kind].append(Part(kind, rank, title, text, weight, least, instant, uuid.UUID(uid) if uid else None))
     result.skills.sort(key=lambda part: part.title.casefold())
@@ -108,7 +109,7 @@ def parts(opportunity) -> Parts:
     return result
 
 
-def missing(opportunity, *, at) -> list[str]:
+def missing(opportunity: Opportunity, *, at: datetime) -> list[str]:
     """« Champ : ce qui manque », for each thing that keeps a draft from being sent or published."""
     lines = []
     for check in (conditions.complete, conditions.long_enough):
@@ -121,11 +122,8 @@ def missing(opportunity, *, at) -> list[str]:
     return lines
 
 
-def _label(opportunity, name: str) -> str:
+def _label(opportunity: Opportunity, name: str) -> str:
     if name == "criteria":
         return _("Critères")
-    try:
-        text = str(opportunity._meta.get_field(name).verbose_name)
-    except FieldDoesNotExist:
-        return _("Occasion")
+    text = next((str(field.verbose_name) for field in opportunity._meta.fields if field.name == name), _("Occasion"))
     return text[:1].upper() + text[1:]

@@ -1,11 +1,13 @@
 """The public's pages: home, an occasion, the minutes of its opening, awards. Anonymous answers are the same for all."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -15,10 +17,12 @@ from django.utils import translation
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_safe
 
-from marketplace import cursors, money
-from marketplace.cache import SECONDS, public_page
+from marketplace import lists, money
+from marketplace.cache import SECONDS, hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
+from marketplace.downloads import as_download
+from marketplace.models import User
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode, State
@@ -33,12 +37,10 @@ CLOSING_SOON, RECENT = 4, 3
 AWARDS_PAGE = 20
 
 
-def _hold(response: HttpResponse, closings, at: datetime) -> HttpResponse:
+def _until(response: HttpResponse, closings: Iterable[datetime | None], at: datetime) -> HttpResponse:
     """Keep the page in memory no longer than until the next closing instant that it shows."""
     left = [(instant - at).total_seconds() for instant in closings if instant and instant > at]
-    if left and min(left) < SECONDS:
-        response.holds_seconds = int(min(left))
-    return response
+    return hold(response, int(min(left))) if left and min(left) < SECONDS else response
 
 
 # --- Home ------------------------------------------------------------------------------------------------------------
@@ -51,34 +53,35 @@ def home(request: HttpRequest) -> HttpResponse:
         with translation.override("en"):
             return redirect("home")
     at = clock.now()
-    occasions = _shown_at_home(at)
+    occasions, open_count = _shown_at_home(at)
     for opportunity in occasions:
         opportunity.url = opportunity.get_absolute_url()
-    soonest = sorted(occasions, key=lambda row: (row.closes_at, row.pk))
-    newest = sorted(occasions, key=lambda row: (row.published_at, row.pk), reverse=True)
+    soonest = sorted(occasions, key=lambda row: (row.closing, row.pk))
+    newest = sorted(occasions, key=lambda row: (row.published, row.pk), reverse=True)
     context = {
         "now": at,
         "closing_soon": soonest[:CLOSING_SOON],
         "recent": newest[:RECENT],
-        "open_count": occasions[0].open_count if occasions else 0,
+        "open_count": open_count,
         "figures": figures.compute(),
         "ceiling_cents": ceiling_cents(local(at).date()),
     }
-    response = _hold(render(request, "public/home.html", context), [row.closes_at for row in occasions], at)
+    response = _until(render(request, "public/home.html", context), [row.closes_at for row in occasions], at)
     if request.path == "/" and _prefers_english(request):
-        response.holds_seconds = 0  # asked for by a link: the next first visitor must still be led to /en/
+        hold(response, 0)  # asked for by a link: the next first visitor must still be led to /en/
     return response
 
 
-def _shown_at_home(at: datetime) -> list[Opportunity]:
-    """The next to close and the last published, each with `open_count`: one query, and one for their skills."""
+def _shown_at_home(at: datetime) -> tuple[list[Opportunity], int]:
+    """The next to close and the last published, and how many are open: one query, and one for their skills."""
     open_now = Opportunity.objects.open(at=at)
     wanted = Q(pk__in=open_now.order_by("closes_at", "pk").values("pk")[:CLOSING_SOON]) | Q(
         pk__in=open_now.order_by("-published_at", "-pk").values("pk")[:RECENT]
     )
     count = open_now.order_by().annotate(n=Func(F("pk"), function="COUNT")).values("n")
-    rows = Opportunity.objects.filter(wanted).annotate(open_count=Subquery(count, output_field=IntegerField()))
-    return list(rows.for_list())
+    counted = Opportunity.objects.filter(wanted).annotate(open_count=Subquery(count, output_field=IntegerField()))
+    rows = list(counted.for_list())
+    return list(rows), rows[0].open_count if rows else 0
 
 
 def _prefers_english(request: HttpRequest) -> bool:
@@ -99,9 +102,10 @@ def _occasion(request: HttpRequest, number: str, *, published: bool = False) -> 
 
     published: for pages that exist only once the occasion is public.
     """
-    rows = Opportunity.objects.visible_to(request.user).annotate(instant=clock.Now())
+    visible = Opportunity.objects.visible_to(request.user)
+    rows: QuerySet[Any] = (visible.public() if published else visible).annotate(instant=clock.Now())
     rows = rows.select_related("body", "author", "submitted_by", "opening")
-    opportunity = get_object_or_404(rows.public() if published else rows, number=number)
+    opportunity = get_object_or_404(rows, number=number)
     opportunity.badge = public_badge(opportunity, opportunity.instant)
     return opportunity, opportunity.instant
 
@@ -118,7 +122,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "o": opportunity,
         "now": at,
         "parts": parts,
-        "mode_sentence": parts_module.MODES[opportunity.award_mode],
+        "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "default_minimum": opportunity.default_minimum,
         "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
         "events": history.events(opportunity, history.acts(opportunity), at=at),
@@ -129,10 +133,10 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     }
     if request.user.is_authenticated:
         context |= _for_person(opportunity, request.user, at)
-    return _hold(render(request, "public/occasion.html", context), [opportunity.closes_at], at)
+    return _until(render(request, "public/occasion.html", context), [opportunity.closes_at], at)
 
 
-def _for_person(opportunity: Opportunity, user, at: datetime) -> dict:
+def _for_person(opportunity: Opportunity, user: User, at: datetime) -> dict[str, Any]:
     """What only this person sees: one's own proposals, or the body's panel."""
     works_there = occasion_rules.works_there(opportunity, user)
     if works_there or user.is_staff:
@@ -148,7 +152,7 @@ def _for_person(opportunity: Opportunity, user, at: datetime) -> dict:
 _MAIN_ACTS = {"confirm", "publish", "submit_for_review", "resume", "evaluation"}
 
 
-def _acts(opportunity: Opportunity, user, at: datetime, *, main: str | None = None) -> list[dict]:
+def _acts(opportunity: Opportunity, user: User, at: datetime, *, main: str | None = None) -> list[dict[str, Any]]:
     """{name, url, main} of what this person may do now, in the order shown; labels are in the template.
 
     main: the one filled button; when None, the first act that moves the occasion forward.
@@ -198,7 +202,7 @@ def minutes(request: HttpRequest, number: str) -> HttpResponse:
             "shows_price": opportunity.award_mode == AwardMode.PRICE,
             "entry": acts[0].entry if acts else None,
         }
-    return _hold(render(request, "public/minutes.html", context), [opportunity.closes_at], at)
+    return _until(render(request, "public/minutes.html", context), [opportunity.closes_at], at)
 
 
 @login_not_required
@@ -209,9 +213,7 @@ def minutes_json(request: HttpRequest, number: str) -> HttpResponse:
     opportunity, _at = _occasion(request, number, published=True)
     if not hasattr(opportunity, "opening"):
         raise Http404
-    name = f"proces-verbal-{number}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return JsonResponse(signed_minutes(opportunity), headers=headers)
+    return as_download(JsonResponse(signed_minutes(opportunity)), f"proces-verbal-{number}.json")
 
 
 # --- Awards ----------------------------------------------------------------------------------------------------------
@@ -232,16 +234,10 @@ def awards(request: HttpRequest) -> HttpResponse:
         .values("n")
     )
     rows = Award.objects.standing().annotate(received=Coalesce(Subquery(received), 0), winner=_WINNER)
-    cursor = cursors.read(request.GET.get("apres", ""))
-    if cursor:
-        at, pk = cursor
-        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
-    page = list(rows.select_related("opportunity__body").order_by("-at", "-pk")[: AWARDS_PAGE + 1])
-    for award in page:
-        award.days = (local(award.at).date() - local(award.opportunity.published_at).date()).days
-    last = page[AWARDS_PAGE - 1] if len(page) > AWARDS_PAGE else None
-    older = f"?apres={cursors.written(last.at, last.pk)}" if last else None
-    context = {"awards": page[:AWARDS_PAGE], "older": older, "first": request.path if cursor else None}
+    page = lists.page(request, rows.select_related("opportunity__body"), order=["-at", "-pk"], size=AWARDS_PAGE)
+    for award in page.rows:
+        award.days = (local(award.at).date() - local(award.opportunity.published).date()).days
+    context = {"awards": page.rows, "older": page.older, "first": page.first}
     return render(request, "public/awards.html", context)
 
 
@@ -252,25 +248,26 @@ def award(request: HttpRequest, number: str) -> HttpResponse:
     """Who won, for how much, by which rank, decided how; reversed awards stay, with their reason."""
     opportunity, at = _occasion(request, number, published=True)
     rows = opportunity.awards.select_related("recommendation__proposal", "proposal").annotate(winner=_WINNER)
-    made = [_told(row, opportunity) for row in rows.order_by("-at", "-pk")] if hasattr(opportunity, "opening") else []
-    standing = next((row for row in made if row.reversed_at is None), None)
-    received = opportunity.opening.proposals.count() if made else 0
+    opened = hasattr(opportunity, "opening")
+    confirmed = [_with_ranking(row, opportunity) for row in rows.order_by("-at", "-pk")] if opened else []
+    standing = next((row for row in confirmed if row.reversed_at is None), None)
+    received = opportunity.opening.proposals.count() if confirmed else 0
     context = {
         "o": opportunity,
         "now": at,
         "award": standing,
-        "undone": [row for row in made if row.reversed_at is not None],
+        "undone": [row for row in confirmed if row.reversed_at is not None],
         "received": received,
         "rejected": received - standing.admissible if standing else 0,
         "draw": _draw(opportunity) if standing and standing.drawn else None,
-        "mode_sentence": parts_module.MODES[opportunity.award_mode],
+        "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "can_contract": request.user.is_authenticated and standing and _can_contract(opportunity, request.user),
         "can_reverse": request.user.is_authenticated and standing and _can_reverse(opportunity, request.user),
     }
-    return _hold(render(request, "public/award.html", context), [opportunity.closes_at], at)
+    return _until(render(request, "public/award.html", context), [opportunity.closes_at], at)
 
 
-def _told(award: Award, opportunity: Opportunity) -> Award:
+def _with_ranking(award: Award, opportunity: Opportunity) -> Award:
     """The award with what is public of the ranking that led to it: the winner's line, how many were ranked."""
     ranking = award.recommendation.ranking
     award.admissible = len(ranking)
@@ -278,26 +275,26 @@ def _told(award: Award, opportunity: Opportunity) -> Award:
     award.drawn = any(row["drawn"] for row in ranking)
     award.final = Fraction(award.line["final"]) if award.line and award.line["final"] else None
     award.taxes = money.taxes(award.amount_cents, on=local(award.at).date())
-    award.days = (local(award.at).date() - local(opportunity.published_at).date()).days
+    award.days = (local(award.at).date() - local(opportunity.published).date()).days
     return award
 
 
 def _draw(opportunity: Opportunity) -> Draw | None:
     """The last draw, with the names behind its digests, all public since the opening."""
-    drawn = opportunity.draws.order_by("at", "pk").last()
-    if drawn:
+    draw = opportunity.draws.order_by("at", "pk").last()
+    if draw:
         receipts = opportunity.opening.proposals.values_list("submission__receipt", flat=True)
         names = {receipt["envelope_sha256"]: receipt["proponent"] for receipt in receipts}
-        drawn.ties = [[{"digest": digest, "name": names.get(digest, "")} for digest in tie] for tie in drawn.order]
-    return drawn
+        draw.ties = [[{"digest": digest, "name": names.get(digest, "")} for digest in tie] for tie in draw.order]
+    return draw
 
 
-def _can_contract(opportunity: Opportunity, user) -> bool:
+def _can_contract(opportunity: Opportunity, user: User) -> bool:
     """Whether this person prepares the contract."""
     return occasion_rules.can_recommend(opportunity, user) or occasion_rules.can_oversee(opportunity, user)
 
 
-def _can_reverse(opportunity: Opportunity, user) -> bool:
+def _can_reverse(opportunity: Opportunity, user: User) -> bool:
     if opportunity.awards.filter(contract__signed_at__isnull=False).exists():
         return False  # the contract is concluded: it may be terminated, by its own page
     asked = opportunity.reversal_requested_by_id is not None
@@ -306,12 +303,11 @@ def _can_reverse(opportunity: Opportunity, user) -> bool:
 
 @login_not_required
 @require_safe
-def draw_json(request: HttpRequest, number: str) -> JsonResponse:
+def draw_json(request: HttpRequest, number: str) -> HttpResponse:
     """The last draw as `tools/verify.py draw` reads it; once an award was confirmed, as it tells who came first."""
-    drawn = (
-        Draw.objects.filter(opportunity__number=number, opportunity__awards__isnull=False).order_by("at", "pk").last()
-    )
-    if drawn is None:
+    draws = Draw.objects.filter(opportunity__number=number, opportunity__awards__isnull=False)
+    draw = draws.order_by("at", "pk").last()
+    if draw is None:
         raise Http404
-    row = {name: getattr(drawn, name) for name in ("commitment", "secret", "digests", "order")}
-    return JsonResponse(row, headers={"Content-Disposition": f'attachment; filename="tirage-{number}.json"'})
+    row = {name: getattr(draw, name) for name in ("commitment", "secret", "digests", "order")}
+    return as_download(JsonResponse(row), f"tirage-{number}.json")

@@ -1,6 +1,6 @@
 """People who use the site with Chromium, through the screens only; axe looks at every page that they cross.
 
-Nothing here waits for a fixed time: the clock of the site (marketplace.clock) is moved by the test.
+Nothing here waits for a fixed time: the clock of the site (marketplace.dates.clock) is moved by the test.
 """
 
 import contextlib

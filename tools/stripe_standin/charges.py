@@ -285,7 +285,7 @@ def refund(state: State, charge: dict, amount: int | None, reason: str | None = 
         raise Refused(f"Refund of {amount} where {left} is left.", code="amount_too_large", param="amount")
     id = new_id("re")
     kind = "refund" if method_of(charge) == "card" else "payment_refund"
-    made = {
+    body = {
         "id": id,
         "object": "refund",
         "amount": amount,
@@ -301,14 +301,14 @@ def refund(state: State, charge: dict, amount: int | None, reason: str | None = 
         "status": "succeeded",
         "transfer_reversal": None,
     }
-    state.add(made)
+    state.add(body)
     previous = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     state.save(charge)
-    emit(state, "refund.created", made)
+    emit(state, "refund.created", body)
     emit(state, "charge.refunded", charge, previous=previous)
-    return made
+    return body
 
 
 def retrieve_refund(state: State, params: dict, id: str) -> dict:

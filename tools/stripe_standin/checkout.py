@@ -98,9 +98,9 @@ def _intent_data(asked: dict) -> dict:
 
 def _options(asked: dict, methods: list[str]) -> dict:
     """What the answer repeats. A pre-authorized debit needs its mandate's schedule and kind of account."""
-    found = {}
+    options = {}
     if "card" in methods:
-        found["card"] = {"request_three_d_secure": "automatic"}
+        options["card"] = {"request_three_d_secure": "automatic"}
     if "acss_debit" in methods:
         name = "payment_method_options[acss_debit]"
         debit = forms.branch(asked, "acss_debit")
@@ -112,7 +112,7 @@ def _options(asked: dict, methods: list[str]) -> dict:
             raise missing(f"{name}[mandate_options][{'transaction_type' if schedule else 'payment_schedule'}]")
         if schedule != "sporadic" and not described:
             raise missing(f"{name}[mandate_options][interval_description]")
-        found["acss_debit"] = {
+        options["acss_debit"] = {
             "currency": forms.text(debit, "currency", default="cad"),
             "mandate_options": {
                 "interval_description": described,
@@ -121,7 +121,7 @@ def _options(asked: dict, methods: list[str]) -> dict:
             },
             "verification_method": forms.text(debit, "verification_method", default="automatic"),
         }
-    return found
+    return options
 
 
 def _address(params: dict, name: str) -> str | None:

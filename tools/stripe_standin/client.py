@@ -150,15 +150,15 @@ class Standin:
             try:
                 link.request(method, f"/_control/{verb}", body)
                 answer = link.getresponse()
-                found = json.loads(answer.read())
+                content = json.loads(answer.read())
                 break
             except (ConnectionError, http.client.HTTPException):
                 self._hang_up()
                 if attempt == 2:
                     raise
         if answer.status != 200:
-            raise ControlRefused(answer.status, found)
-        return found
+            raise ControlRefused(answer.status, content)
+        return content
 
     def _hang_up(self) -> None:
         link = getattr(self._local, "link", None)

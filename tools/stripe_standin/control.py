@@ -150,16 +150,16 @@ class Control:
         return {"order": [row["event"] for row in webhooks.pending(self.state)]}
 
     def do_replay(self, event: str, times: int = 1):
-        found = self.state.get(event, "event")
+        sent = self.state.get(event, "event")
         for _ in range(times):
-            webhooks.queue(self.state, found)
-        return found
+            webhooks.queue(self.state, sent)
+        return sent
 
     def do_forge(self, event: str):
         """One more delivery of an event, signed with a secret that is not ours."""
-        found = self.state.get(event, "event")
-        webhooks.queue(self.state, found, forged=True)
-        return found
+        sent = self.state.get(event, "event")
+        webhooks.queue(self.state, sent, forged=True)
+        return sent
 
     def do_unknown_event(self, type: str = "radar.something_new.created", object: dict | None = None):
         """An event of a type that nobody has heard of."""

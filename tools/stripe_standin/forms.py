@@ -92,10 +92,10 @@ def sequence(params: dict, name: str) -> list:
 
 def metadata(params: dict) -> dict[str, str]:
     """At most 50 keys of 40 characters, values of 500 characters, as Stripe limits them."""
-    found = branch(params, "metadata")
-    if len(found) > 50:
+    pairs = branch(params, "metadata")
+    if len(pairs) > 50:
         raise invalid("metadata", "at most 50 keys")
-    for key, value in found.items():
+    for key, value in pairs.items():
         if len(key) > 40 or not isinstance(value, str) or len(value) > 500:
             raise invalid(f"metadata[{key[:40]}]", "keys have at most 40 characters, values are text of at most 500")
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in pairs.items() if value}

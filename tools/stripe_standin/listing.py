@@ -38,9 +38,9 @@ def page(state: State, kind: str, params: dict, url: str, equal: dict[str, str |
             values.append(row["seq"])
     order = "asc" if before else "desc"
     query = f"select body from objects where {' and '.join(where)} order by seq {order} limit ?"
-    found = [json.loads(row["body"]) for row in state.db.execute(query, (*values, limit + 1))]
-    rows = found[:limit]
-    return collection(rows[::-1] if before else rows, url, len(found) > limit)
+    fetched = [json.loads(row["body"]) for row in state.db.execute(query, (*values, limit + 1))]
+    rows = fetched[:limit]
+    return collection(rows[::-1] if before else rows, url, len(fetched) > limit)
 
 
 def collection(rows: list[dict], url: str, has_more: bool = False) -> dict:

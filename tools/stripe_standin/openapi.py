@@ -40,21 +40,21 @@ def description() -> dict:
 def strict(schema: dict) -> dict:
     """The same schema in JSON Schema 2020-12, closed to unknown properties."""
     if "$ref" in schema:
-        made = {"$ref": ROOT + schema["$ref"].rpartition("/")[2]}
+        closed = {"$ref": ROOT + schema["$ref"].rpartition("/")[2]}
     else:
-        made = {name: schema[name] for name in COPIED if name in schema}
+        closed = {name: schema[name] for name in COPIED if name in schema}
         if "anyOf" in schema:
-            made["anyOf"] = [strict(each) for each in schema["anyOf"]]
+            closed["anyOf"] = [strict(each) for each in schema["anyOf"]]
         if "items" in schema:
-            made["items"] = strict(schema["items"])
+            closed["items"] = strict(schema["items"])
         if "properties" in schema:
-            made["properties"] = {name: strict(each) for name, each in schema["properties"].items()}
+            closed["properties"] = {name: strict(each) for name, each in schema["properties"].items()}
         extra = schema.get("additionalProperties")
         if isinstance(extra, dict):
-            made["additionalProperties"] = strict(extra)
+            closed["additionalProperties"] = strict(extra)
         elif schema.get("properties") or extra is False:
-            made["additionalProperties"] = False
-    return {"anyOf": [{"type": "null"}, made]} if schema.get("nullable") else made
+            closed["additionalProperties"] = False
+    return {"anyOf": [{"type": "null"}, closed]} if schema.get("nullable") else closed
 
 
 def typed(value, schema: dict):

@@ -120,10 +120,10 @@ def _payment(state: State, id: str, form: dict | None, debit_after: int) -> Page
 def _closed(session: dict) -> Page:
     if session["status"] == "expired":
         return layout("Page de paiement expirée", "<p>Retournez à la facture pour recommencer.</p>", 410)
-    done = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
+    address = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
     return layout(
         "Paiement déjà fait",
-        f'<p>Rien n’a été débité une seconde fois. <a href="{escape(done)}">Retourner à la facture</a></p>',
+        f'<p>Rien n’a été débité une seconde fois. <a href="{escape(address)}">Retourner à la facture</a></p>',
     )
 
 

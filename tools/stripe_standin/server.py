@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer.status, answer.body, answer.headers)
 
     def _control(self, verb: str, body: str) -> None:
-        status, found = 200, None
+        status, content = 200, None
         try:
             given = json.loads(body) if body else {}
             if not isinstance(given, dict):
@@ -137,16 +137,16 @@ class Handler(BaseHTTPRequestHandler):
                 raise Refused("The control door is not for pages of a browser.", status=403)
             if self.command == "GET" and verb not in READING:
                 raise Refused("Ask with POST.", status=405)
-            found = self.server.control.answer(verb, given)
+            content = self.server.control.answer(verb, given)
         except Refused as refusal:
-            status, found = refusal.status, refusal.body
+            status, content = refusal.status, refusal.body
         except Violation as wrong:
-            status, found = 500, {"error": {"message": wrong.reason}}
+            status, content = 500, {"error": {"message": wrong.reason}}
             with self.server.state.transaction():
                 self.server.state.violation(wrong.side, self.command, self.path, wrong.reason)
         except ValueError as wrong:
-            status, found = 400, {"error": {"message": str(wrong)}}
-        self._send(status, dump(found).encode(), {"Content-Type": "application/json"})
+            status, content = 400, {"error": {"message": str(wrong)}}
+        self._send(status, dump(content).encode(), {"Content-Type": "application/json"})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -158,10 +158,10 @@ class State:
             yield json.loads(row["body"])
 
     def everything(self) -> dict[str, list[dict]]:
-        found: dict[str, list[dict]] = {}
+        rows_by_kind: dict[str, list[dict]] = {}
         for row in self.db.execute("select kind, body from objects order by seq"):
-            found.setdefault(row["kind"], []).append(json.loads(row["body"]))
-        return found
+            rows_by_kind.setdefault(row["kind"], []).append(json.loads(row["body"]))
+        return rows_by_kind
 
     # --- Logs --------------------------------------------------------------------------------------------------------
     def log(self, method: str, path: str, params: dict, key: str | None, status: int, replayed: bool, fault: str):

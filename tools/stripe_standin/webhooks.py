@@ -140,9 +140,9 @@ class Deliverer(threading.Thread):
                     if not fresh or fresh["status"] != "pending":
                         continue
                     payload, signature = letter(self.state, delivery, self.secret)
-                answer, done = self._post(payload, signature)
+                answer, delivered = self._post(payload, signature)
                 with self.state.transaction():
-                    settle(self.state, delivery, answer, done)
+                    settle(self.state, delivery, answer, delivered)
                 report.append({"id": delivery["event"], "type": delivery["type"], "answer": answer})
         return report
 

@@ -8,11 +8,13 @@ may well deposit today.
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -21,6 +23,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain
+from marketplace.models import User
 from marketplace.money import format_cents
 from vendors import rules
 from vendors.models import Ineligibility, TaxAttestation, Vendor
@@ -61,9 +64,9 @@ def reasons(vendor: Vendor, *, amount_cents: int, on: date, integrity: bool) -> 
 
 def check(vendor: Vendor, *, amount_cents: int, on: date, integrity: bool, field: str | None = None) -> None:
     """ValidationError with every reason, at `field` (None: at the top), unless the vendor is eligible."""
-    found = [reason.text for reason in reasons(vendor, amount_cents=amount_cents, on=on, integrity=integrity)]
-    if found:
-        raise ValidationError({field: found} if field else found)
+    texts = [reason.text for reason in reasons(vendor, amount_cents=amount_cents, on=on, integrity=integrity)]
+    if texts:
+        raise ValidationError({field: texts} if field else texts)
 
 
 def standings(cases: Iterable[Case], *, on: date) -> list[Standing]:
@@ -78,7 +81,7 @@ def standings(cases: Iterable[Case], *, on: date) -> list[Standing]:
     if bound:
         rows = TaxAttestation.objects.current().filter(vendor__in=bound, issued_on__lte=on)
         newest = {row.vendor_id: row for row in rows.order_by("issued_on", "pk")}
-    found = []
+    answers = []
     for case in cases:
         why = [] if case.integrity else [Reason("integrity", _missing_declaration())]
         paper = newest.get(case.vendor.pk)
@@ -86,8 +89,8 @@ def standings(cases: Iterable[Case], *, on: date) -> list[Standing]:
         if case.amount_cents >= least and valid is None:
             why.append(Reason("attestation", _missing_attestation(paper, on, least)))
         why += [Reason("ineligible", _barred(row)) for row in barred.get(case.vendor.pk, [])]
-        found.append(Standing(case.vendor, why, valid))
-    return found
+        answers.append(Standing(case.vendor, why, valid))
+    return answers
 
 
 def attestation_from_cents(on: date) -> int:
@@ -104,33 +107,35 @@ def _missing_attestation(last: TaxAttestation | None, on: date, least: int) -> s
     values = {"on": day(on), "least": format_cents(least)}
     todo = _("Le prestataire doit en ajouter une à ses documents d’admissibilité.")
     if last is None:
-        told = _("Il manque une attestation de Revenu Québec valide le %(on)s : elle est exigée à partir de %(least)s.")
+        text = _("Il manque une attestation de Revenu Québec valide le %(on)s : elle est exigée à partir de %(least)s.")
     else:
-        told = _(
+        text = _(
             "L’attestation de Revenu Québec n° %(number)s n’est plus valide depuis le %(ended)s, "
             "et il en faut une à partir de %(least)s."
         )
         values |= {"number": last.number, "ended": day(last.valid_through + timedelta(days=1))}
-    return f"{told % values} {todo}"
+    return f"{text % values} {todo}"
 
 
 def _barred(row: Ineligibility) -> str:
     values = {"source": row.get_source_display(), "since": day(row.since)}
-    told = _("Le prestataire n’est pas admissible depuis le %(since)s : %(source)s.")
+    text = _("Le prestataire n’est pas admissible depuis le %(since)s : %(source)s.")
     if row.until:
-        told = _("Le prestataire n’est pas admissible du %(since)s au %(until)s : %(source)s.")
+        text = _("Le prestataire n’est pas admissible du %(since)s au %(until)s : %(source)s.")
         values["until"] = day(row.until)
     todo = _("Si c’est une erreur, il écrit à l’équipe de la plateforme avec une preuve.")
-    return f"{told % values} {todo}"
+    return f"{text % values} {todo}"
 
 
 # --- The papers ------------------------------------------------------------------------------------------------------
-def declare(vendor: Vendor, *, by, number: str, issued_on: date, upload=None) -> TaxAttestation:
+def declare(
+    vendor: Vendor, *, by: User, number: str, issued_on: date, file: UploadedFile | None = None
+) -> TaxAttestation:
     """Add an attestation, with a copy in PDF or not. PermissionDenied unless `by` commits the vendor.
 
     ValidationError at `number`, `issued_on` or `file`; then nothing was kept.
     """
-    blob, facts = uploads.checked(upload, field="file") if upload else (b"", None)
+    blob, facts = uploads.checked(file, field="file") if file else (b"", {})
     if facts and facts["content_type"] != "application/pdf":
         complain("file", _("« %s » n’est pas un PDF.") % facts["name"])
     row = TaxAttestation(number=number, issued_on=issued_on, added_by=by)
@@ -145,7 +150,7 @@ def declare(vendor: Vendor, *, by, number: str, issued_on: date, upload=None) ->
             row.save(force_insert=True)
             _record("attestation.add", row, by=by, at=row.at, sha256=row.sha256)
     except BaseException:
-        if row.file:  # the storage has no transaction: take back what this attempt wrote
+        if row.file.name:  # the storage has no transaction: take back what this attempt wrote
             row.file.storage.delete(row.file.name)
         raise
     return row
@@ -165,7 +170,7 @@ def _plausible(row: TaxAttestation, *, on: date) -> None:
         complain("number", _("Pas plus de %d attestations par jour.") % PER_DAY)
 
 
-def withdraw(attestation: TaxAttestation, *, by) -> None:
+def withdraw(attestation: TaxAttestation, *, by: User) -> None:
     """Take back one that was typed wrong: it counts no more. IllegalMove when that was already done."""
     with transaction.atomic():
         _bound(attestation.vendor, by)
@@ -175,24 +180,24 @@ def withdraw(attestation: TaxAttestation, *, by) -> None:
         _record("attestation.withdraw", attestation, by=by, at=at)
 
 
-def verify(vendor: Vendor, *, shown: str, by, at, subject: str) -> None:
+def verify(vendor: Vendor, *, shown: str, by: User, at: datetime, subject: str) -> None:
     """Revenu Québec confirmed this number and date to `by`; the caller has judged who may say so.
 
     shown: the public identifier that was on the screen; IllegalMove when it is not the vendor's, was withdrawn or
     verified since. subject: how the ledger names what it was verified for.
     """
     waiting = vendor.attestations.current().filter(verified_at=None).select_for_update()
-    found = next((row for row in waiting if str(row.public_id) == shown), None)
-    if found is None:
+    paper = next((row for row in waiting if str(row.public_id) == shown), None)
+    if paper is None:
         raise IllegalMove(_("Cette attestation a changé depuis que cette page est ouverte : relisez-la."))
-    if found.added_by_id == by.pk:
+    if paper.added_by_id == by.pk:
         raise PermissionDenied(_("Une autre personne que celle qui l’a ajoutée doit la vérifier."))
-    found.verified_by, found.verified_at = by, at
-    found.save(update_fields=["verified_by", "verified_at"])
-    ledger.record("attestation.verify", subject, by=by, at=at, sealed=True, number=found.number)
+    paper.verified_by, paper.verified_at = by, at
+    paper.save(update_fields=["verified_by", "verified_at"])
+    ledger.record("attestation.verify", subject, by=by, at=at, sealed=True, number=paper.number)
 
 
-def _bound(vendor: Vendor, by) -> Vendor:
+def _bound(vendor: Vendor, by: User) -> Vendor:
     """The vendor under its lock, for somebody who commits it."""
     row = Vendor.objects.select_for_update().get(pk=vendor.pk)
     if not rules.may_add_papers(row, by):
@@ -200,7 +205,7 @@ def _bound(vendor: Vendor, by) -> Vendor:
     return row
 
 
-def _record(action: str, row: TaxAttestation, *, by, at, **body) -> None:
+def _record(action: str, row: TaxAttestation, *, by: User, at: datetime, **body: Any) -> None:
     issued = row.issued_on.isoformat()
     subject = f"vendor:{row.vendor.public_id}"
     ledger.record(action, subject, by=by, at=at, sealed=True, number=row.number, issued_on=issued, **body)

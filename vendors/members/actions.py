@@ -3,7 +3,7 @@
 Nobody becomes a member without accepting: a membership ties one's hands where that vendor answers.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -21,7 +21,7 @@ PER_DAY = 20  # invitations of one vendor: enough for a team, too few to bother 
 Role = VendorMembership.Role
 
 
-def invite(vendor: Vendor, *, by, email: str, role: str) -> Invitation:
+def invite(vendor: Vendor, *, by: User, email: str, role: str) -> Invitation:
     """Offer `role` to whoever confirms this address, and write to it, whether an account has it or not.
 
     PermissionDenied unless `by` commits the vendor; ValidationError at `email`.
@@ -37,15 +37,15 @@ def invite(vendor: Vendor, *, by, email: str, role: str) -> Invitation:
             complain("email", _("Cette personne est déjà invitée."))
         if row.invitations.filter(at__gt=at - timedelta(days=1)).count() >= PER_DAY:
             complain("email", _("Pas plus de %d invitations par jour.") % PER_DAY)
-        made = Invitation.objects.create(vendor=row, email=email, role=role, invited_by=by, at=at)
+        invitation = Invitation.objects.create(vendor=row, email=email, role=role, invited_by=by, at=at)
         # The address stays out of the ledger: it is personal, and the person has agreed to nothing yet.
         ledger.record("vendor.invite", _subject(row), by=by, at=at, role=role)
         known = User.objects.filter(email__iexact=email, is_active=True).first()
-        outbox.queue_to_address("emails/vendor_invitation.txt", address=email, to=known, at=at, invitation=made)
-    return made
+        outbox.queue_to_address("emails/vendor_invitation.txt", address=email, to=known, at=at, invitation=invitation)
+    return invitation
 
 
-def withdraw(invitation: Invitation, *, by) -> None:
+def withdraw(invitation: Invitation, *, by: User) -> None:
     """The vendor takes a pending invitation back."""
     with transaction.atomic():
         vendor = _locked(invitation.vendor)
@@ -55,7 +55,7 @@ def withdraw(invitation: Invitation, *, by) -> None:
         ledger.record("vendor.withdraw_invitation", _subject(vendor), by=by, at=at)
 
 
-def accept(invitation: Invitation, *, by) -> VendorMembership:
+def accept(invitation: Invitation, *, by: User) -> VendorMembership:
     """The invited person joins. The view has found the invitation among those addressed to `by`."""
     with transaction.atomic():
         vendor = _locked(invitation.vendor)
@@ -68,7 +68,7 @@ def accept(invitation: Invitation, *, by) -> VendorMembership:
     return member
 
 
-def decline(invitation: Invitation, *, by) -> None:
+def decline(invitation: Invitation, *, by: User) -> None:
     """The invited person says no; the vendor may invite again."""
     with transaction.atomic():
         vendor = _locked(invitation.vendor)
@@ -76,7 +76,7 @@ def decline(invitation: Invitation, *, by) -> None:
         ledger.record("vendor.decline", _subject(vendor), by=by, at=at)
 
 
-def change_role(member: VendorMembership, *, by, role: str) -> None:
+def change_role(member: VendorMembership, *, by: User, role: str) -> None:
     """An owner gives a member another role; the last owner stays one."""
     with transaction.atomic():
         vendor, row = _locked_member(member)
@@ -91,7 +91,7 @@ def change_role(member: VendorMembership, *, by, role: str) -> None:
         ledger.record("vendor.role", _subject(vendor), by=by, at=clock.now(), person=whom, before=before, after=role)
 
 
-def remove(member: VendorMembership, *, by) -> None:
+def remove(member: VendorMembership, *, by: User) -> None:
     """Leave, or be removed by an owner; the last owner cannot."""
     with transaction.atomic():
         vendor, row = _locked_member(member)
@@ -126,7 +126,7 @@ def _keep_an_owner(row: VendorMembership, field: str | None) -> None:
         complain(field, _("Un prestataire garde au moins une personne propriétaire : nommez-en d’abord une autre."))
 
 
-def _answer(invitation: Invitation, *, accepted: bool | None):
+def _answer(invitation: Invitation, *, accepted: bool | None) -> datetime:
     """Close a pending invitation, once; the instant. The vendor is locked."""
     at = clock.now()
     if not Invitation.objects.pending().filter(pk=invitation.pk).update(answered_at=at, accepted=accepted):

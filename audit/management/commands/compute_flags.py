@@ -4,7 +4,6 @@ from django.core.management.base import BaseCommand
 
 from audit.flags import compute
 from audit.flags.loader import load
-from audit.flags.report import lines
 from marketplace.dates import clock
 
 
@@ -17,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *, report: bool, **options):
         at = clock.now()
         if report:
-            for line in lines(load(at), at):
+            for line in compute.report(load(at), at):
                 self.stdout.write(line)
             return
         counts = compute.refresh(at)

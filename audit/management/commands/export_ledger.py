@@ -52,9 +52,10 @@ def _record(first: int, last: int | None, with_payloads: bool) -> None:
     """An export is a sensitive read, which it contains itself when it goes to the end."""
     if first > 1 and not LedgerEntry.objects.filter(seq__gte=first).exists():
         raise CommandError(f"Le registre n’a pas encore d’inscription {first}.")
-    bounds = {"first": first, "last": last, "with_payloads": with_payloads}
     with transaction.atomic():
-        ledger.record("read.export", "ledger", by=None, at=clock.now(), **bounds)
+        ledger.record(
+            "read.export", "ledger", by=None, at=clock.now(), first=first, last=last, with_payloads=with_payloads
+        )
 
 
 def _save(lines, path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from tqdm import tqdm
 
@@ -17,14 +18,14 @@ HEADER = ("id", "bids received", "bids counted", "winner", "amount", "result")
 class Command(BaseCommand):
     help = "Rejoue des achats passés (forme du fichier : docs/replay.md) et compare l’attribution à celle d’origine."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
 
-    def handle(self, *args, file: Path, **options):
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("La reprise écrit des actes datés du passé : elle est refusée en production.")
         try:
-            found = purchases.read(file)
+            to_play = purchases.read(file)
         except OSError as error:
             raise CommandError(f"{file} ne peut pas être lu : {error.strerror}.") from error
         except purchases.Malformed as error:
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         try:
             # All or nothing: a half-replayed file would look like a whole one.
             with outbox.held(), transaction.atomic():
-                bar = tqdm(found, unit="achat", disable=not sys.stderr.isatty())
+                bar = tqdm(to_play, unit="achat", disable=not sys.stderr.isatty())
                 outcomes = list(replay.replay(bar))
         except replay.Refused as error:
             raise CommandError(f"Rien n’a été écrit. {error}") from error

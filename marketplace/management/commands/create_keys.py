@@ -4,6 +4,8 @@ Production settings refuse to start without keys, so run it once with PRODUCTION
 SEAL_KEY_FILE=… SIGNING_KEY_FILE=… python manage.py create_keys
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -16,8 +18,8 @@ class Command(BaseCommand):
         "À lancer une fois, sans PRODUCTION, avec ces deux variables."
     )
 
-    def handle(self, *args, **options):
-        made = 0
+    def handle(self, *args: Any, **options: Any) -> None:
+        created = 0
         for what, path, new in (
             ("clé de scellement", settings.SEAL_KEY_FILE, keys.new_seal_key),
             ("clé de signature", settings.SIGNING_KEY_FILE, keys.new_signing_key),
@@ -29,9 +31,9 @@ class Command(BaseCommand):
                     raise CommandError(f"{what} : {path} ne peut pas être écrite : {error.strerror}.") from error
                 self.stdout.write(f"{what} : {path} existe déjà, laissée intacte")
             else:
-                made += 1
+                created += 1
                 self.stdout.write(f"{what} : {path} créée, lisible par son propriétaire seulement")
-        if not made:
+        if not created:
             raise CommandError("Les deux clés existent : rien n’a été écrit.")
         self.stdout.write("Gardez deux copies hors ligne, en deux lieux, jamais avec une sauvegarde de la base.")
         self.stdout.write("Sans la clé de scellement, les propositions pas encore ouvertes sont illisibles à jamais.")

@@ -1,13 +1,26 @@
 """`manage.py migrate`, which first says what to do of a database that an earlier version made."""
 
-from django.core.management.base import CommandError
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 
 class Command(migrate.Command):
-    def handle(self, *args, **options):
+    by_app = False
+    last_app = ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--by-app", action="store_true", help="nomme chaque application au moment où ses tables se font"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         unknown = of_before(connections[alias])
         if unknown:
@@ -17,10 +30,18 @@ class Command(migrate.Command):
                 "changé. Mettez-la de côté (pour la démonstration : mv var var-avant), puis recommencez; pour lire ce "
                 "qu’elle contient, reprenez la version qui l’a faite."
             )
-        return super().handle(*args, **options)
+        self.by_app = options["by_app"]
+        super().handle(*args, **options)
+
+    def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
+        super().migration_progress_callback(action, migration, fake)
+        if self.by_app and migration and migration.app_label != self.last_app:
+            self.last_app = migration.app_label
+            self.stdout.write(f"migrate: {migration.app_label}")
+            self.stdout.flush()
 
 
-def of_before(connection) -> list[str]:
+def of_before(connection: BaseDatabaseWrapper) -> list[str]:
     """Migrations of ours that were applied to this database and that the code no longer has."""
     loader = MigrationLoader(connection, ignore_no_migrations=True)
     ours = {app for app, _name in loader.disk_migrations}

@@ -1,7 +1,9 @@
 """`manage.py reset_second_factor EMAIL`: for somebody who lost both the phone and the recovery codes."""
 
+from typing import Any
+
 from allauth.mfa.models import Authenticator
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from marketplace.dates import clock
@@ -12,10 +14,10 @@ from marketplace.models import User
 class Command(BaseCommand):
     help = "Retire la vérification en deux étapes d’une personne, après avoir vérifié son identité autrement."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
 
-    def handle(self, *args, email: str, **options):
+    def handle(self, *args: Any, email: str, **options: Any) -> None:
         person = User.objects.filter(email__iexact=email).first()
         if person is None:
             raise CommandError("Personne n’a cette adresse.")

@@ -1,23 +1,26 @@
 """What a vendor's people read about their own proposal: its moves, its next step, its result. No write, no view."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from marketplace.dates.localtime import day, deadline
 from marketplace.ledger.entries import LedgerPayload
+from marketplace.lifecycle import known
 from opportunities.enums import State as OccasionState
-from proposals.award import actions as award_actions
 from proposals.enums import State
-from proposals.models import AFTER_OPENING, Proposal
+from proposals.models import AFTER_OPENING, Award, Proposal, Submission
 
 _WAITING = {State.OPENED, State.ADMISSIBLE, State.SCORED}
 _ENDED = {OccasionState.CANCELLED, OccasionState.UNSUCCESSFUL}
 
 
-def badge(proposal: Proposal, *, at) -> dict:
+def badge(proposal: Proposal, *, at: datetime) -> dict[str, str]:
     """{label, tone} as the vendor may know it: « En évaluation » until the result."""
     occasion = proposal.opportunity
     if proposal.state in _WAITING and occasion.state not in _ENDED:
@@ -30,7 +33,7 @@ def badge(proposal: Proposal, *, at) -> dict:
     return {"label": proposal.get_state_display(), "tone": tones.get(proposal.state, "neutral")}
 
 
-def can_prepare(proposal: Proposal, *, at) -> bool:
+def can_prepare(proposal: Proposal, *, at: datetime) -> bool:
     """Whether a draft may still be written: until the closing instant, a suspension included."""
     occasion = proposal.opportunity
     return proposal.state not in AFTER_OPENING and (
@@ -38,7 +41,7 @@ def can_prepare(proposal: Proposal, *, at) -> bool:
     )
 
 
-def group(proposal: Proposal, *, at) -> str:
+def group(proposal: Proposal, *, at: datetime) -> str:
     """todo | submitted | evaluation | over: where « Mes propositions » shows it."""
     if can_prepare(proposal, at=at):
         return "submitted" if proposal.state == State.SUBMITTED else "todo"
@@ -46,14 +49,14 @@ def group(proposal: Proposal, *, at) -> str:
     return "evaluation" if waits else "over"
 
 
-def has_changes(proposal: Proposal, last) -> bool:
+def has_changes(proposal: Proposal, last: Submission | None) -> bool:
     """Whether the draft was changed since its last dépôt: those changes are not deposited."""
     return proposal.state == State.SUBMITTED and last is not None and proposal.updated_at > last.received_at
 
 
-def timeline(proposal: Proposal, submissions) -> list[dict]:
+def timeline(proposal: Proposal, submissions: Iterable[Submission]) -> list[dict[str, Any]]:
     """Past acts with their instants, then what is planned. Admission and scores are told with the result only."""
-    told = {
+    labels = {
         "proposal.withdraw": _("Retirée; contenu scellé détruit"),
         "proposal.open": _("Ouverte"),
         "proposal.reject": _("Rejetée"),
@@ -62,33 +65,33 @@ def timeline(proposal: Proposal, submissions) -> list[dict]:
         "proposal.decline": _("Non retenue"),
     }
     by_version = {row.version: row for row in submissions}
-    events = [{"label": _("Brouillon commencé"), "at": proposal.created_at, "done": True}]
+    events: list[dict[str, Any]] = [{"label": _("Brouillon commencé"), "at": proposal.created_at, "done": True}]
     for payload in LedgerPayload.objects.about(proposal.ledger_subject()):
         event = {"at": payload.entry.at, "done": True}
         if payload.action == "proposal.submit":
             row = by_version[payload.body["version"]]
             url = reverse("proposals:receipt", args=[row.receipt_number])
             events.append(event | {"label": _("Déposée (dépôt n° %d)") % row.version, "url": url})
-        elif payload.action in told:
-            events.append(event | {"label": told[payload.action]})
+        elif payload.action in labels:
+            events.append(event | {"label": labels[payload.action]})
     return events + _planned(proposal)
 
 
-def _planned(proposal: Proposal) -> list[dict]:
+def _planned(proposal: Proposal) -> list[dict[str, Any]]:
     occasion = proposal.opportunity
     if occasion.state == OccasionState.PUBLISHED:
         return [{"label": _("Fermeture et ouverture publique"), "at": occasion.closes_at, "done": False}]
     if proposal.state in _WAITING and occasion.state in {OccasionState.EVALUATION, OccasionState.RECOMMENDED}:
-        return [{"label": _("Attribution prévue"), "at": day(occasion.assignment_date), "done": False}]
+        return [{"label": _("Attribution prévue"), "at": day(known(occasion.assignment_date)), "done": False}]
     return []
 
 
-def next_step(proposal: Proposal, last, *, at) -> dict:
+def next_step(proposal: Proposal, last: Submission | None, *, at: datetime) -> dict[str, str]:
     """{tone, title, body}: where it stands and what comes next, in one notice."""
     occasion = proposal.opportunity
-    until = deadline(occasion.closes_at)
+    until = deadline(occasion.closing)
 
-    def say(tone, title, body=""):
+    def say(tone: str, title: str, body: str = "") -> dict[str, str]:
         return {"tone": tone, "title": title, "body": body}
 
     if occasion.state == OccasionState.CANCELLED:
@@ -109,7 +112,7 @@ def next_step(proposal: Proposal, last, *, at) -> dict:
         return say("warn", _("L’occasion est suspendue"), body)
     if not occasion.accepts_proposals(at=at):
         return say("info", _("La date limite est passée"), _("Cette proposition n’a pas été déposée."))
-    if has_changes(proposal, last):
+    if last is not None and has_changes(proposal, last):
         body = _("Votre dépôt n° %d reste valide. Ce que vous avez changé depuis ne compte qu’une fois déposé.")
         return say("warn", _("Vos derniers changements ne sont pas déposés"), body % last.version)
     if proposal.state == State.SUBMITTED:
@@ -121,30 +124,31 @@ def next_step(proposal: Proposal, last, *, at) -> dict:
     return say("warn", _("Brouillon : rien n’est déposé"), _("Vous avez jusqu’au %s.") % until)
 
 
-def debrief(proposal: Proposal) -> dict | None:
+def debrief(proposal: Proposal) -> dict[str, Any] | None:
     """After the award: one's own rank and scores as they were confirmed, and the public part: winner and price."""
     standing = (
-        award_actions.Award.objects.standing()
+        Award.objects.standing()
         .filter(opportunity=proposal.opportunity)
         .select_related("proposal__vendor", "recommendation__proposal")
         .first()
     )
     if standing is None:
         return None
-    made = standing.recommendation
-    row = made.line(proposal)
-    found = {"award": standing, "won": standing.proposal_id == proposal.pk, "row": row, "scores": []}
-    if not found["won"]:
-        found["justification"] = made.why_not_first
+    recommendation = standing.recommendation
+    row = recommendation.line(proposal)
+    won = standing.proposal_id == proposal.pk
+    result: dict[str, Any] = {"award": standing, "won": won, "row": row, "scores": []}
+    if not won:
+        result["justification"] = recommendation.why_not_first
     if row is not None:
-        found["final"] = None if row["final"] is None else _decimal(Fraction(row["final"]))
-        found["ranked"] = sum(line["rank"] is not None for line in made.ranking)
-        found["scores"] = [
+        result["final"] = None if row["final"] is None else _decimal(Fraction(row["final"]))
+        result["ranked"] = sum(line["rank"] is not None for line in recommendation.ranking)
+        result["scores"] = [
             {"criterion": criterion, "value": Decimal(row["scores"][str(criterion.pk)])}
             for criterion in proposal.opportunity.criteria.all()
             if str(criterion.pk) in row["scores"]
         ]
-    return found
+    return result
 
 
 def _decimal(value: Fraction) -> Decimal:

@@ -3,28 +3,26 @@
 On its page for everybody (amounts and dates are public); on the board of a body's contracts, sorted by trouble.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
+from contracts.deliveries.actions import ANSWER_BUSINESS_DAYS
 from contracts.enums import State
 from contracts.models import Contract, Milestone
-from marketplace.dates import clock
+from marketplace.accounts.person import Visitor
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import day, local
+from marketplace.lifecycle import known
 
-ANSWER_DAYS = 5  # business days after which a delivery without an answer is trouble
 SOON_DAYS = 7
+Scale = Callable[[date], int]  # a day, its place on a chart
 WIDTH = 1000  # of the charts, in their own units: whole numbers, which no language writes otherwise
-MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Health:
     troubles: list[str] = field(default_factory=list)
 
     @property
-    def badge(self) -> dict:
+    def badge(self) -> dict[str, str]:
         if self.worst:
             return {"label": _("En difficulté"), "tone": "bad"}
         return {"label": _("À surveiller"), "tone": "warn"} if self.soon else {"label": _("Va bien"), "tone": "ok"}
@@ -79,7 +77,7 @@ class Health:
         return sum(line.milestone.state not in {"planned", "delivered"} for line in self.lines)
 
     @property
-    def money(self) -> list[dict]:
+    def money(self) -> list[dict[str, Any]]:
         """Spending against the value: {label, cents, percent, width}."""
         value = self.contract.value_cents
         rows = [(_("Facturé"), self.invoiced_cents), (_("Payé"), self.paid_cents)]
@@ -98,7 +96,7 @@ def days_late(count: int) -> str:
     return ngettext("%d jour de retard", "%d jours de retard", count) % count
 
 
-def of(contract: Contract, *, at) -> Health:
+def of(contract: Contract, *, at: datetime) -> Health:
     """Computed from rows already fetched: contract.milestones with their deliveries, and contract.invoices."""
     prefetch_related_objects([contract], "milestones__deliveries", "invoices")
     # An ended contract stays as it was on its last day.
@@ -119,13 +117,13 @@ def _done_on(milestone: Milestone) -> date | None:
     return local(milestone.delivered_at).date() if milestone.delivered_at else None
 
 
-def _scale(first: date, last: date):
+def _scale(first: date, last: date) -> Scale:
     """A day → its place on the chart, the first at 0 and the last at WIDTH."""
     length = max((last - first).days, 1)
     return lambda on: min(max((on - first).days, 0) * WIDTH // length, WIDTH)
 
 
-def _lines(contract: Contract, milestones: list[Milestone], today: date, scale) -> list[Line]:
+def _lines(contract: Contract, milestones: list[Milestone], today: date, scale: Scale) -> list[Line]:
     lines, begins = [], contract.start_date
     for milestone in milestones:
         due, done = milestone.due_date, _done_on(milestone)
@@ -155,9 +153,9 @@ def _count_money(health: Health, today: date) -> None:
 
 
 def _find_deliveries(health: Health, milestones: list[Milestone], today: date) -> None:
-    made = [local(one.at).date() for row in milestones for one in row.deliveries.all()]
-    if made:
-        health.last_delivery = max(made)
+    days = [local(delivery.at).date() for row in milestones for delivery in row.deliveries.all()]
+    if days:
+        health.last_delivery = max(days)
         health.since_delivery = (today - health.last_delivery).days
     if health.contract.state != State.ACTIVE:
         return
@@ -166,9 +164,11 @@ def _find_deliveries(health: Health, milestones: list[Milestone], today: date) -
         if milestone.state == "planned" and line.late_days:
             _trouble(health, _("Jalon « %s » à livrer") % milestone.title, line.late_days)
         elif milestone.state == "delivered":
-            waited = business_days_between(line.done_on, today)
-            if waited > ANSWER_DAYS:
-                _trouble(health, _("Livraison du jalon « %s » sans réponse") % milestone.title, waited - ANSWER_DAYS)
+            waited = business_days_between(known(line.done_on), today)
+            if waited > ANSWER_BUSINESS_DAYS:
+                _trouble(
+                    health, _("Livraison du jalon « %s » sans réponse") % milestone.title, waited - ANSWER_BUSINESS_DAYS
+                )
     if health.contract.end_date < today and any(line.milestone.state == "planned" for line in health.lines):
         _trouble(health, _("Fin prévue le %s") % day(health.contract.end_date), (today - health.contract.end_date).days)
 
@@ -192,39 +192,7 @@ def _find_next(health: Health, today: date) -> None:
         health.soon = (health.next_on - today).days <= SOON_DAYS
 
 
-# --- Pages -----------------------------------------------------------------------------------------------------------
-def section(contract: Contract, user, at) -> dict:
+# --- On the contract's page ------------------------------------------------------------------------------------------
+def section(contract: Contract, user: Visitor, at: datetime) -> dict[str, Any]:
     """_health.html: a Health under `now`, and what draws it."""
     return {"now": of(contract, at=at), "running": contract.state == State.ACTIVE, "width": WIDTH}
-
-
-@never_cache
-@require_safe
-def board(request: HttpRequest) -> HttpResponse:
-    """Contracts under way, the worst first: of the person's bodies; of every body for auditors."""
-    at, user = clock.now(), request.user
-    if not (user.is_auditor or user.body_memberships.exists()):
-        raise Http404
-    rows = Contract.objects.filter(state=State.ACTIVE)
-    rows = rows if user.is_auditor else rows.of_body(user)
-    # The oldest ends are where the trouble is, should there ever be more than one page can hold.
-    found = list(
-        rows.for_list()
-        .order_by("end_date", "pk")
-        .prefetch_related("milestones__deliveries", "invoices")[: MOST_ROWS + 1]
-    )
-    rows = sorted(
-        (of(contract, at=at) for contract in found[:MOST_ROWS]), key=lambda health: (-health.worst, not health.soon)
-    )
-    context = {
-        "rows": rows,
-        "more": len(found) > MOST_ROWS,
-        "most": MOST_ROWS,
-        "late": sum(health.worst > 0 for health in rows),
-        "everybody": user.is_auditor,
-        "today": local(at).date(),
-    }
-    return render(request, "contracts/health.html", context)
-
-
-urlpatterns = [path("projets/", board, name="projects")]
