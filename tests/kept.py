@@ -6,8 +6,8 @@ those passed as arguments. The same call in the same state, in a later test, wri
 
 The same state: the migrated database, then the same kept calls in the same order, and nothing else. Any other write
 makes the state unknown until the test (or its savepoint) is rolled back, and kept functions then simply run. They also
-run where somebody watches or changes how they run: `monkeypatch`, captured logs or queries, transactional tests. The
-clock, the language and the settings that the test changed belong to the call. So a test may always ask for what it
+run where somebody watches how they run (captured logs or queries) or commits (transactional tests). The clock, the
+language, the settings and whatever else `monkeypatch` changed belong to the call. So a test may always ask for what it
 needs, in any order, and what it gets is its own: nothing is shared between tests but time.
 """
 
@@ -16,12 +16,13 @@ import functools
 import io
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 from uuid import UUID
 
@@ -103,7 +104,7 @@ class World:
 
     def known(self) -> object | None:
         """Names the present state; None: unknown."""
-        if self.closed or connection.force_debug_cursor or any(p._setattr or p._setitem for p in self.patches):
+        if self.closed or connection.force_debug_cursor:
             return None
         if self.token is _UNASKED:
             with contextlib.closing(connection.connection.cursor()) as cursor:
@@ -269,7 +270,20 @@ def _surroundings() -> tuple:
                 changed.setdefault(name, repr(value))
         holder = holder.default_settings
     changed.pop("MEDIA_ROOT", None)
-    return clock.chosen(), translation.get_language(), tuple(sorted(changed.items()))
+    return clock.chosen(), translation.get_language(), tuple(sorted(changed.items())), tuple(_patched())
+
+
+def _patched() -> Iterator[tuple]:
+    """What `monkeypatch` changed: by plain values, or functions that hold nothing of the test."""
+    for patch in world.patches:
+        for target, name, _old in patch._setattr:
+            now = vars(target).get(name)
+            if isinstance(now, FunctionType) and not (now.__closure__ or now.__defaults__ or now.__kwdefaults__):
+                yield target, name, now.__code__
+            else:
+                yield target, name, _told(now, [])
+        for mapping, name, _old in patch._setitem:
+            yield id(mapping), name, _told(mapping.get(name), [])
 
 
 def _files() -> dict[Path, tuple[int, int]]:

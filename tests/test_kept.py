@@ -162,14 +162,26 @@ def test_the_clock_and_the_settings_are_part_of_the_call(settings):
     assert runs == ["Ville"] * 4
 
 
-def test_it_is_built_for_whoever_changes_or_watches_how(monkeypatch):
+def test_it_is_built_for_whoever_watches_how():
     again(lambda: body("Ville"))
     with CaptureQueriesContext(connection) as captured:
         again(lambda: body("Ville"))
     assert runs == ["Ville"] * 3 and len(captured) > 2
-    monkeypatch.setattr(PublicBody, "pretended", True, raising=False)
+
+
+def test_what_is_patched_is_part_of_the_call(monkeypatch):
+    held = []
+    for _time in range(2):
+        for value, built in ((1, 1), (2, 1), (lambda: 1, 1), (lambda: held, 2)):
+            runs.clear()
+            monkeypatch.setattr(PublicBody, "pretended", value, raising=False)
+            again(lambda: body("Ville"))
+            assert len(runs) == (0 if _time and built == 1 else built), value
+            monkeypatch.undo()
+    monkeypatch.setenv("PRETENDED", "1")
+    runs.clear()
     again(lambda: body("Ville"))
-    assert runs == ["Ville"] * 5
+    assert runs == ["Ville"]
 
 
 def test_what_cannot_be_told_again_is_built():
