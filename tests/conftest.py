@@ -1,10 +1,23 @@
-"""The cast and the rules of the house: warnings are errors, no network, mails after commit, emptied databases."""
+"""The cast and the rules of the house: warnings are errors, no network, mails after commit, emptied databases.
 
+What makes the suite quick: worlds are kept (kept.py), the database is migrated once (migrated.py), and below.
+"""
+
+import gc
+import os
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
 
+import hypothesis
 import pytest
+from django import shortcuts
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.template.loader import get_template, render_to_string
 from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -26,8 +39,17 @@ APPEND_ONLY = [
     "audit_samplingplan",
     "audit_awardreview",
 ]
+# Whoever asks for one of these is given the database; anybody else who touches it is refused by pytest-django.
+DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
 NOW = datetime(2026, 11, 3, 14, 0, tzinfo=UTC)
+
+
+# The same examples at each run, so that no change fails by chance; `make drills` looks for new ones, and what it finds
+# becomes an @example.
+hypothesis.settings.register_profile("same", derandomize=True, database=None)
+hypothesis.settings.register_profile("random", derandomize=False, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_report_header(config):
@@ -36,24 +58,35 @@ def pytest_report_header(config):
     return f"database: {settings.DATABASES['default']['ENGINE'].rsplit('.', 1)[-1]}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
+    """Say of each test what it needs: tools/test.py runs once those that touch no database."""
     from django.conf import settings
 
-    if "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
-        skip = pytest.mark.skip(reason="needs PostgreSQL: two connections at once")
-        for item in items:
-            if item.get_closest_marker("postgres"):
-                item.add_marker(skip)
+    skip = pytest.mark.skip(reason="needs PostgreSQL: two connections at once")
+    for item in items:
+        if not (item.get_closest_marker("django_db") or DATABASE & set(item.fixturenames)):
+            item.add_marker("no_database")
+        if item.get_closest_marker("postgres") and "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def _media(tmp_path_factory) -> Iterator[Path]:
+    """A folder that does not exist yet for each test: `tmp_path` would make one, and read the names of all others."""
+    base = tmp_path_factory.mktemp("media")
+    return (base / str(number) for number in count())
 
 
 @pytest.fixture(autouse=True)
-def _settings(settings, tmp_path):
+def _settings(settings, _media):
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MEDIA_ROOT = next(_media)
     settings.ACCOUNT_RATE_LIMITS = False
     cache.clear()
     yield
+    shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
     assert clock._set_to is None, f"this test leaves the clock at {clock._set_to} to the next one"
     translation.activate(settings.LANGUAGE_CODE)  # a request under /en/ leaves English active in this thread
 
@@ -127,10 +160,24 @@ def _first_rows():
 
 
 @pytest.fixture
+def bare_refusals():
+    """Refusals keep their status and lose their page, for tables of statuses: 403, 404 and 409 are read elsewhere."""
+    pages = {"403.html", "404.html", "error.html"}
+
+    def render(name, *args, **kwargs):
+        return render_to_string(name, *args, **kwargs) if name not in pages else get_template(name) and ""
+
+    with pytest.MonkeyPatch.context() as patch:  # not the fixture: worlds are built as usual
+        patch.setattr(shortcuts, "loader", SimpleNamespace(render_to_string=render))
+        yield
+
+
+@pytest.fixture
 def monkeypatch(monkeypatch):
     """pytest's own; worlds are not handed out again to who changes how they are built (tests/kept.py)."""
     world.patches.append(monkeypatch)
-    return monkeypatch
+    yield monkeypatch
+    world.patches.remove(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -143,8 +190,10 @@ def _worlds(request, _settings):
     world.end(emptied=transactional)
 
 
-def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"KEPT hits {world.hits} misses {world.misses} plain {world.plain}")
+def pytest_collection_finish():
+    """What is imported and collected stays until the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

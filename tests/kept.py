@@ -6,8 +6,8 @@ those passed as arguments. The same call in the same state, in a later test, wri
 
 The same state: the migrated database, then the same kept calls in the same order, and nothing else. Any other write
 makes the state unknown until the test (or its savepoint) is rolled back, and kept functions then simply run. They also
-run where somebody watches or changes how they run: `monkeypatch`, captured logs or queries, transactional tests. The
-clock, the language and the settings that the test changed belong to the call. So a test may always ask for what it
+run where somebody watches how they run (captured logs or queries) or commits (transactional tests). The clock, the
+language, the settings and whatever else `monkeypatch` changed belong to the call. So a test may always ask for what it
 needs, in any order, and what it gets is its own: nothing is shared between tests but time.
 """
 
@@ -16,12 +16,13 @@ import functools
 import io
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +38,7 @@ from marketplace.dates import clock
 
 WATCHING = {"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary"}
 _PLAIN = (str, int, float, bytes, bool, type(None), date, datetime, timedelta, Decimal, UUID, Enum)
-_WRITE = re.compile(r'\s*(?:INSERT (?:OR IGNORE )?INTO|UPDATE|DELETE FROM)\s+"?(\w+)"?')
+_WRITE = re.compile(r'\s*(?:INSERT (?:OR IGNORE )?INTO|UPDATE|DELETE FROM) "?(\w+)"?')
 _SAVEPOINT = re.compile(r'(SAVEPOINT|ROLLBACK TO SAVEPOINT)\s+"?(\w+)"?')
 _NEUTRAL = ("SELECT", "BEGIN", "RELEASE", "SET ", "LOCK ", "SHOW ", "PRAGMA", "EXPLAIN")
 _LAST = "contracts_contract"  # its triggers compare it with its award and its milestones
@@ -67,7 +68,7 @@ class Recording:
 class Kept:
     """What a function did; `token` names the state that it leads to."""
 
-    writes: list[tuple[str, list[tuple]]]
+    writes: list[tuple[str, list[tuple]]] | str
     tables: list[str]
     callbacks: list[tuple[Callable, bool]]
     files: dict[Path, bytes]
@@ -87,14 +88,13 @@ class World:
         self.recordings: list[Recording] = []
         self.patches: list = []
         self.closed = True
-        self.hits = self.misses = self.plain = 0
 
     def begin(self, *, closed: bool) -> None:
         """A test begins; `closed`: its functions simply run."""
         if self.watch not in connection.execute_wrappers:
             connection.execute_wrappers.append(self.watch)
         self.token, self.closed = (None if closed else _UNASKED), closed
-        self.seen, self.savepoints, self.recordings, self.patches = {}, {}, [], []
+        self.seen, self.savepoints, self.recordings = {}, {}, []
 
     def end(self, *, emptied: bool) -> None:
         """It ends; `emptied`: by an emptied database, whose first rows have other keys than before."""
@@ -104,7 +104,7 @@ class World:
 
     def known(self) -> object | None:
         """Names the present state; None: unknown."""
-        if self.closed or connection.force_debug_cursor or any(p._setattr or p._setitem for p in self.patches):
+        if self.closed or connection.force_debug_cursor:
             return None
         if self.token is _UNASKED:
             with contextlib.closing(connection.connection.cursor()) as cursor:
@@ -114,18 +114,19 @@ class World:
 
     def watch(self, execute, sql, params, many, context):
         """Between Django and the database: what is about to be written."""
-        if not sql.startswith(_NEUTRAL):
-            if savepoint := _SAVEPOINT.match(sql):
-                what, name = savepoint.groups()
-                if what == "SAVEPOINT":
-                    self.savepoints[name] = self.token
-                else:
-                    self.token = self.savepoints.get(name)
-                    self.seen.clear()
+        if savepoint := _SAVEPOINT.match(sql):
+            what, name = savepoint.groups()
+            if what == "SAVEPOINT":
+                self.savepoints[name] = self.token
             else:
-                self.token = None
-                write = _WRITE.match(sql)
-                self.touch(write and write[1])
+                self.token = self.savepoints.get(name)
+                self.seen.clear()
+        elif not sql.startswith(_NEUTRAL) or ";" in sql:
+            for part in sql.split("; "):
+                if not part.startswith(_NEUTRAL):
+                    self.token = None
+                    write = _WRITE.match(part)
+                    self.touch(write and write[1])
         return execute(sql, params, many, context)
 
     def touch(self, table: str | None) -> None:
@@ -158,18 +159,14 @@ def kept(function: Callable) -> Callable:
     def call(*args, **kwargs):
         start = world.known()
         if start is None:
-            world.plain += 1
             return function(*args, **kwargs)
         try:
             given: list[models.Model] = []
             key = (start, function, _told(args, given), _told(kwargs, given), _surroundings())
         except CannotKeep:
-            world.plain += 1
             return function(*args, **kwargs)
         if key in world.store:
-            world.hits += 1
             return _again(world.store[key], given)
-        world.misses += 1
         return _first(key, function, args, kwargs, given)
 
     return call
@@ -192,7 +189,7 @@ def _first(key, function, args, kwargs, given):
             raise CannotKeep
         tables = sorted(recording.before, key=_LAST.__eq__)
         made = Kept(
-            [write for table in tables for write in _writes(table, recording.before[table])],
+            _ready([write for table in tables for write in _writes(table, recording.before[table])]),
             tables,
             [(run, robust) for _ids, run, robust in connection.run_on_commit[callbacks:]],
             {
@@ -214,8 +211,11 @@ def _again(made: Kept, given: list[models.Model]):
     for table in made.tables:
         world.touch(table)
     with contextlib.closing(connection.connection.cursor()) as cursor:
-        for sql, rows in made.writes:
-            cursor.executemany(sql, rows)
+        if isinstance(made.writes, str):
+            cursor.execute(made.writes)
+        else:
+            for sql, rows in made.writes:
+                cursor.executemany(sql, rows)
     for run, robust in made.callbacks:
         transaction.on_commit(run, robust=robust)
     for path, content in made.files.items():
@@ -251,6 +251,14 @@ def _writes(table: str, before: Table) -> list[tuple[str, list[tuple]]]:
     return [(sql, rows) for sql, rows in writes if rows]
 
 
+def _ready(writes: list[tuple[str, list[tuple]]]) -> list[tuple[str, list[tuple]]] | str:
+    """On PostgreSQL one script, for one round trip."""
+    if connection.vendor != "postgresql":
+        return writes
+    with contextlib.closing(connection.connection.cursor()) as cursor:
+        return ";".join(cursor.mogrify(sql, row) for sql, rows in writes for row in rows) or "SELECT 1"
+
+
 # --- Around the database ---------------------------------------------------------------------------------------------
 def _surroundings() -> tuple:
     """What a function may depend on besides its arguments and the database."""
@@ -262,7 +270,20 @@ def _surroundings() -> tuple:
                 changed.setdefault(name, repr(value))
         holder = holder.default_settings
     changed.pop("MEDIA_ROOT", None)
-    return clock.chosen(), translation.get_language(), tuple(sorted(changed.items()))
+    return clock.chosen(), translation.get_language(), tuple(sorted(changed.items())), tuple(_patched())
+
+
+def _patched() -> Iterator[tuple]:
+    """What `monkeypatch` changed: by plain values, or functions that hold nothing of the test."""
+    for patch in world.patches:
+        for target, name, _old in patch._setattr:
+            now = vars(target).get(name)
+            if isinstance(now, FunctionType) and not (now.__closure__ or now.__defaults__ or now.__kwdefaults__):
+                yield target, name, now.__code__
+            else:
+                yield target, name, _told(now, [])
+        for mapping, name, _old in patch._setitem:
+            yield id(mapping), name, _told(mapping.get(name), [])
 
 
 def _files() -> dict[Path, tuple[int, int]]:

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import pytest
 from django.db import connection
 
 from contracts.models import Invoice, Milestone, Payment, PayoutAccount
@@ -27,7 +28,7 @@ def use(settings, standin: Standin, *, timeout=(5.0, 5.0)) -> None:
 
 
 @contextmanager
-def no_lock_held(monkeypatch):
+def no_lock_held():
     """Every request to Stripe is made outside the code's own transactions (the test's is not counted)."""
     depth = len(connection.savepoint_ids)
     real_ask, real_pages = stripe_gateway._ask, stripe_gateway._pages
@@ -41,9 +42,10 @@ def no_lock_held(monkeypatch):
         asked.append(len(connection.savepoint_ids) - depth)
         return real_pages(*args, **kwargs)
 
-    monkeypatch.setattr(stripe_gateway, "_ask", ask)
-    monkeypatch.setattr(stripe_gateway, "_pages", pages)
-    yield asked
+    with pytest.MonkeyPatch.context() as patch:  # not the fixture: worlds are built as usual (tests/kept.py)
+        patch.setattr(stripe_gateway, "_ask", ask)
+        patch.setattr(stripe_gateway, "_pages", pages)
+        yield asked
     assert set(asked) <= {0}
 
 
@@ -53,6 +55,7 @@ class Till:
     def __init__(self, cast, standin: Standin, client, on_commit):
         self.cast, self.standin, self.client, self.on_commit = cast, standin, client, on_commit
         self.at = PAID_AT
+        self.ready: Invoice | None = None  # made before anything that is not kept (tests/kept.py)
         standin.control("clock", at=int(PAID_AT.timestamp()))
 
     # --- Before ------------------------------------------------------------------------------------------------------
@@ -68,6 +71,8 @@ class Till:
 
     def invoice(self, contract=None, position=1) -> Invoice:
         """An issued invoice, to pay by the officer: the buyer accepted the work."""
+        if self.ready and not contract:
+            return self.ready
         contract = contract or contract_cast.active(self.cast, amounts=(24_000_00, 40_000_00))
         return contract_cast.invoiced(self.cast, contract, position)
 

@@ -66,8 +66,8 @@ def outside(**fields) -> dict:
 
 # --- Paying ----------------------------------------------------------------------------------------------------------
 def test_the_page_says_what_will_be_paid_and_changes_nothing(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     before = LedgerPayload.objects.count()
     answer = ask(till, till.cast.officer, f"/factures/{invoice.number}/payer/")
     page = text(answer)
@@ -93,8 +93,8 @@ STATUS = {
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_who_sees_the_page(till, who):
-    till.account()
     invoice = till.invoice()
+    till.account()
     person = getattr(till.cast, who)
     expected = STATUS.get(who, 404)
     assert ask(till, person, f"/factures/{invoice.number}/payer/").status_code == expected
@@ -104,8 +104,8 @@ def test_who_sees_the_page(till, who):
 
 
 def test_from_the_page_to_paid(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     answer = ask(till, till.cast.officer, f"/factures/{invoice.number}/payer/", by_stripe())
     payment = Payment.objects.get()
     assert answer.status_code == 302 and answer["Location"].startswith(till.standin.url)
@@ -124,8 +124,8 @@ def test_from_the_page_to_paid(till):
 
 
 def test_the_return_page_tells_each_state(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     back = f"/factures/{invoice.number}/payer/retour/"
     assert ask(till, till.cast.officer, back).status_code == 404
     payment = till.start(invoice)
@@ -147,8 +147,8 @@ def test_the_return_page_tells_each_state(till):
 
 
 def test_an_auditor_reads_and_moves_nothing(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     till.pay(payment)
     assert "Pas encore payé" in text(ask(till, till.cast.auditor, f"/factures/{invoice.number}/payer/retour/"))
@@ -169,8 +169,8 @@ def test_an_auditor_reads_and_moves_nothing(till):
     ],
 )
 def test_bad_input_is_shown_again(till, typed, told):
-    till.account()
     invoice = till.invoice()
+    till.account()
     answer = ask(till, till.cast.officer, f"/factures/{invoice.number}/payer/", typed)
     assert answer.status_code == 422 and told in text(answer)
     assert not Payment.objects.exists()
@@ -181,8 +181,8 @@ def test_bad_input_is_shown_again(till, typed, told):
 
 
 def test_an_ineligible_vendor_is_told_of_before_and_after(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     Ineligibility.objects.create(
         vendor=till.cast.vendor, source="rena", since=PAID_AT.date(), recorded_by=till.cast.administrator, at=PAID_AT
     )
@@ -208,8 +208,8 @@ def test_without_stripe_only_the_bodys_own_system(till, settings):
 
 
 def test_stripe_does_not_answer(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     till.standin.chaos(probability={"500_before": 1.0})
     answer = ask(till, till.cast.officer, f"/factures/{invoice.number}/payer/", by_stripe())
     assert answer.status_code == 503 and "Stripe ne répond pas en ce moment" in text(answer)
@@ -219,8 +219,8 @@ def test_stripe_does_not_answer(till):
 
 
 def test_paying_otherwise(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     path = f"/factures/{invoice.number}/payer/"
     ask(till, till.cast.officer, path, by_stripe())
     assert ask(till, None, path, outside()).status_code == 409
@@ -232,8 +232,8 @@ def test_paying_otherwise(till):
 
 
 def test_a_page_in_english_pays_too(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     User.objects.filter(pk=till.cast.officer.pk).update(language="en")
     answer = ask(till, till.cast.officer, f"/en/factures/{invoice.number}/payer/", by_stripe())
     assert answer.status_code == 302
@@ -303,8 +303,9 @@ def test_only_officers_retract(till, declared, who):
 
 # --- Undoing ---------------------------------------------------------------------------------------------------------
 def test_undoing_takes_two_officers_and_a_password(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     first = f"/paiements/{payment.public_id}/demander-l-annulation/"
     second = f"/paiements/{payment.public_id}/annuler/"
     for who, expected in (("buyer", 403), ("vendor_owner", 403), ("auditor", 403), ("rival_owner", 404)):
@@ -348,8 +349,9 @@ def test_only_another_officer_declines(till, declared, who):
 
 
 def test_a_declined_reversal_leaves_the_payment_as_it_was(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     first, second = (f"/paiements/{payment.public_id}/{part}/" for part in ("demander-l-annulation", "annuler"))
     ask(till, till.cast.officer, first, {"reason": "Payé en double."})
     assert "refuser/" not in text(ask(till, None, second))  # who asked withdraws
@@ -393,8 +395,9 @@ def test_each_person_sees_their_next_act(till, declared, django_assert_max_num_q
 def test_the_history_is_a_table(till):
     from django.template.loader import render_to_string
 
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     till.standin.control("open_dispute", charge=payment.charge_id)
     till.deliver()
     rows = payment_history.history(payment.invoice, till.cast.officer)
@@ -466,8 +469,9 @@ def test_who_reads_the_comparisons(till, who):
 
 
 def test_the_comparison_in_words(till, django_assert_num_queries):
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     till.standin.control("foreign_charge", amount=5_000)
     till.standin.control("alter", id=payment.transfer_id, set={"amount": 1})
     with till.now():

@@ -30,10 +30,10 @@ def process():
 
 
 @pytest.fixture
-def till(cast, process, client, settings, monkeypatch, django_capture_on_commit_callbacks):
+def till(cast, process, client, settings, django_capture_on_commit_callbacks):
     process.reset()
     use(settings, process)
-    with no_lock_held(monkeypatch) as asked:
+    with no_lock_held() as asked:
         made = Till(cast, process, client, django_capture_on_commit_callbacks)
         yield made
         process.chaos()
@@ -50,8 +50,8 @@ def transfer_keys(till) -> list[str]:
 # --- The paths -------------------------------------------------------------------------------------------------------
 def test_a_card(till, settings):
     settings.STRIPE_FEE_BASIS_POINTS = 150
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     assert (payment.state, payment.amount_cents) == ("started", invoice.total_cents) == ("started", 27_594_00)
     assert payment.fee_cents == 413_91
@@ -74,8 +74,9 @@ def test_a_card(till, settings):
 
 
 def test_a_debit_that_the_bank_pays(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment, "debit")
     till.deliver()
     till.assert_not_paid(payment)
@@ -86,8 +87,8 @@ def test_a_debit_that_the_bank_pays(till):
 
 
 def test_a_debit_that_the_bank_refuses(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     till.pay(payment, "debit")
     till.deliver()
@@ -104,8 +105,9 @@ def test_a_debit_that_the_bank_refuses(till):
 
 
 def test_a_refused_card_never_pays(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     for _time in range(3):
         till.pay(payment, "declined")
     till.deliver(times=2)
@@ -118,8 +120,9 @@ def test_a_refused_card_never_pays(till):
 
 
 def test_the_sweep_pays_without_any_webhook(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     till.sweep()
     till.assert_paid_once(payment)
@@ -130,9 +133,10 @@ def test_an_invoice_without_milestone_is_paid(till):
     """The holdback: the key of its transfer is the invoice's own."""
     from contracts.invoices import actions as invoice_actions
 
-    till.account()
     contract = contract_cast.active(till.cast, amounts=(64_000_00,), holdback=10)
-    till.paid(contract_cast.invoiced(till.cast, contract, 1))
+    invoice = contract_cast.invoiced(till.cast, contract, 1)
+    till.account()
+    till.paid(invoice)
     with till.now():
         holdback = invoice_actions.release_holdback(contract, by=till.cast.vendor_owner)
     payment = till.paid(holdback)
@@ -145,8 +149,8 @@ def test_an_invoice_without_milestone_is_paid(till):
 
 # --- Starting --------------------------------------------------------------------------------------------------------
 def test_starting_again_gives_the_same_page(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     with till.now():
         first = payment_actions.start(invoice, by=till.cast.officer, success_url=SUCCESS, cancel_url=CANCEL)
         second = payment_actions.start(
@@ -157,8 +161,8 @@ def test_starting_again_gives_the_same_page(till):
 
 
 def test_an_expired_page_makes_room_for_another(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     old = till.start(invoice)
     till.wait(timedelta(hours=25))
     new = till.start(invoice)
@@ -167,8 +171,8 @@ def test_an_expired_page_makes_room_for_another(till):
 
 def test_coming_back_after_paying_elsewhere(till):
     """The page was paid in another tab: starting again answers with the return page, and pays once."""
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     till.pay(payment)
     with till.now():
@@ -178,8 +182,8 @@ def test_coming_back_after_paying_elsewhere(till):
 
 
 def test_a_page_is_abandoned_to_pay_otherwise(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     with till.now():
         with pytest.raises(IllegalMove):
@@ -191,8 +195,9 @@ def test_a_page_is_abandoned_to_pay_otherwise(till):
 
 
 def test_a_page_paid_at_the_last_moment_is_not_abandoned(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     with till.now(), pytest.raises(IllegalMove):
         payment_actions.abandon(payment, by=till.cast.officer)
@@ -201,8 +206,8 @@ def test_a_page_paid_at_the_last_moment_is_not_abandoned(till):
 
 @pytest.mark.parametrize("who", ["buyer", "vendor_owner", "outside_officer", "auditor", "administrator", "outsider"])
 def test_only_officers_pay(till, who):
-    till.account()
     invoice = till.invoice()
+    till.account()
     with pytest.raises(PermissionDenied):
         till.start(invoice, by=getattr(till.cast, who))
     with till.now(), pytest.raises(PermissionDenied):
@@ -213,8 +218,8 @@ def test_only_officers_pay(till, who):
 
 
 def test_whoever_accepted_the_work_does_not_pay_it(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     invoice.accepted_by = till.cast.officer
     invoice.save()
     with pytest.raises(PermissionDenied, match="une autre personne responsable"):
@@ -224,8 +229,8 @@ def test_whoever_accepted_the_work_does_not_pay_it(till):
 
 def test_an_ineligible_vendor_is_not_paid(till):
     """C13, at the payment: the contract's value decides, on the day of the payment."""
-    till.account()
     invoice = till.invoice()
+    till.account()
     row = Ineligibility.objects.create(
         vendor=till.cast.vendor, source="rena", since=PAID_AT.date(), recorded_by=till.cast.administrator, at=PAID_AT
     )
@@ -250,8 +255,8 @@ def test_without_an_account_there_is_nothing_to_pay_to(till):
 
 
 def test_a_paid_invoice_is_not_paid_again(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.paid(invoice)
     with pytest.raises(IllegalMove):
         till.start(invoice)
@@ -262,8 +267,8 @@ def test_a_paid_invoice_is_not_paid_again(till):
 @pytest.mark.parametrize("fault", ["500_before", "429", "500_after", "drop_before", "drop_after", "500_kept_done"])
 @pytest.mark.parametrize("where", ["/v1/checkout/sessions", "/v1/transfers"])
 def test_one_fault_and_all_is_well_at_the_second_try(till, where, fault):
-    till.account()
     invoice = till.invoice()
+    till.account()
     till.standin.chaos(fault, only={"method": "POST", "path": where})
     if where == "/v1/transfers":
         payment = till.start(invoice)
@@ -283,8 +288,9 @@ def test_one_fault_and_all_is_well_at_the_second_try(till, where, fault):
 
 def test_a_slow_answer_is_a_lost_one(till, settings):
     use(settings, till.standin, timeout=(5.0, 0.3))
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     till.standin.chaos({"fault": "slow", "seconds": 1}, only={"method": "POST", "path": "/v1/transfers"})
     till.deliver()
@@ -294,8 +300,9 @@ def test_a_slow_answer_is_a_lost_one(till, settings):
 
 def test_the_keys_are_forgotten_after_a_day(till):
     """The transfer was made, its answer lost, and a day went by: it is found in the group, not made again."""
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     till.standin.chaos("drop_after", "500_before", "500_before", only={"path": "/v1/transfers"})
     till.deliver()
@@ -308,8 +315,8 @@ def test_the_keys_are_forgotten_after_a_day(till):
 
 def test_a_kept_failure_takes_another_key_an_hour_later(till):
     """Stripe failed while it made the transfer, left nothing, and repeats its 500 under that key for a day."""
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     till.pay(payment)
     till.standin.chaos("500_kept", only={"method": "POST", "path": "/v1/transfers"})
@@ -325,8 +332,8 @@ def test_a_kept_failure_takes_another_key_an_hour_later(till):
 
 
 def test_a_transfer_that_stripe_refuses_waits_for_the_vendor(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.start(invoice)
     till.standin.control("restrict_account", account=payment.destination)
     till.pay(payment)
@@ -359,8 +366,9 @@ def test_a_refusal_is_kept_as_a_code_and_told_in_the_readers_language():
 
 def test_another_amount_moves_nothing(till):
     """What Stripe shows is not what we asked for: nothing is believed."""
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     state = till.standin.state()
     till.standin.control("alter", id=state["charge"][0]["id"], set={"amount": 1_00})
@@ -372,8 +380,8 @@ def test_another_amount_moves_nothing(till):
 
 def test_a_dead_process_left_no_page(till):
     """It died between the row and the session: two minutes later the row makes room."""
-    till.account()
     invoice = till.invoice()
+    till.account()
     till.standin.chaos("drop_after", only={"method": "POST", "path": "/v1/checkout"})
     with pytest.raises(stripe_gateway.Unsure):
         till.start(invoice)
@@ -453,8 +461,8 @@ def reverse(till, payment):
 
 
 def test_two_officers_undo_a_payment(till):
-    till.account()
     invoice = till.invoice()
+    till.account()
     payment = till.paid(invoice)
     with till.now():
         with pytest.raises(PermissionDenied):
@@ -484,8 +492,9 @@ def test_two_officers_undo_a_payment(till):
 @pytest.mark.parametrize("fault", ["500_before", "500_after", "drop_after", "500_kept_done"])
 @pytest.mark.parametrize("where", ["/v1/transfers", "/v1/refunds"])
 def test_undoing_survives_a_fault(till, where, fault):
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     till.standin.chaos(fault, only={"method": "POST", "path": where})
     reverse(till, payment)
     assert again(payment).state == "reversing"
@@ -498,8 +507,9 @@ def test_undoing_survives_a_fault(till, where, fault):
 
 def test_what_was_received_and_not_sent_is_given_back(till):
     """The vendor's account was closed: the transfer was tried, in vain; the body gets its money back."""
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.standin.control("restrict_account", account=payment.destination)
     till.pay(payment)
     till.deliver()
@@ -511,8 +521,9 @@ def test_what_was_received_and_not_sent_is_given_back(till):
 
 def test_a_lost_transfer_is_found_before_the_refund(till):
     """Two officers decide while a worker waits for Stripe's answer: no money is sent after the refund."""
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     till.standin.chaos("drop_after", *["500_before"] * 20, only={"path": "/v1/transfers"})
     till.deliver()
@@ -524,8 +535,9 @@ def test_a_lost_transfer_is_found_before_the_refund(till):
 
 
 def test_a_spent_account_holds_the_reversal_back(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     till.standin.control("drain_account", account=payment.destination)
     reverse(till, payment)
     row = again(payment)
@@ -549,8 +561,9 @@ def test_undoing_a_payment_outside_is_a_record(cast, outside):
 
 # --- Disputes and accounts -------------------------------------------------------------------------------------------
 def test_a_dispute_is_kept_up_to_date(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     dispute = till.standin.control("open_dispute", charge=payment.charge_id)
     till.deliver(times=2)
     row = again(payment)
@@ -578,8 +591,9 @@ def test_an_account_is_opened_once(till):
 
 def test_no_event_nor_error_tells_anything_personal(till, caplog):
     caplog.set_level("DEBUG")
+    invoice = till.invoice()
     till.account()
-    till.paid()
+    till.paid(invoice)
     assert "exemple.invalid" not in caplog.text and "4242424242424242" not in caplog.text
 
 
@@ -591,8 +605,9 @@ def test_eight_workers_at_once(transactional_db, process, client, settings):
     process.reset()
     use(settings, process)
     till = Till(Cast(), process, client, lambda execute: nullcontext())
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
 
     def advance():

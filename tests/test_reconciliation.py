@@ -27,6 +27,7 @@ def till(cast, process, client, settings, django_capture_on_commit_callbacks):
     process.reset()
     use(settings, process)
     made = Till(cast, process, client, django_capture_on_commit_callbacks)
+    made.ready = made.invoice()
     made.account()
     yield made
     process.chaos()
@@ -43,8 +44,7 @@ def kinds(till) -> list[str]:
 
 
 def two_invoices(till):
-    contract = contract_cast.active(till.cast, amounts=(24_000_00, 40_000_00))
-    return contract_cast.invoiced(till.cast, contract, 1), contract_cast.invoiced(till.cast, contract, 2)
+    return till.ready, contract_cast.invoiced(till.cast, till.ready.contract, 2)
 
 
 # --- No false alarm --------------------------------------------------------------------------------------------------

@@ -132,8 +132,9 @@ def everything(till) -> tuple:
 
 
 def test_each_event_five_times_changes_nothing_more(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     till.deliver()
     before = everything(till)
@@ -150,8 +151,9 @@ def test_each_event_five_times_changes_nothing_more(till):
 @pytest.mark.parametrize("seed", range(6))
 def test_any_order_ends_the_same(till, how, seed):
     """All events of a whole story kept back, then delivered shuffled, some twice, one lost."""
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment, "declined")
     till.pay(payment, how)
     if how == "debit":
@@ -169,8 +171,9 @@ def test_any_order_ends_the_same(till, how, seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_refused_debit_in_any_order_never_pays(till, seed):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment, "debit")
     till.standin.control("settle", session=payment.session_id, ok=False)
     events = till.standin.take_events() * 2
@@ -183,8 +186,9 @@ def test_a_refused_debit_in_any_order_never_pays(till, seed):
 
 def test_a_success_told_by_a_lie_moves_nothing(till):
     """Signed, and yet not what Stripe's books say: an event is a hint."""
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     thing = {
         "id": payment.session_id, "object": "checkout.session", "status": "complete", "payment_status": "paid",
         "metadata": {"payment": str(payment.public_id)},
@@ -203,8 +207,9 @@ def test_an_event_about_nothing_of_ours(till, mine):
 
 # --- When Stripe does not answer -------------------------------------------------------------------------------------
 def test_an_event_waits_for_stripe(till):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     till.standin.chaos(probability={"500_before": 1.0})
     till.deliver()
@@ -219,8 +224,9 @@ def test_an_event_waits_for_stripe(till):
 
 
 def test_a_broken_event_does_not_stop_the_others(till, monkeypatch):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     till.pay(payment)
     body = event(data={"object": {"id": "acct_1", "object": "account"}})
 
@@ -239,8 +245,9 @@ def test_a_broken_event_does_not_stop_the_others(till, monkeypatch):
 
 
 def test_without_a_key_the_sweep_asks_nobody(till, settings):
+    invoice = till.invoice()
     till.account()
-    payment = till.start(till.invoice())
+    payment = till.start(invoice)
     settings.STRIPE_SECRET_KEY = ""
     with till.now():
         payment_tasks.sweep_payments()
@@ -250,8 +257,9 @@ def test_without_a_key_the_sweep_asks_nobody(till, settings):
 
 def test_the_payers_bank_is_told_of_once_per_state(till):
     """charge.dispute.* names a dispute: Stripe is asked for it, whatever the event's order."""
+    invoice = till.invoice()
     till.account()
-    payment = till.paid()
+    payment = till.paid(invoice)
     dispute = till.standin.control("open_dispute", charge=payment.charge_id)
     first = till.standin.take_events()
     till.standin.control("close_dispute", dispute=dispute["id"], won=False)

@@ -1,11 +1,14 @@
 """Run the whole test suite on every database this machine has, and say loudly what was not run.
 
-``python tools/test.py [--only sqlite|postgres] [pytest's own arguments]``
+``python tools/test.py [--only sqlite|postgres] [--coverage] [--random] [pytest's own arguments]``
 
-SQLite first, then PostgreSQL (``DATABASE_URL`` when it names one, else a private cluster). Redis and Chromium are
-given to the tests as ``TEST_REDIS_URL`` and ``TEST_CHROMIUM``. For each database, the tests run in two processes, then
-those marked ``serial`` or ``browser`` alone. With ``CI=true`` a missing service is a failure. The last line is always
+SQLite first, then PostgreSQL (``DATABASE_URL`` when it names one, else a private cluster), each in one pytest with two
+processes. Tests that touch no database run with the first one only. Redis and Chromium are given to the tests as
+``TEST_REDIS_URL`` and ``TEST_CHROMIUM``. With ``CI=true`` a missing service is a failure. The last line is always
 ``N passed, N failed, N skipped``, the sum over databases; the exit code is not 0 when a test failed or none ran.
+
+--coverage: measured, then told against the floor of pyproject.toml; under it, the exit code is not 0.
+--random: property-based tests alone, which look for new examples (they are the same at each run otherwise).
 """
 
 import argparse
@@ -19,7 +22,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +31,10 @@ from postgres import PostgresUnavailable, private_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASES = ("sqlite", "postgres")
-ALONE = "serial or browser"
+SLOWEST = 20
+NO_DATABASE = "no database"  # a kind of tests/conftest.py
+# A file's tests stay in one process, which builds its worlds once; files in tests/conftest.py's order, longest first.
+SHARING = ["--dist", "loadfile", "--no-loadscope-reorder"]
 NOTHING_COLLECTED = 5
 
 # What a developer may have set for `make run` or for production must not leak into the tests.
@@ -40,13 +46,25 @@ OURS = {
 
 
 @dataclass
+class Case:
+    """One test on one database. ``kind`` and ``setup`` (seconds) are written by tests/conftest.py."""
+
+    database: str
+    name: str
+    kind: str
+    setup: float
+    seconds: float
+
+
+@dataclass
 class Tally:
-    """What one database's runs gave. ``failures`` and ``skips`` count by test id and by reason."""
+    """What one database's run gave. ``failures`` and ``skips`` count by test id and by reason."""
 
     database: str
     passed: int = 0
     failures: list[str] = field(default_factory=list)
     skips: Counter = field(default_factory=Counter)
+    cases: list[Case] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -57,14 +75,13 @@ class Tally:
     def collected(self) -> int:
         return self.passed + len(self.failures) + self.skipped
 
-    def read(self, report: Path, code: int, step: str) -> None:
+    def read(self, report: Path, code: int) -> None:
         """Add pytest's junit report; a run that broke without a failed test counts as one failure."""
-        before = len(self.failures)
         if report.exists():
             for case in ET.parse(report).iter("testcase"):
                 self._add(case)
-        if code not in (0, NOTHING_COLLECTED) and len(self.failures) == before:
-            self.failures.append(f"pytest itself ({step}) ended with code {code}")
+        if code not in (0, NOTHING_COLLECTED) and not self.failures:
+            self.failures.append(f"pytest itself ended with code {code}")
 
     def _add(self, case: ET.Element) -> None:
         name = f"{case.get('classname', '')}::{case.get('name', '')}"
@@ -78,6 +95,9 @@ class Tally:
             self.skips[f"expected failure: {reason}" if skip.get("type") == "pytest.xfail" else reason] += 1
         else:
             self.passed += 1
+        told = {each.get("name"): each.get("value") for each in case.iter("property")}
+        kind, setup = told.get("kind", "not told"), float(told.get("setup", 0))
+        self.cases.append(Case(self.database, name, kind, setup, float(case.get("time", 0))))
 
 
 def loud(message: str) -> None:
@@ -150,31 +170,56 @@ def chromium() -> str | None:
 
 
 def run(database: str, url: str | None, extra: dict[str, str], args: argparse.Namespace, work: Path) -> Tally:
-    """Run the suite on one database: in parallel first, then what must be alone."""
+    """Run the suite on one database."""
     environment = {name: value for name, value in os.environ.items() if name not in OURS}
     environment |= extra | {"VAR_DIR": str(work / f"var-{database}")}
     if url:
         environment["DATABASE_URL"] = url
+    marks = [f"({args.marks})"] * bool(args.marks)
     # Tests of PostgreSQL's own behaviour are not « skipped » on SQLite when they run on PostgreSQL next.
-    elsewhere = database == "sqlite" and args.postgres_follows
-    tally = Tally(database)
+    marks += ["not postgres"] * (database == "sqlite" and args.postgres_follows)
+    marks += ["not no_database"] * (database != args.first)
+    marks += ["hypothesis"] * args.random
+    report = work / f"{database}.xml"
+    measured = ["-m", "coverage", "run"] * args.coverage
+    print(f"\n=== {database} ===", flush=True)
     start = time.monotonic()
-    for step, where, workers in (("parallel", f"not ({ALONE})", args.workers), ("alone", ALONE, "0")):
-        marks = [f"({where})"] + [f"({args.marks})"] * bool(args.marks) + ["not postgres"] * elsewhere
-        report = work / f"{database}-{step}.xml"
-        print(f"\n=== {database}: {step} ===", flush=True)
-        code = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", workers, "-m", " and ".join(marks), f"--junit-xml={report}"]
-            + args.pytest,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        ).returncode
-        tally.read(report, code, step)
-        if code in (2, 4):  # interrupted, or arguments that pytest refuses: the next step would say the same
-            break
-    tally.seconds = time.monotonic() - start
+    code = subprocess.run(
+        [sys.executable, *measured, "-m", "pytest", "-n", args.workers, *SHARING, f"--junit-xml={report}"]
+        + (["-m", " and ".join(marks)] if marks else [])
+        + args.pytest,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    ).returncode
+    tally = Tally(database, seconds=time.monotonic() - start)
+    tally.read(report, code)
     return tally
+
+
+def covered(work: Path) -> bool:
+    """Tell which lines and branches were reached; whether they are as many as pyproject.toml wants."""
+    environment = os.environ | {"COVERAGE_FILE": str(work / "coverage")}
+    told = [
+        subprocess.run([sys.executable, "-m", "coverage", *command], cwd=ROOT, env=environment).returncode
+        for command in (["combine", "--quiet"], ["report"])
+    ]
+    return not any(told)
+
+
+def times(tallies: list[Tally]) -> None:
+    """Print the slowest tests, and the minutes by kind of test: `setup` is what comes before the test's own lines."""
+    cases = sorted((case for tally in tallies for case in tally.cases), key=lambda case: -case.seconds)
+    print(f"\nslowest {min(SLOWEST, len(cases))}: seconds, of which setup")
+    for case in cases[:SLOWEST]:
+        print(f"{case.seconds:7.1f} {case.setup:6.1f}  {case.database}: {case.name}")
+    kinds: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        kinds[case.kind].append(case)
+    print(f"\n{'kind':<24}{'tests':>8}{'minutes':>10}{'setup':>10}")
+    for kind, some in sorted(kinds.items(), key=lambda pair: -sum(case.seconds for case in pair[1])):
+        minutes, setup = sum(case.seconds for case in some) / 60, sum(case.setup for case in some) / 60
+        print(f"{kind:<24}{len(some):>8}{minutes:>10.1f}{setup:>10.1f}")
 
 
 def table(tallies: list[Tally], missing: list[str]) -> None:
@@ -183,6 +228,8 @@ def table(tallies: list[Tally], missing: list[str]) -> None:
     for tally in tallies:
         numbers = (tally.collected, tally.passed, len(tally.failures), tally.skipped, round(tally.seconds))
         print(f"{tally.database:<12}" + "".join(f"{number:>10}" for number in numbers))
+    if once := sum(case.kind == NO_DATABASE for case in tallies[0].cases):
+        print(f"{once} of {tallies[0].database}'s touch no database: they run once")
     for tally in tallies:
         for name in tally.failures:
             print(f"FAILED  {tally.database}: {name}")
@@ -196,6 +243,8 @@ def table(tallies: list[Tally], missing: list[str]) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--only", choices=DATABASES, help="run on this database alone")
+    parser.add_argument("--coverage", action="store_true", help="measure what is reached, against the floor")
+    parser.add_argument("--random", action="store_true", help="look for new examples in property-based tests")
     parser.add_argument("-n", dest="workers", default="2", help="parallel processes (2)")
     parser.add_argument("-m", dest="marks", help="pytest's mark expression, added to ours")
     args, args.pytest = parser.parse_known_args()
@@ -206,6 +255,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then too
     args = arguments()
     strict = os.environ.get("CI", "").lower() in ("1", "true")
+    enough = True
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dan-test-")))
         # Not started for `--only sqlite`: a narrow run should start in a second.
@@ -221,13 +271,16 @@ def main() -> int:
             return 1
         given = {"TEST_REDIS_URL": redis, "TEST_CHROMIUM": browser}
         extra = {name: value for name, value in given.items() if value}
+        extra |= {"HYPOTHESIS_PROFILE": "random"} if args.random else {}
+        extra |= {"COVERAGE_FILE": str(work / "coverage")} if args.coverage else {}
         args.postgres_follows = bool(postgres) and args.only != "sqlite"
         plan = [("sqlite", None), ("postgres", postgres)]
-        tallies = [
-            run(database, url, extra, args, work)
-            for database, url in plan
-            if args.only in (None, database) and (database == "sqlite" or url)
-        ]
+        plan = [(name, url) for name, url in plan if args.only in (None, name) and (name == "sqlite" or url)]
+        args.first = plan[0][0]
+        tallies = [run(database, url, extra, args, work) for database, url in plan]
+        if args.coverage:
+            enough = covered(work)
+    times(tallies)
     table(tallies, missing)
     passed, failed, skipped = (
         sum(t.passed for t in tallies),
@@ -236,8 +289,10 @@ def main() -> int:
     )
     if not passed and not failed:
         print("\nNo test ran.")
+    if not enough:
+        print("\nFAILED: coverage (see above)")
     print(f"\n{passed} passed, {failed} failed, {skipped} skipped")
-    return 0 if passed and not failed else 1
+    return 0 if passed and not failed and enough else 1
 
 
 if __name__ == "__main__":
