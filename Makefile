@@ -11,7 +11,7 @@ LOCK   := --universal --python-version 3.11 --all-extras --generate-hashes --no-
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run seed test coverage check fmt messages services bench lock clean
+.PHONY: help setup run seed test drills coverage check fmt messages services bench lock clean
 
 help:  ## list the commands
 	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: setup  ## run every test on SQLite, then again on PostgreSQL, with Redis a
 # The floor is in pyproject.toml; one database is enough to know which lines and branches a test reaches.
 coverage: setup  ## run the tests on SQLite and measure the branches that they reach
 	@$(PY) tools/test.py --only sqlite --coverage $(ARGS)
+
+drills: setup  ## look for new examples with the property-based tests; what is found becomes an @example
+	@$(PY) tools/test.py --random --only sqlite $(ARGS)
 
 check: setup  ## lint, format, types, templates, missing migrations, Django's own checks
 	@echo "check: ruff" && $(PY) -m ruff check .
