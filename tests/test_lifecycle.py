@@ -249,6 +249,11 @@ def test_the_published_lifecycle_is_the_product_page(workflow, model):
         assert move["label"] and all(move["conditions"])
 
 
+def test_the_published_conditions_are_sentences(workflow):
+    said = [condition for moves in workflow.values() for move in moves for condition in move["conditions"]]
+    assert len(said) > 20 and all(" " in condition and condition.endswith(".") for condition in said)
+
+
 @pytest.mark.parametrize(("model", "state"), [(m, s) for m in PRODUCT for s in MODELS[m][1].values])
 def test_every_action_by_everybody(cast, workflow, model, state):
     """Allowed if and only if the table says so; refused acts change nothing, allowed ones are in the ledger once."""

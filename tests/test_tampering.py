@@ -1,6 +1,7 @@
 """An altered proposal is noticed, alone; what cannot be opened is never receipted; the seal itself, by properties."""
 
 import hashlib
+import json
 import uuid
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from marketplace import keys
 from marketplace.boxes import CannotOpen
 from marketplace.dates import clock
+from marketplace.ledger.entries import canonical
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from opportunities.models import Opportunity
 from proposals.deposit import actions as deposit_actions
@@ -280,3 +282,17 @@ def test_the_key_that_opens_is_not_in_the_database(cast):
     key = SealKey.objects.get()
     assert len(bytes(key.wrapped_private_key)) > 32
     assert not any(keys._master() in blob or keys._master().hex().encode() in blob for blob in leaks.database())
+
+
+# --- What an envelope says of itself ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("label", [{"format": "dan-envelope/0"}, {"about": "DAN-2026-0001/autre/1"}], ids=str)
+def test_an_envelope_under_another_label_does_not_open(label):
+    """Its boxes are untouched, and its digest is the one of what is there: the label alone is wrong."""
+    about = "DAN-2026-0001/une/1"
+    public_key, wrapped = sealing.new_pair("DAN-2026-0001")
+    sealed = sealing.seal({"text": "Démarche"}, {}, public_key=public_key, about=about)
+    opening = {"wrapped_private": wrapped, "occasion": "DAN-2026-0001", "about": about}
+    assert sealing.unseal(sealed.envelope, digest=sealed.digest, **opening)[0] == {"text": "Démarche"}
+    altered = canonical(json.loads(sealed.envelope) | label)
+    with pytest.raises(CannotOpen):
+        sealing.unseal(altered, digest=hashlib.sha256(altered).hexdigest(), **opening)
