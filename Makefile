@@ -30,12 +30,14 @@ seed: setup  ## add the demo data
 test: setup  ## run every test on SQLite, then again on PostgreSQL, with Redis and Chromium
 	@$(PY) tools/test.py $(ARGS)
 
+# Property-based tests have the same examples at each run of `make test`; here they look for others. What they find
+# becomes an @example. ARGS="-k ranking" for some of them.
+drills: setup  ## look for new examples with the property-based tests; what is found becomes an @example
+	@$(PY) tools/test.py --random --only sqlite $(ARGS)
+
 # The floor is in pyproject.toml; one database is enough to know which lines and branches a test reaches.
 coverage: setup  ## run the tests on SQLite and measure the branches that they reach
 	@$(PY) tools/test.py --only sqlite --coverage $(ARGS)
-
-drills: setup  ## look for new examples with the property-based tests; what is found becomes an @example
-	@$(PY) tools/test.py --random --only sqlite $(ARGS)
 
 check: setup  ## lint, format, types, templates, missing migrations, Django's own checks
 	@echo "check: ruff" && $(PY) -m ruff check .

@@ -43,13 +43,22 @@ APPEND_ONLY = [
 DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
 NOW = datetime(2026, 11, 3, 14, 0, tzinfo=UTC)
-
+# The longest files, longest first: they begin, so that no process works alone at the end.
+LONGEST = [
+    *("test_paying_survives", "test_contract_journey", "test_pages", "test_main_job", "test_catalogue"),
+    *("test_floor_pages", "test_lifecycle", "test_award_audit", "test_monitoring_journey", "test_wrong_moves"),
+    *("test_sealing", "test_audit_search", "test_case_pages", "test_every_page", "test_seed", "test_evaluation_pages"),
+    *("test_other_ways", "test_localstripe", "test_races", "test_casefile", "test_contract_pages", "test_payments"),
+]
 
 # The same examples at each run, so that no change fails by chance; `make drills` looks for new ones, and what it finds
 # becomes an @example.
-hypothesis.settings.register_profile("same", derandomize=True, database=None)
-hypothesis.settings.register_profile("random", derandomize=False, print_blob=True)
+CALM = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}  # a busy machine is no fault
+hypothesis.settings.register_profile("same", derandomize=True, database=None, **CALM)
+hypothesis.settings.register_profile("random", derandomize=False, print_blob=True, **CALM)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+# For a test that hands a fixture of the whole test to each example, and knows it.
+IN_A_TEST = [hypothesis.HealthCheck.function_scoped_fixture, *CALM["suppress_health_check"]]
 
 
 def pytest_report_header(config):
@@ -60,7 +69,7 @@ def pytest_report_header(config):
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
-    """Say of each test what it needs: tools/test.py runs once those that touch no database."""
+    """Say what each test needs: tools/test.py runs once those that touch no database, and tells the time by kind."""
     from django.conf import settings
 
     skip = pytest.mark.skip(reason="needs PostgreSQL: two connections at once")
@@ -69,6 +78,38 @@ def pytest_collection_modifyitems(items):
             item.add_marker("no_database")
         if item.get_closest_marker("postgres") and "postgresql" not in settings.DATABASES["default"]["ENGINE"]:
             item.add_marker(skip)
+        item.user_properties.append(("kind", _kind(item)))
+
+
+def _kind(item) -> str:
+    if item.get_closest_marker("browser"):
+        return "browser"
+    if getattr(item.obj, "is_hypothesis_test", False):
+        return "property-based"
+    if item.get_closest_marker("no_database"):
+        return "no database"
+    return "database, committed" if _commits(item) else "database"
+
+
+def _commits(item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    asked = {"transactional_db", "live_server"} & set(item.fixturenames)
+    return bool(asked or (marker and marker.kwargs.get("transaction")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session):
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    session.items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    # What is imported and collected stays until the end: the garbage collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    if call.when == "setup":
+        item.user_properties.append(("setup", f"{call.duration:.3f}"))
 
 
 @pytest.fixture(scope="session")
@@ -182,18 +223,10 @@ def monkeypatch(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _worlds(request, _settings):
-    names = set(request.fixturenames)
-    marker = request.node.get_closest_marker("django_db")
-    transactional = bool({"transactional_db", "live_server"} & names or (marker and marker.kwargs.get("transaction")))
-    world.begin(closed=transactional or bool(WATCHING & names))
+    commits = _commits(request.node)
+    world.begin(closed=commits or bool(WATCHING & set(request.fixturenames)))
     yield
-    world.end(emptied=transactional)
-
-
-def pytest_collection_finish():
-    """What is imported and collected stays until the end: the garbage collector need not look at it again."""
-    gc.collect()
-    gc.freeze()
+    world.end(emptied=commits)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -22,6 +22,7 @@ from marketplace.models import LedgerPayload, OutgoingEmail
 from proposals.models import Award
 from tests import contract_cast as cc
 from tests.cast import PASSWORD, Cast
+from tests.conftest import IN_A_TEST
 from tests.test_races import together
 from vendors.models import TaxAttestation, VendorMembership
 
@@ -524,7 +525,7 @@ def step_plan(contract, delta: int, index: int, how: str) -> list[dict]:
     return plan
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=IN_A_TEST)
 @given(steps=steps)
 def test_any_sequence_keeps_the_sum(cast, steps):
     """Accepted or refused, whatever is asked: the milestones total the value, which stays under the ceiling."""
@@ -676,7 +677,6 @@ def test_strangers_find_nothing_and_pending_amendments_are_for_the_parties(cast,
 
 
 @pytest.mark.postgres
-@pytest.mark.serial
 @pytest.mark.django_db(transaction=True)
 def test_two_answers_at_once_give_one(transactional_db):
     """Two owners accept, one delivers: the amendment is applied once, or the delivery stops it; never both halves."""

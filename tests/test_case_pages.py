@@ -44,6 +44,7 @@ def traces() -> tuple[int, ...]:
 
 
 # --- Rights ----------------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("who", STRANGERS)
 def test_strangers_find_nothing(cast, who):
     case = stage.announced(cast, files=[document()])

@@ -340,7 +340,6 @@ def test_a_form_that_served_says_so_when_its_text_is_another(cast):
 
 
 @pytest.mark.postgres
-@pytest.mark.serial
 @pytest.mark.django_db(transaction=True)
 def test_two_connections_make_one_message_and_one_case(transactional_db):
     cast = Cast()

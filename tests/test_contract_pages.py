@@ -67,6 +67,7 @@ def row(amount="32 000", title="Prototype", due="2027-01-15", criteria="Les test
 
 
 # --- Who sees what ---------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("stage", STAGES)
 def test_who_reads_a_contract_at_each_stage(cast, then, stage):
     contract = getattr(made, stage)(cast)
@@ -84,6 +85,7 @@ def test_who_reads_a_contract_at_each_stage(cast, then, stage):
     assert listed == (stage == "active")
 
 
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("stage", STAGES)
 def test_documents_are_for_the_parties_and_auditors(cast, then, stage):
     contract = getattr(made, stage)(cast)

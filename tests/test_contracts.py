@@ -390,7 +390,6 @@ def test_one_standing_signature_per_party(cast, then):
 
 # --- Two connections at once -----------------------------------------------------------------------------------------
 @pytest.mark.postgres
-@pytest.mark.serial
 @pytest.mark.django_db(transaction=True)
 def test_signing_and_reversing_at_once(transactional_db):
     """Whichever is first wins: never a concluded contract whose award fell."""

@@ -404,6 +404,7 @@ def test_terminating_and_evaluating_on_their_pages(cast, client, then):
     assert "Nous contestons." in words(client.get(here))
 
 
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("name", ["complete", "terminate", "evaluate"])
 def test_pages_refuse_others(cast, client, then, name):
     contract = cc.active(cast)

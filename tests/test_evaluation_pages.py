@@ -79,6 +79,7 @@ def test_the_body_and_auditors_read_the_evaluation(cast, client, after, who):
     assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("who", OUTSIDE)
 def test_strangers_get_404_everywhere_read_or_write(cast, client, after, who):
     opportunity, (first, _second) = cast.opened()
@@ -99,6 +100,7 @@ def test_visitors_are_sent_to_sign_in(cast, client, after):
         assert client.get(url)["Location"].startswith(reverse("account_login"))
 
 
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize(
     ("stage", "allowed"),
     [

@@ -66,6 +66,7 @@ def pages(occasion, plan) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("bare_refusals")
 def test_auditors_enter_and_nobody_else(cast, then):
     """The table person × page: 200 for the auditor, 404 for all the others; visitors sign in."""
     occasion, _pair = cast.awarded()

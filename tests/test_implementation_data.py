@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.amendments import actions as amendment_actions
@@ -24,6 +24,7 @@ from contracts.payments import reversal
 from marketplace.dates import clock
 from opendata import implementation
 from tests import contract_cast
+from tests.conftest import IN_A_TEST
 from tests.contract_cast import INVOICED_AT, SIGNED_AT, owner
 
 # The standard and its extensions, where they are at hand (they are not part of this repository).
@@ -278,7 +279,7 @@ def test_an_amendment_in_force_is_told_and_a_pending_one_is_not(cast):
 
 
 # --- Money -----------------------------------------------------------------------------------------------------------
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=IN_A_TEST)
 @given(data=st.data())
 def test_transactions_total_the_paid_invoices_to_the_cent(cast, data):
     parts = data.draw(st.lists(st.integers(1, 20_000_00), min_size=1, max_size=3))

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -25,6 +25,7 @@ from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail
 from marketplace.money import format_cents, taxes
 from tests import contract_cast as made
 from tests.cast import Cast
+from tests.conftest import IN_A_TEST
 from tests.contract_cast import INVOICED_AT, TPS, TVQ
 from tests.reading import signed_in, text_of, words
 from tests.test_delivering import READERS, STRANGERS, again, fetched, remind
@@ -364,7 +365,7 @@ def three(cast, monkeypatch):
     return made.active(cast, amounts=(20_000_00, 20_000_00, 24_000_00), holdback=10)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=IN_A_TEST)
 @given(
     cuts=st.lists(st.integers(1, 64_000_00 - 1), min_size=2, max_size=2, unique=True),
     percent=st.integers(0, 10),
@@ -599,7 +600,6 @@ def test_what_is_paid_or_declared_is_not_reminded_of(cast, contract):
 
 # --- At once ---------------------------------------------------------------------------------------------------------
 @pytest.mark.postgres
-@pytest.mark.serial
 @pytest.mark.django_db(transaction=True)
 def test_twenty_clicks_at_once_accept_once_and_issue_one_invoice(transactional_db):
     cast = Cast()

@@ -22,7 +22,7 @@ import stripe
 from contracts.models import StripeEvent
 from contracts.payments import stripe_gateway
 
-pytestmark = [pytest.mark.serial, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 installed = pytest.mark.skipif(
     importlib.util.find_spec("localstripe") is None, reason="localstripe is not installed (pip install localstripe)"
 )

@@ -147,6 +147,7 @@ def test_publishing_checks_the_dates_again(client, cast):
 
 
 # --- Who: each act, each person, each stage ---
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize(
     "who", ["outsider", "vendor_owner", "outside_buyer", "outside_officer", "auditor", "administrator"]

@@ -18,7 +18,7 @@ from tests.payment_cast import PAID_AT, Till, again, mails, use
 from tools.stripe_standin.client import Standin
 from vendors.models import Ineligibility
 
-pytestmark = [pytest.mark.serial, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 NBSP = "\u00a0"
 PEOPLE = ["officer", "second_officer", "buyer", "vendor_owner", "vendor_member", "rival_owner", "outside_officer",
           "auditor", "administrator", "outsider"]  # fmt: skip

@@ -42,7 +42,6 @@ from tests.cast import Cast
 from tests.payment_cast import CANCEL, PAID_AT, SUCCESS, assert_chain_unbroken, use
 from tools.stripe_standin.client import ControlRefused, Standin
 
-pytestmark = [pytest.mark.serial]
 HOURS = timedelta(hours=1)
 PAYS = ("card", "debit")
 REFUSED = ("declined", "refused_debit")

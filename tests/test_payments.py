@@ -20,7 +20,7 @@ from tests.test_races import only, together
 from tools.stripe_standin.client import Standin
 from vendors.models import Ineligibility
 
-pytestmark = [pytest.mark.serial, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast, person, vendor
 from tests.test_ledger import exported, first_bad_line
 from vendors.models import TaxAttestation
 
-pytestmark = [pytest.mark.postgres, pytest.mark.serial, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

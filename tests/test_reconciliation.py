@@ -13,7 +13,7 @@ from tests import contract_cast
 from tests.payment_cast import Till, again, mails, use
 from tools.stripe_standin.client import Standin
 
-pytestmark = [pytest.mark.serial, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,7 @@ def flag(opportunity, code="R018", **fields) -> RedFlag:
 
 
 # --- Rights ----------------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize(
     ("who", "list_", "page", "act"),
     [

@@ -256,7 +256,6 @@ def test_a_code_serves_once(protected):
 
 
 @pytest.mark.postgres
-@pytest.mark.serial
 @pytest.mark.django_db(transaction=True)
 def test_a_code_serves_once_to_two_at_the_same_instant(protected):
     for code in (code_of(protected.secret, LATER), protected.codes[0]):

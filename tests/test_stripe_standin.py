@@ -12,7 +12,6 @@ import stripe
 
 from tools.stripe_standin.client import KEY, SECRET, ControlRefused, Standin
 
-pytestmark = pytest.mark.serial
 DONE = "https://marche.test/factures/7/?session={CHECKOUT_SESSION_ID}"
 BACK = "https://marche.test/factures/7/"
 MANDATE = {"payment_schedule": "sporadic", "transaction_type": "business"}

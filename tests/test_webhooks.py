@@ -16,7 +16,7 @@ from tests.payment_cast import Till, again, use
 from tools.stripe_standin import webhooks as stripe_side
 from tools.stripe_standin.client import SECRET, Standin
 
-pytestmark = [pytest.mark.serial, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 DOOR = "/stripe/evenements"
 
 

@@ -92,8 +92,9 @@ def url(model, action, built):
     return reverse(DOORS[model][action], args=[built.opportunity.number, built.public_id])
 
 
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize(("model", "state"), [(m, s) for m in DOORS for s in MODELS[m][1].values])
-def test_a_forbidden_post_changes_nothing(cast, bare_refusals, model, state):
+def test_a_forbidden_post_changes_nothing(cast, model, state):
     manager, _states, build, _act = MODELS[model]
     built = build(cast, state)
     before, told, wrong, seen = row(manager, built.pk), OutgoingEmail.objects.count(), [], 0

@@ -31,8 +31,7 @@ TIMEOUT_MS = 15_000
 # An answer that refuses (402, 403, 409, 422) is written to the console by Chromium itself: the page did nothing wrong.
 REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|422) ")
 # Everything that axe knows, in the page; only what is serious comes back.
-JUDGE = """() => axe.run({resultTypes: ["violations"], elementRef: false, preload: false})
-  .then(found => found.violations
+JUDGE = """() => axe.run({resultTypes: ["violations"], preload: false}).then(found => found.violations
   .filter(one => ["serious", "critical"].includes(one.impact))
   .map(one => `${one.id} (${one.impact}): `
     + one.nodes.slice(0, 3).map(node => `${node.target} ${node.html.slice(0, 160)}`).join("; ")))"""
