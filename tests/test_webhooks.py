@@ -59,21 +59,20 @@ def test_the_door_is_public_without_csrf_and_only_a_post(till):
     assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "",
-        "n’importe quoi",
-        "t=1,v1=00",
-        signed(event(), secret="whsec_d_un_autre"),
-        signed(event(), at=int(time.time()) - 3600),
-        signed(event(id="evt_2")),
-        signed(event()).replace("v1=", "v0="),
-    ],
-    # Signatures hold the second: two processes would not give these tests the same names.
-    ids=["nothing", "anything", "short", "another secret", "an hour ago", "another event", "another version"],
-)
+FORGED = {
+    "": lambda: "",
+    "n’importe quoi": lambda: "n’importe quoi",
+    "t=1,v1=00": lambda: "t=1,v1=00",
+    "another secret": lambda: signed(event(), secret="whsec_d_un_autre"),
+    "an hour old": lambda: signed(event(), at=int(time.time()) - 3600),
+    "another event": lambda: signed(event(id="evt_2")),
+    "another version": lambda: signed(event()).replace("v1=", "v0="),
+}
+
+
+@pytest.mark.parametrize("signature", FORGED)
 def test_a_forged_signature_leaves_nothing(till, signature):
+    signature = FORGED[signature]()  # as old as the test: an old one is refused for its age
     assert till.post(event(), signature).status_code == 400
     assert not StripeEvent.objects.exists()
 
