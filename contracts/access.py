@@ -10,7 +10,7 @@ import marketplace.converters  # noqa: F401 - registers `code`, which their addr
 from contracts import rules
 from contracts.models import Contract, Invoice, Milestone
 from marketplace.dates import clock
-from marketplace.downloads import Response
+from marketplace.files.downloads import Response
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
 from marketplace.requests import PersonRequest

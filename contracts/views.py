@@ -28,7 +28,7 @@ from contracts.reuse import section as reuse_section
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
-from marketplace.downloads import as_download, download
+from marketplace.files.downloads import as_download, download
 from marketplace.ledger.entries import canonical
 from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import User

@@ -15,10 +15,10 @@ from audit.reviews import facts as review_facts
 from audit.samples import actions as sample_actions
 from demo import people as cast
 from demo.timeline import Timeline, instant
-from marketplace import uploads
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days
 from marketplace.dates.localtime import local
+from marketplace.files import uploads
 from marketplace.models import User
 from opportunities.models import Opportunity
 

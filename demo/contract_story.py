@@ -20,8 +20,8 @@ from contracts.payments import payout_account, stripe_gateway
 from contracts.reuse import actions as reuse_actions
 from demo import people as cast
 from demo.timeline import Act, Timeline, instant
-from marketplace import uploads
 from marketplace.dates.localtime import local
+from marketplace.files import uploads
 from marketplace.models import User
 from opportunities.models import Opportunity, PublicBody
 

@@ -146,7 +146,7 @@ STORAGES = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
 # Uploads stay in memory up to the largest allowed file: a proposal's file never touches a disk in the clear.
-FILE_UPLOAD_HANDLERS = ["marketplace.uploads.SizedMemoryUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["marketplace.files.uploads.SizedMemoryUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = FILE_MAX_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 CLAMD_URL = env.text("CLAMD_URL", "")

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from marketplace.cache import public_page
-from marketplace.downloads import download
+from marketplace.files.downloads import download
 from marketplace.ledger import checkpoints
 from marketplace.ledger import verifier as published
 from marketplace.models import Checkpoint, LedgerEntry

@@ -46,7 +46,7 @@ def facts(name: str, blob: bytes) -> dict:
 
 
 _BLOB = packed()
-CODE = (_BLOB, facts("code.zip", _BLOB))  # as marketplace.uploads.checked gives it
+CODE = (_BLOB, facts("code.zip", _BLOB))  # as marketplace.files.uploads.checked gives it
 
 
 def sent(name: str, blob: bytes) -> SimpleUploadedFile:

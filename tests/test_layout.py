@@ -32,6 +32,7 @@ NOUNS = {
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters person reauthentication",
     "marketplace/dates": "calendar clock fields localtime",
+    "marketplace/files": "downloads uploads",
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries labels merkle verifier",
     "marketplace/mail": "outbox",
@@ -48,8 +49,8 @@ NOUNS = {
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
     "marketplace": (
-        "acts administration boxes cache celery context converters downloads env keep keys lifecycle lists logs "
-        "markup models money pdf production reasons regions requests settings texts uploads wsgi"
+        "acts administration boxes cache celery context converters env keep keys lifecycle lists logs "
+        "markup models money pdf production reasons regions requests settings stack texts wsgi"
     )
 }
 MODELS = {

@@ -65,7 +65,7 @@ FILES = {"README.md": b"# Ponts\n", "LICENSE": LICENCE, "publiccode.yml": PUBLIC
 
 
 def tar_gz(files: dict[str, bytes], *, commit: str = COMMIT, top: str = "ponts-1.0/") -> tuple[bytes, dict]:
-    """(bytes, description) of an archive as `git archive` makes them, as marketplace.uploads.checked gives it."""
+    """(bytes, description) of an archive as `git archive` makes them, as marketplace.files.uploads.checked gives it."""
     buffer = io.BytesIO()
     pax = {"comment": commit} if commit else {}
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, pax_headers=pax) as packed:

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 from django.test import RequestFactory
 
-from marketplace import uploads
-from marketplace.uploads import checked, clean_name
+from marketplace.files import uploads
+from marketplace.files.uploads import checked, clean_name
 from proposals.drafts import actions as draft_actions
 from tests.cast import PUBLISHED_AT
 

@@ -11,7 +11,7 @@ import marketplace.converters  # noqa: F401 - registers `code`
 from audit.access import occasion_for
 from audit.casefile.archive import write
 from marketplace.dates import clock
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.ledger import entries as ledger
 from marketplace.requests import PersonRequest
 

@@ -26,10 +26,10 @@ from audit.models import TEXT_MAX, Monitoring, MonitoringFile, MonitoringNote, R
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, is_business_day, next_business_day
 from marketplace.dates.localtime import day, local
+from marketplace.files.uploads import taken_back
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import NumberSeries
-from marketplace.uploads import taken_back
 
 ANSWER_BUSINESS_DAYS = 10  # given by default
 LEAST_BUSINESS_DAYS = 3
@@ -39,7 +39,7 @@ NO_REMEDY = gettext_lazy("Retirez cette date : sans manquement, aucun correctif
 
 
 def open_(opportunity, *, by, title: str, text: str, files=(), flags=(), key=None) -> Monitoring:
-    """A new case about a published procurement. `files`: pairs that marketplace.uploads.checked gives.
+    """A new case about a published procurement. `files`: pairs that marketplace.files.uploads.checked gives.
 
     `flags`: signals about it that join the case. Raises PermissionDenied, IllegalMove, ValidationError.
     """
@@ -197,7 +197,7 @@ def _once(
 def _write(monitoring, kind, text, *, by, at, stored, key=None, due_on=None, files=()) -> dict[str, Any]:
     """Save the message, its documents and its letter; what the ledger keeps of them: {name: SHA-256}, `late_days`.
 
-    `stored`: names of the files written, which marketplace.uploads takes back if the transaction fails.
+    `stored`: names of the files written, which marketplace.files.uploads takes back if the transaction fails.
     """
     text = (text or "").strip()
     if not text:

@@ -14,8 +14,8 @@ from audit.cases.status import flag_title
 from audit.models import TEXT_MAX, Monitoring
 from marketplace.dates import clock
 from marketplace.dates.fields import day_field
+from marketplace.files.uploads import FilesField
 from marketplace.texts import PlainTexts
-from marketplace.uploads import FilesField
 
 FINDING = [
     ("no", gettext_lazy("Aucun manquement relevé")),

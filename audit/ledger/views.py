@@ -23,7 +23,7 @@ from marketplace import keys
 from marketplace.acts import act_page, show
 from marketplace.dates import clock
 from marketplace.dates.fields import day_field
-from marketplace.downloads import as_download, download
+from marketplace.files.downloads import as_download, download
 from marketplace.keep import data_of
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger

@@ -25,7 +25,7 @@ from audit.reviews.checklist_words import counts, shown
 from audit.reviews.forms import ConcludeAwardForm
 from marketplace.acts import attempt, confirmed_act_page, show
 from marketplace.dates import clock
-from marketplace.downloads import download, json_download
+from marketplace.files.downloads import download, json_download
 from marketplace.keep import data_of
 from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import User

@@ -27,7 +27,7 @@ from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
-from marketplace.downloads import as_download, download
+from marketplace.files.downloads import as_download, download
 from marketplace.keep import Quiet, data_of
 from marketplace.ledger.entries import canonical
 from marketplace.lists import page

@@ -21,7 +21,7 @@ from contracts.models import Contract
 from marketplace import pdf
 from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
-from marketplace.downloads import download
+from marketplace.files.downloads import download
 from marketplace.keep import typed_before
 from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules

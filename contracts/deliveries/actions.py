@@ -21,7 +21,7 @@ from marketplace.models import User
 MOST_FILES = 5
 ANSWER_BUSINESS_DAYS = 5  # after which the buyers are reminded that a delivery waits
 Checks = dict[int, tuple[bool, str]]  # {criterion pk: (met, comment)}
-Checked = tuple[bytes, dict[str, Any]]  # what marketplace.uploads.checked answers
+Checked = tuple[bytes, dict[str, Any]]  # what marketplace.files.uploads.checked answers
 
 
 def deliver(

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 
 from contracts.deliveries.actions import MOST_FILES, Checked
 from contracts.models import CriterionCheck, Delivery, MilestoneCriterion
-from marketplace import uploads
 from marketplace.dates.fields import day_field
+from marketplace.files import uploads
+from marketplace.files.uploads import FilesField
 from marketplace.texts import PlainTexts, longest
-from marketplace.uploads import FilesField
 
 
 class WebAddress(forms.URLField):

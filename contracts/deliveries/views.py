@@ -26,7 +26,7 @@ from contracts.models import DeliveryFile, Milestone
 from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate

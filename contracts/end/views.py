@@ -22,7 +22,7 @@ from contracts.end.forms import CompleteForm, EvaluateForm, ReplyForm, Terminate
 from contracts.models import Contract, Performance
 from marketplace.acts import act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
-from marketplace.downloads import download
+from marketplace.files.downloads import download
 from marketplace.keep import data_of, typed_before
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.requests import PersonRequest

@@ -31,7 +31,7 @@ from contracts.payments.history import history
 from marketplace.acts import ConfirmForm, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate

@@ -28,7 +28,7 @@ from contracts.reuse.section import findings, why_not_shared
 from marketplace.acts import act_page, attempt, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
-from marketplace.downloads import download
+from marketplace.files.downloads import download
 from marketplace.keep import data_of
 from marketplace.lists import page
 from marketplace.requests import PersonRequest

@@ -23,7 +23,7 @@ from qrcode import QRCode
 from marketplace.accounts.person import User
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates import clock
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.ledger import entries as ledger
 from marketplace.requests import PersonRequest
 

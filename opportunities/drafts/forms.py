@@ -13,13 +13,13 @@ from django.utils.translation import gettext_lazy
 
 from marketplace.dates.fields import day_field, plausible_year
 from marketplace.dates.localtime import LocalDateTimeField, local
+from marketplace.files.uploads import FilesField
 from marketplace.keep import Quiet
 from marketplace.money import MoneyField, format_cents
 from marketplace.reasons import REASON_MAX
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
-from marketplace.uploads import FilesField
 from opportunities.conditions import ceiling_cents
 from opportunities.models import Criterion, Opportunity, PublicBody
 

@@ -19,7 +19,7 @@ from marketplace.acts import ConfirmForm, act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, next_business_day
 from marketplace.dates.localtime import local, to_utc
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.keep import data_of, typed_before
 from marketplace.models import User
 from marketplace.requests import PersonRequest

@@ -15,9 +15,10 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace import boxes, lifecycle, uploads
+from marketplace import boxes, lifecycle
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
+from marketplace.files import uploads
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import complain, locked
 from marketplace.models import Terms, TermsAcceptance, User

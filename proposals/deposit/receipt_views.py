@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace import keys
 from marketplace.cache import public_page
 from marketplace.dates import clock
-from marketplace.downloads import download
+from marketplace.files.downloads import download
 from marketplace.ledger import checkpoints
 from marketplace.ledger.entries import LedgerPayload
 from marketplace.models import Checkpoint

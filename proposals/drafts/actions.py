@@ -13,9 +13,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace import boxes
+from marketplace.files.uploads import checked, taken_back
 from marketplace.lifecycle import IllegalMove, complain, locked
 from marketplace.models import User
-from marketplace.uploads import checked, taken_back
 from opportunities.models import Opportunity
 from proposals.deposit import sealing
 from proposals.deposit.sealing import Content

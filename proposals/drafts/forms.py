@@ -5,16 +5,16 @@ from typing import Any, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.files.uploads import ACCEPT, SeveralFiles
 from marketplace.money import MoneyField
 from marketplace.texts import PlainTexts
-from marketplace.uploads import ACCEPT, SeveralFiles
 from opportunities.models import Opportunity
 from proposals.deposit.actions import TEXT_MAX
 from vendors.models import Vendor
 
 
 class SeveralFilesField(forms.Field):
-    """Any number of uploads, as they came: marketplace.uploads.checked judges each one when it is kept."""
+    """Any number of uploads, as they came: marketplace.files.uploads.checked judges each one when it is kept."""
 
     widget = SeveralFiles
 

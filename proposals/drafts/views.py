@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace import acts
 from marketplace.acts import act_page, show_at
 from marketplace.dates import clock
-from marketplace.downloads import download
+from marketplace.files.downloads import download
 from marketplace.keep import typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import locked

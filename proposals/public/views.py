@@ -21,7 +21,7 @@ from marketplace import lists, money
 from marketplace.cache import SECONDS, hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.models import User
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents

@@ -18,9 +18,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace import uploads
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
+from marketplace.files import uploads
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain
 from marketplace.models import User

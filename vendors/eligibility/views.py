@@ -18,7 +18,7 @@ from marketplace import acts
 from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
-from marketplace.downloads import as_download
+from marketplace.files.downloads import as_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.requests import PersonRequest
