@@ -88,6 +88,7 @@ STATEFUL += (
         ("cryptography.hazmat.primitives.ciphers", ("marketplace/boxes.py", "proposals/deposit/sealing.py")),
         ("cryptography.hazmat.primitives.hpke", ("proposals/deposit/sealing.py",)),
         ("bleach", ("marketplace/markup.py",)),
+        ("nh3", ("marketplace/markup.py",)),
         ("django_fsm", ("marketplace/lifecycle.py", *STATEFUL)),
         ("django.dispatch", ()),
         ("django.db.models.signals", ()),

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace.markup import LINK_REL, MAX_CHARACTERS, TAGS, plain, render
+from marketplace import markup
+from marketplace.markup import LINK_REL, MAX_CHARACTERS, TAGS, first_wall, last_wall, plain, render
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -129,6 +130,144 @@ def test_any_text_meets_the_walls(text):
 @given(st.lists(st.sampled_from(ATTACKS), min_size=2, max_size=4), st.sampled_from(["", " ", "\n", "\n\n"]))
 def test_attacks_together_meet_the_walls(attacks, between):
     Walls(render(between.join(attacks)))
+
+
+# --- Two walls, one text ---------------------------------------------------------------------------------------------
+HONEST = [
+    "Bonjour **vous** et *toi*.",
+    "# Titre",
+    "- un\n- deux",
+    "1. a\n2. b",
+    "> cité",
+    "---",
+    "`a < b`",
+    "une\u00a0espace",
+    "```python\nif a < b:\n    pass\n```",
+    "| a | b |\n|:--|--:|\n| 1 | 2 |",
+    "[guide](https://ok.example/a?b=1&c=2 'Le guide')",
+    "[ici](/aide)",
+    "<https://ok.example/?é=ü>",
+    "<quelqu.un@ok.example>",
+    "![Schéma](https://ok.example/s.png)",
+    "ᐃᓄᒃᑎᑐᑦ 🎉 é",
+    "    code\n\n\tcode",
+    "[ancre](#bas) [requête](?a:b)",
+    "&amp;amp; &nbsp; &#8239; &lt;b&gt;",
+    "a  \nb",
+]
+# What Markdown never gives the walls today: they are two because that may change.
+RAW = [
+    "<p>un<p>deux",
+    "<b>gras</b>",
+    "<table><tr><td>1<table><tr><td>2",
+    "<table>perdu<tr><td>3</table>",
+    "<ul><li>a<ul><li>b",
+    "<a href='https://ok.example'>a<a href='/b'>b</a></a>",
+    "<a rel='evil' href='/c' title='<b>'>c</a>",
+    "<em><p>x</em>y</p>",
+    "<svg><a href='javascript:1'><p>x</svg>",
+    "<math><mi><table><p>y",
+    "<select><p>z<option>",
+    "<template><p>t</template>",
+    "<xmp><p></xmp>",
+    "<plaintext>",
+    "<noscript><p>n</noscript>",
+    "<pre>\n\nx</pre>",
+    "<code>\x00\x0b\x0c</code>",
+    "</p></br><br/><hr/>",
+    "<title><p>k</title>",
+    "<a href=' https://ok.example '>e</a>",
+    "<a href='https&colon;//ok.example'>f</a>",
+    "<!--><p>m-->",
+    "<td>seul",
+    "<h7>h",
+    "<p id=x onclick=y style=z class=w>q",
+    "<isindex><keygen><image src=x>",
+    "<form><p>r</form>",
+    "<font color=red>s",
+]
+
+
+class Shown(HTMLParser):
+    """The text and the addresses that a reader gets, in order."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.text, self.links = "", []
+        # Each reading drops the first line break of a <pre>, and the last wall reads once more.
+        self.feed(re.sub("<pre>\n+", "<pre>", html))
+        self.close()
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name == "href"]
+
+
+class Walks:
+    """How many texts went through both walls, and what the last one took from the first."""
+
+    def __init__(self):
+        self.texts, self.links, self.unreadable = set(), 0, set()
+
+    def through(self, html):
+        first = first_wall(html)
+        both = last_wall(first)
+        Walls(both)
+        alone, left = Shown(first), Shown(both)
+        assert left.text == alone.text, html
+        kept = iter(left.links)
+        following = next(kept, None)
+        for link in alone.links:
+            if link == following:
+                following = next(kept, None)
+                self.links += 1
+            else:
+                self.unreadable.add(link)
+        assert following is None, html
+        self.texts.add(html)
+
+
+def test_the_last_wall_changes_nothing_that_the_first_one_lets_through():
+    """Bleach alone, then both walls: the same text, the same links, but for addresses that no browser can read."""
+    walks = Walks()
+    pieces = [*ATTACKS, *HONEST, *RAW]
+    for one in pieces:
+        walks.through(one)
+        walks.through(markup._converter().convert(one))
+        for other in [*HONEST, *RAW]:
+            walks.through(f"{one}{other}")
+            walks.through(markup._converter().convert(f"{one}\n\n{other}"))
+    signs = st.text(alphabet=st.sampled_from("<>/'\"=()[]!#*`_|&;: \n\t\\ajsconlickrtp1\u00a0\x0b"), max_size=60)
+
+    @settings(max_examples=500)
+    @given(
+        st.lists(st.one_of(st.sampled_from(pieces), signs), min_size=2, max_size=5), st.sampled_from(["", " ", "\n\n"])
+    )
+    def mixed(parts, between):
+        walks.through(between.join(parts))
+        walks.through(markup._converter().convert(between.join(parts)))
+
+    mixed()
+    assert len(walks.texts) >= 2_000 and walks.links >= 1_000
+    assert all(unreadable(link) for link in walks.unreadable), walks.unreadable
+
+
+def unreadable(link):
+    """WHATWG URL, « host parsing » and « port state »: a browser follows no link to such an authority."""
+    authority = re.match(r"https?:[/\\]*([^/\\?#]*)", link.strip(), re.IGNORECASE)
+    barred = r"[\s<>^|%\[\]:;'\"`()!*=&]"
+    return authority is not None and (
+        not authority[1] or re.search(r"[\s<>^|%\[\]:;'\"`()!*=&]", authority[1]) is not None
+    )
+
+
+@pytest.mark.parametrize("html", [*ATTACKS, *RAW])
+def test_each_wall_stands_alone(html):
+    """Were one of them to let everything through, the other would do."""
+    Walls(first_wall(html))
+    Walls(last_wall(html))
 
 
 @pytest.mark.parametrize(
