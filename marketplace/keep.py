@@ -22,11 +22,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
 from marketplace import boxes
+from marketplace.requests import caller_address
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _SESSION = "typed"
-_PER_HOUR = 60  # for one address: an office behind one proxy, not a flood
+_PER_HOUR = 60  # for one caller's address: an office, not a flood
 _MOST = 300_000  # characters, url-encoded: two texts of 10 000 accented characters and room to spare
 
 
@@ -66,7 +67,7 @@ def _ours(request: HttpRequest) -> bool:
         return False
     if not {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME} & set(request.COOKIES):
         return False
-    key = f"keep:{request.META.get('REMOTE_ADDR', '')}"
+    key = f"keep:{caller_address(request)}"
     cache.add(key, 0, 3600)
     return cache.incr(key) <= _PER_HOUR
 

@@ -258,9 +258,7 @@ def unreadable(link):
     """WHATWG URL, « host parsing » and « port state »: a browser follows no link to such an authority."""
     authority = re.match(r"https?:[/\\]*([^/\\?#]*)", link.strip(), re.IGNORECASE)
     barred = r"[\s<>^|%\[\]:;'\"`()!*=&]"
-    return authority is not None and (
-        not authority[1] or re.search(r"[\s<>^|%\[\]:;'\"`()!*=&]", authority[1]) is not None
-    )
+    return authority is not None and (not authority[1] or re.search(barred, authority[1]) is not None)
 
 
 @pytest.mark.parametrize("html", [*ATTACKS, *RAW])
