@@ -67,6 +67,39 @@ def test_what_is_nested_too_deep_is_refused(cast, tmp_path):
         assert (done.returncode, b"Traceback" in done.stderr) == (1, False), done
 
 
+def nested(depth: int) -> dict[str, bytes]:
+    """Files of this many levels, of every shape that a reader may go down."""
+    lists, objects = b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth
+    fields = ("entry", "body", "population", "digests", "order", "signature", "key", "path", "picks", "seed")
+    files = {"list": lists, "object": objects, "unclosed": b"[" * depth}
+    for name in fields:
+        files[name] = b'{"type":"dan-proof/1","format":"dan-sample/2","%s":%s}' % (name.encode(), lists)
+    return files | {"line": b'{"type":"dan-ledger/2","first":%s}\n' % objects}
+
+
+def test_no_depth_is_answered_by_a_traceback(tmp_path, capsys):
+    """Just under the parser's own limit, the writer that compares what was read is the one that breaks."""
+    file, seen = tmp_path / "f", 0
+    for depth in (50, 200, 330, 490, 900, 980, 995, 60_000):
+        for blob in nested(depth).values():
+            file.write_bytes(blob)
+            for what in ("ledger", "draw", *verify.READERS):
+                seen += 1
+                assert verify.main([what, str(file), "--key", keys.key_id()]) in (1, 2), (what, depth)
+    assert seen == 8 * 14 * 10
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_what_breaks_the_reader_is_a_file_that_cannot_be_read(tmp_path, capsys, monkeypatch):
+    def breaks(*_args):
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setitem(verify.READERS, "proof", (breaks, None))
+    (tmp_path / "f").write_bytes(b"{}")
+    assert verify.main(["proof", str(tmp_path / "f")]) == 2
+    assert "maximum recursion depth exceeded" in capsys.readouterr().err
+
+
 def test_checkpoints_without_a_signature_are_read_at_once():
     start = time.process_time()
     for text in ("a\n" * 150_000, "\u2014 " * 100_000, "a\n\n\u2014 " * 50_000, "\n" * 300_000):

@@ -1166,8 +1166,8 @@ def _verify(options):
             return verify_draw(_read(options.file), key, options.commitment, minutes)
         reader, beside = READERS[options.what][0], getattr(options, "beside", None)
         return reader(_read(options.file), key, *([_read(beside)] if beside else []))
-    except OSError as error:
-        raise Unusable("unreadable", why=error.strerror or error) from error
+    except (OSError, RecursionError) as error:  # no file; nested to exhaust the reader
+        raise Unusable("unreadable", why=getattr(error, "strerror", None) or error) from error
 
 
 def main(arguments=None):

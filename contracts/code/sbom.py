@@ -5,7 +5,6 @@ Their XML and tag-value forms are not read: both standards convert them to JSON 
 
 import fnmatch
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from contracts.code.archive import SYMLINK, Tree
 from contracts.code.sentences import Sentence
 from contracts.code.sentences import Sentence as _
+from marketplace.files.documents import read_json
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_NESTED = 200_000  # components inside components
@@ -64,8 +64,8 @@ def read(blob: bytes) -> Sbom:
     if len(blob) > MAX_BYTES:
         raise SbomError(_("La nomenclature logicielle (SBOM) dépasse 20 Mo."))
     try:
-        document = json.loads(blob.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        document = read_json(blob)
+    except ValueError as error:
         raise SbomError(_("La nomenclature logicielle (SBOM) n’est pas un document JSON lisible.")) from error
     described = (_cyclonedx(document) or _spdx2(document) or _spdx3(document)) if isinstance(document, dict) else None
     if not described:

@@ -1,10 +1,11 @@
 """What is typed to deposit a proposal, and to verify a receipt."""
 
-import json
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from marketplace.files.documents import read_json
 
 RECEIPT_MAX_BYTES = 20_000
 
@@ -56,9 +57,8 @@ class VerifyForm(forms.Form):
             self.add_error(field, _("Collez un accusé ou choisissez son fichier."))
             return data
         try:
-            # utf-8-sig: some editors add a mark at the start. RecursionError: nested to exhaust the parser.
-            receipt = json.loads(raw.decode("utf-8-sig"))
-        except (ValueError, RecursionError):
+            receipt = read_json(raw)
+        except ValueError:
             receipt = None
         if not isinstance(receipt, dict):
             self.add_error(field, _("Ce n’est pas un accusé de dépôt : le texte n’est pas un objet JSON complet."))
