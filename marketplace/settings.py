@@ -206,7 +206,7 @@ MFA_FORMS = {
     "reauthenticate": "marketplace.accounts.forms.CodeForm",
     "activate_totp": "marketplace.accounts.forms.ActivateTOTPForm",
 }
-# Behind n proxies, the caller's address for the rate limits is the n-th from the right in X-Forwarded-For.
+# How many proxies of ours stand before us: limits count the caller that the first one saw (marketplace/requests.py).
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0, minimum=0)
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_SECURE = PRODUCTION
