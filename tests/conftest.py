@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from types import SimpleNamespace
 
 import hypothesis
@@ -25,9 +24,9 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from marketplace.dates import clock
 from marketplace.ledger import triggers as ledger_triggers
-from marketplace.stack import roomy
 from tests import migrated
 from tests.kept import WATCHING, world
+from tests.stack import roomy
 
 APPEND_ONLY = [
     "marketplace_ledgerentry",
@@ -111,7 +110,7 @@ def pytest_collection_finish(session):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session):
-    """The whole run has room on its stack of frames: a quarter of the processor's time (marketplace/stack.py)."""
+    """The whole run has room on its stack of frames: a quarter of the processor's time (tests/stack.py)."""
     manager = session.config.pluginmanager
     loop = manager.subset_hook_caller("pytest_runtestloop", remove_plugins=[sys.modules[__name__]])
     return roomy(lambda: loop(session=session))
@@ -198,18 +197,6 @@ def _static_files_are_listed_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _live_servers_have_room():
-    """Their threads have stacks of their own; Django gives them another entry point than marketplace/wsgi.py."""
-    answer = ThreadingMixIn.process_request_thread
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            ThreadingMixIn, "process_request_thread", lambda server, *request: roomy(lambda: answer(server, *request))
-        )
         yield
 
 

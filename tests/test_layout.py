@@ -50,7 +50,7 @@ NOUNS = {
 GROUND = {
     "marketplace": (
         "acts administration boxes cache celery context converters env keep keys lifecycle lists logs "
-        "markup models money pdf production reasons regions requests settings stack texts wsgi"
+        "markup models money pdf production reasons regions requests settings texts wsgi"
     )
 }
 MODELS = {

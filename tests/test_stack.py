@@ -5,12 +5,13 @@ import sys
 
 import pytest
 
-from marketplace.stack import roomy
+from tests.stack import roomy
+from tests.test_architecture import ROOT
 
 # Calls at each depth of a stack, and how many pages the system had to give meanwhile.
 MEASURE = """
 import resource
-from marketplace.stack import roomy
+from tests.stack import roomy
 
 def leaf():
     pass
@@ -40,5 +41,5 @@ def test_what_is_called_answers_and_raises():
 
 def test_no_call_asks_the_system_for_memory():
     """The pages that the system had to give: some thousands where frames are kept in small pieces, a few with room."""
-    asked = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True).stdout
+    asked = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert int(asked) < 1_000

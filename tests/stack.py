@@ -2,9 +2,9 @@
 
 CPython 3.11 and later keep frames in pieces of 16 KB, and give a piece back as soon as its last frame returns
 (Python/pystate.c, push_chunk and _PyThreadState_PopFrame). A loop that happens to stand at the end of a piece asks the
-system for memory at each of its calls: a Django page is deep enough to meet several such ends, and a quarter of the
-time of the test suite went there. A frame that is larger than a piece gets one twice its size, and what it calls has
-the rest of it.
+system for memory at each of its calls. pytest stands so deep that pages tested in its thread met several such ends,
+and a quarter of their time went there. A frame that is larger than a piece gets one twice its size, and what it calls
+has the rest of it.
 """
 
 from collections.abc import Callable
