@@ -286,8 +286,6 @@ def read_event(payload: bytes, signature: str) -> Event | None:
         texts = [event["id"], event["type"], event.get("account") or "-"]
         if not all(isinstance(text, str) and 0 < len(text) <= NAME_MOST and text.isascii() for text in texts):
             return None
-        if any("\x00" in text for text in texts):
-            return None
         return Event(
             id=event["id"],
             type=event["type"],
