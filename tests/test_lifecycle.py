@@ -227,6 +227,19 @@ def may(model, action, state, person, held, roles) -> bool:
     return bool(held & roles) and (model, action, person) not in NOT_TWICE
 
 
+class Writes:
+    """Counts the statements that may change something."""
+
+    READS = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        self.count += not sql.startswith(self.READS)
+        return execute(sql, params, many, context)
+
+
 def traces():
     return LedgerEntry.objects.count(), OutgoingEmail.objects.count()
 
@@ -262,7 +275,7 @@ def test_every_action_by_everybody(cast, workflow, model, state):
     assert row(manager, built.pk)["state"] == state
     seen, wrong = Counter(), []
     for move in workflow[model]:
-        action = move["action"]
+        action, known = move["action"], None
         for person, roles in PEOPLE.items():
             legal = may(model, action, state, person, roles, move["roles"]) and state in move["from"]
             by = somebody(cast, person)
@@ -271,21 +284,24 @@ def test_every_action_by_everybody(cast, workflow, model, state):
                 if model in PREPARE:
                     PREPARE[model](cast, target, action)
                     target = manager.objects.get(pk=built.pk)
-                before, counts = row(manager, built.pk), traces()
                 entries = LedgerPayload.objects.filter(action=f"{model}.{action}", subject=target.ledger_subject())
-                told = entries.count()
+                # The same for each person: cells are rolled back.
+                known = known or (row(manager, built.pk), traces(), entries.count())
+                before, counts, told = known
+                writes = Writes()
                 try:
                     # A savepoint, as the web door has a transaction of its own.
-                    with transaction.atomic():
+                    with transaction.atomic(), connection.execute_wrapper(writes):
                         act(target, action, by)
                     outcome = "allowed"
                 except (PermissionDenied, IllegalMove):
                     outcome = "refused"
                 except ValidationError as error:
                     outcome = f"invalid: {error}"
-                after = row(manager, built.pk)
+                # What wrote nothing changed nothing: there is nothing to read again.
+                after = row(manager, built.pk) if writes.count else before
                 if outcome == "refused":
-                    fair = not legal and after == before and traces() == counts
+                    fair = not legal and after == before and (not writes.count or traces() == counts)
                 else:
                     fair = legal and after["state"] == move["to"] and entries.count() == told + 1
                     fair = fair and target.state == move["to"]

@@ -271,6 +271,7 @@ def main() -> int:
             return 1
         given = {"TEST_REDIS_URL": redis, "TEST_CHROMIUM": browser}
         extra = {name: value for name, value in given.items() if value}
+        extra |= {"TEST_JUDGED": str(work / "judged")}
         extra |= {"HYPOTHESIS_PROFILE": "random"} if args.random else {}
         extra |= {"COVERAGE_FILE": str(work / "coverage")} if args.coverage else {}
         args.postgres_follows = bool(postgres) and args.only != "sqlite"

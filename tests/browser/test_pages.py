@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from django.urls import get_resolver
 
 from proposals.models import Submission
-from tests.browser.conftest import NARROW, WIDE
+from tests.browser.conftest import NARROW, WIDE, Findings
 from tests.cast import CLOSES_AT, Cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -151,6 +152,25 @@ def test_working_pages_on_a_phone(world, people, findings):
             person.visit(path)
         person.context.close()
     assert not findings.report(), findings.report()
+
+
+def test_a_page_is_spared_only_when_it_is_the_same(chromium, judged):
+    """Looked at again: other words, another width; and what is wrong is told each time, in each width."""
+    findings, page = Findings(judged), chromium.new_page(viewport=WIDE)
+    whole = "<html lang='fr-CA'><title>Essai</title><main><h1>Essai {}</h1>{}</main></html>"
+    looked = 0
+    for word in (str(uuid4()), "autre mot"):
+        for width in (WIDE, NARROW, WIDE):
+            page.set_viewport_size(width)
+            page.set_content(whole.format(word, ""))
+            findings.look(page)
+            looked += 1
+    assert (findings.spared, looked, findings.problems) == (2, 6, [])
+    for _again in range(2):
+        page.set_content(whole.format("fautif", "<img src='data:,'>"))
+        findings.look(page)
+    page.close()
+    assert findings.spared == 2 and ["image-alt (critical)" in problem for problem in findings.problems] == [True, True]
 
 
 def test_dark_scheme(world, people, findings):
