@@ -1,4 +1,4 @@
-"""The ground floor's tables: terms, outgoing mail, number series.
+"""The ground floor's tables: terms, outgoing mail, number series, sweeps.
 
 Published here with them: people (accounts/person.py), and the ledger's (ledger/entries.py, ledger/checkpoints.py).
 """
@@ -16,6 +16,7 @@ from marketplace.ledger.entries import LedgerEntry, LedgerPayload
 
 __all__ = [
     "Checkpoint",
+    "FileSweep",
     "LedgerBlock",
     "LedgerEntry",
     "LedgerPayload",
@@ -109,6 +110,19 @@ class OutgoingEmail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template} {self.created_at:%Y-%m-%d}"
+
+
+class FileSweep(models.Model):
+    """What one sweep of the stored files found (marketplace/files/sweep.py)."""
+
+    at = models.DateTimeField()
+    looked = models.PositiveIntegerField()
+    removed = models.PositiveIntegerField()
+    bytes = models.PositiveBigIntegerField()
+    missing = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
 
 
 class NumberSeries(models.Model):

@@ -136,8 +136,14 @@ STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns about a missing folder before the first collectstatic
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION  # the embedded installation serves its sources, nothing is collected
+# An S3-compatible store instead of MEDIA_ROOT, so that several hosts share files (marketplace/files/bucket.py).
+S3_BUCKET = env.text("S3_BUCKET", "")
+S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "")  # empty: Amazon's own
+S3_REGION = env.text("S3_REGION", "")
+S3_ACCESS_KEY_ID = env.secret("S3_ACCESS_KEY_ID", "")
+S3_SECRET_ACCESS_KEY = env.secret("S3_SECRET_ACCESS_KEY", "")
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": f"marketplace.files.{'bucket.Bucket' if S3_BUCKET else 'disk.Disk'}"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION

@@ -32,7 +32,7 @@ NOUNS = {
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters person reauthentication",
     "marketplace/dates": "calendar clock fields localtime",
-    "marketplace/files": "documents downloads uploads",
+    "marketplace/files": "bucket disk documents downloads storage store sweep uploads",
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries labels merkle verifier",
     "marketplace/mail": "outbox",
@@ -57,7 +57,7 @@ MODELS = {
     "audit/models": "monitoring redflag review sample",
     "contracts/models": "amendment contract delivery failures invoice passport payment reminder terms",
     "opportunities/models": "body opportunity parts",
-    "proposals/models": "award evaluation proposal submission",
+    "proposals/models": "award evaluation file proposal submission",
 }
 MOST_FILES = 15
 MOST_ON_THE_GROUND = 32

@@ -7,11 +7,11 @@ right. The occasion's row lock decides who does it; the others find it done.
 import logging
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from marketplace.boxes import CannotOpen
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.ledger import entries as ledger
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class FilesUnavailable(Exception):
-    """A sealed file is not in the storage: an outage, or a loss. Nothing is opened until somebody knows which."""
+    """A sealed file cannot be read: an outage, or a loss. Nothing is opened until somebody knows which."""
 
 
 def open_if_due(number: str, *, missing_files: bool = False) -> bool:
@@ -31,7 +31,8 @@ def open_if_due(number: str, *, missing_files: bool = False) -> bool:
 
     Raises sealing.KeyUnavailable or FilesUnavailable; then nothing has changed: it can be opened once the right
     SEAL_KEY_FILE, or the storage, is back. missing_files: an operator says that they are lost (`manage.py
-    open_occasion`); the proposals concerned are then « intégrité non constatée ».
+    open_occasion`); the proposals concerned are then « intégrité non constatée ». A storage in trouble has lost
+    nothing: it raises all the same.
     """
     if not Opportunity.objects.due(at=clock.Now()).filter(number=number).exists():
         return False
@@ -95,8 +96,8 @@ def _open(proposal: Proposal, opening: Opening, key: SealKey, missing_files: boo
         for item in content.get("files", []):
             _file(submission, data_key, item)
         readable = True
-    except FileNotFoundError as error:
-        if not missing_files:
+    except store.Unreadable as error:
+        if not missing_files or isinstance(error, store.Unavailable):
             raise FilesUnavailable(number) from error
         content, data_key = {}, b""
     except (CannotOpen, SealedEnvelope.DoesNotExist):
@@ -114,14 +115,14 @@ def _open(proposal: Proposal, opening: Opening, key: SealKey, missing_files: boo
 
 
 def _file(submission: Submission, data_key: bytes, item: dict[str, Any]) -> bytes:
-    with default_storage.open(sealing.sealed_path(item["id"], submission.version)) as file:
-        return sealing.open_file(
-            file.read(),
-            data_key=data_key,
-            envelope=bytes(submission.envelope.content),
-            about=submission.about,
-            name=item["id"],
-        )
+    row = submission.sealed_files.filter(file_id=item["id"]).first()
+    return sealing.open_file(
+        store.read(row.file.name if row else None),
+        data_key=data_key,
+        envelope=bytes(submission.envelope.content),
+        about=submission.about,
+        name=item["id"],
+    )
 
 
 def read_file(opened: OpenedProposal, file_id: str) -> tuple[dict[str, Any], bytes] | None:
