@@ -42,7 +42,7 @@ NOUNS = {
     "proposals": "occasion_acts",
     "proposals/deposit": "receipt sealing",
     "proposals/evaluation": "board draw ranking",
-    "proposals/opening": "minutes",
+    "proposals/opening": "lock minutes",
     "proposals/public": "figures history parts",
     "proposals/proponent": "story",
 }
