@@ -13,7 +13,7 @@ app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Tasks keep the names under which messages may already wait in the queue, wherever their code moves.
 app.conf.imports = [
-    "marketplace.mail.outbox",
+    "marketplace.mail.delivery",
     "marketplace.mail.tasks",
     "marketplace.ledger.tasks",
     "marketplace.accounts.tasks",
@@ -26,7 +26,11 @@ app.conf.imports = [
     "audit.flags.tasks",
 ]
 app.conf.beat_schedule = {
-    "send what the outbox still holds": {"task": "marketplace.tasks.sweep_emails", "schedule": 60.0},
+    "send what the outbox still holds": {
+        "task": "marketplace.tasks.sweep_emails",
+        "schedule": 60.0,
+        "options": {"expires": 60},  # while the mail server is slow, sweeps do not pile up
+    },
     "open what has closed": {"task": "proposals.tasks.open_due", "schedule": 15.0},
     "take up payments left half done": {"task": "contracts.tasks.sweep_payments", "schedule": 60.0},
     # At an hour, not every so many seconds: beat's own memory may be lost at each restart.

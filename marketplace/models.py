@@ -3,6 +3,7 @@
 Published here with them: people (accounts/person.py), and the ledger's (ledger/entries.py, ledger/checkpoints.py).
 """
 
+import uuid
 from datetime import datetime
 
 from django.db import models, transaction
@@ -80,8 +81,25 @@ class TermsAcceptance(models.Model):
 
 
 class OutgoingEmail(models.Model):
-    """The outbox: one row, one recipient, written in the act's transaction and sent after it."""
+    """The outbox: one row, one recipient, written in the act's transaction and sent after it (mail/delivery.py)."""
 
+    class State(models.TextChoices):
+        WAITING = "waiting", _("en attente")
+        SENDING = "sending", _("en cours d’envoi")
+        SENT = "sent", _("envoyé")
+        GIVEN_UP = "given_up", _("abandonné")
+
+    class Reason(models.TextChoices):
+        """Why the last attempt failed. The first two pass, the next two do not, the last is ours to correct."""
+
+        UNREACHABLE = "unreachable", _("le serveur de courriel ne répond pas")
+        PUT_OFF = "put_off", _("le serveur de courriel demande d’attendre")
+        REFUSED = "refused", _("le serveur de courriel refuse ce message")
+        ADDRESS = "address", _("cette adresse ne peut pas recevoir de courriel")
+        DEFECT = "defect", _("ce message n’a pas pu être préparé")
+
+    # In addresses and in `Message-ID`: a number would tell how many messages there are, deposits' included.
+    public_id = models.UUIDField(_("identifiant"), unique=True, default=uuid.uuid4, editable=False)
     to = models.ForeignKey(
         User, verbose_name=_("destinataire"), null=True, on_delete=models.PROTECT, related_name="emails"
     )
@@ -97,14 +115,27 @@ class OutgoingEmail(models.Model):
     # Demo and replay: kept to be looked at, never sent.
     held = models.BooleanField(_("gardé sans être envoyé"), default=False)
     created_at = models.DateTimeField(_("écrit le"))
+    state = models.CharField(_("état"), max_length=10, choices=State.choices, default=State.WAITING)
+    waits_since = models.DateTimeField(_("en attente depuis le"))  # given up 72 hours later; moved by « Renvoyer »
+    next_at = models.DateTimeField(_("prochain essai"), null=True)  # None: as soon as somebody takes it
+    claimed_at = models.DateTimeField(_("pris le"), null=True)  # by who sends it, or died while sending it
     sent_at = models.DateTimeField(_("envoyé le"), null=True)
     attempts = models.PositiveSmallIntegerField(_("essais d’envoi"), default=0)
+    reason = models.CharField(_("motif"), max_length=12, choices=Reason.choices, blank=True)
+    # The error's name and the server's codes (« 550 5.1.1 »): never its sentence, which repeats the address.
     last_error = models.CharField(_("dernière erreur"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("courriel")
         indexes = [
             models.Index(fields=["created_at"], condition=Q(sent_at=None, held=False), name="email_to_send"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False)
+                | Q(state__in=["waiting", "sending", "given_up"], sent_at=None),
+                name="email_state_known",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from kombu import Exchange, Queue
 
 from marketplace import env, production
 
@@ -123,10 +124,12 @@ TEMPLATES = [
 # --- Data ----------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text("REDIS_URL", "")
+REDIS_URL = env.secret("REDIS_URL", "")  # the queue
+# Pages kept for visitors, limits on attempts: a server of its own may forget what it likes when it is full.
+CACHE_URL = env.secret("CACHE_URL", REDIS_URL)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
+    "default": {"BACKEND": "marketplace.redis.cache.OptionalRedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}},
 }
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
@@ -219,12 +222,19 @@ _mail = env.email("EMAIL_URL", "console://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _mail["BACKEND"], _mail["HOST"], _mail["PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["USER"], _mail["PASSWORD"]
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail["USE_SSL"], _mail["USE_TLS"]
-EMAIL_TIMEOUT = 20
+EMAIL_TIMEOUT = 10  # seconds, for each thing said to the mail server
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Développe avec nous <ne-pas-repondre@exemple.invalid>")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", "aide@exemple.invalid")
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost"  # a host, or kombu warns that there is none
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL  # the embedded default: the outbox delivers in the same process
 CELERY_TASK_IGNORE_RESULT = True
+# Mail waits for a server that is not ours: its own queue, so that openings and payments never wait behind it.
+# A worker told nothing takes both; `--queues mail` and `--queues celery` make two.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "mail")]
+CELERY_TASK_ROUTES = {
+    "marketplace.tasks.deliver_email": {"queue": "mail"},
+    "marketplace.tasks.sweep_emails": {"queue": "mail"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TIMEZONE = "America/Toronto"
 

@@ -12,6 +12,7 @@ from contracts import todo
 from contracts.payments import urls as payment_urls
 from marketplace import views
 from marketplace.ledger import views as public_ledger_views
+from marketplace.mail import views as mail_views
 from opendata import subjects
 from opportunities import urls as opportunities
 from opportunities.review import views as notice_review_views
@@ -80,6 +81,7 @@ urlpatterns += i18n_patterns(
     path("registre/releves/", public_ledger_views.checkpoints, name="ledger_checkpoints"),
     path("guide-de-style/", views.styleguide, name="styleguide"),
     path("", include((pages, "pages"))),
+    *mail_views.urlpatterns,  # before the administration, which takes every address under its own
     path("pilotage/", admin.site.urls),
     prefix_default_language=False,
 )

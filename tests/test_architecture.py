@@ -92,7 +92,9 @@ STATEFUL += (
         ("django_fsm", ("marketplace/lifecycle.py", *STATEFUL)),
         ("django.dispatch", ()),
         ("django.db.models.signals", ()),
-        ("django.core.mail", ("marketplace/mail/outbox.py",)),
+        ("django.core.mail", ("marketplace/mail/delivery.py",)),
+        ("redis", ("marketplace/later.py", "marketplace/redis/cache.py")),
+        ("kombu", ("marketplace/later.py", "marketplace/settings.py")),
     ],
 )
 def test_who_imports_what(package, only_in):

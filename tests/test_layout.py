@@ -35,7 +35,8 @@ NOUNS = {
     "marketplace/files": "documents downloads uploads",
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries labels merkle verifier",
-    "marketplace/mail": "outbox",
+    "marketplace/mail": "address delivery outbox",
+    "marketplace/redis": "breaker cache",
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",
@@ -49,7 +50,7 @@ NOUNS = {
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
     "marketplace": (
-        "acts administration boxes cache celery context converters env keep keys lifecycle lists logs "
+        "acts administration boxes cache celery context converters env keep keys later lifecycle lists logs "
         "markup models money pdf production reasons regions requests settings texts wsgi"
     )
 }

@@ -13,7 +13,7 @@ from marketplace.dates import clock, localtime
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
-from marketplace.mail import outbox
+from marketplace.mail import delivery, outbox
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload, NumberSeries, OutgoingEmail
 from opportunities.models import Opportunity
 from proposals.award import actions as award_actions
@@ -205,7 +205,7 @@ def test_a_message_is_sent_once_by_workers_at_once(cast, mailoutbox):
         cast.in_review()
     OutgoingEmail.objects.update(held=False)
     rows = list(OutgoingEmail.objects.values_list("pk", flat=True))
-    results = together(*[lambda pk=pk: outbox.deliver(pk) for pk in rows for _ in range(6)])
+    results = together(*[lambda pk=pk: delivery.deliver(pk) for pk in rows for _ in range(6)])
     assert not only(results) and results.count(True) == len(rows) == len(mailoutbox)
 
 

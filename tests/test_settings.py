@@ -72,6 +72,15 @@ def test_in_production_the_ledger_has_the_sites_name(good):
     assert start(good | {"LEDGER_ORIGIN": "ancien.example/registre"}, name) == (0, "ancien.example/registre\n")
 
 
+def test_the_cache_may_have_a_server_of_its_own(good, tmp_path):
+    shown = "import marketplace.settings as s; print(s.CACHES['default']['LOCATION'], s.CELERY_BROKER_URL)"
+    queue = {"REDIS_URL": "redis://queue.invalid/0"}
+    assert start(good | queue, shown) == (0, "redis://queue.invalid/0 redis://queue.invalid/0\n")
+    (tmp_path / "cache").write_text("redis://:secret@cache.invalid/0\n")
+    own = {"CACHE_URL_FILE": str(tmp_path / "cache")}
+    assert start(good | queue | own, shown) == (0, "redis://:secret@cache.invalid/0 redis://queue.invalid/0\n")
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
