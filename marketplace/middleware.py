@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,26 +24,6 @@ def health(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path_info == "/sante":
             return HttpResponse("ok\n", content_type="text/plain")
-        return get_response(request)
-
-    return middleware
-
-
-def limits(get_response: Handler) -> Handler:
-    """413 for a request larger than any form of ours; much smaller for whoever shows no session."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        known = settings.SESSION_COOKIE_NAME in request.COOKIES
-        if length > (settings.REQUEST_MAX_BYTES if known else settings.VISITOR_REQUEST_MAX_BYTES):
-            return HttpResponse(
-                "Envoi trop volumineux : 10 Mo au plus par fichier. / Too large: 10 MB at most for a file.\n",
-                status=413,
-                content_type="text/plain; charset=utf-8",
-            )
         return get_response(request)
 
     return middleware

@@ -81,16 +81,18 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketplace.middleware.health",  # before all others: no session, no database
-    "marketplace.middleware.limits",
+    "marketplace.doors.middleware.limits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "marketplace.doors.middleware.utf8",  # before whatever reads an address or a cookie
     "marketplace.cache.PublicPageCache",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "marketplace.doors.middleware.bodies",  # before whatever reads a body
     "marketplace.middleware.PrivateUnlessListed",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -103,6 +105,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
+FORCE_SCRIPT_NAME = ""  # the site is at the top of its host (marketplace/doors/site.py)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -146,7 +149,10 @@ STORAGES = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
 # Uploads stay in memory up to the largest allowed file: a proposal's file never touches a disk in the clear.
-FILE_UPLOAD_HANDLERS = ["marketplace.files.uploads.SizedMemoryUploadHandler"]
+FILE_UPLOAD_HANDLERS = [
+    "marketplace.doors.multipart.Utf8Form",
+    "marketplace.files.uploads.SizedMemoryUploadHandler",
+]
 FILE_UPLOAD_MAX_MEMORY_SIZE = FILE_MAX_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 CLAMD_URL = env.text("CLAMD_URL", "")

@@ -53,7 +53,7 @@ ACCEPT_ARCHIVES = ",".join(f".{extension}" for extension in ARCHIVES)
 class SizedMemoryUploadHandler(FileUploadHandler):
     """Keeps an upload in memory, and stops keeping it (not reading it) past the largest allowed size.
 
-    `marketplace.middleware.limits` bounds the whole request.
+    `marketplace.doors.middleware.limits` bounds the whole request.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
