@@ -2,8 +2,10 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
 from celery.schedules import crontab
+
+from marketplace.doors import start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 
@@ -11,6 +13,8 @@ COVER_EVERY = 300  # seconds
 
 app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+signals.worker_init.connect(start.of_background, weak=False)
+signals.beat_init.connect(start.of_background, weak=False)
 # Tasks keep the names under which messages may already wait in the queue, wherever their code moves.
 app.conf.imports = [
     "marketplace.mail.outbox",

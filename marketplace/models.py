@@ -1,4 +1,4 @@
-"""The ground floor's tables: terms, outgoing mail, number series.
+"""The ground floor's tables: terms, outgoing mail, number series, which seal key opens this database.
 
 Published here with them: people (accounts/person.py), and the ledger's (ledger/entries.py, ledger/checkpoints.py).
 """
@@ -16,6 +16,7 @@ from marketplace.ledger.entries import LedgerEntry, LedgerPayload
 
 __all__ = [
     "Checkpoint",
+    "KeyCheck",
     "LedgerBlock",
     "LedgerEntry",
     "LedgerPayload",
@@ -131,3 +132,16 @@ class NumberSeries(models.Model):
             series, _created = cls.objects.get_or_create(prefix=prefix, year=year)
             cls.objects.filter(pk=series.pk).update(last=F("last") + 1)
             return f"{prefix}-{year}-{cls.objects.values_list('last', flat=True).get(pk=series.pk):04d}"
+
+
+class KeyCheck(models.Model):
+    """Which seal key opens this database (marketplace/keys.py): one row, by `migrate`; append-only by trigger."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    verifier = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="key_check_single")]
+
+    def __str__(self) -> str:
+        return self.verifier[:8]

@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from marketplace.doors import site
+from marketplace.doors import site, start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
-application = site.at_the_top(get_wsgi_application())
+application = start.of_web(site.at_the_top(get_wsgi_application()))

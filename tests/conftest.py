@@ -22,6 +22,7 @@ from django.template.loader import get_template, render_to_string
 from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from marketplace import keys
 from marketplace.dates import clock
 from marketplace.ledger import triggers as ledger_triggers
 from tests import migrated
@@ -32,6 +33,7 @@ APPEND_ONLY = [
     "marketplace_ledgerentry",
     "marketplace_checkpoint",
     "marketplace_ledgerblock",
+    "marketplace_keycheck",
     "proposals_submission",
     "contracts_document",
     "contracts_criterioncheck",
@@ -208,6 +210,7 @@ def _first_rows():
 
     for migration in ("marketplace.migrations.0003_first_terms", "contracts.migrations.0003_first_clauses"):
         import_module(migration).add(apps, None)
+    keys.remember()
 
 
 @pytest.fixture
