@@ -17,6 +17,7 @@ app.conf.imports = [
     "marketplace.mail.tasks",
     "marketplace.ledger.tasks",
     "marketplace.accounts.tasks",
+    "marketplace.service.tasks",
     "proposals.opening.tasks",
     "contracts.payments.actions",
     "contracts.payments.webhooks",
@@ -26,6 +27,7 @@ app.conf.imports = [
     "audit.flags.tasks",
 ]
 app.conf.beat_schedule = {
+    "say that tasks run": {"task": "marketplace.tasks.heartbeat", "schedule": 60.0},
     "send what the outbox still holds": {"task": "marketplace.tasks.sweep_emails", "schedule": 60.0},
     "open what has closed": {"task": "proposals.tasks.open_due", "schedule": 15.0},
     "take up payments left half done": {"task": "contracts.tasks.sweep_payments", "schedule": 60.0},

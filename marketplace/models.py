@@ -1,6 +1,7 @@
 """The ground floor's tables: terms, outgoing mail, number series.
 
-Published here with them: people (accounts/person.py), and the ledger's (ledger/entries.py, ledger/checkpoints.py).
+Published here with them: people (accounts/person.py), the ledger's (ledger/entries.py, ledger/checkpoints.py),
+the heartbeat (service/heartbeat.py).
 """
 
 from datetime import datetime
@@ -13,9 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.accounts.person import User
 from marketplace.ledger.checkpoints import Checkpoint, LedgerBlock
 from marketplace.ledger.entries import LedgerEntry, LedgerPayload
+from marketplace.service.heartbeat import Heartbeat
 
 __all__ = [
     "Checkpoint",
+    "Heartbeat",
     "LedgerBlock",
     "LedgerEntry",
     "LedgerPayload",

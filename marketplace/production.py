@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 PLACEHOLDER_SECRET = "embedded-default-not-for-production"
 PLACEHOLDER_PREFIX = "ocds-xxxxxx"
 SECRET_MINIMUM = 50
+TOKEN_MINIMUM = 32
 
 
 def refuse_placeholders(settings: Mapping) -> None:
@@ -46,6 +47,8 @@ def _faults(settings: Mapping):
         yield "STRIPE_API_BASE must be empty in production: it names a stand-in, whose payments are not payments."
     if bool(settings["STRIPE_SECRET_KEY"]) != bool(settings["STRIPE_WEBHOOK_SECRET"]):
         yield "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET go together: without the second no payment is ever seen."
+    if 0 < len(settings["METRICS_TOKEN"]) < TOKEN_MINIMUM:
+        yield f"METRICS_TOKEN must be a random text of at least {TOKEN_MINIMUM} characters, or not set."
     for name in ("DEFAULT_FROM_EMAIL", "CONTACT_EMAIL"):
         if not _is_address(settings[name]):
             yield f"{name} must be a real address in production: it is empty, malformed or still the placeholder."

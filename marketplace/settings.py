@@ -268,6 +268,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else
 SESSION_COOKIE_HTTPONLY = True
 SILENCED_SYSTEM_CHECKS = ["models.W040"]  # SQLite leaves out an index's extra columns: they only serve PostgreSQL
 
+# --- Seeing it -------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.secret(
+    "METRICS_TOKEN", ""
+)  # what Prometheus shows at /metrics; without it there is no such address
+
 # --- Logs: no request body, no local variable, ever ----------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 LOGGING = {

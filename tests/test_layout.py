@@ -11,7 +11,7 @@ from tests.test_architecture import APPS, MODULES, ROOT, code, name_of, parsed
 # What a file is for, as docs/architecture.md says it: `<role>.py`, or `<noun>_<role>.py` where a folder has several.
 ROLES = {
     *("rules", "conditions", "actions", "forms", "views", "urls", "api", "feeds", "emails", "tasks", "todo"),
-    *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search", "section"),
+    *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search", "section", "gauges"),
 }
 # One pure computation, or one document, named after what it is.
 NOUNS = {
@@ -36,6 +36,7 @@ NOUNS = {
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries labels merkle verifier",
     "marketplace/mail": "outbox",
+    "marketplace/service": "backup checks doctor heartbeat postgres probes",
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",

@@ -127,6 +127,7 @@ def complete(tmp_path) -> dict:
         "STRIPE_SECRET_KEY": "sk_live_essai",
         "STRIPE_WEBHOOK_SECRET": "whsec_essai",
         "CONTACT_EMAIL": "aide@exemple.test",
+        "METRICS_TOKEN": "m" * 32,
     }
 
 
@@ -163,6 +164,7 @@ def complete(tmp_path) -> dict:
         ("STRIPE_API_BASE", "http://127.0.0.1:12111", "STRIPE_API_BASE"),
         ("STRIPE_SECRET_KEY", "", "STRIPE_SECRET_KEY"),
         ("STRIPE_WEBHOOK_SECRET", "", "STRIPE_SECRET_KEY"),
+        ("METRICS_TOKEN", "m" * 31, "METRICS_TOKEN"),
     ],
 )
 def test_production_refuses_each_placeholder(complete, name, value, named):

@@ -8,13 +8,14 @@ never lose one.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import shared_task
 from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
+from django.db.models import Count, Min, Q
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -115,3 +116,28 @@ def waiting(*, at: datetime) -> list[int]:
         sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS, created_at__lt=at - timedelta(minutes=1)
     )
     return list(rows.order_by("pk").values_list("pk", flat=True)[:500])
+
+
+class Figures(NamedTuple):
+    """The outbox in numbers. `oldest_seconds`: 0 when nothing waits; `failed`: what waits and was tried in vain."""
+
+    waiting: int
+    oldest_seconds: float
+    failed: int
+    given_up: int
+
+
+def figures(*, at: datetime) -> Figures:
+    """What waits and what was given up at `at`, in one query.
+
+    Confidential messages are left out: their number and their age would tell that somebody deposits, and when.
+    """
+    waits, given_up = Q(attempts__lt=MAX_ATTEMPTS), Q(attempts__gte=MAX_ATTEMPTS)
+    row = OutgoingEmail.objects.filter(sent_at=None, held=False, confidential=False).aggregate(
+        waiting=Count("pk", filter=waits),
+        oldest=Min("created_at", filter=waits),
+        failed=Count("pk", filter=waits & ~Q(last_error="")),
+        given_up=Count("pk", filter=given_up),
+    )
+    oldest = row.pop("oldest")
+    return Figures(oldest_seconds=max(0.0, (at - oldest).total_seconds()) if oldest else 0.0, **row)
