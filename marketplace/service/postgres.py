@@ -1,6 +1,5 @@
 """PostgreSQL's own programs: pg_dump and pg_restore, with the connection's address and never a password in a list."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,8 +53,8 @@ def _run(name: str, connection: BaseDatabaseWrapper, *options: str) -> None:
         arguments.insert(1, f"--dbname={values['dbname']}")
     given = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password", "PGDATABASE": "dbname"}
     given |= {"PGSSLMODE": "sslmode", "PGSSLROOTCERT": "sslrootcert"}
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    environment |= {key: str(values[value]) for key, value in given.items() if values.get(value)}
+    # Nothing of ours besides: variables of whoever runs this could lead to another server.
+    environment = {key: str(values[value]) for key, value in given.items() if values.get(value)}
     done = subprocess.run(arguments, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
