@@ -210,15 +210,24 @@ def erase(entry: LedgerEntry, *, by: User | None, at: datetime, reason: str, ope
 
     ValueError when there is none left, or when the act is sealed and the caller does not say that the occasion was
     `opened`: until then, that detail is all that tells who deposited what. The erasure is itself an act, whose reason
-    is kept; it names the entry by its hash, for a number would tell how many were deposited.
+    is kept; it names the entry by its hash, for a number would tell how many were deposited. It is written first: on
+    PostgreSQL the application's role may take a detail away through `erase_payload` alone, which asks for that trace.
     """
     if entry.action == "sealed" and not opened:
         raise ValueError(f"Entry {entry.seq} is sealed until its occasion is opened.")
     with transaction.atomic():
-        gone, _rows = LedgerPayload.objects.filter(entry=entry).exclude(action="ledger.erase").delete()
-        if not gone:
-            raise ValueError(f"Entry {entry.seq} has no detail to erase.")
         record("ledger.erase", f"entry:{entry.hash[:32]}", by=by, at=at, reason=reason)
+        if not _erase_payload(entry):
+            raise ValueError(f"Entry {entry.seq} has no detail to erase.")
+
+
+def _erase_payload(entry: LedgerEntry) -> bool:
+    """Whether there was a detail. That of an erasure is never taken away: it holds the reason."""
+    if connection.vendor != "postgresql":
+        return bool(LedgerPayload.objects.filter(entry=entry).exclude(action="ledger.erase").delete()[0])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT erase_payload(%s)", [entry.seq])
+        return bool(cursor.fetchone()[0])
 
 
 def record_refusal(action: str, subject: str, *, by: User, at: datetime, reason: str) -> None:

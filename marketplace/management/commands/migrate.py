@@ -1,4 +1,7 @@
-"""`manage.py migrate`, which first says what to do of a database that an earlier version made."""
+"""`manage.py migrate`, which first says what to do of a database that an earlier version made.
+
+And which ends by giving the application's role its rights (marketplace/ledger/grants.py): no later step to forget.
+"""
 
 from typing import Any
 
@@ -8,6 +11,8 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
+
+from marketplace.ledger import grants
 
 
 class Command(migrate.Command):
@@ -32,6 +37,11 @@ class Command(migrate.Command):
             )
         self.by_app = options["by_app"]
         super().handle(*args, **options)
+        if options["plan"] or options["check_unapplied"]:
+            return
+        role = grants.give(connections[alias])
+        if role and self.verbosity:
+            self.stdout.write(f"migrate: {role} a ses droits, table par table")
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)
