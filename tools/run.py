@@ -3,6 +3,9 @@
 
 The simulator (tools/stripe_standin) is a process of its own on the loopback address: no account, no money. It stops
 with the server.
+
+PORT, 8000. Inside a container (compose.demo.yml), HOST is the address to listen on and STRIPE_PUBLIC the one at which
+browsers reach the simulator, on the port that it names.
 """
 
 import os
@@ -11,6 +14,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -26,13 +30,16 @@ def manage(*arguments: str) -> None:
 
 
 def main() -> None:
-    port = os.environ.get("PORT", "8000")
+    host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
     base = os.environ.setdefault("BASE_URL", f"http://127.0.0.1:{port}")
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit(0))
     var = Path(os.environ.get("VAR_DIR") or ROOT / "var")
     var.mkdir(parents=True, exist_ok=True)
     simulated = not os.environ.get("STRIPE_SECRET_KEY")
-    standin = Standin(state=var / "stripe-standin.sqlite3", webhook=f"{base}/stripe/evenements")
+    shown = {}
+    if public := os.environ.get("STRIPE_PUBLIC"):
+        shown = {"port": urlsplit(public).port or 0, "host": host, "public": public}
+    standin = Standin(state=var / "stripe-standin.sqlite3", webhook=f"{base}/stripe/evenements", **shown)
     with standin if simulated else nullcontext():
         if simulated:
             os.environ.update(STRIPE_SECRET_KEY=KEY, STRIPE_WEBHOOK_SECRET=SECRET, STRIPE_API_BASE=standin.url)
@@ -44,7 +51,7 @@ def main() -> None:
         for account in _accounts(standin) - before if simulated else ():
             standin.control("complete_account", account=account)  # the demo's vendors have finished registering
         print(f"run: {base}/ (demo accounts: README.md, « Demo accounts »; stop with Ctrl-C)", flush=True)
-        server = subprocess.Popen([sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"], cwd=ROOT)
+        server = subprocess.Popen([sys.executable, "manage.py", "runserver", f"{host}:{port}"], cwd=ROOT)
         try:
             sys.exit(server.wait())
         except KeyboardInterrupt:
