@@ -1,9 +1,13 @@
 """Worker entry point and the periodic schedule."""
 
+import logging.config
 import os
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import setup_logging
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 
@@ -25,6 +29,14 @@ app.conf.imports = [
     "audit.cases.reminders",
     "audit.flags.tasks",
 ]
+
+
+@setup_logging.connect
+def _log_as_the_web_does(**_given: Any) -> None:
+    """Worker and beat write what settings.LOGGING says, JSON in production; else Celery puts a format of its own."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
 app.conf.beat_schedule = {
     "send what the outbox still holds": {"task": "marketplace.tasks.sweep_emails", "schedule": 60.0},
     "open what has closed": {"task": "proposals.tasks.open_due", "schedule": 15.0},

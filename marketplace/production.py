@@ -1,4 +1,7 @@
-"""What production refuses to start with: one sentence each, naming the variable. Called by settings.py, at its end."""
+"""What production refuses to start with: one sentence each, naming the variable. Called by settings.py, at its end.
+
+And what a demonstration refuses: the real thing.
+"""
 
 import ipaddress
 from collections.abc import Mapping
@@ -20,6 +23,18 @@ def refuse_placeholders(settings: Mapping) -> None:
     """
     for fault in _faults(settings):
         raise ImproperlyConfigured(fault)
+
+
+def refuse_the_real(settings: Mapping) -> None:
+    """Raise ImproperlyConfigured when a demonstration would touch money or people: it has stand-ins for both."""
+    if settings["PRODUCTION"]:
+        raise ImproperlyConfigured("DEMONSTRATION must be false in production: it says that everything is invented.")
+    if settings["STRIPE_SECRET_KEY"] and not settings["STRIPE_API_BASE"]:
+        raise ImproperlyConfigured("STRIPE_SECRET_KEY needs STRIPE_API_BASE, a stand-in, in a demonstration.")
+    if settings["STRIPE_SECRET_KEY"].startswith(("sk_live", "rk_live")):
+        raise ImproperlyConfigured("STRIPE_SECRET_KEY must not be a live key in a demonstration.")
+    if settings["EMAIL_HOST_PASSWORD"]:
+        raise ImproperlyConfigured("EMAIL_URL must be a mail catcher, without a password, in a demonstration.")
 
 
 def _faults(settings: Mapping):

@@ -1,5 +1,6 @@
 """One settings file. Every variable it reads is in README's table; tests/test_architecture.py checks that."""
 
+import logging
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What kind of installation this is ---------------------------------------------------------------------------
 PRODUCTION = env.boolean("PRODUCTION", False)
 DEBUG = env.boolean("DEBUG", False)
+DEMONSTRATION = env.boolean("DEMONSTRATION", False)  # a band on every page; refuses real money and real mail
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -122,8 +124,10 @@ TEMPLATES = [
 
 # --- Data ----------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "db.sqlite3")}
+# The role of web and worker, to which `migrate` gives the rows (marketplace/ledger/grants.py).
+APP_DATABASE_ROLE = env.text("APP_DATABASE_ROLE", "marketplace_app")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text("REDIS_URL", "")
+REDIS_URL = env.secret("REDIS_URL", "")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -135,11 +139,12 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns about a missing folder before the first collectstatic
 STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # pages name no other, and each would be compressed twice
 WHITENOISE_USE_FINDERS = not PRODUCTION  # the embedded installation serves its sources, nothing is collected
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "marketplace.files.static.CollectedFiles"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -282,5 +287,9 @@ LOGGING = {
     "loggers": {"django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}},
 }
 
+if PRODUCTION:
+    logging.captureWarnings(True)  # a library's warning is a line like the others
+if DEMONSTRATION:
+    production.refuse_the_real(globals())
 if PRODUCTION:
     production.refuse_placeholders(globals())

@@ -258,7 +258,7 @@ def settings_variables() -> set[str]:
     for node in ast.walk(parsed(ROOT / "marketplace" / "settings.py")):
         if isinstance(node, ast.Call) and re.fullmatch(r"env\.\w+", ast.unparse(node.func)):
             names.add(node.args[0].value)
-            if ast.unparse(node.func) == "env.secret":
+            if ast.unparse(node.func) in {"env.secret", "env.database", "env.email"}:
                 names.add(f"{node.args[0].value}_FILE")
     return names
 
