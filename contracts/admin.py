@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contracts.models import Contract, Signatory
-from marketplace.administration import Administered, ListOnly
+from marketplace.administration import Administered, ListOnly, is_administrator
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.money import MoneyField, format_cents
@@ -85,7 +85,7 @@ class SignatoryAdmin(Administered):
         return super().get_form(request, obj, change, form=EndForm if obj else SignatoryForm, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Signatory | None = None) -> bool:
-        return self._is_administrator(request) and (obj is None or obj.ended_at is None)
+        return is_administrator(request.user) and (obj is None or obj.ended_at is None)
 
     def save_model(  # type: ignore[override]  # only people reach the administration
         self, request: PersonRequest, obj: Signatory, form: forms.ModelForm, change: bool

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.utils.translation import override
 
 from contracts.enums import Party
 from contracts.models import Amendment, Clause, Contract, Document, Invoice, Signature, taxes_charged
 from marketplace import pdf
 from marketplace.dates.localtime import day, local, moment_exact
+from marketplace.files import store
 from marketplace.money import format_cents
 from vendors.models import Vendor
 
@@ -125,10 +125,9 @@ def keep(
     """Make the PDF and keep it for ever, under its SHA-256."""
     blob = pdf.render(template, data, at=at)
     digest = hashlib.sha256(blob).hexdigest()
-    name = f"{contract.number}-{kind}-{digest[:12]}.pdf"
     return Document.objects.create(
         contract=contract, kind=kind, amendment=amendment, at=at, sha256=digest, size=len(blob),
-        file=ContentFile(blob, name=name),
+        file=store.keep("contrats", blob, ".pdf"),
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from contracts.reuse import section as reuse_section
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import ZONE, day, local, to_utc
-from marketplace.files.downloads import as_download, download
+from marketplace.files.downloads import download, stored_download
 from marketplace.ledger.entries import canonical
 from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import User
@@ -230,7 +230,7 @@ def document(request: PersonRequest, number: str, sha256: str) -> FileResponse:
     if document is None:
         raise Http404
     name = f"{number}-{document.kind}-{document.sha256[:12]}.pdf"
-    response = as_download(FileResponse(document.file.open("rb"), content_type="application/pdf"), name)
+    response = stored_download(document.file, name, "application/pdf")
     return keep_read(contract, request.user, response, file=document.sha256)
 
 

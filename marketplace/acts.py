@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from marketplace.files.store import NotKept
 from marketplace.keep import keeps_typed
 from marketplace.texts import Words
 
@@ -74,8 +75,20 @@ def attempt(
     try:
         return Done(verb())
     except ValidationError as error:
-        show_at(form, error, fields)
+        show_refusal(request, form, error, fields)
         return None
+
+
+def show_refusal(
+    request: HttpRequest,
+    form: forms.BaseForm,
+    error: ValidationError,
+    fields: Mapping[str, str | None] | None = None,
+) -> None:
+    """`show_at`; when the storage is in trouble the page then answers 503, not 422 (marketplace/middleware.py)."""
+    if isinstance(error, NotKept):
+        vars(request)["not_kept"] = True
+    show_at(form, error, fields)
 
 
 def show_at(form: forms.BaseForm, error: ValidationError, fields: Mapping[str, str | None] | None = None) -> None:

@@ -60,6 +60,9 @@ class UserForm(forms.ModelForm):
         # Whoever administers neither scores, awards nor audits: the powers stay in different hands.
         if data.get("is_staff") and data.get("is_auditor"):
             self.add_error("is_auditor", _("Une même personne ne peut pas administrer et vérifier."))
+        for right in ("is_staff", "is_auditor"):
+            if data.get(right) and not getattr(self.instance, right) and (why := self.instance.why_not_platform_wide()):
+                self.add_error(right, why)
         if data.get("is_staff") and self.instance.body_memberships.exists():
             self.add_error("is_staff", _("Cette personne agit pour un organisme : elle ne peut pas administrer."))
         return data

@@ -14,9 +14,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from marketplace.accounts.person import Visitor
+
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
 Context = dict[str, Any] | None
+
+
+def is_administrator(user: Visitor) -> bool:
+    """Whether this person pilots the platform."""
+    return user.is_active and user.is_staff and user.is_superuser
 
 
 class _Chosen(AutocompleteSelect):
@@ -33,21 +40,17 @@ class Administered(admin.ModelAdmin):
     actions = None
     show_full_result_count = False
 
-    def _is_administrator(self, request: HttpRequest) -> bool:
-        user = request.user
-        return user.is_active and user.is_staff and user.is_superuser
-
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self._is_administrator(request)
+        return is_administrator(request.user)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_administrator(request)
+        return is_administrator(request.user)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._is_administrator(request)
+        return is_administrator(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_administrator(request)
+        return is_administrator(request.user)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -2,11 +2,28 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from marketplace import keys
+from marketplace.ledger.grants import APPEND, KEEP, READ
 
 
 class MarketplaceConfig(AppConfig):
     name = "marketplace"
     verbose_name = "Plateforme"
+    rights = {
+        "checkpoint": APPEND,
+        "filesweep": APPEND,
+        "heartbeat": KEEP,
+        "keycheck": READ,  # written by `migrate` alone
+        "ledgerblock": APPEND,
+        "ledgerentry": APPEND,
+        "ledgerpayload": APPEND,  # taken away by erase_payload() alone
+        "numberseries": KEEP,
+        "outgoingemail": KEEP,
+        "terms": APPEND,
+        "termsacceptance": APPEND,
+        "user": KEEP,
+        "user_groups": READ,
+        "user_user_permissions": READ,
+    }
 
     def ready(self) -> None:
         """Every process of production, web or worker, stops here on a file that is not a key."""

@@ -46,4 +46,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         # Read by the page cache, for visitors: others see the link alone, and pay no query for it.
         "ledger_head": getattr(request, "ledger_head", None),
         "contact_email": settings.CONTACT_EMAIL,
+        "demonstration": settings.DEMONSTRATION,
     }

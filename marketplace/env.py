@@ -46,19 +46,28 @@ def items(name: str, default: tuple[str, ...] = ()) -> list[str]:
 
 
 def secret(name: str, default: str | None = None) -> str:
-    """The secret in NAME, or in the file named by NAME_FILE (as container platforms mount them)."""
+    """The secret in NAME, or in the file named by NAME_FILE (as container platforms mount them).
+
+    Every variable that may hold a password is read here, addresses of servers included. An empty file is refused: a
+    secret that was never written must not pass for one that is not wanted.
+    """
     path = os.environ.get(f"{name}_FILE", "").strip()
     if path:
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            held = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE={path!r} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError:  # its own words hold a piece of the secret
+            raise ImproperlyConfigured(f"{name}_FILE={path!r} is not a text in UTF-8.") from None
+        if not held:
+            raise ImproperlyConfigured(f"{name}_FILE={path!r} is empty.")
+        return held
     return text(name, default)
 
 
 def database(name: str, default_file: Path) -> dict[str, Any]:
     """Django's DATABASES entry from a URL: postgres://user:pass@host:port/name?option=value or sqlite:///file."""
-    url = text(name, f"sqlite:///{default_file}")
+    url = secret(name, f"sqlite:///{default_file}")
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
@@ -97,7 +106,7 @@ def email(name: str, default: str) -> dict[str, Any]:
     {BACKEND, HOST, PORT, USER, PASSWORD, USE_SSL, USE_TLS}; the password is never in an error's sentence.
     """
     try:
-        parts = urlsplit(text(name, default))
+        parts = urlsplit(secret(name, default))
         host, port = parts.hostname or "", parts.port
     except ValueError:  # its own words may hold a piece of the password
         raise ImproperlyConfigured(f"{name}: the host or the port is not valid.") from None
@@ -110,7 +119,7 @@ def email(name: str, default: str) -> dict[str, Any]:
     return {
         "BACKEND": f"django.core.mail.backends.{'console' if parts.scheme == 'console' else 'smtp'}.EmailBackend",
         "HOST": host,
-        "PORT": port or 25,
+        "PORT": port or {"smtps": 465, "smtp+tls": 587}.get(parts.scheme, 25),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "USE_SSL": parts.scheme == "smtps",

@@ -69,7 +69,11 @@ def _ours(request: HttpRequest) -> bool:
         return False
     key = f"keep:{caller_address(request)}"
     cache.add(key, 0, 3600)
-    return cache.incr(key) <= _PER_HOUR
+    try:
+        return cache.incr(key) <= _PER_HOUR
+    except ValueError:  # the hour ended between the two, or the cache came back: a new count
+        cache.set(key, 1, 3600)
+        return True
 
 
 def typed_before(request: HttpRequest) -> QueryDict | None:

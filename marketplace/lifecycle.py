@@ -4,7 +4,7 @@ Wraps django-fsm-2 once, because its `permission=` does not stop a call and its 
 writes a state, and each model's `<model>_state_known` constraint refuses states the database does not know.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -62,6 +62,8 @@ class Verb(Protocol[M]):
     allowed: Rule
     conditions: tuple[Condition, ...]
     alters_data: bool
+    # Checks and moves a row that is already locked, in memory; answers what the ledger is to hold of it.
+    change: Callable[[M, User | None, datetime, dict[str, Any]], ledger.Act]
 
     def __call__(self, row: M, /, *, by: User | None, **details: Any) -> M: ...
 
@@ -138,19 +140,22 @@ def moves(
         name = method.__name__
         step = django_fsm.transition(field="state", source=list(sources), target=to)(method)
 
-        def go(row: M, by: User | None, at: datetime | None, details: dict[str, Any]) -> M:
-            row = locked(row)
-            at = at or clock.now()
+        def change(row: M, by: User | None, at: datetime, details: dict[str, Any]) -> ledger.Act:
             check(row, name, by=by, at=at)
             before = row.state
             step(row, by=by, at=at, **details)
+            body = {detail: str(details[detail]) for detail in ledger_details if details.get(detail)}
+            body |= {**row._ledger_extra, "before": before, "after": to}
+            return ledger.Act(f"{row._meta.model_name}.{name}", row.ledger_subject(), body, row.ledger_sealed)
+
+        def go(row: M, by: User | None, at: datetime | None, details: dict[str, Any]) -> M:
+            row = locked(row)
+            at = at or clock.now()
+            act = change(row, by, at, details)
             row.clean_fields(exclude={"state"})  # a protected field refuses full_clean()
             row.clean()
             row.save()  # the database checks its constraints: asking it first would cost a query for each
-            body = {detail: str(details[detail]) for detail in ledger_details if details.get(detail)}
-            body |= {**row._ledger_extra, "before": before, "after": to}
-            action = f"{row._meta.model_name}.{name}"
-            ledger.record(action, row.ledger_subject(), by=by, at=at, sealed=row.ledger_sealed, **body)
+            ledger.record_all([act], by=by, at=at)
             return row
 
         @wraps(method)
@@ -170,13 +175,37 @@ def moves(
 
         verb = cast(Verb[M], run)
         verb.alters_data = True  # a template cannot call it by accident
-        verb.allowed, verb.conditions = allowed, tuple(conditions)
+        verb.allowed, verb.conditions, verb.change = allowed, tuple(conditions), change
         verb.move = Move(
             name, label, sources, to, tuple(roles), tuple(c.__doc__ or c.__name__ for c in conditions), basis
         )
         return verb
 
     return decorate
+
+
+def move_all(
+    moves: Iterable[tuple[str, Sequence[Stateful]]], *, by: User | None, at: datetime, also: Iterable[ledger.Act] = ()
+) -> None:
+    """Moves without details, each of many rows of one model: one write each, then one moment of the ledger's lock.
+
+    moves: (the move, its rows), in their order; `also`: what the ledger is to hold after them. The caller holds a
+    transaction and the rows' locks, parents first. Raises as a move does; the rows in memory are then of no use.
+    """
+    acts: list[ledger.Act] = []
+    for action, rows in moves:
+        changed: set[str] = set()
+        for row in rows:
+            fields = row._meta.concrete_fields
+            before = {field.name: getattr(row, field.attname) for field in fields}
+            acts.append(getattr(type(row), action).change(row, by, at, {}))
+            own = {field.name for field in fields if getattr(row, field.attname) != before[field.name]}
+            row.clean_fields(exclude=before.keys() - own | {"state"})  # the rest was clean when it was written
+            row.clean()
+            changed |= own
+        if rows:
+            type(rows[0])._base_manager.bulk_update(rows, sorted(changed))
+    ledger.record_all([*acts, *also], by=by, at=at)
 
 
 def name_act(refusal: Exception, action: str, subject: str) -> None:

@@ -1,7 +1,7 @@
 """One page of a list: so many rows after the last one shown, never « page 12 »; and what narrows the list.
 
 The address of the next page holds where this one ended (`?apres=`): the values of the columns that order the list, the
-last of them unique. Instants are microseconds since 1970 (UTC), days are their midnight, keys are themselves:
+last of them unique. Instants are microseconds since 1970 (UTC), days are their midnight, keys and UUIDs are numbers:
 `1761746400000000-42`, or `42` for a list in the order of its key. Whatever is not a cursor answers the first page.
 """
 
@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
-from django.db.models import DateField, DateTimeField, Q, QuerySet
+from django.db.models import DateField, DateTimeField, Q, QuerySet, UUIDField
 from django.http import HttpRequest, QueryDict
 
 from marketplace.texts import Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = 18  # at most, before int(), which refuses thousands of digits; and no database has larger keys
+_UUID_DIGITS = 39  # of 2**128
 Order = Sequence[str]
 Pairs = Sequence[tuple[str, Any]]
 
@@ -58,11 +60,13 @@ def read(text: str, rows: QuerySet[Any], order: Order) -> tuple[Any, ...] | None
     parts = text.split("-")
     if len(parts) != len(order):
         return None
-    if not all(part.isascii() and part.isdecimal() and len(part) <= _DIGITS for part in parts):
+    columns = [_field(rows, field) for field in order]
+    most = [_UUID_DIGITS if isinstance(column, UUIDField) else _DIGITS for column in columns]
+    if not all(part.isascii() and part.isdecimal() and len(part) <= n for part, n in zip(parts, most, strict=True)):
         return None
     try:
-        return tuple(_value(rows, _column(field), int(part)) for field, part in zip(order, parts, strict=True))
-    except OverflowError:  # further than dates go
+        return tuple(_value(column, int(part)) for column, part in zip(columns, parts, strict=True))
+    except (OverflowError, ValueError):  # further than dates go, or than UUIDs
         return None
 
 
@@ -94,8 +98,14 @@ def _number(value: Any) -> int:
     return int(value)
 
 
-def _value(rows: QuerySet[Any], column: str, number: int) -> Any:
-    field = rows.model._meta.pk if column == "pk" else rows.model._meta.get_field(column)
+def _field(rows: QuerySet[Any], name: str) -> Any:
+    column = _column(name)
+    return rows.model._meta.pk if column == "pk" else rows.model._meta.get_field(column)
+
+
+def _value(field: Any, number: int) -> Any:
+    if isinstance(field, UUIDField):
+        return UUID(int=number)
     if isinstance(field, DateTimeField):
         return _EPOCH + timedelta(microseconds=number)
     if isinstance(field, DateField):

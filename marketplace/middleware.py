@@ -1,9 +1,9 @@
 """Small middleware: health, private-unless-listed with typed text kept, refusals answered and traced."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,36 +15,27 @@ from django.utils.translation import gettext as _
 from marketplace import keep
 from marketplace.cache import Handler
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
 
+logger = logging.getLogger(__name__)
+
 
 def health(get_response: Handler) -> Handler:
-    """/sante answers before every other middleware: no session, no database, no redirect."""
+    """What machines ask, before every other middleware: no session, no host check, no redirect to HTTPS.
+
+    /sante is answered here: no database, no route. /pret and /metrics by their views.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path_info == "/sante":
             return HttpResponse("ok\n", content_type="text/plain")
-        return get_response(request)
-
-    return middleware
-
-
-def limits(get_response: Handler) -> Handler:
-    """413 for a request larger than any form of ours; much smaller for whoever shows no session."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        known = settings.SESSION_COOKIE_NAME in request.COOKIES
-        if length > (settings.REQUEST_MAX_BYTES if known else settings.VISITOR_REQUEST_MAX_BYTES):
-            return HttpResponse(
-                "Envoi trop volumineux : 10 Mo au plus par fichier. / Too large: 10 MB at most for a file.\n",
-                status=413,
-                content_type="text/plain; charset=utf-8",
-            )
+        if request.path_info in {"/pret", "/metrics"}:
+            view, args, kwargs = resolve(request.path_info)
+            response: HttpResponse = view(request, *args, **kwargs)
+            response["X-Content-Type-Options"] = "nosniff"
+            return response
         return get_response(request)
 
     return middleware
@@ -96,16 +87,22 @@ def page_above(path: str) -> str:
 class Refusals:
     """Answers a refused act with 403 or 409 and a next step, and leaves its trace in the ledger.
 
-    The trace is written here, after the act's own transaction was rolled back.
+    The trace is written here, after the act's own transaction was rolled back. A storage in trouble is told the same
+    way: 503, or 404 for a file that is lost.
     """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 422 and getattr(request, "not_kept", False):  # marketplace/acts.py, `show_refusal`
+            response.status_code = 503
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, store.Unreadable | store.NotKept):
+            return _storage_trouble(request, exception)
         if not isinstance(exception, PermissionDenied | IllegalMove):
             return None
         act = getattr(exception, "act", None)
@@ -123,3 +120,20 @@ class Refusals:
             "action_label": _("À faire"),
         }
         return render(request, "error.html", context, status=409 if illegal else 403)
+
+
+def _storage_trouble(request: HttpRequest, exception: store.Unreadable | store.NotKept) -> HttpResponse:
+    lost = isinstance(exception, store.Missing)
+    logger.critical(
+        "%s answers %s.", request.resolver_match and request.resolver_match.view_name, type(exception).__name__
+    )
+    context = {
+        "title": _("Fichier introuvable") if lost else _("Stockage momentanément inaccessible"),
+        "message": _("Ce fichier n’est plus dans le stockage. L’équipe de la plateforme en est avertie.")
+        if lost
+        else _("Le stockage des fichiers ne répond pas. Rien n’a changé; réessayez dans quelques minutes."),
+    }
+    response = render(request, "error.html", context, status=404 if lost else 503)
+    if not lost:
+        response["Retry-After"] = "120"
+    return response

@@ -1,8 +1,10 @@
-"""The ground floor's tables: terms, outgoing mail, number series.
+"""The ground floor's tables: terms, outgoing mail, number series, sweeps, which seal key opens this database.
 
-Published here with them: people (accounts/person.py), and the ledger's (ledger/entries.py, ledger/checkpoints.py).
+Published here with them: people (accounts/person.py), the ledger's (ledger/entries.py, ledger/checkpoints.py),
+the heartbeat (service/heartbeat.py).
 """
 
+import uuid
 from datetime import datetime
 
 from django.db import models, transaction
@@ -13,9 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.accounts.person import User
 from marketplace.ledger.checkpoints import Checkpoint, LedgerBlock
 from marketplace.ledger.entries import LedgerEntry, LedgerPayload
+from marketplace.service.heartbeat import Heartbeat
 
 __all__ = [
     "Checkpoint",
+    "FileSweep",
+    "Heartbeat",
+    "KeyCheck",
     "LedgerBlock",
     "LedgerEntry",
     "LedgerPayload",
@@ -80,8 +86,25 @@ class TermsAcceptance(models.Model):
 
 
 class OutgoingEmail(models.Model):
-    """The outbox: one row, one recipient, written in the act's transaction and sent after it."""
+    """The outbox: one row, one recipient, written in the act's transaction and sent after it (mail/delivery.py)."""
 
+    class State(models.TextChoices):
+        WAITING = "waiting", _("en attente")
+        SENDING = "sending", _("en cours d’envoi")
+        SENT = "sent", _("envoyé")
+        GIVEN_UP = "given_up", _("abandonné")
+
+    class Reason(models.TextChoices):
+        """Why the last attempt failed. The first two pass, the next two do not, the last is ours to correct."""
+
+        UNREACHABLE = "unreachable", _("le serveur de courriel ne répond pas")
+        PUT_OFF = "put_off", _("le serveur de courriel demande d’attendre")
+        REFUSED = "refused", _("le serveur de courriel refuse ce message")
+        ADDRESS = "address", _("cette adresse ne peut pas recevoir de courriel")
+        DEFECT = "defect", _("ce message n’a pas pu être préparé")
+
+    # In addresses and in `Message-ID`: a number would tell how many messages there are, deposits' included.
+    public_id = models.UUIDField(_("identifiant"), unique=True, default=uuid.uuid4, editable=False)
     to = models.ForeignKey(
         User, verbose_name=_("destinataire"), null=True, on_delete=models.PROTECT, related_name="emails"
     )
@@ -97,8 +120,14 @@ class OutgoingEmail(models.Model):
     # Demo and replay: kept to be looked at, never sent.
     held = models.BooleanField(_("gardé sans être envoyé"), default=False)
     created_at = models.DateTimeField(_("écrit le"))
+    state = models.CharField(_("état"), max_length=10, choices=State.choices, default=State.WAITING)
+    waits_since = models.DateTimeField(_("en attente depuis le"))  # given up 72 hours later; moved by « Renvoyer »
+    next_at = models.DateTimeField(_("prochain essai"), null=True)  # None: as soon as somebody takes it
+    claimed_at = models.DateTimeField(_("pris le"), null=True)  # by who sends it, or died while sending it
     sent_at = models.DateTimeField(_("envoyé le"), null=True)
     attempts = models.PositiveSmallIntegerField(_("essais d’envoi"), default=0)
+    reason = models.CharField(_("motif"), max_length=12, choices=Reason.choices, blank=True)
+    # The error's name and the server's codes (« 550 5.1.1 »): never its sentence, which repeats the address.
     last_error = models.CharField(_("dernière erreur"), max_length=200, blank=True)
 
     class Meta:
@@ -106,9 +135,29 @@ class OutgoingEmail(models.Model):
         indexes = [
             models.Index(fields=["created_at"], condition=Q(sent_at=None, held=False), name="email_to_send"),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False)
+                | Q(state__in=["waiting", "sending", "given_up"], sent_at=None),
+                name="email_state_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.template} {self.created_at:%Y-%m-%d}"
+
+
+class FileSweep(models.Model):
+    """What one sweep of the stored files found (marketplace/files/sweep.py)."""
+
+    at = models.DateTimeField()
+    looked = models.PositiveIntegerField()
+    removed = models.PositiveIntegerField()
+    bytes = models.PositiveBigIntegerField()
+    missing = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
 
 
 class NumberSeries(models.Model):
@@ -131,3 +180,16 @@ class NumberSeries(models.Model):
             series, _created = cls.objects.get_or_create(prefix=prefix, year=year)
             cls.objects.filter(pk=series.pk).update(last=F("last") + 1)
             return f"{prefix}-{year}-{cls.objects.values_list('last', flat=True).get(pk=series.pk):04d}"
+
+
+class KeyCheck(models.Model):
+    """Which seal key opens this database (marketplace/keys.py): one row, by `migrate`; append-only by trigger."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    verifier = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="key_check_single")]
+
+    def __str__(self) -> str:
+        return self.verifier[:8]

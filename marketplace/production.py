@@ -1,4 +1,7 @@
-"""What production refuses to start with: one sentence each, naming the variable. Called by settings.py, at its end."""
+"""What production refuses to start with: one sentence each, naming the variable. Called by settings.py, at its end.
+
+And what a demonstration refuses: the real thing.
+"""
 
 import ipaddress
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 PLACEHOLDER_SECRET = "embedded-default-not-for-production"
 PLACEHOLDER_PREFIX = "ocds-xxxxxx"
 SECRET_MINIMUM = 50
+TOKEN_MINIMUM = 32
 
 
 def refuse_placeholders(settings: Mapping) -> None:
@@ -20,6 +24,18 @@ def refuse_placeholders(settings: Mapping) -> None:
     """
     for fault in _faults(settings):
         raise ImproperlyConfigured(fault)
+
+
+def refuse_the_real(settings: Mapping) -> None:
+    """Raise ImproperlyConfigured when a demonstration would touch money or people: it has stand-ins for both."""
+    if settings["PRODUCTION"]:
+        raise ImproperlyConfigured("DEMONSTRATION must be false in production: it says that everything is invented.")
+    if settings["STRIPE_SECRET_KEY"] and not settings["STRIPE_API_BASE"]:
+        raise ImproperlyConfigured("STRIPE_SECRET_KEY needs STRIPE_API_BASE, a stand-in, in a demonstration.")
+    if settings["STRIPE_SECRET_KEY"].startswith(("sk_live", "rk_live")):
+        raise ImproperlyConfigured("STRIPE_SECRET_KEY must not be a live key in a demonstration.")
+    if settings["EMAIL_HOST_PASSWORD"]:
+        raise ImproperlyConfigured("EMAIL_URL must be a mail catcher, without a password, in a demonstration.")
 
 
 def _faults(settings: Mapping):
@@ -46,6 +62,8 @@ def _faults(settings: Mapping):
         yield "STRIPE_API_BASE must be empty in production: it names a stand-in, whose payments are not payments."
     if bool(settings["STRIPE_SECRET_KEY"]) != bool(settings["STRIPE_WEBHOOK_SECRET"]):
         yield "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET go together: without the second no payment is ever seen."
+    if 0 < len(settings["METRICS_TOKEN"]) < TOKEN_MINIMUM:
+        yield f"METRICS_TOKEN must be a random text of at least {TOKEN_MINIMUM} characters, or not set."
     for name in ("DEFAULT_FROM_EMAIL", "CONTACT_EMAIL"):
         if not _is_address(settings[name]):
             yield f"{name} must be a real address in production: it is empty, malformed or still the placeholder."

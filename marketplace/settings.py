@@ -1,9 +1,11 @@
 """One settings file. Every variable it reads is in README's table; tests/test_architecture.py checks that."""
 
+import logging
 from datetime import date
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from kombu import Exchange, Queue
 
 from marketplace import env, production
 
@@ -12,6 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What kind of installation this is ---------------------------------------------------------------------------
 PRODUCTION = env.boolean("PRODUCTION", False)
 DEBUG = env.boolean("DEBUG", False)
+DEMONSTRATION = env.boolean("DEMONSTRATION", False)  # a band on every page; refuses real money and real mail
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -81,16 +84,18 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketplace.middleware.health",  # before all others: no session, no database
-    "marketplace.middleware.limits",
+    "marketplace.doors.middleware.limits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "marketplace.doors.middleware.utf8",  # before whatever reads an address or a cookie
     "marketplace.cache.PublicPageCache",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "marketplace.doors.middleware.bodies",  # before whatever reads a body
     "marketplace.middleware.PrivateUnlessListed",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -103,6 +108,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
+FORCE_SCRIPT_NAME = ""  # the site is at the top of its host (marketplace/doors/site.py)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -122,11 +128,15 @@ TEMPLATES = [
 
 # --- Data ----------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "db.sqlite3")}
+# The role of web and worker, to which `migrate` gives the rows (marketplace/ledger/grants.py).
+APP_DATABASE_ROLE = env.text("APP_DATABASE_ROLE", "marketplace_app")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text("REDIS_URL", "")
+REDIS_URL = env.secret("REDIS_URL", "")  # the queue
+# Pages kept for visitors, limits on attempts: a server of its own may forget what it likes when it is full.
+CACHE_URL = env.secret("CACHE_URL", REDIS_URL)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
+    "default": {"BACKEND": "marketplace.redis.cache.OptionalRedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}},
 }
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
@@ -135,18 +145,28 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns about a missing folder before the first collectstatic
 STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # pages name no other, and each would be compressed twice
 WHITENOISE_USE_FINDERS = not PRODUCTION  # the embedded installation serves its sources, nothing is collected
+# An S3-compatible store instead of MEDIA_ROOT, so that several hosts share files (marketplace/files/bucket.py).
+S3_BUCKET = env.text("S3_BUCKET", "")
+S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "")  # empty: Amazon's own
+S3_REGION = env.text("S3_REGION", "")
+S3_ACCESS_KEY_ID = env.secret("S3_ACCESS_KEY_ID", "")
+S3_SECRET_ACCESS_KEY = env.secret("S3_SECRET_ACCESS_KEY", "")
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": f"marketplace.files.{'bucket.Bucket' if S3_BUCKET else 'disk.Disk'}"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "marketplace.files.static.CollectedFiles"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
 # Uploads stay in memory up to the largest allowed file: a proposal's file never touches a disk in the clear.
-FILE_UPLOAD_HANDLERS = ["marketplace.files.uploads.SizedMemoryUploadHandler"]
+FILE_UPLOAD_HANDLERS = [
+    "marketplace.doors.multipart.Utf8Form",
+    "marketplace.files.uploads.SizedMemoryUploadHandler",
+]
 FILE_UPLOAD_MAX_MEMORY_SIZE = FILE_MAX_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 CLAMD_URL = env.text("CLAMD_URL", "")
@@ -219,12 +239,23 @@ _mail = env.email("EMAIL_URL", "console://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _mail["BACKEND"], _mail["HOST"], _mail["PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["USER"], _mail["PASSWORD"]
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail["USE_SSL"], _mail["USE_TLS"]
-EMAIL_TIMEOUT = 20
+EMAIL_TIMEOUT = 10  # seconds, for each thing said to the mail server
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Développe avec nous <ne-pas-repondre@exemple.invalid>")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", "aide@exemple.invalid")
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost"  # a host, or kombu warns that there is none
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL  # the embedded default: the outbox delivers in the same process
 CELERY_TASK_IGNORE_RESULT = True
+# Messages and payments wait for servers that are not ours: each its own queue, so that openings never wait behind them.
+# A worker told nothing takes all; `--queues=celery`, `--queues=mail` and `--queues=payments` make three.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "mail", "payments")]
+CELERY_TASK_ROUTES = {
+    "marketplace.tasks.deliver_email": {"queue": "mail"},
+    "marketplace.tasks.sweep_emails": {"queue": "mail"},
+    "contracts.tasks.settle_payment": {"queue": "payments"},
+    "contracts.tasks.handle_event": {"queue": "payments"},
+    "contracts.tasks.sweep_payments": {"queue": "payments"},
+    "contracts.tasks.reconcile": {"queue": "payments"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TIMEZONE = "America/Toronto"
 
@@ -268,6 +299,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else
 SESSION_COOKIE_HTTPONLY = True
 SILENCED_SYSTEM_CHECKS = ["models.W040"]  # SQLite leaves out an index's extra columns: they only serve PostgreSQL
 
+# --- Seeing it -------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.secret(
+    "METRICS_TOKEN", ""
+)  # what Prometheus shows at /metrics; without it there is no such address
+
 # --- Logs: no request body, no local variable, ever ----------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 LOGGING = {
@@ -282,5 +318,9 @@ LOGGING = {
     "loggers": {"django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}},
 }
 
+if PRODUCTION:
+    logging.captureWarnings(True)  # a library's warning is a line like the others
+if DEMONSTRATION:
+    production.refuse_the_real(globals())
 if PRODUCTION:
     production.refuse_placeholders(globals())

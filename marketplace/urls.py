@@ -8,10 +8,14 @@ from django.utils.translation import gettext_lazy as _
 from audit import todo as audit_todo
 from audit.flags import actions as flag_actions
 from audit.flags import public_views as public_flag_views
+from contracts import gauges as contract_gauges
 from contracts import todo
 from contracts.payments import urls as payment_urls
 from marketplace import views
 from marketplace.ledger import views as public_ledger_views
+from marketplace.mail import views as mail_views
+from marketplace.service import gauges as ground_gauges
+from marketplace.service import views as service_views
 from opendata import subjects
 from opportunities import urls as opportunities
 from opportunities.review import views as notice_review_views
@@ -19,11 +23,15 @@ from proposals import urls as proposals
 from proposals.award import views as award_views
 from proposals.dashboard import views as dashboard_views
 from proposals.notice import views as notice_views
+from proposals.opening import gauges as opening_gauges
 from proposals.public import views as public_views
 
 admin.site.site_header = _("Développe avec nous : administration")
 admin.site.site_title = _("Administration")
 admin.site.index_title = _("Pilotage")
+
+# Every gauge there is: what /metrics, both service pages and `manage.py doctor` read.
+GAUGES = (*opening_gauges.GAUGES, *ground_gauges.GAUGES, *contract_gauges.GAUGES)
 
 pages = [
     path("comment-ca-marche/", views.page("how"), name="how"),
@@ -59,6 +67,8 @@ answers = [
 
 urlpatterns = [
     path("sante", views.health, name="health"),
+    path("pret", service_views.ready, name="ready"),
+    path("metrics", service_views.metrics, {"catalogue": GAUGES}, name="metrics"),
     path("api/workflow", views.workflow, name="workflow"),
     path(".well-known/dan-cles.json", views.public_keys, name="public_keys"),
     *payment_urls.public_patterns,
@@ -80,6 +90,14 @@ urlpatterns += i18n_patterns(
     path("registre/releves/", public_ledger_views.checkpoints, name="ledger_checkpoints"),
     path("guide-de-style/", views.styleguide, name="styleguide"),
     path("", include((pages, "pages"))),
+    *mail_views.urlpatterns,  # before the administration, which takes every address under its own
+    path("etat-du-service/", service_views.status, {"catalogue": GAUGES}, name="status"),
+    path(
+        "pilotage/service/",
+        service_views.pilot,
+        {"catalogue": GAUGES, "next_closing": opening_gauges.next_closing},
+        name="service",
+    ),
     path("pilotage/", admin.site.urls),
     prefix_default_language=False,
 )

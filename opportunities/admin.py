@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
 
-from marketplace.administration import Administered, ReadOnly
+from marketplace.administration import Administered, ReadOnly, is_administrator
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
@@ -55,7 +55,7 @@ class BodyMembershipAdmin(Administered):
         return False
 
     def has_delete_permission(self, request, obj=None):
-        return self._is_administrator(request)
+        return is_administrator(request.user)
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)

@@ -35,10 +35,10 @@ def refuse_if_tied(opportunity: Opportunity, user: User) -> None:
 
 
 def own_proposal(request: PersonRequest, public_id: UUID, *, at: datetime) -> Proposal:
-    """One of one's own proposals, opened first if its occasion is due; 404 for everybody else."""
+    """One of one's own proposals, opened first if its occasion is due and it can be; 404 for everybody else."""
     mine = Proposal.objects.visible_to(request.user, at=at).filter(vendor__in=Vendor.objects.acted_for(request.user))
     rows = mine.select_related("opportunity__body", "vendor")
     proposal = get_object_or_404(rows, public_id=public_id)
-    if opening_actions.open_if_due(proposal.opportunity.number):
+    if opening_actions.ask(proposal.opportunity.number):
         proposal = rows.get(pk=proposal.pk)
     return proposal

@@ -1,7 +1,23 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.ledger.grants import APPEND, KEEP, ROWS, but
+
 
 class ProposalsConfig(AppConfig):
     name = "proposals"
     verbose_name = _("Propositions")
+    rights = {
+        "award": but("reversed_at", "reversed_by_id", "reversal_reason"),
+        "draftfile": ROWS,
+        "draw": APPEND,
+        "openedproposal": APPEND,
+        "opening": APPEND,
+        "proposal": KEEP,
+        "recommendation": but("decided_by_id", "decided_at", "accepted", "decision_reason"),
+        "score": KEEP,
+        "sealedfile": f"{APPEND}, DELETE",  # with the envelope
+        "sealedenvelope": f"{APPEND}, DELETE",  # a withdrawal destroys it
+        "sealkey": APPEND,
+        "submission": APPEND,
+    }

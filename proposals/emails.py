@@ -27,8 +27,8 @@ def _vendor_people(proposal: Proposal) -> list[User]:
 def _tell_vendors(
     opportunity: Opportunity, template: str, *, at: datetime, confidential: bool = False, **context: Any
 ) -> None:
-    proposals = opportunity.proposals.exclude(state__in=["draft", "withdrawn"]).select_related("vendor")
-    for proposal in proposals.order_by("pk"):
+    proposals = opportunity.proposals.exclude(state__in=["draft", "withdrawn"]).select_related("vendor", "opened")
+    for proposal in proposals.defer("draft", "opened__content").order_by("pk"):
         for person in _vendor_people(proposal):
             outbox.queue(
                 template,

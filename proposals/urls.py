@@ -17,6 +17,7 @@ urlpatterns = [
     # the public's
     path("attributions/", public_views.awards, name="awards"),
     path("occasions/<code:number>/ouverture/", public_views.minutes, name="minutes"),
+    path("occasions/<code:number>/ouverture/etat/", public_views.opening_state, name="opening_state"),
     path("occasions/<code:number>/ouverture/proces-verbal.json", public_views.minutes_json, name="minutes_json"),
     path("occasions/<code:number>/attribution/", public_views.award, name="award"),
     path("occasions/<code:number>/attribution/tirage.json", public_views.draw_json, name="draw_json"),

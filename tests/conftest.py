@@ -18,12 +18,15 @@ import pytest
 from django import shortcuts
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.postgresql import creation as postgresql
 from django.template.loader import get_template, render_to_string
 from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from marketplace import keys, later
 from marketplace.dates import clock
 from marketplace.ledger import triggers as ledger_triggers
+from marketplace.mail import delivery
 from tests import migrated
 from tests.kept import WATCHING, world
 from tests.stack import roomy
@@ -32,6 +35,7 @@ APPEND_ONLY = [
     "marketplace_ledgerentry",
     "marketplace_checkpoint",
     "marketplace_ledgerblock",
+    "marketplace_keycheck",
     "proposals_submission",
     "contracts_document",
     "contracts_criterioncheck",
@@ -136,6 +140,8 @@ def _settings(settings, _media):
     settings.MEDIA_ROOT = next(_media)
     settings.ACCOUNT_RATE_LIMITS = False
     cache.clear()
+    for optional in (later.broker, delivery.server):
+        optional.works()  # what one test made silent, the next one asks again
     yield
     shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
     assert clock._set_to is None, f"this test leaves the clock at {clock._set_to} to the next one"
@@ -185,6 +191,20 @@ def _append_only_tables_can_be_emptied():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _a_database_goes_with_its_sessions():
+    """A browser that was closed may leave a request under way, and its thread's session: it must not keep PostgreSQL
+    from dropping the tests' database."""
+
+    def drop(creation, name, verbosity):
+        with creation._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {creation.connection.ops.quote_name(name)} WITH (FORCE)")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgresql.DatabaseCreation, "_destroy_test_db", drop)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _static_files_are_listed_once():
     """WhiteNoise walks every static file when it starts, and each test client starts it: 30 ms a client."""
     walk, listed = WhiteNoiseMiddleware.add_files_from_finders, {}
@@ -208,6 +228,7 @@ def _first_rows():
 
     for migration in ("marketplace.migrations.0003_first_terms", "contracts.migrations.0003_first_clauses"):
         import_module(migration).add(apps, None)
+    keys.remember()
 
 
 @pytest.fixture

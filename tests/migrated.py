@@ -1,7 +1,7 @@
 """The migrated database, made once and copied for each process: migrating takes eight seconds, copying some hundredths.
 
 Kept from one run to the next, in pytest's cache (SQLite) or beside the test databases (PostgreSQL), under a digest of
-everything that a migration may read: our code and the locked dependencies. Any change makes another.
+everything that a migration may read: our code, the locked dependencies and the seal key. Any change makes another.
 """
 
 import fcntl
@@ -14,6 +14,8 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+
+from marketplace import keys
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,7 +75,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _digest() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(keys.verifier().encode())  # which the database keeps
     houses = [folder.parent for folder in ROOT.glob("*/apps.py")]
     for path in sorted([ROOT / "requirements.lock", *(path for house in houses for path in house.rglob("*.py"))]):
         digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())

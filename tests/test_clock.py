@@ -38,7 +38,7 @@ def test_a_wrong_server_clock_neither_opens_early_nor_late(cast, shift):
         with time_machine.travel(real + shift):
             assert Opportunity.objects.due(at=clock.Now()).exists() == due
             assert Opportunity.objects.due(at=clock.now()).exists() == due
-            assert opening_actions.open_if_due(opportunity.number) == due
+            assert bool(opening_actions.open_if_due(opportunity.number)) == due
 
 
 def test_the_expression_and_the_call_agree(cast):
@@ -136,7 +136,8 @@ def test_no_default_argument_and_no_module_reads_a_clock():
 
 def test_only_the_clock_module_asks_what_time_it_is():
     """Everything else is told (`at=`) or asks the database's clock through this one door."""
-    allowed = {"marketplace/dates/clock.py"}
+    # The doctor compares both clocks; readiness counts how long an answer is kept.
+    allowed = {"marketplace/dates/clock.py", "marketplace/service/doctor.py", "marketplace/service/checks.py"}
     found = []
     for path in python_files():
         name = str(path.relative_to(ROOT))

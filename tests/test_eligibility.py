@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.lifecycle import IllegalMove
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Opportunity
@@ -472,7 +473,8 @@ def test_a_refused_attestation_leaves_no_file(firm, cast, now, settings):
 )
 def test_whose_documents_they_are(cast, now, who, read, write):
     row = cast.vendor.attestations.get()
-    row.file.save("a.pdf", SimpleUploadedFile("a.pdf", PDF))
+    row.file = store.keep("attestations", PDF, ".pdf")
+    row.save()
     client = logged(getattr(cast, who))
     assert client.get(papers_of(cast.vendor)).status_code == read
     assert copy_status(getattr(cast, who), row) == read
@@ -486,7 +488,8 @@ def test_whose_documents_they_are(cast, now, who, read, write):
 
 def test_the_copy_goes_to_the_body_that_retained_the_vendor(cast):
     row = cast.vendor.attestations.get()
-    row.file.save("a.pdf", SimpleUploadedFile("a.pdf", PDF))
+    row.file = store.keep("attestations", PDF, ".pdf")
+    row.save()
     rival = cast.rival.attestations.get()
     occasion, _proposals = cast.recommended()
     assert copy_status(cast.officer, row) == 404

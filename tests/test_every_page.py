@@ -15,9 +15,11 @@ from tests.cast import CLOSES_AT, PUBLISHED_AT
 PUBLIC = {
     "health", "workflow", "public_keys", "stripe_events", "home", "ledger", "signals", "styleguide",
     "ledger_checkpoints",
+    # Machines ask whether we are ready; Prometheus shows a token of its own; anybody may know how the service is.
+    "ready", "metrics", "status",
     "opportunities:list", "opportunities:detail", "opportunities:attachment",
     "proposals:awards", "proposals:minutes", "proposals:minutes_json", "proposals:award", "proposals:draw_json",
-    "proposals:verify",
+    "proposals:opening_state", "proposals:verify",
     "contracts:list", "contracts:detail",
     "contracts:code_list", "contracts:code", "contracts:code_json", "contracts:code_pdf", "contracts:code_publiccode",
     "opendata:contract",
@@ -31,6 +33,8 @@ PUBLIC = {
 }  # fmt: skip
 # The ledger's downloads, for whoever wants to verify it; each says so in its view.
 DATA = {"health", "workflow", "public_keys"}
+# No page: tests/test_ready.py, tests/test_metrics.py, tests/test_opening_pages.py.
+TO_MACHINES = {"ready": {200, 503}, "metrics": {404}, "proposals:opening_state": {200, 204}}
 SAME_FORM_TWICE = {"/guide-de-style/"}  # a component as it starts, and as it is with errors
 FILLED = {
     "key": "abc",
@@ -86,7 +90,7 @@ def address(route: str, **values) -> str:
 def test_the_public_list_is_the_one_that_the_code_declares():
     declared = {name for name, _route, p in ROUTES if not getattr(p.callback, "login_required", True)}
     assert declared == PUBLIC
-    assert len(PUBLIC) == 53
+    assert len(PUBLIC) == 57
     assert len(PRIVATE) > 60
 
 
@@ -173,10 +177,16 @@ def test_public_pages_are_whole(cast, client, stage):
             elsewhere = {302, 409} if name.startswith(("account_", "mfa_")) or name == "admin:login" else set()
             if name == "stripe_events":
                 elsewhere = {405}  # Stripe posts there, signed: tests/test_webhooks.py
+            elsewhere |= TO_MACHINES.get(name, set())
             assert answer.status_code in {200, 404} | elsewhere, (path, answer.status_code)
             if name in DATA:
                 assert answer.status_code == 200
-            elif answer.status_code in {200, 404} and "html" in answer["Content-Type"] and name != "admin:login":
+            elif (
+                name not in TO_MACHINES
+                and answer.status_code in {200, 404}
+                and "html" in answer["Content-Type"]
+                and name != "admin:login"
+            ):
                 assert_whole(path, answer)
                 seen += 1
     assert seen > 20

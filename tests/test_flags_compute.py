@@ -17,6 +17,7 @@ from audit.models import FlagPeers, RedFlag
 from contracts.models import PayoutAccount
 from contracts.payments import actions as payment_actions
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Attachment
 from proposals.drafts import actions as draft_actions
@@ -235,8 +236,8 @@ def test_the_bodys_own_form_is_no_clue(cast):
     occasion = bids_with(cast, docx(), docx())
     form = docx()
     Attachment.objects.create(
-        opportunity=occasion, name=form.name, content_type="x", size=form.size, sha256="f" * 64, file=form,
-        added_by=cast.buyer, at=PUBLISHED_AT,
+        opportunity=occasion, name=form.name, content_type="x", size=form.size, sha256="f" * 64,
+        file=store.keep("occasions", form.read()), added_by=cast.buyer, at=PUBLISHED_AT,
     )  # fmt: skip
     open_(occasion)
     assert "documents" not in clues()

@@ -5,12 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.models import User
 from opportunities.models import PublicBody, Skill
 from tests import contract_cast, leaks
@@ -203,7 +202,8 @@ def test_what_cannot_be_told_again_is_built():
 def test_files_come_back(settings):
     @kept
     def stored(name):
-        return default_storage.save(name, ContentFile(name.encode()))
+        store.storage.write(name, name.encode())
+        return name
 
     def build():
         name = stored("dossier/plan.txt")

@@ -11,7 +11,7 @@ from tests.test_architecture import APPS, MODULES, ROOT, code, name_of, parsed
 # What a file is for, as docs/architecture.md says it: `<role>.py`, or `<noun>_<role>.py` where a folder has several.
 ROLES = {
     *("rules", "conditions", "actions", "forms", "views", "urls", "api", "feeds", "emails", "tasks", "todo"),
-    *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search", "section"),
+    *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search", "section", "gauges"),
 }
 # One pure computation, or one document, named after what it is.
 NOUNS = {
@@ -32,24 +32,27 @@ NOUNS = {
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters person reauthentication",
     "marketplace/dates": "calendar clock fields localtime",
-    "marketplace/files": "documents downloads uploads",
+    "marketplace/doors": "charsets multipart site start",
+    "marketplace/files": "bucket disk documents downloads static storage store sweep uploads",
     "marketplace/formats/fr_CA": "formats",
-    "marketplace/ledger": "checkpoints entries labels merkle verifier",
-    "marketplace/mail": "outbox",
+    "marketplace/ledger": "checkpoints entries grants labels merkle verifier",
+    "marketplace/mail": "address delivery outbox",
+    "marketplace/redis": "breaker cache",
+    "marketplace/service": "backup checks doctor heartbeat postgres probes",
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",
     "proposals": "occasion_acts",
     "proposals/deposit": "receipt sealing",
     "proposals/evaluation": "board draw ranking",
-    "proposals/opening": "minutes",
+    "proposals/opening": "lock minutes",
     "proposals/public": "figures history parts",
     "proposals/proponent": "story",
 }
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
     "marketplace": (
-        "acts administration boxes cache celery context converters env keep keys lifecycle lists logs "
+        "acts administration boxes cache celery context converters env keep keys later lifecycle lists logs "
         "markup models money pdf production reasons regions requests settings texts wsgi"
     )
 }
@@ -57,7 +60,7 @@ MODELS = {
     "audit/models": "monitoring redflag review sample",
     "contracts/models": "amendment contract delivery failures invoice passport payment reminder terms",
     "opportunities/models": "body opportunity parts",
-    "proposals/models": "award evaluation proposal submission",
+    "proposals/models": "award evaluation file proposal submission",
 }
 MOST_FILES = 15
 MOST_ON_THE_GROUND = 32

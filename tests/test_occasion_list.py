@@ -70,8 +70,8 @@ def test_only_what_was_published_is_listed(client, cast, now):
     ("state", "hours", "etat", "label", "tone"),
     [
         ("published", 1, "ouverte", "Ouverte", "ok"),
-        ("published", 0, "evaluation", "En évaluation", "info"),
-        ("published", -1, "evaluation", "En évaluation", "info"),
+        ("published", 0, "evaluation", "Fermée", "neutral"),
+        ("published", -1, "evaluation", "Fermée", "neutral"),
         ("suspended", 1, "suspendue", "Suspendue", "warn"),
         ("evaluation", -1, "evaluation", "En évaluation", "info"),
         ("recommended", -1, "evaluation", "En évaluation", "info"),

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.test import Client
 from pypdf import PdfReader
@@ -23,6 +22,7 @@ from contracts.reuse import passports
 from contracts.reuse import section as reuse_section
 from marketplace import keys
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.ledger.entries import canonical
 from marketplace.models import LedgerPayload
 from tests import contract_cast
@@ -258,8 +258,8 @@ def test_an_archive_changed_on_the_disk_stops_the_acceptance(cast):
     contract = contract_cast.active(cast)
     made = deliver(contract, tar_gz(FILES))
     stored = made.files.get().file.name
-    default_storage.delete(stored)
-    default_storage.save(stored, io.BytesIO(tar_gz(FILES | {"a": b"b"})[0]))
+    store.storage.remove(stored)
+    store.storage.write(stored, tar_gz(FILES | {"a": b"b"})[0])
     with pytest.raises(ValidationError, match="n’est plus celle"):
         accept(cast, contract)
     assert contract_cast.milestone(contract).state == "delivered" and not contract.passports.exists()

@@ -410,7 +410,8 @@ def test_paying_survives(world, tmp_path, capsys):
             world.run(world.found[name])
     with capsys.disabled():
         size = "all" if WHOLE else "a sample (all: make drills)"
-        told = f"{world.runs} runs ({systematic['runs']} one by one), {world.deaths} deaths at {len(world.killed)} points"
+        runs = f"{world.runs} runs ({systematic['runs']} one by one)"
+        told = f"{runs}, {world.deaths} deaths at {len(world.killed)} points"
         sys.stdout.write(f"\npaying, {size}: {told}, {time.monotonic() - began:.0f} s\n")
     assert world.runs >= LEAST_RUNS and world.deaths >= LEAST_RUNS
     assert set(world.found) == world.killed and len(world.killed) >= 40

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, connections, transaction
+from django.test import Client
 
 from marketplace.dates import clock, localtime
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
-from marketplace.mail import outbox
+from marketplace.mail import delivery, outbox
 from marketplace.models import Checkpoint, LedgerEntry, LedgerPayload, NumberSeries, OutgoingEmail
 from opportunities.models import Opportunity
 from proposals.award import actions as award_actions
@@ -21,6 +22,7 @@ from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
 from proposals.models import Award, OpenedProposal, Opening, Proposal, SealKey, Submission
 from proposals.opening import actions as opening_actions
+from proposals.opening import lock
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast, person, vendor
 from tests.test_ledger import exported, first_bad_line
 from vendors.models import TaxAttestation
@@ -192,11 +194,63 @@ def test_workers_at_once_open_once(cast):
         results = together(
             *[opening_actions.open_due] * 3, *[lambda: opening_actions.open_if_due(opportunity.number)] * 3
         )
-    assert not only(results) and sum(map(int, results)) == 1
+    assert not only(results) and sum(map(bool, results)) == 1
     assert Opening.objects.count() == 1 and OpenedProposal.objects.count() == 2
     told = OutgoingEmail.objects.filter(template__contains="opened").values_list("to", "template")
     assert len(told) == len(set(told)) > 3
     assert LedgerPayload.objects.filter(action="opening.minutes").count() == 1
+    assert_chain_intact()
+
+
+def test_visitors_of_an_occasion_that_is_being_opened_wait_for_nothing(cast):
+    """An opening holds the occasion's row and the lock on another connection, as long as they look."""
+    occasion, other = cast.published(), cast.published(closes_at=CLOSES_AT + timedelta(days=7))
+    cast.submitted(occasion)
+    begun, looked = threading.Event(), threading.Event()
+
+    def opens():
+        with lock.alone(occasion.pk) as taken:
+            Opportunity.objects.select_for_update().get(pk=occasion.pk)
+            begun.set()
+            looked.wait(timeout=60)
+            return taken
+
+    def look():
+        begun.wait(timeout=60)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")  # whatever waits is then an error, not a test without end
+            stranger, officer = Client(), Client()
+            officer.force_login(cast.officer)
+            assert lock.under_way(occasion.pk) and not lock.under_way(other.pk)
+            assert opening_actions.open_if_due(occasion.number) is opening_actions.Outcome.UNDER_WAY
+            assert opening_actions.open_due() == 0
+            for number in range(9):
+                shown = stranger.get(occasion.get_absolute_url(), {"n": number})
+                assert shown.status_code == 200 and "L’ouverture est en cours" in shown.content.decode()
+            assert stranger.get(other.get_absolute_url()).status_code == 200
+            refused = officer.post(f"{occasion.get_absolute_url()}annuler/", {"reason": "Non"})
+            suspended = officer.post(f"{other.get_absolute_url()}suspendre/", {"reason": "Précision"})
+            return refused.status_code, suspended.status_code
+        finally:
+            looked.set()
+
+    with clock.set_to(CLOSES_AT):
+        results = together(opens, look)
+        assert not only(results) and results == [True, (409, 302)]
+        assert not lock.under_way(occasion.pk) and opening_actions.open_due() == 1
+    assert_chain_intact()
+
+
+def test_three_openers_make_one_opening_and_none_waits_for_another(cast):
+    occasion = cast.published()
+    cast.submitted(occasion)
+    with clock.set_to(CLOSES_AT):
+        results = together(*[lambda: opening_actions.open_if_due(occasion.number)] * 3)
+    outcomes = opening_actions.Outcome
+    assert not only(results) and results.count(outcomes.OPENED) == 1
+    assert set(results) <= {outcomes.OPENED, outcomes.UNDER_WAY, outcomes.NOTHING}
+    assert Opening.objects.count() == 1 and OpenedProposal.objects.filter(readable=True).count() == 1
     assert_chain_intact()
 
 
@@ -205,7 +259,7 @@ def test_a_message_is_sent_once_by_workers_at_once(cast, mailoutbox):
         cast.in_review()
     OutgoingEmail.objects.update(held=False)
     rows = list(OutgoingEmail.objects.values_list("pk", flat=True))
-    results = together(*[lambda pk=pk: outbox.deliver(pk) for pk in rows for _ in range(6)])
+    results = together(*[lambda pk=pk: delivery.deliver(pk) for pk in rows for _ in range(6)])
     assert not only(results) and results.count(True) == len(rows) == len(mailoutbox)
 
 

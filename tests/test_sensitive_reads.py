@@ -5,7 +5,6 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
@@ -13,6 +12,7 @@ from contracts.deliveries import actions as delivery_actions
 from contracts.invoices import actions as invoice_actions
 from contracts.models import Contract, DeliveryFile
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.ledger import entries as ledger
 from marketplace.ledger import labels as ledger_labels
 from marketplace.models import LedgerEntry, LedgerPayload
@@ -53,7 +53,8 @@ def pages(cast):
     proposal = contract.award.proposal
     document = contract.documents.filter(kind="signed").get()
     paper = TaxAttestation.objects.get(vendor=cast.vendor)
-    paper.file.save("a.pdf", ContentFile(b"%PDF-1.4"))
+    paper.file = store.keep("attestations", b"%PDF-1.4", ".pdf")
+    paper.save()
     archive = DeliveryFile.objects.get(delivery__milestone=milestone)
     number, vendor = contract.number, cast.vendor.public_id
     occasion = contract.opportunity

@@ -1,6 +1,7 @@
 """Production does not start on a placeholder; every refusal is one sentence that names the variable."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -11,9 +12,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from django.contrib.staticfiles.finders import get_finders
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 
 from marketplace import env, keys, production
+from marketplace.files import static
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "k" * 25 + "Z9" * 15
@@ -72,6 +76,15 @@ def test_in_production_the_ledger_has_the_sites_name(good):
     assert start(good | {"LEDGER_ORIGIN": "ancien.example/registre"}, name) == (0, "ancien.example/registre\n")
 
 
+def test_the_cache_may_have_a_server_of_its_own(good, tmp_path):
+    shown = "import marketplace.settings as s; print(s.CACHES['default']['LOCATION'], s.CELERY_BROKER_URL)"
+    queue = {"REDIS_URL": "redis://queue.invalid/0"}
+    assert start(good | queue, shown) == (0, "redis://queue.invalid/0 redis://queue.invalid/0\n")
+    (tmp_path / "cache").write_text("redis://:secret@cache.invalid/0\n")
+    own = {"CACHE_URL_FILE": str(tmp_path / "cache")}
+    assert start(good | queue | own, shown) == (0, "redis://:secret@cache.invalid/0 redis://queue.invalid/0\n")
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -104,8 +117,48 @@ def test_web_and_worker_stop_on_a_file_that_is_not_a_key(good, entry):
     assert code == 1 and "ImproperlyConfigured: SEAL_KEY_FILE must hold" in said.strip().splitlines()[-1]
 
 
-def test_the_web_starts_on_good_keys(good):
-    assert start(good, WEB) == (0, "ready\n")
+def collected(values: dict, *without: str) -> None:
+    """As if `collectstatic` had run, but for these files: what the web process asks is listed, each name one file."""
+    folder = Path(values["VAR_DIR"]) / "static"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "one.css").write_text("")
+    names = [name for finder in get_finders() for name, _storage in finder.list([])]
+    assert len(names) > 100
+    paths = dict.fromkeys(set(names) - set(without), "one.css")
+    (folder / "staticfiles.json").write_text(json.dumps({"version": "1.1", "paths": paths, "hash": ""}))
+
+
+def test_the_web_starts_on_good_keys_and_collected_files(good):
+    """Its database does not answer here: it starts, and says that it has not seen yet whether the key is its own."""
+    collected(good)
+    code, said = start(good, WEB)
+    assert (code, said.splitlines()[0]) == (0, "ready") and "The seal key is not checked yet" in said
+
+
+def test_the_web_refuses_to_start_without_its_static_files(good):
+    code, said = start(good, WEB)
+    assert code == 1 and "ImproperlyConfigured: There are no static files in" in said.strip().splitlines()[-1]
+    collected(good, "site.css")
+    code, said = start(good, WEB)
+    assert code == 1 and "The static file site.css is not in" in said and "manage.py collectstatic" in said
+    assert start(good, WORKER) == (0, "ready\n")  # who serves no page asks for none
+
+
+def test_collected_files_are_readable_whatever_the_umask(tmp_path):
+    (tmp_path / "made").mkdir(mode=0o700)
+    before = os.umask(0o077)
+    try:
+        storage = static.CollectedFiles(location=str(tmp_path / "made"))
+        storage.save("deep/site.css", ContentFile((ROOT / "static/site.css").read_bytes()))
+        assert list(storage.post_process({"deep/site.css": (storage, "deep/site.css")}))
+        storage.save_manifest()
+        list(storage.post_process({}))
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "made").rglob("*")}
+    assert any(path.suffix == ".gz" for path in modes) and (tmp_path / "made").stat().st_mode & 0o777 == 0o755
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o644}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o755}
 
 
 @pytest.fixture
@@ -127,6 +180,7 @@ def complete(tmp_path) -> dict:
         "STRIPE_SECRET_KEY": "sk_live_essai",
         "STRIPE_WEBHOOK_SECRET": "whsec_essai",
         "CONTACT_EMAIL": "aide@exemple.test",
+        "METRICS_TOKEN": "m" * 32,
     }
 
 
@@ -163,6 +217,7 @@ def complete(tmp_path) -> dict:
         ("STRIPE_API_BASE", "http://127.0.0.1:12111", "STRIPE_API_BASE"),
         ("STRIPE_SECRET_KEY", "", "STRIPE_SECRET_KEY"),
         ("STRIPE_WEBHOOK_SECRET", "", "STRIPE_SECRET_KEY"),
+        ("METRICS_TOKEN", "m" * 31, "METRICS_TOKEN"),
     ],
 )
 def test_production_refuses_each_placeholder(complete, name, value, named):
@@ -270,9 +325,21 @@ def test_a_secret_may_come_from_a_file(monkeypatch, tmp_path):
     assert env.secret("X") == "de-la-variable"
     monkeypatch.setenv("X_FILE", str(tmp_path / "secret"))
     assert env.secret("X") == "du-fichier"
-    monkeypatch.setenv("X_FILE", str(tmp_path / "absent"))
-    with pytest.raises(ImproperlyConfigured, match="X_FILE"):
-        env.secret("X")
+    for name, content in (("absent", None), ("empty", b" \n"), ("bytes", b"\xff\xfedu-fichier")):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        monkeypatch.setenv("X_FILE", str(tmp_path / name))
+        with pytest.raises(ImproperlyConfigured, match="^X_FILE") as caught:
+            env.secret("X")
+        assert "du-fichier" not in "".join(traceback.format_exception(caught.value, limit=0))
+
+
+def test_addresses_that_hold_a_password_may_come_from_a_file(monkeypatch, tmp_path):
+    (tmp_path / "database").write_text("postgres://u:p@h/n\n", encoding="utf-8")
+    (tmp_path / "mail").write_text("smtps://u:p@m:465\n", encoding="utf-8")
+    monkeypatch.setenv("X_FILE", str(tmp_path / "database"))
+    monkeypatch.setenv("Y_FILE", str(tmp_path / "mail"))
+    assert env.database("X", Path("unused"))["PASSWORD"] == "p" and env.email("Y", "console://")["PORT"] == 465
 
 
 @pytest.mark.parametrize(

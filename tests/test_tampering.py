@@ -20,7 +20,7 @@ from opportunities.models import Opportunity
 from proposals.deposit import actions as deposit_actions
 from proposals.deposit import sealing
 from proposals.drafts import actions as draft_actions
-from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey
+from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealedFile, SealKey
 from proposals.opening import actions as opening_actions
 from tests import leaks
 from tests.cast import CLOSES_AT
@@ -66,7 +66,7 @@ def empty_envelope(pair, media):
 
 def _sealed_file(proposal, media):
     item = draft_actions.read(proposal)["files"][0]
-    return media / sealing.sealed_path(item["id"], 1)
+    return media / SealedFile.objects.get(submission__proposal=proposal, file_id=item["id"]).file.name
 
 
 def alter_file(pair, media):
@@ -222,7 +222,7 @@ def test_unseal_gives_back_what_was_sealed(content, blobs):
     named = {"digest": sealed.digest, "wrapped_private": wrapped, "occasion": OCCASION, "about": ABOUT}
     read, data_key = sealing.unseal(sealed.envelope, **named)
     assert read == content
-    assert sealing.file_names(sealed.envelope) == sorted(blobs)
+    assert sorted(json.loads(sealed.envelope)["files"]) == sorted(blobs)
     for name, box in sealed.files.items():
         opened = sealing.open_file(box, data_key=data_key, envelope=sealed.envelope, about=ABOUT, name=name)
         assert opened == blobs[name]

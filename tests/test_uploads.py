@@ -192,7 +192,7 @@ def test_uploads_stay_in_memory(settings, monkeypatch):
         assert len(upload.read()) <= MAX
 
 
-def test_a_draft_s_file_is_encrypted_and_comes_back(cast, settings):
+def test_a_draft_s_file_is_encrypted_and_comes_back(cast, settings, django_capture_on_commit_callbacks):
     proposal = cast.proposal(cast.published())
     draft_actions.add_file(proposal, sent("Idée.txt", b"Contenu secret"), at=PUBLISHED_AT)
     (item,) = draft_actions.read(proposal)["files"]
@@ -200,7 +200,8 @@ def test_a_draft_s_file_is_encrypted_and_comes_back(cast, settings):
     assert b"secret" not in stored.read_bytes() and "Id" not in stored.name
     assert stored.stat().st_mode & 0o077 == 0
     assert draft_actions.read_file(proposal, item) == b"Contenu secret" and item["name"] == "Idée.txt"
-    draft_actions.remove_file(proposal, item["id"], at=PUBLISHED_AT)
+    with django_capture_on_commit_callbacks(execute=True):
+        draft_actions.remove_file(proposal, item["id"], at=PUBLISHED_AT)
     assert not list((settings.MEDIA_ROOT / "drafts").iterdir()) and draft_actions.read(proposal)["files"] == []
 
 

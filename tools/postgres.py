@@ -22,7 +22,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-EXTENSIONS = ("unaccent", "pg_trgm")
 ROLE = "marketplace"
 DATABASE = "marketplace"
 TRIES = 3
@@ -45,8 +44,7 @@ def binaries() -> Path | None:
 def private_cluster(max_connections: int = 300) -> Iterator[str]:
     """Start a cluster and yield its ``DATABASE_URL`` (a superuser with a random password, on 127.0.0.1).
 
-    ``unaccent`` and ``pg_trgm`` are created in ``template1`` where available, so every database made from it, the
-    one of the URL and the tests' included, has them. Raises `PostgresUnavailable`.
+    Raises `PostgresUnavailable`.
     """
     folder = binaries()
     if folder is None:
@@ -154,10 +152,6 @@ class _Cluster:
                     raise
 
     def prepare(self) -> None:
-        # One statement per extension: one that this build lacks must not cost the other.
-        for name in EXTENSIONS:
-            with contextlib.suppress(PostgresUnavailable):
-                self.sql(f"CREATE EXTENSION IF NOT EXISTS {name}")
         self.sql(f"CREATE DATABASE {DATABASE}")
 
     def sql(self, statement: str) -> None:

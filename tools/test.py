@@ -41,7 +41,7 @@ NOTHING_COLLECTED = 5
 OURS = {
     *("PRODUCTION", "DEBUG", "SECRET_KEY", "SECRET_KEY_FILE", "ALLOWED_HOSTS", "BASE_URL", "DATABASE_URL", "REDIS_URL"),
     *("SEAL_KEY_FILE", "SIGNING_KEY_FILE", "MEDIA_ROOT", "VAR_DIR", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "CLAMD_URL"),
-    *("OCDS_PREFIX", "CONTACT_EMAIL", "LOG_LEVEL"),
+    *("OCDS_PREFIX", "CONTACT_EMAIL", "LOG_LEVEL", "METRICS_TOKEN", "METRICS_TOKEN_FILE"),
 }
 
 
@@ -180,6 +180,7 @@ def run(database: str, url: str | None, extra: dict[str, str], args: argparse.Na
     marks += ["not postgres"] * (database == "sqlite" and args.postgres_follows)
     marks += ["not no_database"] * (database != args.first)
     marks += ["hypothesis"] * args.random
+    marks += ["not drill"] * ("drill" not in (args.marks or ""))  # they belong to `make drills`
     report = work / f"{database}.xml"
     measured = ["-m", "coverage", "run"] * args.coverage
     print(f"\n=== {database} ===", flush=True)

@@ -5,7 +5,7 @@ Attestations are deliberately not registered: whoever sees one added may guess t
 
 from django.contrib import admin
 
-from marketplace.administration import Administered, ReadOnly
+from marketplace.administration import Administered, ReadOnly, is_administrator
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from vendors.forms import IneligibilityForm, LiftForm
@@ -72,7 +72,7 @@ class IneligibilityAdmin(Administered):
 
     def has_change_permission(self, request, obj=None):
         """Once, and never for a vendor to which one belongs."""
-        if not self._is_administrator(request):
+        if not is_administrator(request.user):
             return False
         return obj is None or not (obj.lifted_at or obj.vendor.memberships.filter(user=request.user).exists())
 

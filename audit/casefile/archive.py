@@ -29,6 +29,7 @@ from audit.reviews import facts as review_facts
 from audit.reviews.checklist_words import shown
 from contracts.agreement import signature_actions
 from marketplace import pdf
+from marketplace.files import store
 from marketplace.ledger import checkpoints, verifier
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import known
@@ -38,7 +39,6 @@ from proposals.models import Draw
 from proposals.opening import actions as opening_actions
 from proposals.opening import minutes
 
-CHUNK = 64 * 1024
 FRENCH = "fr-ca"
 DOCUMENTS = {"offered": "offert", "signed": "signe", "amendment": "avenant"}
 NOTES = {
@@ -56,13 +56,9 @@ class Part:
     content: bytes = b""
     file: FieldFile | None = None
 
-    def chunks(self) -> Iterator[bytes]:
-        if self.file is None:
-            yield self.content
-            return
-        with self.file.open("rb") as source:
-            while chunk := source.read(CHUNK):
-                yield chunk
+    def read(self) -> bytes:
+        """store.Unreadable where the stored file cannot be read: a case file is whole, or is not given."""
+        return self.content if self.file is None else store.read(self.file.name)
 
 
 class CaseFile:
@@ -189,12 +185,10 @@ def write(target, opportunity: Opportunity, user, *, at: datetime) -> str:
         casefile = CaseFile(opportunity, user, at=at)
 
         def add(part: Part) -> None:
-            digest = hashlib.sha256()
+            content = part.read()
             with archive.open(_about(part.path, part.at), "w", force_zip64=True) as inside:
-                for chunk in part.chunks():
-                    digest.update(chunk)
-                    inside.write(chunk)
-            sums[part.path] = digest.hexdigest()
+                inside.write(content)
+            sums[part.path] = hashlib.sha256(content).hexdigest()
 
         for part in casefile.parts():
             add(part)

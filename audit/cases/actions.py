@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,9 +25,9 @@ from audit.models import TEXT_MAX, Monitoring, MonitoringFile, MonitoringNote, R
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, is_business_day, next_business_day
 from marketplace.dates.localtime import day, local
-from marketplace.files.uploads import taken_back
+from marketplace.files import store
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.lifecycle import IllegalMove, complain, locked
 from marketplace.models import NumberSeries
 
 ANSWER_BUSINESS_DAYS = 10  # given by default
@@ -43,7 +42,7 @@ def open_(opportunity, *, by, title: str, text: str, files=(), flags=(), key=Non
 
     `flags`: signals about it that join the case. Raises PermissionDenied, IllegalMove, ValidationError.
     """
-    with taken_back() as stored, transaction.atomic():
+    with transaction.atomic(), store.taken_back():
         row, note = locked(opportunity), sent(key, by)
         at = clock.now()
         gate_open(row, by)
@@ -55,7 +54,9 @@ def open_(opportunity, *, by, title: str, text: str, files=(), flags=(), key=Non
         )  # fmt: skip
         case.clean_fields(exclude={"state", "opportunity", "opened_by"})
         case.save(force_insert=True)
-        digests = _write(case, Note.OPENING, text, by=by, at=at, files=files, stored=stored, key=key)
+        digests = _write(case, Note.OPENING, text, by=by, at=at, files=files, key=key)
+        # Rows before the ledger, as every act does: two acts on one signal must not wait for each other.
+        list(RedFlag.objects.select_for_update().filter(pk__in=[flag.pk for flag in flags]).order_by("pk"))
         ledger.record("monitoring.open", case.ledger_subject(), by=by, at=at, occasion=row.number, **digests)
         for flag in flags:
             if flag.opportunity_id != row.pk:
@@ -183,22 +184,19 @@ def _once(
     None for the other half of a double click: it finds what the first half wrote, and does nothing. `dated`: the
     message gives a last day.
     """
-    with taken_back() as stored, transaction.atomic():
+    with transaction.atomic(), store.taken_back():
         row, note = locked(monitoring), sent(key, by)
 
         def write(row: Monitoring, *, by, at) -> dict[str, Any]:
             if dated:
                 _check_last_day(due_on, at)
-            return _write(row, kind, text, by=by, at=at, due_on=due_on, files=files, stored=stored, key=key)
+            return _write(row, kind, text, by=by, at=at, due_on=due_on, files=files, key=key)
 
         yield None if note and _says(note, kind, text) and note.monitoring_id == row.pk else write
 
 
-def _write(monitoring, kind, text, *, by, at, stored, key=None, due_on=None, files=()) -> dict[str, Any]:
-    """Save the message, its documents and its letter; what the ledger keeps of them: {name: SHA-256}, `late_days`.
-
-    `stored`: names of the files written, which marketplace.files.uploads takes back if the transaction fails.
-    """
+def _write(monitoring, kind, text, *, by, at, key=None, due_on=None, files=()) -> dict[str, Any]:
+    """Save the message, its documents and its letter; what the ledger keeps of them: {name: SHA-256}, `late_days`."""
     text = (text or "").strip()
     if not text:
         complain("text", _("Ce champ est obligatoire."))
@@ -213,7 +211,7 @@ def _write(monitoring, kind, text, *, by, at, stored, key=None, due_on=None, fil
         key=key, monitoring=monitoring, kind=kind, text=text, due_on=due_on, by=by, at=at
     )
     for content, about in files:
-        _store(note, content, about, stored)
+        _store(note, content, about)
     sha256 = digest(note)
     digests: dict[str, Any] = {"note_sha256": sha256}
     if kind in REPLIES and (late := lateness(monitoring.notes.order_by("pk")).get(note.pk)):
@@ -221,16 +219,13 @@ def _write(monitoring, kind, text, *, by, at, stored, key=None, due_on=None, fil
     if kind in letters.KINDS:
         letter = letters.letter(note, finding=monitoring.finding, digest=sha256)
         about = letters.described(note, letter)
-        _store(note, letter, about | {"is_letter": True}, stored)
+        _store(note, letter, about | {"is_letter": True})
         digests["letter_sha256"] = about["sha256"]
     return digests
 
 
-def _store(note: MonitoringNote, content: bytes, about: dict, stored: list[str]) -> None:
-    document = MonitoringFile(public_id=uuid.uuid4(), note=note, **about)
-    document.file.save(str(document.public_id), ContentFile(content), save=False)
-    stored.append(known(document.file.name))
-    document.save(force_insert=True)
+def _store(note: MonitoringNote, content: bytes, about: dict) -> None:
+    MonitoringFile.objects.create(note=note, file=store.keep("verifications", content), **about)
 
 
 def digest(note: MonitoringNote) -> str:

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -32,7 +32,7 @@ from audit.samples import actions as sample_actions
 from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.files.downloads import as_download
+from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
@@ -345,10 +345,11 @@ def file(request: PersonRequest, number: str, file_id: UUID) -> HttpResponseBase
     case = case_of(request, number, at=at)
     rows = MonitoringFile.objects.filter(note__monitoring=case).select_related("note")
     document = get_object_or_404(rows, public_id=file_id)
+    download = stored_download(document.file, document.name, document.content_type)
     own = rules.can_monitor if document.note.kind in BY_AUDITORS else rules.can_answer
     if not own(case, request.user):
         ledger.record_read("file", case.ledger_subject(), by=request.user, at=at, file=document.sha256)
-    return as_download(FileResponse(document.file.open("rb"), content_type=document.content_type), document.name)
+    return download
 
 
 _CASE = "dossiers/<code:number>/"

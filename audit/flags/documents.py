@@ -12,9 +12,9 @@ import re
 import zipfile
 
 from django.core.cache import cache
-from django.core.files.storage import default_storage
 
 from marketplace import keys
+from marketplace.files import store
 from marketplace.lifecycle import known
 from marketplace.search import fold
 from proposals.models import OpenedProposal
@@ -66,8 +66,10 @@ def marks_of_attachment(attachment) -> frozenset[str]:
         fingerprints = []
         if _readable(attachment.name, attachment.size):
             try:
-                with default_storage.open(attachment.file.name) as file:
-                    fingerprints = sorted(marks(file.read()))
+                fingerprints = sorted(marks(store.read(attachment.file.name)))
+            except store.Unavailable:  # and says something tomorrow: nothing is remembered
+                log.info("The attachment %s could not be read now.", attachment.public_id)
+                return frozenset()
             except Exception:  # a file that is lost or odd says nothing here
                 log.info("The attachment %s could not be read.", attachment.public_id, exc_info=True)
         cache.set(name, fingerprints, KEPT)

@@ -26,6 +26,7 @@ from audit.flags.catalogue import CATALOGUE
 from audit.flags.thresholds import START, THRESHOLDS
 from audit.ledger.search import in_period
 from audit.models import FlagPeers, RedFlag
+from marketplace import later
 from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
@@ -267,8 +268,12 @@ def join(request: PersonRequest, pk: int) -> HttpResponse:
 @auditors_only
 def refresh(request: PersonRequest) -> HttpResponse:
     """« Recalculer maintenant »: what each night does, by the worker where there is one."""
-    tasks.compute_flags.delay(by=request.user.pk)
-    messages.success(request, _("Calcul demandé : la liste change dès qu’il est terminé."))
+    if later.send(tasks.compute_flags, by=request.user.pk):
+        messages.success(request, _("Calcul demandé : la liste change dès qu’il est terminé."))
+    else:
+        messages.warning(
+            request, _("Le calcul n’a pas pu être demandé. Réessayez dans une minute; il se fait aussi chaque nuit.")
+        )
     return redirect("audit:flags")
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -15,6 +14,7 @@ from contracts.models import CriterionCheck, Delivery, DeliveryFile, Milestone
 from contracts.reuse import actions as reuse_actions
 from contracts.reuse import passports
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.lifecycle import IllegalMove, complain, known
 from marketplace.models import User
 
@@ -56,7 +56,7 @@ def deliver(
         delivered.append(delivery)
         return delivery
 
-    with transaction.atomic():
+    with transaction.atomic(), store.taken_back():
         milestone.deliver(by=by, write=write)
         contract_emails.delivered(delivered[0], at=delivered[0].at)
     return delivered[0]
@@ -64,7 +64,7 @@ def deliver(
 
 def _keep(delivery: Delivery, blob: bytes, described: dict[str, Any], *, is_archive: bool) -> None:
     DeliveryFile.objects.create(
-        delivery=delivery, is_archive=is_archive, file=ContentFile(blob, name=described["name"]), **described
+        delivery=delivery, is_archive=is_archive, file=store.keep("livraisons", blob), **described
     )
 
 

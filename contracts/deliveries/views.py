@@ -26,7 +26,7 @@ from contracts.models import DeliveryFile, Milestone
 from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.files.downloads import as_download
+from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
@@ -128,10 +128,11 @@ def file(request: PersonRequest, number: str, file_id: UUID) -> FileResponse:
     contract = contract_of(request, number, at=at)
     files = DeliveryFile.objects.filter(delivery__milestone__contract=contract).select_related("delivery__milestone")
     delivered = get_object_or_404(files, public_id=file_id)
+    download = stored_download(delivered.file, delivered.name, delivered.content_type)
     if not rules.is_vendor_person(contract, request.user):
         milestone = delivered.delivery.milestone
         ledger.record_read("file", milestone.ledger_subject(), by=request.user, at=at, file=delivered.sha256)
-    return as_download(FileResponse(delivered.file.open("rb"), content_type=delivered.content_type), delivered.name)
+    return download
 
 
 urlpatterns = [

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
@@ -19,6 +18,7 @@ from contracts.invoices import interest
 from contracts.models import Contract, Invoice, Milestone, TaxRegistration, taxes_charged
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
+from marketplace.files import store
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import User
@@ -285,6 +285,6 @@ def _write(
     invoice.clean_fields(exclude={"contract", "milestone", "about", "issued_by", "accepted_by", "file", "sha256"})
     blob = documents.invoice_pdf(invoice)
     invoice.sha256 = hashlib.sha256(blob).hexdigest()
-    invoice.file.save(f"{invoice.number}.pdf", ContentFile(blob), save=False)
+    invoice.file = store.keep("factures", blob, ".pdf")
     invoice.save(force_insert=True)
     return invoice

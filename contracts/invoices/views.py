@@ -31,7 +31,7 @@ from contracts.payments.history import history
 from marketplace.acts import ConfirmForm, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.files.downloads import as_download
+from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
@@ -112,9 +112,10 @@ def invoice_pdf(request: PersonRequest, number: str) -> FileResponse:
     """The invoice as it was issued."""
     at = clock.now()
     invoice = invoice_of(request, number, at=at)
+    download = stored_download(invoice.file, f"{invoice.number}.pdf", "application/pdf")
     if not rules.is_vendor_person(invoice.contract, request.user):
         ledger.record_read("file", f"invoice:{invoice.number}", by=request.user, at=at, file=invoice.sha256)
-    return as_download(FileResponse(invoice.file.open("rb"), content_type="application/pdf"), f"{invoice.number}.pdf")
+    return download
 
 
 # --- Issuing ---------------------------------------------------------------------------------------------------------

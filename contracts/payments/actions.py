@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from celery import shared_task
-from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -22,6 +21,7 @@ from contracts.models import Invoice, Payment, PayoutAccount, failures
 from contracts.payments import emails, settlement, stripe_gateway
 from contracts.payments.settlement import Disagreement
 from contracts.payments.stripe_objects import Charge, Intent, Session
+from marketplace import later
 from marketplace.accounts.person import User, Visitor
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
@@ -176,7 +176,7 @@ def _fail(payment: Payment, failure: str) -> None:
 
 
 # --- What became of it -----------------------------------------------------------------------------------------------
-@shared_task(name="contracts.tasks.settle_payment", base=DjangoTask)
+@shared_task(name="contracts.tasks.settle_payment")
 def settle_payment(pk: int, **kwargs: Any) -> None:
     """Send what was received, or give it back."""
     for payment in Payment.objects.filter(pk=pk):
@@ -221,7 +221,7 @@ def sync(payment: Payment) -> None:
         with transaction.atomic():
             if intent and intent.status == "succeeded" and intent.charge:
                 row.receive(by=None, payment_intent=intent.id, charge=intent.charge.id)
-                settle_payment.delay_on_commit(row.pk)
+                later.publish(settle_payment, row.pk)
             elif session.status == "expired":
                 row.fail(by=None, failure=failures.ABANDONED)
             elif session.status == "complete" and intent and intent.status in DEAD:

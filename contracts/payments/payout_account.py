@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from contracts.models import Payment, PayoutAccount
 from contracts.payments import actions, stripe_gateway
 from contracts.payments.stripe_objects import Account
+from marketplace import later
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
@@ -101,7 +102,7 @@ def refresh(account: PayoutAccount) -> None:
         if theirs.transfers_active:
             waiting = Payment.objects.filter(state="received", destination=account.account_id)
             for pk in waiting.values_list("pk", flat=True):
-                actions.settle_payment.delay_on_commit(pk)
+                later.publish(actions.settle_payment, pk)
     account.refresh_from_db()
 
 

@@ -12,6 +12,7 @@ from contracts import rules
 from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Payment
 from contracts.payments import actions, emails, settlement
+from marketplace import later
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, known, locked
@@ -84,4 +85,4 @@ def reverse(payment: Payment, *, by: User) -> None:
             payment.refund(by=None)
             settlement.record_unpaid(payment, at=clock.now())
         else:
-            actions.settle_payment.delay_on_commit(payment.pk)
+            later.publish(actions.settle_payment, payment.pk)

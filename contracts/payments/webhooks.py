@@ -8,7 +8,6 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from celery.contrib.django.task import DjangoTask
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -20,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from contracts.models import Payment, PayoutAccount, StripeEvent
 from contracts.payments import actions, payout_account, settlement, stripe_gateway
+from marketplace import later
 from marketplace.dates import clock
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,11 @@ def receive(request: HttpRequest) -> HttpResponse:
             },
         )
         if is_new:
-            handle_event.delay_on_commit(event.pk)
+            later.publish(handle_event, event.pk)
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@shared_task(name="contracts.tasks.handle_event", base=DjangoTask)
+@shared_task(name="contracts.tasks.handle_event")
 def handle_event(pk: int, **kwargs: Any) -> None:
     handle(pk)
 

@@ -18,6 +18,7 @@ from contracts.code.sentences import Sentence, kept_problems, plain
 from contracts.models import Delivery, DeliveryFile, Passport
 from marketplace import keys, pdf
 from marketplace.dates.localtime import day, local
+from marketplace.files import store
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import complain, known
 
@@ -50,7 +51,8 @@ class ArchiveFacts:
 def examine(delivery: Delivery) -> ArchiveFacts | None:
     """Read the delivered archive, whole; None when the delivery has none. Takes seconds: call it without a lock.
 
-    Raises ValidationError when the file kept is not the one that was received.
+    Raises ValidationError when the file kept is not the one that was received, or is lost;
+    store.Unavailable when nobody knows.
     """
     file = delivery.files.filter(is_archive=True).first()
     return read(file) if file else None
@@ -75,8 +77,10 @@ def read(file: DeliveryFile) -> ArchiveFacts:
 
 
 def _bytes(file: DeliveryFile) -> bytes:
-    with file.file.open("rb") as stream:
-        blob = stream.read()
+    try:
+        blob = store.read(file.file.name)
+    except store.Missing:
+        blob = b""
     if hashlib.sha256(blob).hexdigest() != file.sha256:
         complain(None, _("L’archive conservée n’est plus celle qui a été livrée : prévenez la plateforme."))
     return blob

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace import boxes
 from marketplace.dates import clock
 from marketplace.mail import outbox
+from marketplace.mail.address import can_be_written
 from marketplace.models import Terms, TermsAcceptance, User
 from marketplace.requests import PersonRequest, caller_address
 from marketplace.texts import PlainTexts
@@ -86,6 +87,13 @@ class AccountAdapter(DefaultAccountAdapter):
         "same_as_current": _("La nouvelle valeur doit être différente de l’actuelle."),
         "rate_limited": _("Trop de demandes en peu de temps. Réessayez plus tard."),
     }
+
+    def clean_email(self, email: str) -> str:
+        """ValidationError for an address that no message can be written to."""
+        cleaned: str = super().clean_email(email)
+        if not can_be_written(cleaned):
+            raise forms.ValidationError(_("Cette adresse ne peut pas recevoir de courriel."))
+        return cleaned
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """For the library's limits: ours, which a request that passed by fewer proxies does not break."""

@@ -11,6 +11,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -55,6 +56,25 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def why_not_administrator(self) -> str:
+        """The reason for which this person may not administer the platform, as a sentence; "" when there is none.
+
+        Whoever administers neither scores, awards, audits nor competes: the powers stay in different hands.
+        """
+        if self.is_auditor:
+            return gettext("Une même personne ne peut pas administrer et vérifier.")
+        return self.why_not_platform_wide() or (
+            gettext("Cette personne agit pour un organisme : elle ne peut pas administrer.")
+            if self.body_memberships.exists()
+            else ""
+        )
+
+    def why_not_platform_wide(self) -> str:
+        """Likewise, for administrators and auditors alike: they read what competitors must not."""
+        if self.vendor_memberships.exists():
+            return gettext("Cette personne agit pour un prestataire : elle ne peut ni administrer ni vérifier.")
+        return ""
 
     def get_full_name(self) -> str:
         return self.name

@@ -4,6 +4,7 @@ Deadlines compare against the database server's clock, because several web serve
 clocks drift. `set_to` lets tests, the demo seed and the replay act at chosen instants; production refuses it.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -61,6 +62,11 @@ def chosen() -> datetime | None:
 def now() -> datetime:
     """The instant by which acts are decided, in UTC. Read it once, at the edge, and pass it as `at=`."""
     return _set_to or database_now()
+
+
+def elapsed() -> float:
+    """Seconds since some instant, in this process alone: for how long to leave a server alone, never when."""
+    return time.monotonic()
 
 
 class Now(models.Func):

@@ -1,10 +1,13 @@
 """A file that is taken away: one place for the headers that every download needs."""
 
+import io
 from typing import TypeVar
 
-from django.http import HttpResponse, HttpResponseBase
+from django.db.models.fields.files import FieldFile
+from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.utils.http import content_disposition_header
 
+from marketplace.files import store
 from marketplace.ledger.entries import canonical
 
 Response = TypeVar("Response", bound=HttpResponseBase)
@@ -20,6 +23,14 @@ def as_download(response: Response, name: str) -> Response:
 def download(content: bytes, name: str, content_type: str) -> HttpResponse:
     """`content` as a download."""
     return as_download(HttpResponse(content, content_type=content_type), name)
+
+
+def stored_download(file: FieldFile, name: str, content_type: str) -> FileResponse:
+    """A stored file, as a download; store.Unreadable becomes a page (marketplace/middleware.py).
+
+    Read whole before it answers: whoever records a read records one that took place.
+    """
+    return as_download(FileResponse(io.BytesIO(store.read(file.name)), content_type=content_type), name)
 
 
 def json_download(value: dict, name: str) -> HttpResponse:

@@ -6,15 +6,13 @@ import re
 import socket
 import struct
 import unicodedata
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.utils.translation import gettext as _
@@ -53,7 +51,7 @@ ACCEPT_ARCHIVES = ",".join(f".{extension}" for extension in ARCHIVES)
 class SizedMemoryUploadHandler(FileUploadHandler):
     """Keeps an upload in memory, and stops keeping it (not reading it) past the largest allowed size.
 
-    `marketplace.middleware.limits` bounds the whole request.
+    `marketplace.doors.middleware.limits` bounds the whole request.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -83,18 +81,6 @@ def clean_name(name: str) -> str:
     if not dot:
         stem, extension = extension, ""
     return f"{stem[:200] or 'fichier'}{dot}{extension[:10]}"
-
-
-@contextmanager
-def taken_back() -> Iterator[list[str]]:
-    """Give a list of names in the storage; if the block fails, delete those files: the storage has no transaction."""
-    written: list[str] = []
-    try:
-        yield written
-    except BaseException:
-        for name in written:
-            default_storage.delete(name)
-        raise
 
 
 def checked(upload: UploadedFile, *, field: str, types: Kinds = TYPES) -> tuple[bytes, dict[str, Any]]:

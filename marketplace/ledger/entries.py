@@ -8,6 +8,8 @@ which act it was, and is shown only after the opening. Proposals' content never 
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Self
@@ -36,6 +38,7 @@ BETWEEN_PARTIES = [
 ]
 MONEY_MOVED = ["payment.transfer", "payment.confirm", "payment.refund"]
 _LOCK = 0x1ED6E2  # one advisory lock for the whole chain: entries are ordered by taking it
+_ROWS = 500  # in one statement
 _LAST = "SELECT seq, hash, {now} FROM marketplace_ledgerentry ORDER BY seq DESC LIMIT 1"
 
 
@@ -141,6 +144,16 @@ def _actor(by: User | None) -> str:
     return "system" if by is None else f"person:{by.public_id}"
 
 
+@dataclass(frozen=True)
+class Act:
+    """What one entry records. `body` holds JSON values only, and never a proposal's content."""
+
+    action: str
+    subject: str
+    body: dict[str, Any]
+    sealed: bool = False
+
+
 def record(
     action: str, subject: str, *, by: User | None, at: datetime, sealed: bool = False, **body: Any
 ) -> LedgerEntry:
@@ -149,41 +162,58 @@ def record(
     `body` holds JSON values only, and never a proposal's content. A sealed entry is dated when it is written: how long
     its act took before would tell a deposit from an entry that covers for deposits (marketplace/ledger/checkpoints.py).
     """
+    return record_all([Act(action, subject, body, sealed)], by=by, at=at)[0]
+
+
+def record_all(acts: Iterable[Act], *, by: User | None, at: datetime) -> list[LedgerEntry]:
+    """Append one entry an act, in their order, under one lock: what hundreds of acts of one instant cost the others.
+
+    RuntimeError outside a transaction.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is written in the transaction of the act that it records.")
     # Each statement sees what was committed when it begins: the last row is read once the lock is granted.
     # SQLite: the IMMEDIATE transaction already holds the only write lock.
     lock = f"SELECT pg_advisory_xact_lock({_LOCK})" if connection.vendor == "postgresql" else ""
-    seq, previous, recorded_at = clock.row_and_now(_LAST, after=lock) or (0, GENESIS, clock.database_now())
-    if sealed:
-        at = clock.chosen() or recorded_at
-    actor = _actor(by)
-    content = {"action": action, "actor": actor, "subject": subject, **body}
-    salt = os.urandom(16).hex()
-    entry = LedgerEntry(
-        seq=seq + 1,
-        at=at,
-        recorded_at=recorded_at,
-        action="sealed" if sealed else action,
-        actor="sealed" if sealed else actor,
-        subject="sealed" if sealed else subject,
-        digest=hashlib.sha256(salt.encode() + canonical(content)).hexdigest(),
-        previous=previous,
-    )
-    entry.hash = hashlib.sha256(canonical(entry.chained())).hexdigest()
-    _insert(entry, LedgerPayload(entry=entry, subject=subject, action=action, actor=by, body=content, salt=salt))
-    return entry
+    last, previous, recorded_at = clock.row_and_now(_LAST, after=lock) or (0, GENESIS, clock.database_now())
+    actor, entries, payloads = _actor(by), [], []
+    for seq, act in enumerate(acts, start=last + 1):
+        content = {"action": act.action, "actor": actor, "subject": act.subject, **act.body}
+        salt = os.urandom(16).hex()
+        entry = LedgerEntry(
+            seq=seq,
+            at=(clock.chosen() or recorded_at) if act.sealed else at,
+            recorded_at=recorded_at,
+            action="sealed" if act.sealed else act.action,
+            actor="sealed" if act.sealed else actor,
+            subject="sealed" if act.sealed else act.subject,
+            digest=hashlib.sha256(salt.encode() + canonical(content)).hexdigest(),
+            previous=previous,
+        )
+        entry.hash = previous = hashlib.sha256(canonical(entry.chained())).hexdigest()
+        entries.append(entry)
+        payloads.append(
+            LedgerPayload(entry=entry, subject=act.subject, action=act.action, actor=by, body=content, salt=salt)
+        )
+    for first in range(0, len(entries), _ROWS):
+        _insert(entries[first : first + _ROWS], payloads[first : first + _ROWS])
+    return entries
 
 
-def _insert(*rows: models.Model) -> None:
-    """What `save(force_insert=True)` does, in a third of the time: every act pays it (tools/bench_ledger.py)."""
+def _insert(*tables: Sequence[models.Model]) -> None:
+    """What `save(force_insert=True)` does, in a third of the time: every act pays it (tools/bench_ledger.py).
+
+    tables: the rows of one table each, at least one.
+    """
     statements = []
-    for row in rows:
-        fields = row._meta.concrete_fields
+    for rows in tables:
+        fields = rows[0]._meta.concrete_fields
         names, marks = ", ".join(str(field.column) for field in fields), ", ".join(["%s"] * len(fields))
-        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-        statements.append((f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({marks})", values))
-        row._state.adding, row._state.db = False, connection.alias
+        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows for field in fields]
+        marked = ", ".join([f"({marks})"] * len(rows))
+        statements.append((f"INSERT INTO {rows[0]._meta.db_table} ({names}) VALUES {marked}", values))
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias
     if connection.vendor == "postgresql":  # one round trip
         texts, parameters = zip(*statements, strict=True)
         statements = [("; ".join(texts), list(chain(*parameters)))]
@@ -210,15 +240,24 @@ def erase(entry: LedgerEntry, *, by: User | None, at: datetime, reason: str, ope
 
     ValueError when there is none left, or when the act is sealed and the caller does not say that the occasion was
     `opened`: until then, that detail is all that tells who deposited what. The erasure is itself an act, whose reason
-    is kept; it names the entry by its hash, for a number would tell how many were deposited.
+    is kept; it names the entry by its hash, for a number would tell how many were deposited. It is written first: on
+    PostgreSQL the application's role may take a detail away through `erase_payload` alone, which asks for that trace.
     """
     if entry.action == "sealed" and not opened:
         raise ValueError(f"Entry {entry.seq} is sealed until its occasion is opened.")
     with transaction.atomic():
-        gone, _rows = LedgerPayload.objects.filter(entry=entry).exclude(action="ledger.erase").delete()
-        if not gone:
-            raise ValueError(f"Entry {entry.seq} has no detail to erase.")
         record("ledger.erase", f"entry:{entry.hash[:32]}", by=by, at=at, reason=reason)
+        if not _erase_payload(entry):
+            raise ValueError(f"Entry {entry.seq} has no detail to erase.")
+
+
+def _erase_payload(entry: LedgerEntry) -> bool:
+    """Whether there was a detail. That of an erasure is never taken away: it holds the reason."""
+    if connection.vendor != "postgresql":
+        return bool(LedgerPayload.objects.filter(entry=entry).exclude(action="ledger.erase").delete()[0])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT erase_payload(%s)", [entry.seq])
+        return bool(cursor.fetchone()[0])
 
 
 def record_refusal(action: str, subject: str, *, by: User, at: datetime, reason: str) -> None:

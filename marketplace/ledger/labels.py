@@ -28,6 +28,7 @@ _OTHERS = {
     "monitoring.answer": gettext_lazy("Répondre à une demande d’explications"),
     "monitoring.open": gettext_lazy("Ouvrir une vérification"),
     "monitoring.remedy": gettext_lazy("Annoncer un correctif"),
+    "mail.resend": gettext_lazy("Renvoyer des courriels"),
     "ledger.checkpoint": gettext_lazy("Signer un relevé du registre"),
     "ledger.cover": gettext_lazy("Brouiller le compte des inscriptions scellées"),
     "ledger.erase": gettext_lazy("Effacer le détail d’une inscription"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
+from marketplace import later
 from marketplace.dates import clock
 from marketplace.ledger import checkpoints
 
@@ -19,7 +20,7 @@ def cover_ledger(**kwargs: Any) -> None:
     """At an instant that nothing tells beforehand: covers at regular instants would be told from deposits."""
     wait = checkpoints.cover_due()
     if wait is not None:
-        write_cover.apply_async(countdown=wait)
+        later.send(write_cover, countdown=wait)
 
 
 @shared_task(name="marketplace.tasks.write_cover")

@@ -1,27 +1,24 @@
-"""The outbox's only door: `queue` writes a row in the act's transaction, `deliver` sends it after commit.
+"""The outbox's only door: `queue` writes a row in the act's transaction, which leaves after commit (mail/delivery.py).
 
 Templates are `templates/emails/*.txt`: the first line is the subject, one blank line, then the text. One recipient per
-message, always. Delivery is at least once: a crash between the mail server's yes and our commit can repeat a message,
-never lose one.
+message, always.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from celery import shared_task
-from celery.contrib.django.task import DjangoTask
 from django.conf import settings
-from django.core.mail import EmailMessage
-from django.db import connection, transaction
+from django.db.models import Count, Min, Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from marketplace.dates import clock
+from marketplace import later
+from marketplace.mail.delivery import State, deliver_email
 from marketplace.models import OutgoingEmail, User
 
-MAX_ATTEMPTS = 12
 _holding = False
 
 
@@ -76,42 +73,41 @@ def enqueue(
         secret=secret,
         held=_holding,
         created_at=at,
+        waits_since=at,
     )
     if not email.held:
-        deliver_email.delay_on_commit(email.pk)
+        later.publish(deliver_email, email.pk)
 
 
-@shared_task(name="marketplace.tasks.deliver_email", base=DjangoTask)
-def deliver_email(pk: int, **kwargs: Any) -> None:
-    """A task takes ids; `**kwargs` lets old workers live."""
-    deliver(pk)
+# --- What is told of it ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Figures:
+    """What has not left. `oldest_seconds`: the age of the oldest that waits, 0 without any; `failed`: of those that
+    wait, how many met at least one failure; `given_up`: how many wait for a person."""
+
+    waiting: int
+    oldest_seconds: float
+    failed: int
+    given_up: int
 
 
-def deliver(pk: int) -> bool:
-    """Send one row if it still waits; True when this call sent it. Two workers at once send it once."""
-    with transaction.atomic():
-        rows = OutgoingEmail.objects.filter(pk=pk, sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS)
-        email = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
-        if email is None:
-            return False
-        email.attempts += 1
-        try:
-            EmailMessage(
-                email.subject, email.body, to=[email.address], headers={"Content-Language": email.language}
-            ).send()
-        except OSError as error:  # smtplib's errors are OSErrors: the sweep tries again
-            email.last_error = type(error).__name__
-        else:
-            email.sent_at, email.last_error = clock.database_now(), ""
-            if email.secret:
-                email.body = ""
-        email.save(update_fields=["attempts", "last_error", "sent_at", "body"])
-        return email.sent_at is not None
+def to_tell() -> QuerySet[OutgoingEmail]:
+    """What has not left, as the pilot and the metrics may know it: neither what is held on purpose, nor what is told
+    only to the author of an unopened proposal, which could be counted."""
+    rows = OutgoingEmail.objects.filter(sent_at=None, held=False, confidential=False)
+    # A personal link that was given up is erased: there is nothing left to send, its person asks for another.
+    return rows.exclude(state=State.GIVEN_UP, body="")
 
 
-def waiting(*, at: datetime) -> list[int]:
-    """Rows that a lost task left behind: older than a minute, not sent."""
-    rows = OutgoingEmail.objects.filter(
-        sent_at=None, held=False, attempts__lt=MAX_ATTEMPTS, created_at__lt=at - timedelta(minutes=1)
+def figures(*, at: datetime) -> Figures:
+    """In one query, on rows that have not left."""
+    waits = Q(state__in=[State.WAITING, State.SENDING])
+    row = to_tell().aggregate(
+        waiting=Count("pk", filter=waits),
+        oldest=Min("waits_since", filter=waits),
+        failed=Count("pk", filter=waits & ~Q(reason="")),
+        given_up=Count("pk", filter=Q(state=State.GIVEN_UP)),
     )
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:500])
+    oldest = row.pop("oldest")
+    age = max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
+    return Figures(oldest_seconds=age, **row)

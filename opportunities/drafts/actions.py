@@ -1,17 +1,16 @@
 """Writing a draft: its fields, skills, grid and files, in one transaction, without losing what another person wrote."""
 
-import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, locked, name_act
+from marketplace.lifecycle import IllegalMove, complain, known, locked, name_act
 from marketplace.models import User
 from opportunities import rules
 from opportunities.enums import State
@@ -56,7 +55,7 @@ def start(
     *, by: User, body: PublicBody, at: datetime, values: Values, skills: Skills, criteria: list[Values], files: Files
 ) -> Opportunity:
     """A new draft with all its parts. PermissionDenied unless `by` buys for `body`."""
-    with transaction.atomic():
+    with transaction.atomic(), store.taken_back():
         opportunity = notice_review_actions.create(by=by, body=body, at=at, **values)
         _write_parts(opportunity, by=by, at=at, skills=skills, criteria=criteria, files=files)
     return opportunity
@@ -73,7 +72,7 @@ def save(
     files: Files,
 ) -> Opportunity:
     """Replace the draft's content. `seen`: the `version` shown with the form; Stale when another one is stored."""
-    with transaction.atomic():
+    with transaction.atomic(), store.taken_back():
         row = _locked_draft(opportunity, by)
         if version(row) != seen:
             raise Stale(row)
@@ -105,11 +104,8 @@ def _write_parts(
     if files and opportunity.attachments.count() + len(files) > ATTACHMENTS_MAX:
         complain("files", _("Une occasion compte %d pièces jointes au plus.") % ATTACHMENTS_MAX)
     for blob, facts in files:
-        file_id = uuid.uuid4()
-        extension = facts["name"].rpartition(".")[2].lower()
-        attachment = Attachment(public_id=file_id, opportunity=opportunity, added_by=by, at=at, **facts)
-        attachment.file.save(f"{file_id}.{extension}", ContentFile(blob), save=False)
-        attachment.save(force_insert=True)
+        stored = store.keep("occasions", blob, f".{facts['name'].rpartition('.')[2].lower()}")
+        Attachment.objects.create(opportunity=opportunity, added_by=by, at=at, file=stored, **facts)
         ledger.record(
             "opportunity.attach", opportunity.ledger_subject(), by=by, at=at, sha256=facts["sha256"], name=facts["name"]
         )
@@ -133,7 +129,6 @@ def detach(attachment: Attachment, *, by: User) -> None:
         ledger.record(
             "opportunity.detach", row.ledger_subject(), by=by, at=at, sha256=attachment.sha256, name=attachment.name
         )
-        storage, stored = attachment.file.storage, str(attachment.file.name)
+        store.destroy_after_commit(known(attachment.file.name))
         attachment.delete()
         row.save(update_fields=["editor_ids"])
-        transaction.on_commit(lambda: storage.delete(stored))

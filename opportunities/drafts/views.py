@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from marketplace.acts import ConfirmForm, act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, next_business_day
 from marketplace.dates.localtime import local, to_utc
-from marketplace.files.downloads import as_download
+from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of, typed_before
 from marketplace.models import User
 from marketplace.requests import PersonRequest
@@ -106,7 +106,7 @@ def attachment(request: HttpRequest, number: str, file_id: UUID) -> HttpResponse
     """A file of the notice, for whoever may see the notice; always as a download."""
     opportunity = get_object_or_404(Opportunity.objects.visible_to(request.user, at=clock.now()), number=number)
     attachment = get_object_or_404(opportunity.attachments, public_id=file_id)
-    return as_download(FileResponse(attachment.file.open("rb"), content_type=attachment.content_type), attachment.name)
+    return stored_download(attachment.file, attachment.name, attachment.content_type)
 
 
 @act_page

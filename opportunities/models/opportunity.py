@@ -202,6 +202,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
         """Published, and strictly before the closing instant."""
         return self.state == State.PUBLISHED and at < self.closing
 
+    def is_due(self, *, at: datetime) -> bool:
+        """Its closing instant has come, and it is not opened yet."""
+        return self.state == State.PUBLISHED and at >= self.closing
+
     def is_public(self) -> bool:
         return self.published_at is not None
 

@@ -5,20 +5,17 @@ is either complete and receipted, or it never happened and the previous one stil
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace import boxes, lifecycle
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.files import uploads
+from marketplace.files import store
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import complain, locked
 from marketplace.models import Terms, TermsAcceptance, User
@@ -27,7 +24,7 @@ from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.deposit import receipt, sealing
 from proposals.drafts import actions as draft_actions
-from proposals.models import Proposal, SealedEnvelope, SealKey, Submission
+from proposals.models import Proposal, SealedEnvelope, SealedFile, SealKey, Submission
 from vendors.eligibility import actions as eligibility
 from vendors.models import Vendor
 
@@ -62,9 +59,10 @@ def deposit(
     """Submit or replace. The same `idempotency_key` again answers the receipt already given (double click).
 
     shown: ValidationError when the draft, or the terms, are not those any more; None: there was no page.
-    Raises ValidationError, PermissionDenied or IllegalMove; then nothing has changed and the previous dépôt stands.
+    Raises ValidationError (store.NotKept among them), store.Unreadable, PermissionDenied or IllegalMove; then nothing
+    has changed and the previous dépôt stands.
     """
-    with uploads.taken_back() as written, transaction.atomic():
+    with transaction.atomic(), store.taken_back():
         row = locked(proposal)
         # Under the lock: the other half of a double click finds what the first half wrote, and moves nothing.
         earlier = already(row, idempotency_key)
@@ -113,7 +111,7 @@ def deposit(
         submission.save(force_insert=True)
         SealedEnvelope.objects.create(submission=submission, content=sealed.envelope)
         for name, box in sealed.files.items():
-            written.append(default_storage.save(sealing.sealed_path(name, version), ContentFile(box)))
+            SealedFile.objects.create(submission=submission, file_id=name, file=store.keep("sealed", box))
         # Before the move writes the ledger: its lock is everybody's, and rendering a message takes longer than writing.
         proposal_emails.submitted(row, submission, at=at)
         row.submit(by=by, at=at, submission=submission)
@@ -159,7 +157,12 @@ def _sealed(proposal: Proposal, content: dict[str, Any], about: str) -> sealing.
     Before answering « déposée »: what was just sealed is opened, as the opening will, and compared.
     """
     key, occasion = seal_key(proposal.opportunity), proposal.opportunity.number
-    files = {item["id"]: draft_actions.read_file(proposal, item) for item in content.get("files", [])}
+    try:
+        files = draft_actions.read_files(proposal, content.get("files", []))
+    except store.Missing:
+        complain(
+            None, _("Un fichier du brouillon n’est plus dans le stockage : retirez-le, puis joignez-le de nouveau.")
+        )
     sealed = sealing.seal(content, files, public_key=bytes(key.public_key), about=about)
     reread, data_key = sealing.unseal(
         sealed.envelope,
@@ -197,12 +200,8 @@ def withdraw(proposal: Proposal, *, by: User) -> None:
     with transaction.atomic():
         locked(proposal)  # before listing what to destroy: a replacement may be on its way
         last = proposal.submissions.order_by("version").last()
-        paths = [
-            sealing.sealed_path(name, envelope.submission.version)
-            for envelope in SealedEnvelope.objects.filter(submission__proposal=proposal).select_related("submission")
-            for name in sealing.file_names(bytes(envelope.content))
-        ]
+        # Asked before the messages: one that cannot be queued after the commit must not keep the files from going.
+        for name in SealedFile.objects.filter(submission__proposal=proposal).values_list("file", flat=True):
+            store.destroy_after_commit(name)
         proposal.withdraw(by=by)
         proposal_emails.withdrawn(proposal, lifecycle.known(last), by=by, at=proposal.updated_at)
-        for path in paths:
-            transaction.on_commit(partial(default_storage.delete, path))

@@ -47,7 +47,7 @@ def page(request: PersonRequest, receipt_number: str) -> HttpResponse:
     """What was received, when, and its digest; what can still be done about it."""
     now = clock.now()
     submission = _submission(request, receipt_number, at=now)
-    if opening_actions.open_if_due(submission.proposal.opportunity.number):
+    if opening_actions.ask(submission.proposal.opportunity.number):
         submission = _submission(request, receipt_number, at=now)
     proposal = submission.proposal
     others = list(proposal.submissions.order_by("version"))
@@ -130,7 +130,7 @@ def _instant(text: str) -> datetime:
 
 def _after_opening(body: dict[str, Any]) -> dict[str, Any]:
     """Once the occasion is opened: whether this digest is among the opened envelopes. Nothing before."""
-    opening_actions.open_if_due(body["occasion"])
+    opening_actions.ask(body["occasion"])
     opportunity = Opportunity.objects.public().filter(number=body["occasion"]).first()
     if opportunity is None:
         return {}

@@ -95,16 +95,6 @@ def open_file(box: bytes, *, data_key: bytes, envelope: bytes, about: str, name:
     return decrypt(data_key, box, f"{about}/{name}")
 
 
-def sealed_path(file_id: str, version: int) -> str:
-    """Where a sealed file stands in the storage."""
-    return f"sealed/{file_id}-{version}"
-
-
-def file_names(envelope: bytes) -> list[str]:
-    """The ids of the files sealed with an envelope."""
-    return sorted(json.loads(envelope)["files"])
-
-
 def seal_draft(value: Content, *, about: str) -> bytes:
     """A draft: encrypted at rest, with a key that is not in the database."""
     return boxes.seal(canonical(value), about=f"draft:{about}")

@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from marketplace import boxes
-from marketplace.files.uploads import checked, taken_back
-from marketplace.lifecycle import IllegalMove, complain, locked
+from marketplace.files import store
+from marketplace.files.uploads import checked
+from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import User
 from opportunities.models import Opportunity
 from proposals.deposit import sealing
 from proposals.deposit.sealing import Content
 from proposals.enums import State
-from proposals.models import Proposal
+from proposals.models import DraftFile, Proposal
 from vendors.models import Vendor
 
 EDITABLE = {State.DRAFT, State.SUBMITTED, State.WITHDRAWN}
@@ -65,7 +65,7 @@ def _change(proposal: Proposal, change: Callable[[Content], Content], *, at: dat
 
 
 def add_file(proposal: Proposal, upload: UploadedFile, *, at: datetime) -> None:
-    """Type, size and virus checks, then encrypted to disk; ValidationError at `files`."""
+    """Type, size and virus checks, then encrypted to the storage; ValidationError at `files`, or store.NotKept."""
     blob, item = checked(upload, field="files")
     item["id"] = str(uuid.uuid4())
 
@@ -75,29 +75,35 @@ def add_file(proposal: Proposal, upload: UploadedFile, *, at: datetime) -> None:
             complain("files", _("Pas plus de %d fichiers.") % settings.FILES_PER_PROPOSAL)
         return {"files": [*files, item]}
 
-    with taken_back() as written:
-        box = ContentFile(boxes.seal(blob, about=_about(proposal, item)))
-        written.append(default_storage.save(_path(item), box))
+    # Before the transaction: a storage that is slow to say no keeps nobody waiting.
+    name = store.keep("drafts", boxes.seal(blob, about=_about(proposal, item)))
+    with transaction.atomic(), store.taken_back(name):
         _change(proposal, added, at=at)
+        DraftFile.objects.create(proposal=proposal, file_id=item["id"], file=name)
 
 
 def remove_file(proposal: Proposal, file_id: str, *, at: datetime) -> None:
     """Take a file off the draft; dépôts already made keep their own sealed copy."""
-    gone: list[dict[str, Any]] = []
 
     def removed(content: Content) -> Content:
-        files = content.get("files", [])
-        gone.extend(item for item in files if item["id"] == file_id)
-        return {"files": [item for item in files if item["id"] != file_id]}
+        return {"files": [item for item in content.get("files", []) if item["id"] != file_id]}
 
-    _change(proposal, removed, at=at)
-    for item in gone:
-        default_storage.delete(_path(item))
+    with transaction.atomic():
+        _change(proposal, removed, at=at)
+        for row in _rows(proposal):
+            if str(row.file_id) == file_id:
+                store.destroy_after_commit(known(row.file.name))
+                row.delete()
+
+
+def read_files(proposal: Proposal, items: list[dict[str, Any]]) -> dict[str, bytes]:
+    """{id: plain bytes} of these files of the draft. store.Missing or store.Unavailable,."""
+    names = {str(row.file_id): row.file.name for row in _rows(proposal)} if items else {}
+    return {item["id"]: boxes.open(store.read(names.get(item["id"])), about=_about(proposal, item)) for item in items}
 
 
 def read_file(proposal: Proposal, item: dict[str, Any]) -> bytes:
-    with default_storage.open(_path(item)) as file:
-        return boxes.open(file.read(), about=_about(proposal, item))
+    return read_files(proposal, [item])[item["id"]]
 
 
 def find_file(proposal: Proposal, file_id: str) -> tuple[dict[str, Any], bytes] | None:
@@ -108,8 +114,8 @@ def find_file(proposal: Proposal, file_id: str) -> tuple[dict[str, Any], bytes] 
     return None
 
 
-def _path(item: dict[str, Any]) -> str:
-    return f"drafts/{item['id']}"
+def _rows(proposal: Proposal) -> QuerySet[DraftFile]:
+    return DraftFile.objects.filter(proposal=proposal)
 
 
 def _about(proposal: Proposal, item: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace import acts
-from marketplace.acts import act_page, show_at
+from marketplace.acts import act_page, show_refusal
 from marketplace.dates import clock
 from marketplace.files.downloads import download
 from marketplace.keep import typed_before
@@ -151,7 +151,7 @@ def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *
         try:
             actions.add_file(proposal, upload, at=at)
         except ValidationError as error:  # each file is judged alone: the others are added
-            show_at(form, error)
+            show_refusal(request, form, error)
     if form.errors:
         messages.info(request, _("Votre texte est enregistré."))
     return not form.errors

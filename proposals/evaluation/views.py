@@ -31,6 +31,8 @@ from proposals.evaluation import actions
 from proposals.evaluation.board import Board, board, criteria_of
 from proposals.evaluation.forms import RejectForm, ScoreForm
 from proposals.models import Opening, Proposal
+from proposals.opening.actions import Outcome
+from proposals.opening.middleware import outcome_of
 
 
 # --- The table -------------------------------------------------------------------------------------------------------
@@ -42,6 +44,8 @@ def table(request: PersonRequest, number: str) -> HttpResponse:
     opportunity = occasion_for_staff(request, number, at=now)
     opening = Opening.objects.filter(opportunity=opportunity).first()
     context: dict[str, Any] = {"opportunity": opportunity, "opening": opening, "now": now}
+    context["waiting"] = opportunity.is_due(at=now)
+    context["under_way"] = outcome_of(request) is Outcome.UNDER_WAY
     if opening is not None:
         refuse_if_tied(opportunity, request.user)
         shown = board(opportunity, request.user, at=now)

@@ -2,6 +2,7 @@
 
 from proposals.models.award import Award, Draw, Recommendation
 from proposals.models.evaluation import Score
+from proposals.models.file import DraftFile, SealedFile
 from proposals.models.proposal import AFTER_OPENING, Proposal
 from proposals.models.submission import OpenedProposal, Opening, SealedEnvelope, SealKey, Submission
 
@@ -9,6 +10,7 @@ __all__ = [
     "AFTER_OPENING",
     "Award",
     "Draw",
+    "DraftFile",
     "OpenedProposal",
     "Opening",
     "Proposal",
@@ -16,5 +18,6 @@ __all__ = [
     "Score",
     "SealKey",
     "SealedEnvelope",
+    "SealedFile",
     "Submission",
 ]

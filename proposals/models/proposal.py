@@ -20,6 +20,7 @@ from opportunities.models import Criterion, Opportunity
 from proposals import conditions, rules
 from proposals.enums import RejectionCode, State
 from proposals.models.evaluation import Score
+from proposals.models.file import DraftFile, SealedFile
 from proposals.models.submission import SealedEnvelope, Submission
 from vendors.models import Vendor
 
@@ -163,6 +164,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         """The sealed content is destroyed; digests stay. The draft stays with its author."""
         last = self.submissions.latest("version")
         SealedEnvelope.objects.filter(submission__proposal=self).delete()
+        SealedFile.objects.filter(submission__proposal=self).delete()
         self.updated_at = at
         self._ledger_extra = {"version": last.version, "envelope_sha256": last.envelope_sha256}
 
@@ -176,6 +178,7 @@ class Proposal(lifecycle.Stateful, models.Model):
     )
     def open(self, *, by: User | None, at: datetime) -> None:
         self.draft = b""  # the opened submission is what counts from here on
+        DraftFile.objects.filter(proposal=self).delete()
 
     @moves(
         State.OPENED,

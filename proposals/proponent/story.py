@@ -110,6 +110,9 @@ def next_step(proposal: Proposal, last: Submission | None, *, at: datetime) -> d
     if occasion.state == OccasionState.SUSPENDED:
         body = _("Aucun dépôt ni retrait pendant la suspension. Une nouvelle date limite sera publiée.")
         return say("warn", _("L’occasion est suspendue"), body)
+    if proposal.state == State.SUBMITTED and last is not None and occasion.is_due(at=at):
+        body = _("Votre dépôt n° %d est scellé : il s’ouvrira avec les autres, et un courriel vous le dira.")
+        return say("info", _("La date limite est passée : l’ouverture est attendue"), body % last.version)
     if not occasion.accepts_proposals(at=at):
         return say("info", _("La date limite est passée"), _("Cette proposition n’a pas été déposée."))
     if last is not None and has_changes(proposal, last):

@@ -14,8 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from marketplace import lists, money
 from marketplace.cache import SECONDS, hold, public_page
@@ -29,18 +32,28 @@ from opportunities.enums import AwardMode, State
 from opportunities.models import Opportunity
 from opportunities.search.labels import public_badge
 from proposals.models import Award, Draw, OpenedProposal, Proposal
+from proposals.opening.actions import Outcome
+from proposals.opening.middleware import outcome_of
 from proposals.opening.minutes import signed as signed_minutes
 from proposals.public import figures, history
 from proposals.public import parts as parts_module
 
 CLOSING_SOON, RECENT = 4, 3
 AWARDS_PAGE = 20
+WAITING_SECONDS = 2
 
 
 def _until(response: HttpResponse, closings: Iterable[datetime | None], at: datetime) -> HttpResponse:
     """Keep the page in memory no longer than until the next closing instant that it shows."""
     left = [(instant - at).total_seconds() for instant in closings if instant and instant > at]
     return hold(response, int(min(left))) if left and min(left) < SECONDS else response
+
+
+def _while_true(response: HttpResponse, opportunity: Opportunity, at: datetime) -> HttpResponse:
+    """The same for an occasion's own pages: those that wait for its opening are made again almost each time."""
+    if opportunity.is_due(at=at):
+        return hold(response, WAITING_SECONDS)
+    return _until(response, [opportunity.closes_at], at)
 
 
 # --- Home ------------------------------------------------------------------------------------------------------------
@@ -107,7 +120,15 @@ def _occasion(request: HttpRequest, number: str, *, published: bool = False) -> 
     rows = rows.select_related("body", "author", "submitted_by", "opening")
     opportunity = get_object_or_404(rows, number=number)
     opportunity.badge = public_badge(opportunity, opportunity.instant)
+    if opportunity.is_due(at=opportunity.instant) and outcome_of(request) is Outcome.UNDER_WAY:
+        opportunity.badge = {"label": _("Ouverture en cours"), "tone": "info"}
     return opportunity, opportunity.instant
+
+
+def _waits(request: HttpRequest, opportunity: Opportunity, at: datetime) -> dict[str, bool]:
+    """For public/_waiting.html: whether the opening is due and not done, and whether somebody is doing it."""
+    due = opportunity.is_due(at=at)
+    return {"waiting": due, "under_way": due and outcome_of(request) is Outcome.UNDER_WAY}
 
 
 @login_not_required
@@ -130,10 +151,10 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "accepting": opportunity.accepts_proposals(at=at),
         "show_award": opportunity.state == State.AWARDED,
         "reason_shown": opportunity.is_public() and opportunity.state_reason,
-    }
+    } | _waits(request, opportunity, at)
     if request.user.is_authenticated:
         context |= _for_person(opportunity, request.user, at)
-    return _until(render(request, "public/occasion.html", context), [opportunity.closes_at], at)
+    return _while_true(render(request, "public/occasion.html", context), opportunity, at)
 
 
 def _for_person(opportunity: Opportunity, user: User, at: datetime) -> dict[str, Any]:
@@ -189,7 +210,7 @@ def _acts(opportunity: Opportunity, user: User, at: datetime, *, main: str | Non
 def minutes(request: HttpRequest, number: str) -> HttpResponse:
     """The procès-verbal of the opening; before it, when it will be. Prices only where nothing else is scored."""
     opportunity, at = _occasion(request, number, published=True)
-    context = {"o": opportunity, "now": at, "opening": None}
+    context = {"o": opportunity, "now": at, "opening": None} | _waits(request, opportunity, at)
     if hasattr(opportunity, "opening"):
         rows = opportunity.opening.proposals.select_related("submission").only(
             "readable", "price_cents", "opening", "submission", "submission__receipt", "submission__version",
@@ -202,7 +223,22 @@ def minutes(request: HttpRequest, number: str) -> HttpResponse:
             "shows_price": opportunity.award_mode == AwardMode.PRICE,
             "entry": acts[0].entry if acts else None,
         }
-    return _until(render(request, "public/minutes.html", context), [opportunity.closes_at], at)
+    return _while_true(render(request, "public/minutes.html", context), opportunity, at)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def opening_state(request: HttpRequest, number: str) -> HttpResponse:
+    """Asked now and then by a page that waits for the opening: 204 as long as its words are true, else « show again ».
+
+    `vu`: what it says, « en-cours » or « attendue ».
+    """
+    opportunity, at = _occasion(request, number, published=True)
+    stopped = request.GET.get("vu") == "en-cours" and outcome_of(request) is Outcome.HELD_BACK
+    if opportunity.is_due(at=at) and not stopped:
+        return HttpResponse(status=204)
+    return HttpResponseClientRefresh()
 
 
 @login_not_required
@@ -264,7 +300,7 @@ def award(request: HttpRequest, number: str) -> HttpResponse:
         "can_contract": request.user.is_authenticated and standing and _can_contract(opportunity, request.user),
         "can_reverse": request.user.is_authenticated and standing and _can_reverse(opportunity, request.user),
     }
-    return _until(render(request, "public/award.html", context), [opportunity.closes_at], at)
+    return _while_true(render(request, "public/award.html", context), opportunity, at)
 
 
 def _with_ranking(award: Award, opportunity: Opportunity) -> Award:

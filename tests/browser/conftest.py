@@ -36,7 +36,7 @@ REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|4
 JUDGE = """() => axe.run({resultTypes: ["violations"], preload: false, selectors: false}).then(found => found.violations
   .filter(one => ["serious", "critical"].includes(one.impact))
   .map(one => `${one.id} (${one.impact}): ` + one.nodes.slice(0, 3).map(node => node.html.slice(0, 200)).join("; ")))"""
-# What differs between two renderings of the same page, and that axe does not judge: keys, tokens, digests, hours, our port.
+# What differs between two renderings of the same page, and axe does not judge: keys, tokens, digests, hours, port.
 DRAWN = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{12,}\b|\b[0-9A-Za-z+/_-]{32,}={0,2}"
     r"|(?<=localhost:)\d+|(?<=datetime=\")[^\"]+|\d{1,2}(?:&nbsp;h&nbsp;|:)\d\d(?:&nbsp;min&nbsp;[\d,]+&nbsp;s|:[\d.]+)?"

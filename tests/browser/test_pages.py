@@ -18,6 +18,8 @@ LATER = CLOSES_AT + timedelta(days=3)
 # What a visitor has to come back from, or what answers data.
 NOT_PAGES = (
     "/sante",
+    "/pret",
+    "/metrics",
     "/api/",
     "/stripe/",
     "/.well-known/",

@@ -5,7 +5,6 @@ Asked at the dépôt (proposals/deposit/actions.py), at the recommendation and t
 may well deposit today.
 """
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,14 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
-from marketplace.files import uploads
+from marketplace.files import store, uploads
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain
 from marketplace.models import User
@@ -133,26 +131,21 @@ def declare(
 ) -> TaxAttestation:
     """Add an attestation, with a copy in PDF or not. PermissionDenied unless `by` commits the vendor.
 
-    ValidationError at `number`, `issued_on` or `file`; then nothing was kept.
+    ValidationError at `number`, `issued_on` or `file`, or store.NotKept; then nothing was kept.
     """
     blob, facts = uploads.checked(file, field="file") if file else (b"", {})
     if facts and facts["content_type"] != "application/pdf":
         complain("file", _("« %s » n’est pas un PDF.") % facts["name"])
     row = TaxAttestation(number=number, issued_on=issued_on, added_by=by)
-    try:
-        with transaction.atomic():
-            row.vendor = _bound(vendor, by)
-            row.at = clock.now()
-            _plausible(row, on=local(row.at).date())
-            if facts:
-                row.sha256, row.scanned = facts["sha256"], facts["scanned"]
-                row.file.save(f"{uuid.uuid4()}.pdf", ContentFile(blob), save=False)
-            row.save(force_insert=True)
-            _record("attestation.add", row, by=by, at=row.at, sha256=row.sha256)
-    except BaseException:
-        if row.file.name:  # the storage has no transaction: take back what this attempt wrote
-            row.file.storage.delete(row.file.name)
-        raise
+    with transaction.atomic(), store.taken_back():
+        row.vendor = _bound(vendor, by)
+        row.at = clock.now()
+        _plausible(row, on=local(row.at).date())
+        if facts:
+            row.sha256, row.scanned = facts["sha256"], facts["scanned"]
+            row.file = store.keep("attestations", blob, ".pdf")
+        row.save(force_insert=True)
+        _record("attestation.add", row, by=by, at=row.at, sha256=row.sha256)
     return row
 
 

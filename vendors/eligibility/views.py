@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -18,7 +18,7 @@ from marketplace import acts
 from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
-from marketplace.files.downloads import as_download
+from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.requests import PersonRequest
@@ -68,10 +68,10 @@ def file(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpRespons
     paper = get_object_or_404(rows, public_id=paper_id)
     if not paper.file:
         raise Http404
+    copy = stored_download(paper.file, f"attestation-{paper.number}.pdf", "application/pdf")
     if not rules.is_member(paper.vendor, request.user):
         ledger.record_read("file", f"vendor:{public_id}", by=request.user, at=clock.now(), file=str(paper.public_id))
-    copy = FileResponse(paper.file.open("rb"), content_type="application/pdf")
-    return as_download(copy, f"attestation-{paper.number}.pdf")
+    return copy
 
 
 @never_cache

@@ -1,13 +1,25 @@
-"""`manage.py migrate`, which first says what to do of a database that an earlier version made."""
+"""`manage.py migrate`, which first says what to do of a database that an earlier version made.
+
+Then it writes which seal key opens the others, and gives the application's role its rights
+(marketplace/ledger/grants.py): no later step to forget.
+"""
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+
+from marketplace import boxes, keys
+from marketplace.accounts.adapters import MFAAdapter
+from marketplace.ledger import grants
+from proposals.deposit import sealing
+from proposals.models import Proposal, SealKey
 
 
 class Command(migrate.Command):
@@ -32,6 +44,13 @@ class Command(migrate.Command):
             )
         self.by_app = options["by_app"]
         super().handle(*args, **options)
+        if options["plan"] or options["check_unapplied"]:
+            return
+        if alias == DEFAULT_DB_ALIAS and whole(connections[alias]):
+            check_seal_key()
+        role = grants.give(connections[alias])
+        if role and self.verbosity:
+            self.stdout.write(f"migrate: {role} a ses droits, table par table")
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)
@@ -47,3 +66,34 @@ def of_before(connection: BaseDatabaseWrapper) -> list[str]:
     ours = {app for app, _name in loader.disk_migrations}
     gone = sorted(key for key in loader.applied_migrations if key not in loader.disk_migrations and key[0] in ours)
     return [".".join(key) for key in gone]
+
+
+def whole(connection: BaseDatabaseWrapper) -> bool:
+    """Whether nothing is left to apply: the tables are those that the code knows."""
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def check_seal_key() -> None:
+    """Write which seal key opens this database, once; CommandError with another key than it was begun with."""
+    try:
+        try:
+            keys.check_database()
+        except keys.SealKeyUnknown:
+            _open_something()
+            keys.remember()
+    except (keys.OtherSealKey, boxes.CannotOpen) as error:
+        raise CommandError(keys.other_key()) from error
+
+
+def _open_something() -> None:
+    """boxes.CannotOpen when this seal key does not open the last of what one sealed here, if anything was."""
+    key = SealKey.objects.select_related("opportunity").order_by("pk").last()
+    if key:
+        sealing.private_key(bytes(key.wrapped_private_key), key.opportunity.number)
+    proposal = Proposal.objects.exclude(draft=b"").order_by("pk").last()
+    if proposal:
+        sealing.open_draft(bytes(proposal.draft), about=str(proposal.public_id))
+    factor = Authenticator.objects.filter(type=Authenticator.Type.TOTP).order_by("pk").last()
+    if factor:
+        MFAAdapter().decrypt(factor.data["secret"])

@@ -4,6 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from proposals.deposit import sealing
 from proposals.opening import actions as opening_actions
+from proposals.opening.actions import Outcome
 
 
 class Command(BaseCommand):
@@ -15,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, number, lost, **options):
         try:
-            opened = opening_actions.open_if_due(number, missing_files=lost)
+            outcome = opening_actions.open_now(number, missing_files=lost)
         except sealing.KeyUnavailable as error:
             raise CommandError("SEAL_KEY_FILE n’est pas la bonne clé : rien n’a été ouvert.") from error
         except opening_actions.FilesUnavailable as error:
@@ -23,4 +24,5 @@ class Command(BaseCommand):
                 "Des fichiers scellés manquent : rien n’a été ouvert. Rétablissez le stockage, ou ajoutez "
                 "--fichiers-perdus si la perte est certaine : les propositions touchées ne pourront qu’être rejetées."
             ) from error
-        self.stdout.write("Ouverte." if opened else "Rien à ouvrir.")
+        said = {Outcome.OPENED: "Ouverte.", Outcome.UNDER_WAY: "L’ouverture est en cours, par un autre processus."}
+        self.stdout.write(said.get(outcome, "Rien à ouvrir."))

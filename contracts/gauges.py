@@ -1,0 +1,50 @@
+"""What the service shows of payments: whether both books agree, and since when they were compared."""
+
+import math
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy
+
+from contracts.models import Reconciliation
+from contracts.payments import stripe_gateway
+from marketplace.service.gauges import Gauge
+
+
+def _mismatches(at: datetime) -> float | None:
+    """Those of the last comparison that ended; None before the first."""
+    last = Reconciliation.objects.exclude(finished_at=None).filter(error="").order_by("-pk").first()
+    return last.mismatches.count() if last else None
+
+
+def _age(at: datetime) -> float | None:
+    """Since the last comparison that ended; None where bodies pay by their own system."""
+    if not stripe_gateway.enabled():
+        return None
+    last = Reconciliation.objects.exclude(finished_at=None).filter(error="").order_by("-pk").first()
+    return max(0.0, (at - last.started_at).total_seconds()) if last else math.inf
+
+
+GAUGES = [
+    Gauge(
+        name="dan_reconciliation_mismatches",
+        help="Discrepancies that the last comparison with Stripe's books found.",
+        unit="count",
+        read=_mismatches,
+        most=0,
+        label=gettext_lazy("Écarts avec Stripe"),
+        about=gettext_lazy("Écarts entre nos paiements et les livres de Stripe, à la dernière comparaison."),
+        remedy=gettext_lazy(
+            "Lisez la page « Rapprochements » : elle dit ce que chaque côté inscrit. Rien n’est corrigé de soi-même."
+        ),
+    ),
+    Gauge(
+        name="dan_reconciliation_age_seconds",
+        help="Since payments were last compared with Stripe's books.",
+        unit="seconds",
+        read=_age,
+        most=26 * 3600,
+        label=gettext_lazy("Dernière comparaison avec Stripe"),
+        about=gettext_lazy("Une par nuit."),
+        remedy=gettext_lazy("Lancez manage.py reconcile : il dit si Stripe répond."),
+    ),
+]

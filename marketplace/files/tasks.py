@@ -1,0 +1,22 @@
+"""The files' nightly work."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+
+from marketplace.dates import clock
+from marketplace.files import sweep
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="marketplace.tasks.sweep_files")
+def sweep_files(**kwargs: Any) -> None:
+    """Remove stored files without a row, and tell of rows without their file."""
+    try:
+        sweep.sweep(at=clock.now())
+    except sweep.TooMany as error:
+        logger.critical("The sweep removed nothing: %s (manage.py sweep_files --many if that is right).", error)
+    except OSError as error:
+        logger.critical("The sweep could not list the stored files: %s.", type(error).__name__)

@@ -1,0 +1,102 @@
+"""The periodic tasks of an installation without Redis, in one process: what celery beat and a worker do elsewhere."""
+
+import copy
+import logging
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+from celery.schedules import BaseSchedule, maybe_schedule, schedule
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections
+
+from marketplace.celery import app
+from marketplace.dates import clock
+
+logger = logging.getLogger(__name__)
+
+LOOKS_EVERY = 5  # seconds, at most: for a parent that is gone
+
+
+@dataclass
+class _Entry:
+    task: str
+    schedule: BaseSchedule
+    last: datetime
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Beat:
+    """Runs what is due of a table such as `marketplace/celery.py` has, one task after the other, here.
+
+    What goes by an interval runs at the first tick, for it may have been due while nothing ran; what goes by the hour
+    waits for its hour.
+    """
+
+    def __init__(self, table: Mapping[str, Mapping[str, Any]], *, at: datetime) -> None:
+        for module in app.conf.imports:  # the tasks themselves; Celery's own way sets Django up again, logs included
+            import_module(module)
+        self.at = at
+        self.entries = [self._entry(row) for row in table.values()]
+
+    def _entry(self, row: Mapping[str, Any]) -> _Entry:
+        # A copy: the table's own keep the clock that Celery gave them.
+        every: Any = copy.copy(maybe_schedule(row["schedule"], app=app))
+        every.nowfun = lambda: self.at
+        past = timedelta(seconds=every.seconds) if isinstance(every, schedule) else timedelta()
+        return _Entry(row["task"], every, self.at - past, row.get("kwargs", {}))
+
+    def tick(self, *, at: datetime, stop: threading.Event | None = None) -> float:
+        """Run what is due at this instant; in how many seconds to ask again. `stop`: no further task once it is set."""
+        self.at = at
+        nexts = []
+        for entry in self.entries:
+            due, seconds = entry.schedule.is_due(entry.last)
+            if due and not (stop and stop.is_set()):
+                entry.last = at
+                _run(entry)
+            nexts.append(float(seconds))
+        return min(nexts)
+
+
+def _run(entry: _Entry) -> None:
+    try:
+        app.tasks[entry.task].apply(kwargs=dict(entry.given), throw=True)
+    except Exception:  # the next one is not to wait for this one to be mended; its own turn comes again
+        logger.exception("The task %s failed.", entry.task)
+
+
+class Command(BaseCommand):
+    help = "Exécute les tâches périodiques d’une installation sans Redis (avec Redis : celery beat et un worker)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--parent", type=int, help="le processus avec lequel finir, par son numéro")
+
+    def handle(self, *args: Any, parent: int | None = None, **options: Any) -> None:
+        if not settings.CELERY_TASK_ALWAYS_EAGER:
+            raise CommandError(
+                "REDIS_URL est définie : les tâches périodiques sont celles de « celery -A marketplace beat », "
+                "qu’un worker exécute. Cette commande est pour une installation sans Redis."
+            )
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_received: stop.set())
+        beat = Beat(app.conf.beat_schedule, at=clock.now())
+        self.stdout.write(f"schedule: {len(beat.entries)} tasks", ending="\n")
+        self.stdout.flush()
+        while not stop.is_set() and parent in {None, os.getppid()}:
+            stop.wait(min(self._tick(beat, stop), LOOKS_EVERY))
+
+    def _tick(self, beat: Beat, stop: threading.Event) -> float:
+        close_old_connections()  # as each request does
+        try:
+            return beat.tick(at=clock.now(), stop=stop)
+        except Exception:  # the database that tells the time may be away for a while
+            logger.exception("The schedule could not be read.")
+            return LOOKS_EVERY

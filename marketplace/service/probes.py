@@ -1,0 +1,104 @@
+"""Short questions to what stands around us. Each has a time-out: what is frozen must not freeze whoever asks."""
+
+import shutil
+import socket
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import redis
+from django.conf import settings
+from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from marketplace.celery import app
+from marketplace.files import store
+
+TIMEOUT = 0.5  # seconds, for what is near
+STEP = 50  # tasks
+DATABASE_TIMEOUT = 2  # seconds, whole: libpq knows no shorter one
+
+
+def database() -> bool:
+    """True when the database takes a new connection and answers; raises what the driver raises otherwise.
+
+    On PostgreSQL by a connection of its own: the one that this process already holds would wait as long as a frozen
+    server does.
+    """
+    if connection.vendor == "postgresql":
+        values = connection.get_connection_params() | {"connect_timeout": DATABASE_TIMEOUT}
+        connection.Database.connect(**values).close()  # type: ignore[attr-defined]  # psycopg, as Django names it
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return bool(cursor.fetchone() == (1,))
+
+
+def _broker() -> redis.Redis | None:
+    """A client without patience; None when tasks run in the same process."""
+    url = settings.CELERY_BROKER_URL
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        return None
+    return redis.Redis.from_url(
+        url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def broker() -> bool | None:
+    """Whether the queue's server answers; None without one."""
+    client = _broker()
+    if client is None:
+        return None
+    with closing(client):
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+def queues() -> set[str]:
+    """Every queue that tasks of ours are sent to."""
+    routes = app.conf.task_routes or {}
+    routed = {route["queue"] for route in routes.values() if "queue" in route} if isinstance(routes, dict) else set()
+    return {app.conf.task_default_queue, *routed}
+
+
+def queue_length() -> int | None:
+    """How many tasks wait in all queues, in steps of STEP; None without a broker, or when it does not answer.
+
+    By one, it would tell of each deposit while no worker runs: its messages are tasks.
+    """
+    client = _broker()
+    if client is None:
+        return None
+    with closing(client):
+        try:
+            return sum(client.llen(name) for name in queues()) // STEP * STEP
+        except redis.RedisError:
+            return None
+
+
+def scanner() -> bool | None:
+    """Whether clamd answers; None without one."""
+    if not settings.CLAMD_URL:
+        return None
+    where = urlsplit(settings.CLAMD_URL)
+    try:
+        with socket.create_connection((where.hostname, where.port or 3310), timeout=TIMEOUT) as link:
+            link.sendall(b"zPING\0")
+            return link.recv(16).startswith(b"PONG")
+    except OSError:
+        return False
+
+
+def disk_used() -> float | None:
+    """The used part of the disk that holds the files, in hundredths; None when they are on an object store.
+
+    Not finer: it would tell how large the last deposit is.
+    """
+    folder = store.location()
+    if folder is None:
+        return None
+    while not folder.exists():  # made with the first file
+        folder = folder.parent
+    total, _used, free = shutil.disk_usage(folder)
+    return round(1 - free / total, 2)
