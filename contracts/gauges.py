@@ -10,17 +10,22 @@ from contracts.payments import stripe_gateway
 from marketplace.service.gauges import Gauge
 
 
+def _last() -> Reconciliation | None:
+    """The last comparison that ended."""
+    return Reconciliation.objects.exclude(finished_at=None).filter(error="").order_by("-pk").first()
+
+
 def _mismatches(at: datetime) -> float | None:
-    """Those of the last comparison that ended; None before the first."""
-    last = Reconciliation.objects.exclude(finished_at=None).filter(error="").order_by("-pk").first()
+    """Those of the last comparison; None before the first."""
+    last = _last()
     return last.mismatches.count() if last else None
 
 
 def _age(at: datetime) -> float | None:
-    """Since the last comparison that ended; None where bodies pay by their own system."""
+    """Since the last comparison; None where bodies pay by their own system."""
     if not stripe_gateway.enabled():
         return None
-    last = Reconciliation.objects.exclude(finished_at=None).filter(error="").order_by("-pk").first()
+    last = _last()
     return max(0.0, (at - last.started_at).total_seconds()) if last else math.inf
 
 

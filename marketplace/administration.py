@@ -4,15 +4,17 @@ Django lets whoever sees a list filter it by any column or relation, through the
 before the opening, or a password's hash letter by letter: only what a class lists as a filter can be filtered by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import ForeignKey
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
 
@@ -24,6 +26,18 @@ Context = dict[str, Any] | None
 def is_administrator(user: Visitor) -> bool:
     """Whether this person pilots the platform."""
     return user.is_active and user.is_staff and user.is_superuser
+
+
+def administrators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Pages of the pilot beside Django's administration: 404 for everybody else, and never kept."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not is_administrator(request.user):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return never_cache(guarded)
 
 
 class _Chosen(AutocompleteSelect):

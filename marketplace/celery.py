@@ -6,7 +6,6 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.schedules import crontab
-from celery.signals import setup_logging
 from django.conf import settings
 
 from marketplace.doors import start
@@ -37,7 +36,7 @@ app.conf.imports = [
 ]
 
 
-@setup_logging.connect
+@signals.setup_logging.connect
 def _log_as_the_web_does(**_given: Any) -> None:
     """Worker and beat write what settings.LOGGING says, JSON in production; else Celery puts a format of its own."""
     logging.config.dictConfig(settings.LOGGING)

@@ -300,9 +300,8 @@ SESSION_COOKIE_HTTPONLY = True
 SILENCED_SYSTEM_CHECKS = ["models.W040"]  # SQLite leaves out an index's extra columns: they only serve PostgreSQL
 
 # --- Seeing it -------------------------------------------------------------------------------------------------------
-METRICS_TOKEN = env.secret(
-    "METRICS_TOKEN", ""
-)  # what Prometheus shows at /metrics; without it there is no such address
+# What Prometheus shows at /metrics; without it there is no such address.
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
 
 # --- Logs: no request body, no local variable, ever ----------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
@@ -318,9 +317,8 @@ LOGGING = {
     "loggers": {"django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}},
 }
 
-if PRODUCTION:
-    logging.captureWarnings(True)  # a library's warning is a line like the others
 if DEMONSTRATION:
     production.refuse_the_real(globals())
 if PRODUCTION:
+    logging.captureWarnings(True)  # a library's warning is a line like the others
     production.refuse_placeholders(globals())

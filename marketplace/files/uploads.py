@@ -119,13 +119,18 @@ def _is_text(blob: bytes) -> bool:
         return False
 
 
+def clamd(*, timeout: float) -> socket.socket:
+    """A connection to the scanner of CLAMD_URL, which waits so many seconds for each thing. OSError when it is down."""
+    where = urlsplit(settings.CLAMD_URL)
+    return socket.create_connection((where.hostname, where.port or 3310), timeout=timeout)
+
+
 def _scan(blob: bytes, name: str, field: str) -> bool:
     """True when clamd found nothing; False when there is no scanner, or it is down: the page says « non analysé »."""
     if not settings.CLAMD_URL:
         return False
-    where = urlsplit(settings.CLAMD_URL)
     try:
-        with socket.create_connection((where.hostname, where.port or 3310), timeout=20) as link:
+        with clamd(timeout=20) as link:
             link.sendall(b"zINSTREAM\0" + struct.pack("!I", len(blob)) + blob + struct.pack("!I", 0))
             answer = link.makefile("rb").read().rstrip(b"\0").decode("utf-8", "replace")
     except OSError:

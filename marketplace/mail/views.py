@@ -3,23 +3,20 @@
 Neither what is kept on purpose, nor what is told only to the author of an unopened proposal (outbox.to_tell).
 """
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.db.models import BooleanField, ExpressionWrapper, Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from marketplace.acts import ConfirmForm, Page, act_page, attempt, show
-from marketplace.administration import is_administrator
+from marketplace.administration import administrators_only
 from marketplace.dates import clock
 from marketplace.keep import data_of
 from marketplace.lists import FilterForm, page
@@ -30,19 +27,6 @@ from marketplace.requests import PersonRequest
 
 PAGE = 50
 TONES = {State.WAITING: "neutral", State.SENDING: "info", State.GIVEN_UP: "bad"}
-View = Callable[..., HttpResponseBase]
-
-
-def administrators_only(view: View) -> View:
-    """404 for everybody else."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not is_administrator(request.user):
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return never_cache(guarded)
 
 
 class StateFilter(FilterForm):

@@ -139,11 +139,15 @@ def _given_up_messages(at: datetime) -> float:
     return outbox.figures(at=at).given_up
 
 
-def _checkpoint_age(at: datetime) -> float | None:
-    """Since the last checkpoint; before the first one, since the first entry, which none attests."""
-    last = Checkpoint.objects.order_by("-size").values_list("at", flat=True).first()
+def _since(last: datetime | None, at: datetime) -> float | None:
+    """Seconds since `last`; where it never happened, since the ledger's first entry."""
     since = last or LedgerEntry.objects.order_by("seq").values_list("recorded_at", flat=True).first()
     return max(0.0, (at - since).total_seconds()) if since else None
+
+
+def _checkpoint_age(at: datetime) -> float | None:
+    """Since the last checkpoint; before the first one, since the first entry, which none attests."""
+    return _since(Checkpoint.objects.order_by("-size").values_list("at", flat=True).first(), at)
 
 
 def _heartbeat_age(at: datetime) -> float:
@@ -153,9 +157,7 @@ def _heartbeat_age(at: datetime) -> float:
 
 def _sweep_age(at: datetime) -> float | None:
     """Since the last comparison; before the first one, since the first entry of the ledger."""
-    last = FileSweep.objects.order_by("-at").values_list("at", flat=True).first()
-    since = last or LedgerEntry.objects.order_by("seq").values_list("recorded_at", flat=True).first()
-    return max(0.0, (at - since).total_seconds()) if since else None
+    return _since(FileSweep.objects.order_by("-at").values_list("at", flat=True).first(), at)
 
 
 def _missing_files(at: datetime) -> float | None:

@@ -1,9 +1,7 @@
 """Short questions to what stands around us. Each has a time-out: what is frozen must not freeze whoever asks."""
 
 import shutil
-import socket
 from contextlib import closing
-from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -12,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from marketplace.celery import app
-from marketplace.files import store
+from marketplace.files import store, uploads
 
 TIMEOUT = 0.5  # seconds, for what is near
 STEP = 50  # tasks
@@ -57,9 +55,7 @@ def broker() -> bool | None:
 
 def queues() -> set[str]:
     """Every queue that tasks of ours are sent to."""
-    routes = app.conf.task_routes or {}
-    routed = {route["queue"] for route in routes.values() if "queue" in route} if isinstance(routes, dict) else set()
-    return {app.conf.task_default_queue, *routed}
+    return {queue.name for queue in app.conf.task_queues}
 
 
 def queue_length() -> int | None:
@@ -81,9 +77,8 @@ def scanner() -> bool | None:
     """Whether clamd answers; None without one."""
     if not settings.CLAMD_URL:
         return None
-    where = urlsplit(settings.CLAMD_URL)
     try:
-        with socket.create_connection((where.hostname, where.port or 3310), timeout=TIMEOUT) as link:
+        with uploads.clamd(timeout=TIMEOUT) as link:
             link.sendall(b"zPING\0")
             return link.recv(16).startswith(b"PONG")
     except OSError:

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error as DatabaseFault
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from marketplace.administration import administrators_only
 from marketplace.dates import clock
 from marketplace.requests import PersonRequest
 from marketplace.service import checks, gauges
@@ -144,12 +145,10 @@ def _line(reading: Reading) -> dict[str, Any]:
     return {"reading": reading, "gauge": reading.gauge, "tone": tone, "state": label}
 
 
-@never_cache
+@administrators_only
 @require_safe
 def pilot(request: PersonRequest, catalogue: Sequence[Gauge], next_closing: NextClosing) -> HttpResponse:
     """The same gauges in words, what is wrong first with what to do. Administrators; 404 to others."""
-    if not (request.user.is_active and request.user.is_staff and request.user.is_superuser):
-        raise Http404
     at = clock.now()
     lines = [_line(reading) for reading in gauges.read(catalogue, at=at)]
     wrong = [line for line in lines if line["reading"].wrong]
