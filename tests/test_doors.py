@@ -20,6 +20,7 @@ from django.test import Client, RequestFactory
 from marketplace.doors.site import at_the_top
 from tests.cast import PASSWORD
 from tests.test_architecture import MODULES, ROOT, name_of, parsed
+from tools.postgres import free_port
 from tools.stripe_standin import webhooks as stripe_side
 
 SECRET = "whsec_essai"
@@ -175,12 +176,6 @@ def test_a_body_tells_its_length(client, cast, coding):
 
 
 # --- gunicorn itself -------------------------------------------------------------------------------------------------
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def database_url() -> str:
     """Of the tests' own database, migrated and empty."""
     name = connection.settings_dict["NAME"]

@@ -25,6 +25,7 @@ from celery import Celery
 from tests import installed
 from tests.installed import ROOT, World, compose, image, settings_file, unit
 from tools import postgres
+from tools.postgres import free_port
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 FILES = ("docker-compose.yml", "compose.demo.yml")
@@ -114,12 +115,6 @@ def test_the_roles_are_made_by_one_file():
 
 
 # --- Servers of this machine -----------------------------------------------------------------------------------------
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def valkey(folder: Path, name: str):
     """The compose file's own command, by Redis, on a free port; its address."""

@@ -133,7 +133,7 @@ class _Cluster:
             "timezone": "UTC",
         }
         for attempt in range(1, TRIES + 1):
-            self.port = _free_port()
+            self.port = free_port()
             flags = " ".join(f"-c {name}={value}" for name, value in options.items())
             try:
                 self.run(
@@ -199,7 +199,8 @@ def _traversable_folder() -> Path:
     raise PostgresUnavailable("no temporary folder that another user can enter")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

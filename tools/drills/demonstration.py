@@ -19,7 +19,7 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 
 from tests import installed
-from tools.postgres import _free_port as free_port
+from tools.postgres import free_port
 
 
 class Catcher:

@@ -20,7 +20,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
+from drills import ground  # noqa: E402 - after the path
 from drills.points import ANYWHERE, INPUT_OUTPUT, Points  # noqa: E402 - after the path
 
 BEYOND = 1.15  # of the points that an act was seen to pass: so some acts end, and are acknowledged
@@ -54,39 +55,14 @@ class Tally:
     opened: int = 0  # receipts whose dépôt was opened by an opening
 
 
-@contextlib.contextmanager
-def database(which: str, work: Path) -> Iterator[str]:
-    """The URL of an empty database that ends with the block."""
-    if which == "sqlite":
-        yield f"sqlite:///{work / 'kills.sqlite3'}"
-        return
-    from postgres import private_cluster
-
-    with private_cluster(max_connections=20) as url:
-        yield url
-
-
 def configure(url: str, work: Path) -> None:
     """Django in this process: its own folder, no queue, mails that go nowhere."""
-    for name in list(os.environ):
-        if name.startswith("S3_") or name in {"PRODUCTION", "REDIS_URL", "EMAIL_URL", "CLAMD_URL", "MEDIA_ROOT"}:
-            del os.environ[name]
-    for name in ("SEAL_KEY_FILE", "SIGNING_KEY_FILE", "SECRET_KEY_FILE", "DATABASE_URL_FILE"):
-        os.environ.pop(name, None)
-    os.environ |= {
-        "DATABASE_URL": url, "VAR_DIR": str(work), "LOG_LEVEL": "CRITICAL",
-        "DJANGO_SETTINGS_MODULE": "marketplace.settings",
-    }  # fmt: skip
-    import django
+    ground.configure(url, work)
     from django.conf import settings
 
-    django.setup()
     settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     logging.disable(logging.CRITICAL)
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
 
 
 # --- One act, in a process of its own --------------------------------------------------------------------------------
@@ -203,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     work = Path(tempfile.mkdtemp(prefix="dan-kills-"))
     tally, began = Tally(), time.monotonic()
     try:
-        with database(options.database, work) as url:
+        with ground.database(options.database, work) as url:
             configure(url, work)
             try:
                 drill(options.kills, options.seed, tally)

@@ -13,7 +13,6 @@ the sweep waits for the mail server. Then every message must have left once, and
 
 import argparse
 import contextlib
-import os
 import random
 import socket
 import sys
@@ -28,6 +27,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+from postgres import free_port  # noqa: E402
+
+from drills import ground  # noqa: E402 - after the path
+
 POISON = "=?utf-8?q?=0a?=@example.com"
 NOBODY = "personne@exemple.invalid"
 TIMEOUT = 2.5  # seconds that the house waits for the mail server: ten in production
@@ -75,39 +79,15 @@ class Post:
             yield
 
 
-@contextlib.contextmanager
-def database(kind: str, work: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:///{work / 'db.sqlite3'}"
-        return
-    from postgres import private_cluster
-
-    with private_cluster() as url:
-        yield url
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--sample", action="store_true", help="20 messages and three hours, for CI")
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="dan-drill-") as name, database(args.database, Path(name)) as url:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        for variable in ("PRODUCTION", "REDIS_URL", "CACHE_URL", "MEDIA_ROOT", "SEAL_KEY_FILE", "SIGNING_KEY_FILE"):
-            os.environ.pop(variable, None)
-        os.environ |= {
-            "DATABASE_URL": url, "VAR_DIR": name, "EMAIL_URL": f"smtp://127.0.0.1:{port}", "LOG_LEVEL": "CRITICAL",
-            "DJANGO_SETTINGS_MODULE": "marketplace.settings",
-        }  # fmt: skip
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
+    with tempfile.TemporaryDirectory(prefix="dan-drill-") as name, ground.database(args.database, Path(name)) as url:
+        port = free_port()
+        ground.configure(url, Path(name), EMAIL_URL=f"smtp://127.0.0.1:{port}")
         return drill(Post(port), messages=20 if args.sample else 200, hours=3 if args.sample else 24, seed=args.seed)
 
 

@@ -15,7 +15,6 @@ must be opened, and its receipt verify; every message must wait in the outbox.
 import argparse
 import contextlib
 import http.client
-import os
 import random
 import re
 import shutil
@@ -33,18 +32,17 @@ from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+from postgres import free_port, private_cluster  # noqa: E402
+
+from drills import ground  # noqa: E402 - after the path
+
 AT_MOST = 2.0  # seconds, for any page
 SAMPLE_AT_MOST = 10.0  # CI shares its machine: a sample tells the seconds, and fails on what hangs
 AT_ONCE = 4
 CSRF = "a" * 32  # the same in the cookie and in the form
 HIDDEN = re.compile(r'<input type="hidden" name="(stamp|terms|key)" value="([^"]*)"')
 PHASES = ("answers", "stopped", "frozen")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Redis:
@@ -122,26 +120,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--sample", action="store_true", help="ten deposits, for CI")
     args = parser.parse_args()
-    from postgres import private_cluster
-
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dan-drill-")))
         url = stack.enter_context(private_cluster())
         redis = Redis(work)
         stack.callback(redis.stop)
         redis.start()
-        for variable in ("PRODUCTION", "CACHE_URL", "MEDIA_ROOT", "SEAL_KEY_FILE", "SIGNING_KEY_FILE"):
-            os.environ.pop(variable, None)
-        os.environ |= {
-            "DATABASE_URL": url, "VAR_DIR": str(work), "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
-            "EMAIL_URL": "smtp://127.0.0.1:9", "LOG_LEVEL": "ERROR", "DJANGO_SETTINGS_MODULE": "marketplace.settings",
-        }  # fmt: skip
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
+        ground.configure(
+            url, work, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0", EMAIL_URL="smtp://127.0.0.1:9", LOG_LEVEL="ERROR"
+        )
         port = free_port()
         command = ["-m", "gunicorn", "marketplace.wsgi", f"--bind=127.0.0.1:{port}", "--workers=2", "--threads=4"]
         with (work / "gunicorn.log").open("wb") as log:

@@ -16,7 +16,6 @@ Each step is timed; the last line is JSON. Exit code 1 at the first thing that i
 
 import argparse
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -25,12 +24,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+from drills import ground  # noqa: E402 - after the path
+
 FILE_BYTES = 200_000
 # What the doctor must find, no scheduler runs here; and may find, from the day on which the world's occasion closes.
 STOPPED, LATE = {"Tâches automatiques"}, {"Ouverture en retard"}
@@ -45,13 +46,13 @@ class Drill:
         self.keys = base / "keys"
         self.keys.mkdir(mode=0o700)
 
-    def environment(self, name: str, database: str | None) -> dict[str, str]:
+    def environment(self, name: str, url: str) -> dict[str, str]:
         """Those of installation `name`; both have the same keys, which no backup holds."""
         var = self.base / name
         ours = {
             "VAR_DIR": str(var),
             "MEDIA_ROOT": str(var / "media"),
-            "DATABASE_URL": database or f"sqlite:///{var / 'db.sqlite3'}",
+            "DATABASE_URL": url,
             "SEAL_KEY_FILE": str(self.keys / "seal.key"),
             "SIGNING_KEY_FILE": str(self.keys / "signing.pem"),
             "EMAIL_URL": "console://",
@@ -75,24 +76,12 @@ class Drill:
         return done.stdout
 
 
-@contextlib.contextmanager
-def cluster(database: str) -> Iterator[str | None]:
-    """The DATABASE_URL of a new cluster; None for SQLite, whose file is in the installation's folder."""
-    if database == "sqlite":
-        yield None
-        return
-    from postgres import private_cluster  # only where it is asked for: it needs the server's programs
-
-    with private_cluster(max_connections=20) as url:
-        yield url
-
-
 def rehearse(database: str, deposits: int) -> dict[str, object]:
     """The whole drill; the figures of the last line."""
     base = Path(tempfile.mkdtemp(prefix="dan-restore-"))
     drill, copy, facts = Drill(base), base / "backup", base / "facts.json"
     try:
-        with cluster(database) as url:
+        with ground.database(database, base / "first") as url:
             first = drill.environment("first", url)
             drill.run("migrate the first", "manage.py", "migrate", "--verbosity=0", environment=first)
             drill.run("make its world", __file__, "--world", str(facts), str(deposits), environment=first)
@@ -100,7 +89,7 @@ def rehearse(database: str, deposits: int) -> dict[str, object]:
         shutil.rmtree(base / "first")  # with SQLite's file; PostgreSQL's cluster ended with the block
         told = json.loads(facts.read_text())
         searched = no_key_in(copy, drill.keys)
-        with cluster(database) as url:
+        with ground.database(database, base / "second") as url:
             second = drill.environment("second", url)
             drill.run("restore", "manage.py", "restore", str(copy), environment=second)
             said = drill.run("doctor", "manage.py", "doctor", environment=second, codes=(1,))
