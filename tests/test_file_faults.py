@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.urls import reverse
 from kombu.exceptions import OperationalError
@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from contracts.models import Delivery, Document, Invoice
 from marketplace.dates import clock
 from marketplace.files import disk, store, sweep
+from marketplace.ledger import entries as ledger
 from marketplace.mail import outbox
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import Attachment, Opportunity
@@ -62,22 +63,54 @@ def full(descriptor):
 
 
 # --- Every kind of file, every moment --------------------------------------------------------------------------------
+@pytest.fixture
+def kept_late(monkeypatch):
+    """The folders of bytes that were kept by a transaction that had written the ledger before; committed tests only."""
+    keep, record_all, holding, late = store.keep, ledger.record_all, [], []
+
+    def watched_keep(folder, *args):
+        late.extend(folder for act in holding if connection.atomic_blocks and act is connection.atomic_blocks[0])
+        return keep(folder, *args)
+
+    def watched_record(*args, **named):
+        holding[:] = connection.atomic_blocks[:1]
+        return record_all(*args, **named)
+
+    monkeypatch.setattr(store, "keep", watched_keep)
+    monkeypatch.setattr(ledger, "record_all", watched_record)
+    return late
+
+
 @pytest.mark.django_db(transaction=True)
-def test_rows_and_bytes_agree_whatever_fails(cast, client, monkeypatch):
+def test_the_watch_over_what_is_kept_late(cast, kept_late):
+    """The next test's guard can fail."""
+    with transaction.atomic():
+        store.keep("sealed", b"avant")
+        ledger.record("opportunity.edit", "occasion:X", by=None, at=PUBLISHED_AT)
+    store.keep("sealed", b"apres")
+    assert not kept_late
+    with transaction.atomic():
+        ledger.record("opportunity.edit", "occasion:X", by=None, at=PUBLISHED_AT)
+        store.keep("sealed", b"pendant")
+    assert kept_late == ["sealed"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_and_bytes_agree_whatever_fails(cast, client, monkeypatch, kept_late):
     story, seen = Story(cast), []
     for model, at, act in story.steps():
         seen.append(model)
-        rows, ledger, files = model._base_manager.count(), LedgerEntry.objects.count(), stored()
+        rows, entries, files = model._base_manager.count(), LedgerEntry.objects.count(), stored()
         with clock.set_to(at):
             # The disk is full.
             with monkeypatch.context() as patch, pytest.raises(store.NotKept, match="stockage est en difficulté"):
                 patch.setattr(disk.os, "fsync", full)
                 act()
-            assert (model._base_manager.count(), LedgerEntry.objects.count(), stored()) == (rows, ledger, files), model
+            assert (model._base_manager.count(), LedgerEntry.objects.count(), stored()) == (rows, entries, files), model
             # An error before the commit. What the house itself makes (PDFs) waits for the sweep; what is sent goes.
             with once_saved(model, broken), pytest.raises(Broken):
                 act()
-            assert (model._base_manager.count(), LedgerEntry.objects.count()) == (rows, ledger), model
+            assert (model._base_manager.count(), LedgerEntry.objects.count()) == (rows, entries), model
             if model not in (Document, Invoice):
                 assert stored() == files, model
             agreeing()
@@ -88,6 +121,7 @@ def test_rows_and_bytes_agree_whatever_fails(cast, client, monkeypatch):
         assert stored() > files, model
         assert agreeing() > 0
     assert seen == KINDS and set(seen) == {model for model, _field in store.fields()}
+    assert not kept_late  # the ledger's lock is everybody's: nobody waits for a slow storage behind it
 
     # What is left is the sweep's: the two PDFs whose transaction was rolled back, and nothing else.
     found = sweep.look(at=clock.now(), older_than=sweep.OLDER_THAN * -1)

@@ -73,15 +73,16 @@ def sign(contract: Contract, *, by: User, text_sha256: str, method: str) -> None
     def signature(row: Contract, *, by: User, at: datetime) -> Signature:
         _same_text(row, text_sha256)
         title = row.body.signatories.get(user=by, ended_at=None).title
-        return _write(row, Party.BODY, by=by, at=at, title=title, method=method, integrity=False)
+        signed = _write(row, Party.BODY, by=by, at=at, title=title, method=method, integrity=False)
+        with override(documents.FRENCH):
+            signatures = row.signatures.filter(void_at=None)
+            data = documents.contract_data(row, clauses=row.clauses, signatures=signatures)
+        documents.keep(row, DocumentKind.SIGNED, "contract", data, at=at)
+        return signed
 
     with transaction.atomic():
         contract.sign(by=by, signature=signature)
         at = clock.now()
-        signatures = contract.signatures.filter(void_at=None)
-        with override(documents.FRENCH):
-            data = documents.contract_data(contract, clauses=contract.clauses, signatures=signatures)
-        documents.keep(contract, DocumentKind.SIGNED, "contract", data, at=at)
         publication_actions.concluded(contract, at=at)
         contract_emails.concluded(contract, at=at)
 

@@ -56,8 +56,9 @@ def start(
 ) -> Opportunity:
     """A new draft with all its parts. PermissionDenied unless `by` buys for `body`."""
     with transaction.atomic(), store.taken_back():
+        kept = _kept(files)
         opportunity = notice_review_actions.create(by=by, body=body, at=at, **values)
-        _write_parts(opportunity, by=by, at=at, skills=skills, criteria=criteria, files=files)
+        _write_parts(opportunity, by=by, at=at, skills=skills, criteria=criteria, files=kept)
     return opportunity
 
 
@@ -83,7 +84,7 @@ def save(
         # Two saves within the clock's grain are still two versions.
         row.updated_at = max(at, row.updated_at + timedelta(microseconds=1))
         row.save()
-        _write_parts(row, by=by, at=at, skills=skills, criteria=criteria, files=files)
+        _write_parts(row, by=by, at=at, skills=skills, criteria=criteria, files=_kept(files))
         ledger.record("opportunity.edit", row.ledger_subject(), by=by, at=at, changed=changed)
     return row
 
@@ -93,8 +94,22 @@ def version(opportunity: Opportunity) -> str:
     return opportunity.updated_at.isoformat()
 
 
+def _kept(files: Files) -> list[tuple[str, Values]]:
+    """The files' stored names and facts. Before any entry in the ledger: its lock is everybody's, a storage is slow."""
+    suffixes = [f".{facts['name'].rpartition('.')[2].lower()}" for _blob, facts in files]
+    return [
+        (store.keep("occasions", blob, suffix), facts) for (blob, facts), suffix in zip(files, suffixes, strict=True)
+    ]
+
+
 def _write_parts(
-    opportunity: Opportunity, *, by: User, at: datetime, skills: Skills, criteria: list[Values], files: Files
+    opportunity: Opportunity,
+    *,
+    by: User,
+    at: datetime,
+    skills: Skills,
+    criteria: list[Values],
+    files: list[tuple[str, Values]],
 ) -> None:
     opportunity.skills.set(_skills(skills))
     opportunity.criteria.all().delete()
@@ -103,8 +118,7 @@ def _write_parts(
     )
     if files and opportunity.attachments.count() + len(files) > ATTACHMENTS_MAX:
         complain("files", _("Une occasion compte %d pièces jointes au plus.") % ATTACHMENTS_MAX)
-    for blob, facts in files:
-        stored = store.keep("occasions", blob, f".{facts['name'].rpartition('.')[2].lower()}")
+    for stored, facts in files:
         Attachment.objects.create(opportunity=opportunity, added_by=by, at=at, file=stored, **facts)
         ledger.record(
             "opportunity.attach", opportunity.ledger_subject(), by=by, at=at, sha256=facts["sha256"], name=facts["name"]
