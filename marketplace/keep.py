@@ -103,6 +103,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "error.html", context, status=403)
 
 
+def sentences_of(request: HttpRequest) -> list[str]:
+    """What was written in a POST, for the page that refuses it: what holds several words, and no password.
+
+    Nothing when the body was not read: a page that refuses must not fail on it.
+    """
+    if request.method != "POST" or not hasattr(request, "_post"):
+        return []
+    written = [value for name, values in request.POST.lists() if "password" not in name for value in values]
+    return [value for value in written if len(value.split()) > 1]
+
+
 def data_of(request: HttpRequest) -> QueryDict | None:
     """What was posted, or typed before the session ended; None for a new form."""
     return request.POST if request.method == "POST" else typed_before(request)

@@ -78,11 +78,14 @@ def test_in_english_too(due, elsewhere):
 
 def test_acts_wait_with_a_plain_sentence(cast, due, elsewhere, client):
     client.force_login(cast.officer)
+    client.handler.enforce_csrf_checks = True  # as a browser's, the form has been read when it is refused
+    client.cookies["csrftoken"] = token = "x" * 32
     ledger = LedgerEntry.objects.count()
     for address in (page("cancel", due), reverse("opportunities:add_addendum", args=[due.number])):
-        answer = client.post(address, {"reason": "Besoin retiré", "text": "Précision"})
+        answer = client.post(address, {"reason": "Besoin retiré", "csrfmiddlewaretoken": token})
         assert answer.status_code == 409
         assert "s’ouvrent en ce moment" in text_of(answer) and due.get_absolute_url() in text_of(answer)
+        assert "Besoin retiré" in text_of(answer)  # what was written is not lost
     assert client.get(page("cancel", due)).status_code == 200
     assert Opportunity.objects.get().state == "published" and LedgerEntry.objects.count() == ledger
     assert Client().post(page("cancel", due)).status_code == 302  # a stranger signs in first, as for any act

@@ -125,6 +125,35 @@ def test_a_forbidden_post_changes_nothing(cast, model, state):
     assert OutgoingEmail.objects.count() == told
 
 
+LAST = {
+    "opportunity": "cancelled", "proposal": "rejected", "contract": "terminated", "milestone": "planned",
+    "payment": "confirmed", "amendment": "refused", "monitoring": "closed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", DOORS)
+def test_a_refusal_gives_back_what_was_written(cast, model):
+    """Whatever the refusal: 403, 404 or 409. A password never comes back, nor a choice."""
+    _manager, _states, build, _act = MODELS[model]
+    built, seen = build(cast, LAST[model]), set()
+    words = "Trois pages\nécrites <ici>."
+    secret = {"password": "quatre mots bien choisis", "csrfmiddlewaretoken": "x" * 32, "code": "CONF-4"}
+    for person in ("auditor", "outside_officer", "officer"):
+        client = Client(enforce_csrf_checks=True)
+        client.cookies["csrftoken"] = "x" * 32
+        client.force_login(getattr(cast, person))
+        for action in DOORS[model]:
+            with clock.set_to(instant(model, "", LAST[model])):
+                answer = client.post(url(model, action, built), {"reason": words} | secret)
+            if answer.status_code in (403, 404, 409):  # or 422, for an act that this state knows
+                page = answer.content.decode()
+                assert "Trois pages\nécrites &lt;ici&gt;." in page, (action, person, page)
+                assert not any(value in page for value in secret.values())
+                seen.add((action, answer.status_code))
+    assert {action for action, _status in seen} == set(DOORS[model])
+    assert len({status for _action, status in seen}) > 1, seen
+
+
 def test_a_refusal_is_in_the_ledger_with_its_author(cast, client):
     occasion = cast.published()
     client.force_login(cast.buyer)

@@ -15,6 +15,7 @@ from django.urls import reverse
 from marketplace import keys, markup
 from marketplace.dates import localtime
 from marketplace.dates.localtime import language
+from marketplace.keep import sentences_of
 from marketplace.ledger import verifier
 from marketplace.money import format_cents
 
@@ -144,6 +145,13 @@ def countdown(until: datetime, now: datetime) -> str:
 def signing_key() -> str:
     """The key that verifies what the platform signs, as `--key` takes it."""
     return keys.key_id()
+
+
+@register.simple_tag(takes_context=True)
+def sentences(context: dict[str, Any]) -> list[str]:
+    """`{% sentences as texts %}`: what was written in the request that this page refuses; see marketplace/keep.py."""
+    request = context.get("request")
+    return sentences_of(request) if request else []
 
 
 @register.inclusion_tag("components/verifier.html", name="verifier")
