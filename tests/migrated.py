@@ -36,6 +36,7 @@ def prepare(shared: Path, own: Path) -> None:
                 partial.rename(template)
             # A file, not memory: in memory, the threads of a live server would share the test's own connection.
             connection.settings_dict["TEST"]["NAME"] = str(shutil.copy(template, own / "test.sqlite3"))
+            connection.settings_dict["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"  # no power cut is tested
         else:
             connection.settings_dict["TEST"]["TEMPLATE"] = _postgres_template()
 

@@ -1,8 +1,10 @@
 """Production does not start on a placeholder; every refusal is one sentence that names the variable."""
 
 import base64
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import traceback
@@ -356,6 +358,14 @@ def test_database_urls(monkeypatch, url, expected):
     monkeypatch.setenv("X", url)
     made = env.database("X", Path("unused"))
     assert {name: made[name] for name in expected} == expected
+
+
+def test_what_is_committed_outlives_a_power_cut(tmp_path):
+    """In the embedded database too: SQLite syncs each commit (2 is FULL)."""
+    options = env.database("X", tmp_path / "x.sqlite3")["OPTIONS"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "x.sqlite3")) as database:
+        database.executescript(options["init_command"])
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("url", ["mysql://h/n", "n", "postgres://h:port/n", "postgres://h:99999/n"])
