@@ -18,6 +18,7 @@ class MarketplaceConfig(AppConfig):
         "ledgerpayload": APPEND,  # taken away by erase_payload() alone
         "numberseries": KEEP,
         "outgoingemail": KEEP,
+        "storagemark": READ,  # written by `migrate` alone
         "terms": APPEND,
         "termsacceptance": APPEND,
         "user": KEEP,

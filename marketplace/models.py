@@ -160,6 +160,19 @@ class FileSweep(models.Model):
         return f"{self.at:%Y-%m-%d}"
 
 
+class StorageMark(models.Model):
+    """Which storage holds this database's files (marketplace/files/store.py, `ours`): one row, by `migrate`."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    value = models.CharField(max_length=36)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="storage_mark_single")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
 class NumberSeries(models.Model):
     """A yearly counter with a row lock: DAN-2026-0001, DAN-2026-0002…"""
 

@@ -36,6 +36,7 @@ APPEND_ONLY = [
     "marketplace_checkpoint",
     "marketplace_ledgerblock",
     "marketplace_keycheck",
+    "marketplace_storagemark",
     "proposals_submission",
     "contracts_document",
     "contracts_criterioncheck",

@@ -17,12 +17,14 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from marketplace import keys
 from marketplace.dates import clock
+from marketplace.files import store
 from marketplace.files.disk import Disk
 from marketplace.files.storage import Stored
 from marketplace.ledger import entries as ledger
 from marketplace.ledger.entries import GENESIS, canonical
 from marketplace.models import LedgerEntry
 from marketplace.service import backup, postgres
+from marketplace.service.postgres import ProgramFailed
 from tests.cast import person
 from tests.conftest import NOW
 
@@ -40,18 +42,24 @@ class Memory(dict):
             raise FileNotFoundError(name)
         return self[name]
 
+    def remove(self, name):
+        self.pop(name, None)
+
     def stored(self, folder):
         return [Stored(name, len(self[name]), NOW) for name in self if name.rpartition("/")[0] == folder]
 
 
-def sqlite(path: Path, *rows: tuple[int, str]) -> DatabaseWrapper:
-    """A database of its own, with a ledger when there are rows."""
+def sqlite(path: Path, *rows: tuple[int, str], held=()) -> DatabaseWrapper:
+    """A database of its own; with a ledger, and rows that hold the names of stored bytes, when there are `rows`."""
     made = DatabaseWrapper(connection.settings_dict | {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path),
                                                        "OPTIONS": {}, "TIME_ZONE": None}, alias="other")  # fmt: skip
     if rows:
         with closing(sqlite3.connect(path)) as base:
             base.execute("CREATE TABLE marketplace_ledgerentry (seq integer PRIMARY KEY, hash text)")
             base.executemany("INSERT INTO marketplace_ledgerentry VALUES (?, ?)", rows)
+            for model, field in store.fields():
+                base.execute(f"CREATE TABLE {model._meta.db_table} ({field.column} text)")
+            base.executemany("INSERT INTO proposals_sealedfile VALUES (?)", [[name] for name in held])
             base.commit()
     return made
 
@@ -186,18 +194,69 @@ def test_an_empty_installation_comes_back_too(db, tmp_path):
     assert restore(tmp_path / "backup", tmp_path)[0] == done
 
 
-def test_a_file_that_an_act_removed_meanwhile_is_named(db, tmp_path):
-    class Moving(Memory):
-        def read(self, name):
-            if name == "drafts/vide.txt":
-                raise FileNotFoundError(name)
-            return super().read(name)
+class Forgetful(Memory):
+    """Between the listing and the reading, or before the listing, an act removes a file."""
 
-    with closing_wrapper(sqlite(tmp_path / "first.sqlite3", (1, "a" * 64))) as base:
-        done = backup.make(tmp_path / "backup", connection=base, storage=filled(Moving()), at=NOW)
+    def __init__(self, unlisted=(), unread=()):
+        self.unlisted, self.unread = unlisted, unread
+
+    def stored(self, folder):
+        return [file for file in super().stored(folder) if file.name not in self.unlisted]
+
+    def read(self, name):
+        if name in self.unread:
+            raise FileNotFoundError(name)
+        return super().read(name)
+
+
+@pytest.mark.parametrize("moment", ["unlisted", "unread"])
+def test_a_file_that_is_not_there_any_more_is_named(db, tmp_path, moment):
+    """Whatever the moment: what the rows of the very snapshot hold is compared with what was copied."""
+    storage = filled(Forgetful(**{moment: ["drafts/vide.txt"]}))
+    with closing_wrapper(sqlite(tmp_path / "first.sqlite3", (1, "a" * 64), held=CONTENTS)) as base:
+        done = backup.make(tmp_path / "backup", connection=base, storage=storage, at=NOW)
     assert (done.files, done.gone) == (2, 1) and manifest_of(tmp_path / "backup")["gone"] == ["drafts/vide.txt"]
     restored, _rows, storage = restore(tmp_path / "backup", tmp_path)
     assert restored.gone == 1 and set(stored(storage)) == set(CONTENTS) - {"drafts/vide.txt"}
+
+
+def test_a_storage_that_lost_everything_makes_no_backup(db, tmp_path):
+    first = sqlite(tmp_path / "first.sqlite3", (1, "a" * 64), held=CONTENTS)
+    with closing_wrapper(first) as base, pytest.raises(backup.Refused, match="Aucun des 3 fichiers"):
+        backup.make(tmp_path / "backup", connection=base, storage=Memory(), at=NOW)
+    with pytest.raises(backup.Refused, match="pas terminée"):
+        backup.checked(tmp_path / "backup")
+
+
+def test_a_storage_that_is_not_ours_makes_no_backup(db, tmp_path, settings):
+    store.mark()
+    settings.MEDIA_ROOT = tmp_path / "not mounted"
+    settings.MEDIA_ROOT.mkdir()
+    with pytest.raises(CommandError, match="n’est pas celui de cette base"):
+        call_command("backup", str(tmp_path / "backup"))
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_restored_storage_is_marked(db, tmp_path):
+    source, value = filled(Memory()), str(uuid4())
+    with closing_wrapper(sqlite(tmp_path / "first.sqlite3", (1, "a" * 64))) as base:
+        with base.cursor() as cursor:
+            cursor.execute("CREATE TABLE marketplace_storagemark (id integer, value text)")
+            cursor.execute("INSERT INTO marketplace_storagemark VALUES (1, %s)", [value])
+        backup.make(tmp_path / "backup", connection=base, storage=source, at=NOW)
+    _done, _rows, storage = restore(tmp_path / "backup", tmp_path)
+    assert storage[store.MARK] == value.encode()
+
+
+def test_a_load_that_fails_leaves_the_storage_empty(made, tmp_path, monkeypatch):
+    def fail(*args):
+        raise ProgramFailed("permission refusée")
+
+    monkeypatch.setattr(backup, "_load", fail)
+    storage = Memory()
+    with pytest.raises(ProgramFailed):
+        restore(made, tmp_path, storage)
+    assert not storage
 
 
 # --- Refused, and nothing is written ---------------------------------------------------------------------------------
@@ -240,6 +299,8 @@ TABLE = [
     (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "format"),
     (lambda folder: rewrite(folder, lambda manifest: manifest.pop("files")), "incomplet"),
     (lambda folder: rewrite(folder, lambda manifest: manifest["files"][0].pop("sha256")), "incomplet"),
+    (lambda folder: rewrite(folder, lambda manifest: manifest.pop("gone")), "incomplet"),
+    (lambda folder: rewrite(folder, lambda manifest: manifest["ledger"].pop("hash")), "incomplet"),
     (other_vendor, "postgresql"),
     (leaves_the_folder("../evil"), "refusé"),
     (leaves_the_folder("/etc/evil"), "refusé"),

@@ -33,7 +33,10 @@ def test_what_only_grows_can_only_grow():
     assert len(APPEND_ONLY) >= 11 and {tables[table] for table in APPEND_ONLY} == {grants.APPEND, grants.READ}
     for table in ("marketplace_ledgerpayload", "proposals_openedproposal", "proposals_opening", "proposals_sealkey"):
         assert tables[table] == grants.APPEND
-    assert [table for table in APPEND_ONLY if tables[table] == grants.READ] == ["marketplace_keycheck"]  # of `migrate`
+    assert [table for table in APPEND_ONLY if tables[table] == grants.READ] == [
+        "marketplace_keycheck",
+        "marketplace_storagemark",
+    ]  # of `migrate`
     assert "DELETE" not in tables["proposals_award"] and "amount_cents" not in tables["proposals_award"]
 
 

@@ -28,6 +28,13 @@ from vendors.models import TaxAttestation
 DISK = "marketplace.files.disk.Disk"
 
 
+@pytest.fixture(autouse=True)
+def unmarked(request, monkeypatch):
+    """Whose storage it is, the database says: tests/test_storage_mark.py."""
+    if request.node.get_closest_marker("no_database"):
+        monkeypatch.setattr(store, "check_ours", lambda: None)
+
+
 @pytest.fixture(scope="module")
 def s3():
     """moto's server: an S3 that is there."""

@@ -49,6 +49,16 @@ class Missing(Unreadable):
     """They are not in the storage, which answers: lost."""
 
 
+class Elsewhere(OSError):
+    """The storage that answers is not this database's: a volume that is not mounted, or a setting that leads astray."""
+
+    def __str__(self) -> str:
+        return (
+            "ce stockage n’est pas celui de cette base (sa marque y manque, ou est une autre) : un volume n’est pas "
+            "monté, ou le réglage mène ailleurs"
+        )
+
+
 class Unavailable(Unreadable):
     """The storage is in trouble (rights, a folder in the way, input-output, an object store's refusal): wait."""
 
@@ -63,6 +73,7 @@ def keep(folder: str, content: bytes, suffix: str = "") -> str:
         raise ValueError(f"{folder!r} {suffix!r}")
     name = f"{folder}/{uuid.uuid4()}{suffix}"
     try:
+        check_ours()
         storage.write(name, content)
         same = hashlib.sha256(storage.read(name)).digest() == hashlib.sha256(content).digest()
     except OSError as error:
@@ -108,9 +119,14 @@ def read(name: str | None) -> bytes:
     try:
         return storage.read(name)
     except FileNotFoundError as error:
-        raise Missing(name) from error
+        missing = error
     except (OSError, SuspiciousFileOperation) as error:
         raise Unavailable(name) from error
+    try:
+        check_ours()  # nothing is lost in another storage than ours
+    except OSError as error:
+        raise Unavailable(name) from error
+    raise Missing(name) from missing
 
 
 def destroy_after_commit(name: str) -> None:
@@ -132,16 +148,76 @@ def location(place: Storage = storage) -> Path | None:
 
 
 def tried() -> bool:
-    """Write a file that no row holds, read it again, take it away; whether what came back is what went in.
+    """In each folder: write a file that no row holds, read it again, take it away; whether all came back as they went.
 
-    OSError, or whatever an object store's client raises.
+    OSError for any trouble.
     """
-    content, name = uuid.uuid4().bytes, f"{folders()[0]}/{uuid.uuid4()}"
-    storage.write(name, content)
+    same = True
+    for folder in folders():
+        content, name = uuid.uuid4().bytes, f"{folder}/{uuid.uuid4()}"
+        storage.write(name, content)
+        try:
+            same = same and storage.read(name) == content
+        finally:
+            storage.remove(name)
+    return same
+
+
+def latest_lost(each: int = 3) -> int:
+    """How many of the latest files of each kind cannot be found; Unavailable when the storage is in trouble."""
+    lost = 0
+    for model, field in fields():
+        rows = model._base_manager.exclude(**{field.name: ""}).order_by("-pk")
+        for name in rows.values_list(field.name, flat=True)[:each]:
+            try:
+                read(name)
+            except Missing:
+                lost += 1
+    return lost
+
+
+# --- Whose storage ---------------------------------------------------------------------------------------------------
+MARK = "storage-mark"  # at the root of the storage, beside the folders
+
+
+def check_ours() -> None:
+    """Elsewhere unless the storage holds the mark that this database knows; OSError when it does not answer.
+
+    Without it, an empty folder where a volume should be mounted looks like the loss of everything. A database that was
+    never marked (before `migrate`) is not checked.
+    """
+    value = _marks().values_list("value", flat=True).first()
+    if value is None:
+        return
     try:
-        return storage.read(name) == content
-    finally:
-        storage.remove(name)
+        found = storage.read(MARK)
+    except FileNotFoundError as error:
+        raise Elsewhere from error
+    if found != value.encode():
+        raise Elsewhere
+
+
+def mark() -> None:
+    """Write once, in the database and in the storage, that they belong together. `migrate` alone calls it."""
+    if _marks().exists():
+        return
+    if storage.has(MARK):  # a database made anew beside its files
+        value = storage.read(MARK).decode()
+    else:
+        value = str(uuid.uuid4())
+        storage.write(MARK, value.encode())
+    _marks().create(value=value)
+
+
+def adopt(value: str | None = None, place: Storage = storage) -> None:
+    """Say that this storage is the database's: its mark, or `value`, is written there over any other."""
+    value = value or _marks().values_list("value", flat=True).get()
+    place.remove(MARK)
+    place.write(MARK, value.encode())
+
+
+def _marks() -> Any:
+    return apps.get_model("marketplace", "StorageMark").objects  # by its name: tables are made of what stands on us
 
 
 # --- Who holds names -------------------------------------------------------------------------------------------------
@@ -158,3 +234,17 @@ def fields() -> list[tuple[type[models.Model], models.FileField]]:
 def folders() -> list[str]:
     """The folders of the storage that are ours, in order."""
     return sorted({str(field.upload_to) for _model, field in fields()})
+
+
+def names() -> set[str]:
+    """The names of stored bytes that rows hold."""
+    return {
+        name
+        for model, field in fields()
+        for name in model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True).iterator()
+    }
+
+
+def absent() -> set[str]:
+    """The names that rows hold of what the storage does not have, whosever it is. OSError when it does not answer."""
+    return {name for name in names() if not storage.has(name)}

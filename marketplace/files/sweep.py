@@ -37,15 +37,16 @@ class Found:
 
 
 def look(*, at: datetime, older_than: timedelta = OLDER_THAN) -> Found:
-    """Compare what is stored with what rows hold. OSError when the storage cannot be listed."""
+    """Compare what is stored with what rows hold. OSError when the storage cannot be listed, or is not ours."""
+    store.check_ours()
     # Stored first, rows after: what a row holds by then is nobody's orphan.
     stored = {file.name: file for folder in store.folders() for file in store.storage.stored(folder)}
-    owned = _names()
+    owned = store.names()
     orphans = [file for name, file in stored.items() if name not in owned and file.at < at - older_than]
     # Written since the listing, or erased with its row since: neither is missing.
     missing = [name for name in owned - stored.keys() if not store.storage.has(name)]
     if missing:
-        missing = sorted(set(missing) & _names())
+        missing = sorted(set(missing) & store.names())
     return Found(len(stored), len(owned), orphans, missing)
 
 
@@ -72,11 +73,3 @@ def sweep(*, at: datetime, older_than: timedelta = OLDER_THAN, many: bool = Fals
         bytes=sum(file.size for file in removed),
         missing=len(found.missing),
     )
-
-
-def _names() -> set[str]:
-    return {
-        name
-        for model, field in store.fields()
-        for name in model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True).iterator()
-    }

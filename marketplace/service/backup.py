@@ -1,7 +1,8 @@
 """A backup that can be checked: a snapshot of the database, then the files, and a manifest of both. Never the keys.
 
 The database comes first: a file is written before its row is committed, so each row of the snapshot has its file when
-the files are copied afterwards. One that a later act removed meanwhile is named in the manifest as gone.
+the files are copied afterwards. What the rows of the snapshot hold is compared with what was copied: a file that was
+lost before, or that a later act removed meanwhile, is named in the manifest as gone.
 
 What is written is as private as the database: folders 0700, files 0600. It holds sealed envelopes, which only the seal
 key opens, and personal information, which nothing protects: encrypt it before it leaves the machine.
@@ -12,7 +13,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ class Head(NamedTuple):
 
 
 class Done(NamedTuple):
-    """files and size (bytes) without the database; gone: files that were removed while they were copied."""
+    """files and size (bytes) without the database; gone: files that rows of the snapshot hold and that are nowhere."""
 
     head: Head
     files: int
@@ -55,13 +56,21 @@ class Done(NamedTuple):
 # --- Making one ------------------------------------------------------------------------------------------------------
 def make(folder: Path, *, connection: BaseDatabaseWrapper, at: datetime, storage: Storage = store.storage) -> Done:
     """Write a backup into `folder`, which must be absent or empty. Refused; without a manifest, it is not finished."""
-    _private_folder(folder)
     if files_folder := store.location(storage):
         _apart(folder, files_folder)
+    if storage is store.storage:
+        try:
+            store.check_ours()
+        except store.Elsewhere as error:
+            raise Refused(f"{error}.") from error
+    _private_folder(folder)
     before = os.umask(0o077)
     try:
-        name, head = _snapshot(folder, connection)
-        files, gone = _copy(folder / FILES, storage)
+        name, head, held = _snapshot(folder, connection)
+        files = _copy(folder / FILES, storage)
+        gone = sorted(held - {file["name"] for file in files})
+        if gone and not files:
+            raise Refused(f"Aucun des {len(gone)} fichiers que la base tient n’est dans ce stockage.")
         manifest = {
             "type": FORMAT,
             "at": instant(at),
@@ -105,15 +114,17 @@ def _apart(folder: Path, files: Path) -> None:
             )
 
 
-def _snapshot(folder: Path, connection: BaseDatabaseWrapper) -> tuple[str, Head]:
-    """(name of the file, the ledger's head in it): the head is of the very snapshot, whatever is written meanwhile."""
+def _snapshot(folder: Path, connection: BaseDatabaseWrapper) -> tuple[str, Head, set[str]]:
+    """(name of the file, the ledger's head in it, the names of stored bytes that its rows hold).
+
+    All three of the very snapshot, whatever is written meanwhile.
+    """
     if connection.vendor == "sqlite":
         name = "database.sqlite3"
         connection.ensure_connection()
         with closing(sqlite3.connect(folder / name)) as target:
             connection.connection.backup(target)
-            row = target.execute(_HEAD).fetchone()
-        return name, Head(*row) if row else Head(0, GENESIS)
+            return name, _head(target.execute(_HEAD)), _held(target)
     name = "database.dump"
     # pg_dump reads the same snapshot as this transaction, for as long as it lasts.
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
@@ -121,11 +132,26 @@ def _snapshot(folder: Path, connection: BaseDatabaseWrapper) -> tuple[str, Head]
         cursor.execute("SELECT pg_export_snapshot()")
         snapshot = cursor.fetchone()[0]
         cursor.execute(_HEAD)
-        row = cursor.fetchone()
+        head, held = _head(cursor), _held(cursor)
         postgres.dump(connection, folder / name, snapshot=snapshot)
-    return name, Head(*row) if row else Head(0, GENESIS)
+    return name, head, held
 
 
+def _head(cursor: Any) -> Head:
+    row = cursor.fetchone()
+    return Head(*row) if row else Head(0, GENESIS)
+
+
+def _held(database: Any) -> set[str]:
+    """Every name of stored bytes that a row holds. `database`: a cursor, or a connection of sqlite3."""
+    held = set()
+    for model, field in store.fields():
+        rows = database.execute(f'SELECT "{field.column}" FROM "{model._meta.db_table}" WHERE "{field.column}" <> \'\'')
+        held |= {name for (name,) in (rows or database).fetchall()}
+    return held
+
+
+_MARKS = "marketplace_storagemark"
 _HEAD = "SELECT seq, hash FROM marketplace_ledgerentry ORDER BY seq DESC LIMIT 1"
 
 
@@ -135,23 +161,22 @@ def names(storage: Storage) -> Iterator[str]:
         yield from sorted(file.name for file in storage.stored(folder))
 
 
-def _copy(folder: Path, storage: Storage) -> tuple[list[dict[str, Any]], list[str]]:
+def _copy(folder: Path, storage: Storage) -> list[dict[str, Any]]:
     folder.mkdir(mode=0o700)
-    files, gone = [], []
+    files = []
     for name in names(storage):
         path = folder / _safe(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             content = storage.read(name)
         except FileNotFoundError:  # its act removed it between the list and here
-            gone.append(name)
             continue
         with open(path, "xb") as target:
             target.write(content)
             target.flush()
             os.fsync(target.fileno())
         files.append({"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()})
-    return files, gone
+    return files
 
 
 def _safe(name: str) -> PurePosixPath:
@@ -185,25 +210,40 @@ def put_back(folder: Path, *, connection: BaseDatabaseWrapper, storage: Storage 
         raise Refused("La base de données n’est pas vide : donnez-en une neuve à DATABASE_URL.")
     if next(names(storage), None):
         raise Refused("Le stockage des fichiers n’est pas vide : donnez-en un neuf à MEDIA_ROOT.")
-    for file in manifest["files"]:
-        _put(folder / FILES / _safe(file["name"]), file, storage)
-    database = folder / manifest["database"]["name"]
-    if connection.vendor == "sqlite":
-        connection.ensure_connection()
-        with closing(sqlite3.connect(f"file:{database.resolve()}?mode=ro&immutable=1", uri=True)) as source:
-            source.backup(connection.connection)
-    else:
-        postgres.load(connection, database)
+    if connection.vendor == "postgresql":
+        postgres.check_can_load(connection)
+    written: list[str] = []
+    try:
+        for file in manifest["files"]:
+            written.append(file["name"])
+            _put(folder / FILES / _safe(file["name"]), file, storage)
+        _load(connection, folder / manifest["database"]["name"])
+    except BaseException:  # another try finds the storage as empty as this one did
+        for name in written:
+            with suppress(OSError):
+                storage.remove(name)
+        raise
     with connection.cursor() as cursor:
         cursor.execute(_HEAD)
-        row = cursor.fetchone()
-    head, expected = (
-        Head(*row) if row else Head(0, GENESIS),
-        Head(manifest["ledger"]["seq"], manifest["ledger"]["hash"]),
-    )
-    if head != expected:
+        head = _head(cursor)
+        mark = None
+        if _MARKS in connection.introspection.table_names(cursor):  # absent from a backup of before it
+            cursor.execute(f"SELECT value FROM {_MARKS}")
+            mark = cursor.fetchone()
+    if head != Head(manifest["ledger"]["seq"], manifest["ledger"]["hash"]):
         raise Refused("La tête du registre n’est pas celle de la sauvegarde : ne vous servez pas de cette base.")
+    if mark:
+        store.adopt(mark[0], storage)
     return Done(head, len(manifest["files"]), sum(file["size"] for file in manifest["files"]), len(manifest["gone"]))
+
+
+def _load(connection: BaseDatabaseWrapper, database: Path) -> None:
+    if connection.vendor != "sqlite":
+        postgres.load(connection, database)
+        return
+    connection.ensure_connection()
+    with closing(sqlite3.connect(f"file:{database.resolve()}?mode=ro&immutable=1", uri=True)) as source:
+        source.backup(connection.connection)
 
 
 def _put(path: Path, facts: dict[str, Any], storage: Storage) -> None:
@@ -229,6 +269,11 @@ def checked(folder: Path) -> dict[str, Any]:
             facts = _facts(folder, name)
             if (facts["size"], facts["sha256"]) != (file["size"], file["sha256"]):
                 raise Refused(f"{name} n’est pas celui de la sauvegarde : son empreinte diffère.")
+        (
+            len(manifest["gone"]),
+            manifest["database"]["vendor"],
+            Head(manifest["ledger"]["seq"], manifest["ledger"]["hash"]),
+        )
     except FileNotFoundError as error:
         raise Refused(f"Il manque un fichier à la sauvegarde : {Path(error.filename).name}.") from error
     except (KeyError, TypeError) as error:

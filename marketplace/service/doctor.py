@@ -60,7 +60,7 @@ def examine(catalogue: Sequence[Gauge], more: Sequence[Look] = ()) -> Iterator[L
             "Base de données", FAULT, f"ne répond pas ({type(error).__name__})", "Voyez DATABASE_URL et le serveur."
         )
         yield from _guarded("Serveur de courriel", _mail)
-        yield from _guarded("Stockage", _storage)
+        yield from _guarded("Stockage", _storage_alone)
         return
     for name, look in {
         "Base de données": _database,
@@ -152,7 +152,25 @@ def _mail() -> Iterator[Line]:
 
 
 def _storage() -> Iterator[Line]:
-    """A file of ours goes in, comes back the same, and is taken away."""
+    """It is this database's, the latest files of each kind are in it, and it answers."""
+    try:
+        store.check_ours()
+        lost = store.latest_lost()
+    except store.Elsewhere as error:
+        remedy = "Montez le volume, ou corrigez MEDIA_ROOT ou S3_*; s’il a été déplacé : manage.py adopt_storage."
+        yield Line("Stockage", FAULT, str(error), remedy)
+        return
+    except (OSError, store.Unreadable):
+        lost = 0  # told below, with the reason
+    if lost:
+        # How many, not which: a name would tell of a deposit.
+        yield Line("Stockage", FAULT, f"{lost} des derniers fichiers n’y sont pas", "manage.py sweep_files --dry-run.")
+    else:
+        yield from _storage_alone()
+
+
+def _storage_alone() -> Iterator[Line]:
+    """In each folder, a file of ours goes in, comes back the same, and is taken away."""
     try:
         same = store.tried()
     except Exception as error:  # a folder's OSError, or whatever an object store's client raises
@@ -160,7 +178,7 @@ def _storage() -> Iterator[Line]:
         yield Line("Stockage", FAULT, seen, "Voyez MEDIA_ROOT ou le stockage d’objets, ses droits et sa place.")
         return
     if same:
-        yield Line("Stockage", OK, "un fichier d’essai s’écrit, se relit et s’efface")
+        yield Line("Stockage", OK, "un fichier d’essai s’écrit, se relit et s’efface, dans chaque dossier")
     else:
         yield Line(
             "Stockage", FAULT, "rend autre chose que ce qui y est mis", "N’acceptez aucun dépôt avant réparation."

@@ -35,6 +35,15 @@ def load(connection: BaseDatabaseWrapper, path: Path) -> None:
     _run("pg_restore", connection, *options, str(path))
 
 
+def check_can_load(connection: BaseDatabaseWrapper) -> None:
+    """ProgramFailed when `load` could not do its work: no program, or a role that may not make tables."""
+    _program("pg_restore")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_schema_privilege(current_user, current_schema(), 'CREATE')")
+        if not cursor.fetchone()[0]:
+            raise ProgramFailed("ce rôle ne peut pas créer de tables : restaurez avec le rôle propriétaire de la base")
+
+
 def _program(name: str) -> str:
     """The newest of Debian's, else the one on PATH: an older one refuses a newer server."""
     versions = [path for path in _DEBIAN.glob(f"*/bin/{name}") if path.parent.parent.name.isdecimal()]

@@ -24,7 +24,10 @@ class Command(BaseCommand):
             raise CommandError(f"Sauvegarde non faite : {error}") from error
         self.stdout.write(f"{done.files} fichiers ({done.size} octets) et la base, dans {folder}")
         if done.gone:
-            self.stdout.write(f"{done.gone} fichiers ont été retirés pendant la copie; le manifeste les nomme.")
+            self.stdout.write(
+                f"{done.gone} fichiers que la base tient ne sont pas dans le stockage, retirés pendant la copie ou perdus "
+                "avant : le manifeste les nomme."
+            )
         self.stdout.write(f"Tête du registre : {done.head.seq} {done.head.hash}")
         self.stdout.write(
             "Chiffrez ce dossier avant qu’il quitte la machine. Les clés n’y sont pas : gardez-les à part."

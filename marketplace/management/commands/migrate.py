@@ -17,6 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from marketplace import boxes, keys
 from marketplace.accounts.adapters import MFAAdapter
+from marketplace.files import store
 from marketplace.ledger import grants
 from proposals.deposit import sealing
 from proposals.models import Proposal, SealKey
@@ -48,9 +49,19 @@ class Command(migrate.Command):
             return
         if alias == DEFAULT_DB_ALIAS and whole(connections[alias]):
             check_seal_key()
+            self._mark_storage()
         role = grants.give(connections[alias])
         if role and self.verbosity:
             self.stdout.write(f"migrate: {role} a ses droits, table par table")
+
+    def _mark_storage(self) -> None:
+        try:
+            store.mark()
+        except OSError as error:  # the tables are whole: the next time will do
+            self.stderr.write(
+                f"migrate: le stockage des fichiers ne répond pas ({type(error).__name__}); il n’a pas reçu la marque "
+                "qui dit qu’il est celui de cette base. Réglez MEDIA_ROOT ou S3_*, puis relancez « manage.py migrate »."
+            )
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)

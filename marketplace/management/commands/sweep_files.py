@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketplace.dates import clock
-from marketplace.files import sweep
+from marketplace.files import store, sweep
 
 
 class Command(BaseCommand):
@@ -33,6 +33,8 @@ class Command(BaseCommand):
                 f"{error.orphans} fichiers sans ligne pour {error.owned} lignes : est-ce la bonne base de données, et "
                 "le bon stockage? Rien n’a été enlevé. Si oui, ajoutez --many."
             ) from error
+        except store.Elsewhere as error:
+            raise CommandError(f"Rien n’a été enlevé : {error}.") from error
         except OSError as error:
             raise CommandError(
                 f"Le stockage ne se laisse pas lister ({type(error).__name__}) : rien n’a été enlevé."
