@@ -13,7 +13,7 @@ from typing import Any, Concatenate, NoReturn, Protocol, Self, TypeVar, cast, ov
 
 import django_fsm
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import CheckConstraint, Q
 from django.utils.translation import gettext as _
 
@@ -113,6 +113,18 @@ def locked(row: M) -> M:
     for name, parent in parents.items():
         setattr(fresh, name, parent)
     return fresh
+
+
+def held(row: M) -> M:
+    """The same object, read again under a lock that others share: it does not change before the transaction ends.
+
+    Whoever changes it (`locked`) waits for all who hold it; the caller must never ask to change it afterwards.
+    """
+    if connection.vendor == "postgresql":  # SQLite: the IMMEDIATE transaction is alone anyway
+        table = connection.ops.quote_name(row._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR SHARE", [row.pk])
+    return type(row)._base_manager.get(pk=row.pk)
 
 
 def moves(

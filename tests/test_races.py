@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections, transaction
 from django.test import Client
 
 from marketplace.dates import clock, localtime
+from marketplace.files import store
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
@@ -297,6 +299,67 @@ def test_first_deposits_at_once_share_one_key(cast):
     with clock.set_to(CLOSES_AT):
         opening_actions.open_due()
     assert OpenedProposal.objects.filter(readable=True).count() == 6
+
+
+def test_a_slow_storage_keeps_nobody_from_being_in_time(cast, monkeypatch):
+    """One deposit's file takes its time; another deposit made meanwhile is receipted; the opening waits for both."""
+    opportunity, made = ready(cast, 3)
+    deposit = {"integrity": True, "accept_terms": True}
+    first, slow, quick = made
+    with clock.set_to(PUBLISHED_AT):
+        for proposal, _owner in (slow, quick):
+            draft_actions.add_file(proposal, SimpleUploadedFile("a.txt", b"Texte.\n"), at=PUBLISHED_AT)
+        deposit_actions.deposit(first[0], by=first[1], idempotency_key=uuid.uuid4(), **deposit)  # the key is made
+    keep, writing, done = store.keep, threading.Event(), threading.Event()
+
+    def keep_slowly(folder, *args):
+        if threading.current_thread().name == "slow":
+            writing.set()
+            assert done.wait(timeout=60)
+        return keep(folder, *args)
+
+    monkeypatch.setattr(store, "keep", keep_slowly)
+    results = {}
+
+    def act(name, verb):
+        def run():
+            try:
+                results[name] = verb()
+            except Exception as error:
+                results[name] = error
+            finally:
+                connections.close_all()
+
+        thread = threading.Thread(target=run, name=name)
+        thread.start()
+        return thread
+
+    def deposited(proposal, owner):
+        row = Proposal.objects.get(pk=proposal.pk)
+        return deposit_actions.deposit(row, by=owner, idempotency_key=uuid.uuid4(), **deposit)
+
+    with clock.set_to(CLOSES_AT - timedelta(seconds=1)):
+        waiting = act("slow", lambda: deposited(*slow))
+        assert writing.wait(timeout=60)
+        act("quick", lambda: deposited(*quick)).join(timeout=60)
+    assert isinstance(results.get("quick"), Submission), results
+    with clock.set_to(CLOSES_AT):  # passes while the first is still being written: it was in time
+        opening = act("opening", lambda: opening_actions.open_if_due(opportunity.number))
+        while not blocked():
+            assert opening.is_alive()
+        done.set()
+        waiting.join(timeout=60)
+        opening.join(timeout=60)
+    assert isinstance(results["slow"], Submission) and results["opening"], results
+    assert OpenedProposal.objects.filter(readable=True).count() == 3
+    assert_chain_intact()
+
+
+def blocked() -> bool:
+    """Whether some connection waits for another's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0")
+        return cursor.fetchone()[0] > 0
 
 
 def test_replacing_and_withdrawing_at_once(cast):

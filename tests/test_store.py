@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from marketplace.dates import clock
+from marketplace.files import bucket as bucket_module
 from marketplace.files import disk, store, sweep
 from marketplace.service import backup
 from proposals.deposit import actions as deposit_actions
@@ -257,6 +259,28 @@ def test_a_store_that_nobody_answers_for(settings):
         store.keep("sealed", b"un")
     with pytest.raises(store.Unavailable):
         store.read("sealed/x")
+
+
+def test_a_store_that_does_not_answer_is_not_asked_again_at_once(settings, s3, monkeypatch):
+    """A call waits for seconds, and a thread with it: after one, the next are refused until some seconds are over."""
+    use_bucket(settings, s3)
+    asked, now = [], [1_000.0]
+
+    class Silent:
+        def get_object(self, **named):
+            asked.append(named["Key"])
+            raise ConnectTimeoutError(endpoint_url=s3)
+
+    monkeypatch.setattr(bucket_module.Bucket, "_client", Silent())
+    monkeypatch.setattr(clock, "elapsed", lambda: now[0])
+    for _again in range(3):
+        with pytest.raises(store.Unavailable):
+            store.read("sealed/x")
+    assert asked == ["sealed/x"]
+    now[0] += 6
+    with pytest.raises(store.Unavailable):
+        store.read("sealed/y")
+    assert asked == ["sealed/x", "sealed/y"]
 
 
 @pytest.mark.parametrize("left", ["the file", "nothing"])

@@ -10,9 +10,12 @@ from django.conf import settings
 from storages.backends.s3 import S3Storage
 
 from marketplace.files.storage import Stored
+from marketplace.redis.breaker import Breaker
 
 # Seconds. A deposit waits for them with the occasion's row locked: a store in trouble must say so soon.
 CONNECT_WITHIN, ANSWER_WITHIN, TRIES = 2, 5, 2
+# After one call that nobody answered, the next ones are refused at once for some seconds: a thread each is soon all.
+server = Breaker("The object store (S3_ENDPOINT_URL)")
 _ABSENT = {"NoSuchKey", "404", "NotFound"}  # and not NoSuchBucket, which loses everything at once: a wrong setting
 
 
@@ -96,12 +99,17 @@ class Bucket(S3Storage):
 @contextmanager
 def _told() -> Iterator[None]:
     """The library's errors as the disk's: one kind of trouble for whoever stands above."""
+    if not server.allows():
+        raise OSError("the store did not answer a moment ago")
     try:
         yield
+        server.works()
     except ClientError as error:
+        server.works()
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _ABSENT:
             raise FileNotFoundError(code) from error
         raise OSError(f"the store answered {code}") from error
     except BotoCoreError as error:
+        server.failed(error)
         raise OSError(type(error).__name__) from error

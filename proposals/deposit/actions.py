@@ -1,7 +1,8 @@
 """The dépôt: a proposal's draft is checked, sealed, proved openable, written and answered with a signed receipt.
 
-Everything happens in one transaction, under the occasion's lock, at one instant of the database's clock: a submission
-is either complete and receipted, or it never happened and the previous one still counts.
+Everything happens in one transaction, the proposal locked and its occasion held (nobody opens, moves or cancels it
+meanwhile; others deposit), at one instant of the database's clock: a submission is either complete and receipted, or it
+never happened and the previous one still counts.
 """
 
 from dataclasses import dataclass
@@ -181,11 +182,12 @@ def _sealed(proposal: Proposal, content: dict[str, Any], about: str) -> sealing.
 
 
 def seal_key(opportunity: Opportunity) -> SealKey:
-    """The occasion's pair, made at its first dépôt, under the occasion's lock."""
+    """The occasion's pair, made at its first dépôt; another one of the same instant waits for it, and shares it."""
     key = SealKey.objects.filter(opportunity=opportunity).first()
     if key is None:
         public_key, wrapped = sealing.new_pair(opportunity.number)
-        key = SealKey.objects.create(opportunity=opportunity, public_key=public_key, wrapped_private_key=wrapped)
+        pair = {"public_key": public_key, "wrapped_private_key": wrapped}
+        key, _made = SealKey.objects.get_or_create(opportunity=opportunity, defaults=pair)
     return key
 
 

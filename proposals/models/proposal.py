@@ -135,7 +135,9 @@ class Proposal(lifecycle.Stateful, models.Model):
         return f"proposal:{self.public_id}"
 
     def lock_parents(self) -> dict[str, models.Model]:
-        return {"opportunity": lifecycle.locked(self.opportunity)}
+        """The occasion, held: its state and closing stay, and proposals of it do not wait for each other. Those who
+        press just before the closing instant are all in time, however slow the storage is for one of them."""
+        return {"opportunity": lifecycle.held(self.opportunity)}
 
     # --- The lifecycle (product.md): the only moves that exist -------------------------------------------------------
     @moves(

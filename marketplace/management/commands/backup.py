@@ -25,8 +25,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{done.files} fichiers ({done.size} octets) et la base, dans {folder}")
         if done.gone:
             self.stdout.write(
-                f"{done.gone} fichiers que la base tient ne sont pas dans le stockage, retirés pendant la copie ou perdus "
-                "avant : le manifeste les nomme."
+                f"{done.gone} fichiers que la base tient ne sont pas dans le stockage, retirés pendant la copie ou "
+                "perdus avant : le manifeste les nomme."
             )
         self.stdout.write(f"Tête du registre : {done.head.seq} {done.head.hash}")
         self.stdout.write(
