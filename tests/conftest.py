@@ -27,6 +27,8 @@ from marketplace import keys, later
 from marketplace.dates import clock
 from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
+from opportunities.versions import triggers as notice_triggers
+from proposals.award import triggers as award_triggers
 from tests import migrated
 from tests.kept import WATCHING, world
 from tests.stack import roomy
@@ -36,7 +38,13 @@ APPEND_ONLY = [
     "marketplace_checkpoint",
     "marketplace_ledgerblock",
     "marketplace_keycheck",
+    "opportunities_noticeversion",
+    "opportunities_addendum",
     "proposals_submission",
+    "proposals_openedproposal",
+    "proposals_opening",
+    "proposals_draw",
+    "proposals_sealkey",
     "contracts_document",
     "contracts_criterioncheck",
     "audit_monitoringnote",
@@ -178,11 +186,15 @@ def _append_only_tables_can_be_emptied():
     def flush_without_triggers(ops, sql_list):
         for table in APPEND_ONLY:
             ledger_triggers.remove(ops.connection, table)
+        for others in (notice_triggers, award_triggers):
+            others.remove(ops.connection)
         try:
             flush(ops, sql_list)
         finally:
             for table in APPEND_ONLY:
                 ledger_triggers.install(ops.connection, table)
+            for others in (notice_triggers, award_triggers):
+                others.install(ops.connection)
         _first_rows()
 
     with pytest.MonkeyPatch.context() as patch:
