@@ -321,14 +321,14 @@ MESSAGES = {
     "sample_order": ("Dans l’ordre : {picks}", "In order: {picks}"),
     "sample_ledger_ok": ("Au registre : la graine est l’inscription {seed}, la population ensuite, la {drawn}.",
                          "In the ledger: the seed is entry {seed}, the population comes after, entry {drawn}."),
-    "notice_fields": ("Ce n’est pas un avis « dan-notice/1 » complet.",
+    "notice_fields": ("Ce n’est pas un avis « dan-notice/1 » complet.",
                       "This is not a complete “dan-notice/1” notice."),
-    "notice_ok": ("Avis lu : {number}, version {version} ({kind}, {at}),\n« {title} », empreinte {digest}",
+    "notice_ok": ("Avis lu : {number}, version {version} ({kind}, {at}),\n« {title} », empreinte {digest}",
                   "Notice read: {number}, version {version} ({kind}, {at}),\n“{title}”, digest {digest}"),
     "notice_proof": ("La preuve n’est pas celle de cette version de l’avis.",
                      "The proof is not that of this version of the notice."),
-    "notice_changed": ("Ce n’est pas l’avis {number} que le registre a inscrit comme version {version} : il a été "
-                       "changé. Empreinte inscrite : {digest}",
+    "notice_changed": ("Ce n’est pas l’avis {number} que le registre a inscrit comme version {version} : il a été "
+                       "changé. Empreinte inscrite : {digest}",
                        "This is not the notice {number} that the ledger recorded as version {version}: it was changed. "
                        "Recorded digest: {digest}"),
     "notice_recorded": ("L’empreinte est celle que le registre a inscrite pour cette version, inscription {seq}.",
@@ -337,44 +337,44 @@ MESSAGES = {
                           "détails).",
                           "The ledger does not have version {version} of the notice {number} (or the export lacks its "
                           "payloads)."),
-    "notice_later": ("Le registre a une version plus récente de cet avis : {last}.",
+    "notice_later": ("Le registre a une version plus récente de cet avis : {last}.",
                      "The ledger has a later version of this notice: {last}."),
-    "notice_alone": ("ATTENTION : rien ne dit encore que c’est l’avis publié; donnez --proof, la preuve que donne la "
+    "notice_alone": ("ATTENTION : rien ne dit encore que c’est l’avis publié; donnez --proof, la preuve que donne la "
                      "page de l’occasion, ou --ledger, un export et ses détails.",
                      "WARNING: nothing yet says that this is the published notice; give --proof, the proof that the "
                      "opportunity’s page gives, or --ledger, an export with its payloads."),
-    "notice_kept_other": ("La copie gardée est celle d’un autre avis : {number}.",
+    "notice_kept_other": ("La copie gardée est celle d’un autre avis : {number}.",
                           "The copy kept is that of another notice: {number}."),
     "notice_kept_same": ("C’est, à l’octet près, la copie gardée.", "It is the copy kept, byte for byte."),
-    "notice_differs": ("- Différence avec la version {version} : {fields_fr}",
+    "notice_differs": ("- Différence avec la version {version} : {fields_fr}",
                        "- Difference from version {version}: {fields_en}"),
-    "notices_fields": ("Ligne {line} : ce n’est pas un export « dan-notices/1 », ou il est coupé.",
+    "notices_fields": ("Ligne {line} : ce n’est pas un export « dan-notices/1 », ou il est coupé.",
                        "Line {line}: this is not a “dan-notices/1” export, or it is cut."),
-    "notices_ledger": ("Donnez un export du registre et ses détails avec --ledger : un avis ne se vérifie pas seul.",
+    "notices_ledger": ("Donnez un export du registre et ses détails avec --ledger : un avis ne se vérifie pas seul.",
                        "Give an export of the ledger with its payloads with --ledger: a notice does not verify alone."),
-    "notices_ok": ("Avis vérifiés : {count}, {versions} version(s) inscrites au registre; les lignes de la base sont "
+    "notices_ok": ("Avis vérifiés : {count}, {versions} version(s) inscrites au registre; les lignes de la base sont "
                    "celles qui ont été publiées.",
                    "Notices verified: {count}, {versions} version(s) recorded in the ledger; the database’s rows are "
                    "those that were published."),
-    "notices_before": ("{count} avis d’avant les versions ne seront inscrits qu’à leur prochain acte : leur version 1 "
+    "notices_before": ("{count} avis d’avant les versions ne seront inscrits qu’à leur prochain acte : leur version 1 "
                        "n’est comparée qu’à elle-même.",
                        "{count} notice(s) from before versions will be recorded at their next act only: their version "
                        "1 is compared with itself alone."),
-    "notices_bad": ("Avis qui ne sont pas ce qui a été publié : {count} sur {among}.",
+    "notices_bad": ("Avis qui ne sont pas ce qui a été publié : {count} sur {among}.",
                     "Notices that are not what was published: {count} of {among}."),
-    "notice_live": ("{number} : la base ne dit plus ce que la version {version} a publié : {fields_fr}.",
+    "notice_live": ("{number} : la base ne dit plus ce que la version {version} a publié : {fields_fr}.",
                     "{number}: the database no longer says what version {version} published: {fields_en}."),
-    "notice_version": ("{number}, version {version} : son texte n’est pas celui que le registre a inscrit.",
+    "notice_version": ("{number}, version {version} : son texte n’est pas celui que le registre a inscrit.",
                        "{number}, version {version}: its text is not the one that the ledger recorded."),
-    "notice_extra": ("{number}, version {version} : aucun acte du registre ne l’a faite.",
+    "notice_extra": ("{number}, version {version} : aucun acte du registre ne l’a faite.",
                      "{number}, version {version}: no act of the ledger made it."),
-    "notice_missing": ("{number}, version {version} : le registre l’a inscrite, elle n’est plus dans la base.",
+    "notice_missing": ("{number}, version {version} : le registre l’a inscrite, elle n’est plus dans la base.",
                        "{number}, version {version}: the ledger recorded it, it is no longer in the database."),
-    "notice_gone": ("{number} : le registre en a des versions, l’avis n’est plus dans la base.",
+    "notice_gone": ("{number} : le registre en a des versions, l’avis n’est plus dans la base.",
                     "{number}: the ledger has versions of it, the notice is no longer in the database."),
-    "notice_unversioned": ("{number} : publié sans qu’aucune version n’en ait été faite.",
+    "notice_unversioned": ("{number} : publié sans qu’aucune version n’en ait été faite.",
                            "{number}: published, and no version of it was made."),
-    "notice_link": ("{number}, version {version} : elle ne nomme pas l’empreinte de la version d’avant.",
+    "notice_link": ("{number}, version {version} : elle ne nomme pas l’empreinte de la version d’avant.",
                     "{number}, version {version}: it does not name the digest of the version before it."),
     "sample_no_ledger": ("ATTENTION : le numéro, la période, les critères et l’instant de la graine sont ceux du "
                          "fichier; seul --ledger, avec un export et ses détails, les compare au registre.",

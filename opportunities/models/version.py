@@ -15,7 +15,7 @@ from opportunities.enums import NoticeKind
 from opportunities.versions import document as notice_document
 
 # Moves after which the public reads another notice: each writes a version.
-_NOTICE_KINDS = {
+KINDS = {
     "publish": NoticeKind.PUBLICATION,
     "suspend": NoticeKind.SUSPENSION,
     "resume": NoticeKind.RESUMPTION,
@@ -23,6 +23,7 @@ _NOTICE_KINDS = {
     "reverse_award": NoticeKind.REVERSAL,
     "conclude_without_award": NoticeKind.UNSUCCESSFUL,
     "cancel": NoticeKind.CANCELLATION,
+    "addendum": NoticeKind.ADDENDUM,  # no move: opportunities/addenda/actions.py
 }
 
 
@@ -32,8 +33,16 @@ class NoticeVersionQuerySet(models.QuerySet["NoticeVersion"]):
 
     def after(self, move: str, opportunity: Any, **told: Any) -> dict[str, Any]:
         """The version that a move of the occasion makes, if the public reads another notice after it; as `write`."""
-        kind = _NOTICE_KINDS.get(move)
+        kind = KINDS.get(move)
         return self.write(opportunity, kind, **told) if kind and opportunity.is_public() else {}
+
+    def live(self, opportunity: Any, *, award: Mapping[str, Any]) -> notice_document.Document | None:
+        """The notice as its rows are now, under its last version's name; None where no version was made."""
+        last, *before = [*self.filter(opportunity=opportunity).order_by("-number")[:2], None]
+        if last is None:
+            return None
+        last.opportunity = opportunity
+        return last.rebuilt(previous=before[0].sha256 if before[0] else "", award=award)
 
     def write(
         self,

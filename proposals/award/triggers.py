@@ -18,12 +18,16 @@ def _rules(vendor: str) -> list[Refusal]:
     award, recommendation, proposal = "proposals_award", "proposals_recommendation", "proposals_proposal"
     # PostgreSQL's jsonb, and SQLite's text of it.
     ranking = different(vendor, ("ranking",))
+    # The occasion's own moves come first, and each of them needs a version of the notice.
+    state = "(SELECT o.state FROM opportunities_opportunity o WHERE o.id = NEW.opportunity_id)"
+    undone = f"({different(vendor, _REVERSAL)}) AND (OLD.reversed_at IS NOT NULL OR {state} = 'awarded')"
     return [
         (
             "award_figures", award, "UPDATE",
-            f"{different(vendor, _AWARD)} OR (OLD.reversed_at IS NOT NULL AND ({different(vendor, _REVERSAL)}))",
+            f"{different(vendor, _AWARD)} OR ({undone})",
             "an award is reversed, once, never changed",
         ),
+        ("award_confirmed", award, "INSERT", f"{state} <> 'awarded'", "an award is confirmed by its occasion’s move"),
         ("award_stays", award, "DELETE", "OLD.id IS NOT NULL", "an award stays"),
         (
             "recommendation_figures", recommendation, "UPDATE",

@@ -10,7 +10,6 @@ from typing import Any
 from marketplace.dates import clock
 from marketplace.ledger.entries import canonical, instant
 from opportunities.models import NoticeVersion, Opportunity
-from opportunities.versions import document
 from proposals.award import facts as award_facts
 
 FORMAT = "dan-notices/1"
@@ -38,7 +37,7 @@ def whole(pk: int) -> dict[str, Any]:
     while True:
         opportunity = Opportunity.objects.select_related("body").get(pk=pk)
         versions = list(NoticeVersion.objects.filter(opportunity=pk).order_by("number"))
-        live = current(opportunity, versions)
+        live = NoticeVersion.objects.live(opportunity, award=award_facts.of(opportunity))
         if Opportunity.objects.filter(pk=pk, notice_version=opportunity.notice_version).exists():
             break
     return {
@@ -46,16 +45,6 @@ def whole(pk: int) -> dict[str, Any]:
         "live": live,
         "versions": [{"version": row.number, "sha256": row.sha256, "document": row.document} for row in versions],
     }
-
-
-def current(opportunity: Opportunity, versions: list[NoticeVersion]) -> document.Document | None:
-    """The notice as its rows are now, under its last version's name; None without a version."""
-    if not versions:
-        return None
-    last = versions[-1]
-    last.opportunity = opportunity
-    previous = versions[-2].sha256 if len(versions) > 1 else ""
-    return last.rebuilt(previous=previous, award=award_facts.of(opportunity))
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -11,11 +11,11 @@ from proposals.notice import export
 class Command(BaseCommand):
     help = (
         "Exporte les avis publiés et leurs versions en lignes JSON, avant d’exporter le registre. "
-        "Vérification : tools/verify.py notices FICHIER --ledger REGISTRE."
+        "Vérification : tools/verify.py notices FICHIER --ledger REGISTRE."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="- (par défaut) : sortie standard")
+        parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="- (par défaut) : sortie standard")
 
     def handle(self, *args, file: str, **options):
         try:
@@ -25,4 +25,4 @@ class Command(BaseCommand):
             else:
                 written_whole(Path(file), export.lines())
         except OSError as error:
-            raise CommandError(f"{file} ne peut pas être écrit : {error.strerror}.") from error
+            raise CommandError(f"{file} ne peut pas être écrit : {error.strerror}.") from error
