@@ -25,6 +25,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from marketplace import keys, later
 from marketplace.dates import clock
+from marketplace.ledger import payload_triggers
 from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
 from opportunities.versions import triggers as notice_triggers
@@ -186,14 +187,14 @@ def _append_only_tables_can_be_emptied():
     def flush_without_triggers(ops, sql_list):
         for table in APPEND_ONLY:
             ledger_triggers.remove(ops.connection, table)
-        for others in (notice_triggers, award_triggers):
+        for others in (notice_triggers, award_triggers, payload_triggers):
             others.remove(ops.connection)
         try:
             flush(ops, sql_list)
         finally:
             for table in APPEND_ONLY:
                 ledger_triggers.install(ops.connection, table)
-            for others in (notice_triggers, award_triggers):
+            for others in (notice_triggers, award_triggers, payload_triggers):
                 others.install(ops.connection)
         _first_rows()
 
