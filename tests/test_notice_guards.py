@@ -12,7 +12,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.ledger import payload_triggers
 from marketplace.models import LedgerEntry, LedgerPayload
-from opportunities.models import NoticeVersion, Opportunity
+from opportunities.models import NoticeVersion, Opportunity, Skill
 from opportunities.versions import triggers as notice_triggers
 from proposals.award import actions as award_actions
 from proposals.award import triggers as award_triggers
@@ -57,6 +57,20 @@ def test_a_function_of_a_guard_reads_our_own_tables(cast):
                 "UPDATE opportunities_opportunity SET title = 'x', notice_version = 2 WHERE id = %s", [row.pk]
             )
         cursor.execute("DROP TABLE pg_temp.opportunities_noticeversion")
+
+
+def test_the_name_of_a_skill_that_was_asked_for_stays(cast, client):
+    cast.published()
+    asked = Skill.objects.get(folded="python")
+    other = Skill.objects.create(name="Go", folded="go")
+    client.force_login(cast.administrator)
+    for skill, name in ((asked, "Python"), (other, "Autre")):
+        address = f"/pilotage/opportunities/skill/{skill.pk}/change/"
+        page = client.get(address).content.decode()
+        assert ('name="name"' in page) is (skill == other)
+        assert client.post(address, {"name": "Autre"}).status_code == 302
+        skill.refresh_from_db()
+        assert skill.name == name
 
 
 # --- Details of the ledger -------------------------------------------------------------------------------------------
