@@ -192,7 +192,7 @@ def test_the_command_writes_a_file_whole(cast, tmp_path):
     cast.published()
     call_command("export_notices", str(tmp_path / "avis.jsonl"))
     assert dict(verify.verify_notices((tmp_path / "avis.jsonl").read_bytes(), None, ledger_lines()))["notices_ok"] == {
-        "count": 1, "versions": 1, "before": 0,
+        "count": 1, "versions": 1, "before": 0, "erased": [],
     }  # fmt: skip
     with pytest.raises(Exception, match="ne peut pas être écrit"):
         call_command("export_notices", str(tmp_path / "nulle-part" / "avis.jsonl"))

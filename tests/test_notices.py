@@ -9,6 +9,7 @@ from django.db import transaction
 
 from audit.ledger import export as ledger_export
 from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
 from marketplace.ledger.entries import canonical
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.models import NoticeVersion, Opportunity
@@ -227,12 +228,34 @@ def test_the_export_is_read_whole_or_not_at_all(cast):
 def test_a_ledger_without_details_says_so(cast):
     opportunity = cast.published()
     bare = b"".join(ledger_export.lines())
-    with pytest.raises(verify.Bad) as caught:
+    with pytest.raises(verify.Unusable) as caught:
         verify.verify_notices(notices(), None, bare)
-    assert caught.value.name == "notices_bad"
+    assert caught.value.name == "notices_ledger"
     with pytest.raises(verify.Bad) as caught:
         verify.verify_notice(versions(opportunity)[0].document.encode(), None, ledger=bare)
     assert caught.value.name == "notice_unrecorded"
+
+
+def test_an_erased_detail_is_told_and_accuses_nobody(cast):
+    """The detail of an award names a vendor, and may have to be erased: what the chain still vouches for is said."""
+    opportunity, _proposals = cast.awarded(mode="price")
+    other = cast.published()
+    for action in ("opportunity.publish", "opportunity.confirm_award"):
+        entry = LedgerEntry.objects.get(action=action, subject=opportunity.ledger_subject())
+        ledger.erase(entry, by=None, at=clock.now(), reason="Demande accordée.")
+        facts = verify.compare_notices(*verify.read_notices(notices()), held())
+        last = [] if action == "opportunity.publish" else [{"number": opportunity.number, "version": 2}]
+        assert facts[0] == [] and facts[1]["erased"] == last
+    report = verify.verify_notices(notices(), None, ledger_lines())
+    assert [values["number"] for name, values in report if name == "notice_erased"] == [opportunity.number]
+    # The number of what was erased is counted: it excuses no version that was never made.
+    with transaction.atomic():
+        row = Opportunity.objects.select_for_update().get(pk=opportunity.pk)
+        NoticeVersion.objects.write(row, "correction", by=None, at=PUBLISHED_AT)
+        row.save(update_fields=["notice_version"])
+    found = verify.compare_notices(*verify.read_notices(notices()), held())[0]
+    assert {name for name, _values in found} >= {"notice_extra"}
+    assert other.number not in {values["number"] for _name, values in found}
 
 
 def test_a_version_is_written_in_a_transaction(cast):

@@ -99,6 +99,11 @@ SAMPLE = {
     "picks": list,
 }  # fmt: skip
 NOTICE = {"type": str, "number": str, "version": int, "kind": str, "at": str, "title": str}  # and what it announces
+MAKES_A_VERSION = {
+    f"opportunity.{act}"
+    for act in ("publish", "addendum", "suspend", "resume", "confirm_award", "reverse_award", "conclude_without_award",
+                "cancel")
+}  # fmt: skip
 VERSION = {"version": int, "sha256": str, "document": str}
 # How people call what a notice holds: French, English. Whatever is not here keeps its own name.
 NOTICE_WORDS = {
@@ -360,6 +365,10 @@ MESSAGES = {
                        "n’est comparée qu’à elle-même.",
                        "{count} notice(s) from before versions will be recorded at their next act only: their version "
                        "1 is compared with itself alone."),
+    "notice_erased": ("ATTENTION : {number}, version {version} : le détail de l’acte qui l’a faite a été effacé du "
+                      "registre; plus rien n’atteste cette version.",
+                      "WARNING: {number}, version {version}: the detail of the act that made it was erased from the "
+                      "ledger; nothing vouches for this version any more."),
     "notices_bad": ("Avis qui ne sont pas ce qui a été publié : {count} sur {among}.",
                     "Notices that are not what was published: {count} of {among}."),
     "notice_live": ("{number} : la base ne dit plus ce que la version {version} a publié : {fields_fr}.",
@@ -1245,15 +1254,18 @@ def read_notice(blob):
 
 
 def notices_held(entries):
-    """{number: {published, versions: {n: {seq, sha256}}}} of a verified export, from the acts that hold a version."""
+    """{number: {published, versions: {n: {seq, sha256, at}}, erased}} of a verified export, from what acts hold.
+
+    erased: how many acts that make versions have no detail there any more.
+    """
     held = {}
     for blob in entries:
         entry = json.loads(blob)
-        body = entry.get("body") or {}
-        subject = body.get("subject", "")
-        if not isinstance(subject, str) or not subject.startswith("occasion:"):
+        body, subject = entry.get("body") or {}, entry.get("subject", "")
+        if not subject.startswith("occasion:"):
             continue
-        notice = held.setdefault(subject[len("occasion:") :], {"published": False, "versions": {}})
+        notice = held.setdefault(subject[len("occasion:") :], {"published": False, "versions": {}, "erased": 0})
+        notice["erased"] += not body and entry["action"] in MAKES_A_VERSION
         notice["published"] |= entry["action"] == "opportunity.publish"
         version, digest = body.get("notice_version"), body.get("notice_sha256")
         if type(version) is int and _is_digest(digest):  # the first one counts: no act makes the same version twice
@@ -1298,6 +1310,8 @@ def verify_notices(blob, key=None, ledger=None):
     if ledger is None:
         raise Unusable("notices_ledger")
     whole = verify_ledger(io.BytesIO(ledger), key)
+    if "payloads" not in dict(whole):
+        raise Unusable("notices_ledger")
     at, rows = read_notices(blob)
     held = notices_held(io.BytesIO(ledger))
     found, facts = compare_notices(at, rows, held)
@@ -1309,6 +1323,7 @@ def verify_notices(blob, key=None, ledger=None):
     report = [("notices_ok", facts)]
     if facts["before"]:
         report.append(("notices_before", {"count": facts["before"]}))
+    report += [("notice_erased", values) for values in facts["erased"]]
     return [*report, *whole]
 
 
@@ -1343,17 +1358,24 @@ def read_notices(blob):
 
 
 def compare_notices(at, rows, held):
-    """([(message, values)] of all that is wrong, {count, versions, before}). `held`: as `notices_held` gives it.
+    """([(message, values)] of all that is wrong, {count, versions, before, erased}).
 
-    at: the instant of the export; versions that the ledger recorded after it are not expected.
+    held: as `notices_held` gives it; at: the instant of the export; versions that the ledger recorded after it are not
+    expected. erased: what nothing vouches for any more, for the detail of the last act was erased.
     """
-    found, recorded, before = [], 0, 0
+    found, recorded, before, erased = [], 0, 0, []
     for number, row in rows.items():
-        notice = held.get(number, {"published": False, "versions": {}})
+        notice = held.get(number, {"published": False, "versions": {}, "erased": 0})
         expected = {n: one["sha256"] for n, one in notice["versions"].items() if one["at"] <= at}
         wrong = _wrong_versions(number, row["versions"], notice, expected)
         recorded += len(expected)
-        before += not expected
+        unvouched = _unvouched(row["versions"], notice, expected)
+        if unvouched and len(unvouched) <= notice["erased"]:
+            wrong = [one for one in wrong if one[0] != "notice_extra" or one[1]["version"] not in unvouched]
+            if unvouched[-1] == row["versions"][-1]["version"]:
+                erased.append({"number": number, "version": unvouched[-1]})
+        else:
+            before += not expected and bool(row["versions"])
         if not row["versions"]:
             wrong.append(("notice_unversioned", {"number": number}))
         elif not wrong:
@@ -1368,7 +1390,14 @@ def compare_notices(at, rows, held):
     for number in sorted({*held} - {*rows}):
         if any(one["at"] <= at for one in held[number]["versions"].values()):
             found.append(("notice_gone", {"number": number}))
-    return found, {"count": len(rows), "versions": recorded, "before": before}
+    return found, {"count": len(rows), "versions": recorded, "before": before, "erased": erased}
+
+
+def _unvouched(versions, notice, expected):
+    """The versions that no act holds, those of before versions were kept left out."""
+    missing = [one["version"] for one in versions if one["version"] not in expected]
+    first = versions[0]["document"] if versions else ""
+    return missing[1:] if missing[:1] == [1] and '"kind":"before"' in first else missing
 
 
 def _wrong_versions(number, versions, notice, expected):
@@ -1499,7 +1528,7 @@ def main(arguments=None):
     try:
         for name, values in _verify(options):
             print(say(lang, name, **values))
-            code = 2 if name == "kept_none" else code
+            code = 2 if name in {"kept_none", "notice_erased"} else code
     except Bad as bad:
         values = dict(bad.values)
         if isinstance(values.get("why"), tuple):
