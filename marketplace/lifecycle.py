@@ -96,6 +96,13 @@ class Stateful(models.Model):
         """Whether this person's refused attempts leave a trace: strangers must not be able to fill the ledger."""
         return True
 
+    def also_writes(self, move: str, *, by: User | None, at: datetime) -> Mapping[str, Any]:
+        """Rows that a move writes beside its own, once the object has its new state and before it is saved.
+
+        Answers what the move's entry in the ledger says of them.
+        """
+        return {}
+
     def lock_parents(self) -> dict[str, models.Model]:
         """Lock the rows this object hangs from, before its own (from the top down, always); {attribute: locked row}."""
         return {}
@@ -157,7 +164,7 @@ def moves(
             before = row.state
             step(row, by=by, at=at, **details)
             body = {detail: str(details[detail]) for detail in ledger_details if details.get(detail)}
-            body |= {**row._ledger_extra, "before": before, "after": to}
+            body |= {**row._ledger_extra, **row.also_writes(name, by=by, at=at), "before": before, "after": to}
             return ledger.Act(f"{row._meta.model_name}.{name}", row.ledger_subject(), body, row.ledger_sealed)
 
         def go(row: M, by: User | None, at: datetime | None, details: dict[str, Any]) -> M:

@@ -19,7 +19,9 @@ from marketplace.service import views as service_views
 from opendata import subjects
 from opportunities import urls as opportunities
 from opportunities.review import views as notice_review_views
+from opportunities.versions import views as version_views
 from proposals import urls as proposals
+from proposals.award import facts as award_facts
 from proposals.award import views as award_views
 from proposals.dashboard import views as dashboard_views
 from proposals.notice import views as notice_views
@@ -46,7 +48,7 @@ pages = [
 ]
 
 # An occasion's page shows what became of it, and an addendum is told to those who answer: both belong to the higher
-# app, under the lower one's name. Publishing says what the auditors' formulas would see.
+# app, under the lower one's name. Publishing says what the auditors' formulas would see; a notice holds its award.
 occasions = [
     *opportunities.urlpatterns,
     path(
@@ -56,6 +58,7 @@ occasions = [
         name="publish",
     ),
     path("<code:number>/addenda/", notice_views.add_addendum, name="add_addendum"),
+    path("<code:number>/avis.json", version_views.current, {"award_of": award_facts.of}, name="notice"),
     path("<code:number>/", public_views.detail, name="detail"),
 ]
 

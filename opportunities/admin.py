@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from marketplace.administration import Administered, ReadOnly, is_administrator
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from opportunities.enums import State
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 
 
@@ -76,6 +77,11 @@ class SkillAdmin(Administered):
     list_display = ["name", "folded"]
     search_fields = ["name", "folded"]
     readonly_fields = ["folded"]
+
+    def get_readonly_fields(self, request, obj=None):
+        """The name is part of the published notices that ask for it (opportunities/versions/triggers.py)."""
+        asked = obj and obj.opportunities.exclude(state__in=[State.DRAFT, State.IN_REVIEW]).exists()
+        return [*self.readonly_fields, "name"] if asked else self.readonly_fields
 
     def has_add_permission(self, request, obj=None):
         return False

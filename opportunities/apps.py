@@ -12,6 +12,7 @@ class OpportunitiesConfig(AppConfig):
         "attachment": ROWS,
         "bodymembership": ROWS,
         "criterion": ROWS,
+        "noticeversion": APPEND,
         "opportunity": KEEP,
         "opportunity_skills": ROWS,
         "publicbody": KEEP,

@@ -67,3 +67,19 @@ class Regime(models.TextChoices):
 class BodyRole(models.TextChoices):
     BUYER = "buyer", _("Acheteuse ou acheteur")
     OFFICER = "officer", _("Responsable des règles contractuelles")
+
+
+class NoticeKind(models.TextChoices):
+    """What brought a version of a published notice."""
+
+    PUBLICATION = "publication", _("Publication")
+    ADDENDUM = "addendum", _("Addenda")
+    CORRECTION = "correction", _("Correction")
+    SUSPENSION = "suspension", _("Suspension")
+    RESUMPTION = "resumption", _("Reprise")
+    AWARD = "award", _("Attribution")
+    REVERSAL = "reversal", _("Annulation de l’attribution")
+    UNSUCCESSFUL = "unsuccessful", _("Conclusion sans attribution")
+    CANCELLATION = "cancellation", _("Annulation")
+    # Published by an earlier version of the platform, which kept no version: written by the migration.
+    BEFORE = "before", _("Telle qu’elle était quand les versions ont commencé")

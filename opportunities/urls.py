@@ -6,6 +6,7 @@ import marketplace.converters  # noqa: F401 - registers `code`
 from opportunities.drafts import views as occasion_draft_views
 from opportunities.review import views as notice_review_views
 from opportunities.search import views as search_views
+from opportunities.versions import views as version_views
 
 urlpatterns = [
     path("", search_views.occasions, name="list"),
@@ -15,6 +16,8 @@ urlpatterns = [
     path(
         "<code:number>/pieces/<uuid:file_id>/retirer/", occasion_draft_views.remove_attachment, name="remove_attachment"
     ),
+    path("<code:number>/versions/<rank:rank>.json", version_views.version, name="notice_version"),
+    path("<code:number>/versions/<rank:rank>/preuve.json", version_views.proof, name="notice_proof"),
     path("<code:number>/envoyer/", notice_review_views.submit_for_review, name="submit_for_review"),
     path("<code:number>/retourner/", notice_review_views.return_to_author, name="return_to_author"),
 ]

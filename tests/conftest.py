@@ -26,8 +26,11 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from marketplace import keys, later
 from marketplace.dates import clock
 from marketplace.files import bucket
+from marketplace.ledger import payload_triggers
 from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
+from opportunities.versions import triggers as notice_triggers
+from proposals.award import triggers as award_triggers
 from tests import migrated
 from tests.kept import WATCHING, world
 from tests.stack import roomy
@@ -38,7 +41,13 @@ APPEND_ONLY = [
     "marketplace_ledgerblock",
     "marketplace_keycheck",
     "marketplace_storagemark",
+    "opportunities_noticeversion",
+    "opportunities_addendum",
     "proposals_submission",
+    "proposals_openedproposal",
+    "proposals_opening",
+    "proposals_draw",
+    "proposals_sealkey",
     "contracts_document",
     "contracts_criterioncheck",
     "audit_monitoringnote",
@@ -180,11 +189,15 @@ def _append_only_tables_can_be_emptied():
     def flush_without_triggers(ops, sql_list):
         for table in APPEND_ONLY:
             ledger_triggers.remove(ops.connection, table)
+        for others in (notice_triggers, award_triggers, payload_triggers):
+            others.remove(ops.connection)
         try:
             flush(ops, sql_list)
         finally:
             for table in APPEND_ONLY:
                 ledger_triggers.install(ops.connection, table)
+            for others in (notice_triggers, award_triggers, payload_triggers):
+                others.install(ops.connection)
         _first_rows()
 
     with pytest.MonkeyPatch.context() as patch:

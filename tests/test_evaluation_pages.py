@@ -19,6 +19,7 @@ from proposals.evaluation import actions as evaluation_actions
 from proposals.models import OpenedProposal, Proposal
 from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, person, vendor
+from tests.unguarded import unguarded
 from vendors.models import VendorMembership
 
 NBSP = "\u00a0"
@@ -381,7 +382,8 @@ def test_a_rejection_is_shown_with_its_reason_and_can_be_corrected(cast, client,
 
 def test_an_unreadable_proposal_can_only_be_rejected(cast, client, after):
     opportunity, (first, _second) = cast.opened()
-    OpenedProposal.objects.filter(proposal=first).update(readable=False, content={}, price_cents=None)
+    with unguarded():
+        OpenedProposal.objects.filter(proposal=first).update(readable=False, content={}, price_cents=None)
     client.force_login(cast.buyer)
     assert "Intégrité non constatée" in main_of(client.get(page("evaluation", opportunity)))
     body = main_of(client.get(page("examine", opportunity, first)))

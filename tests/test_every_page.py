@@ -18,6 +18,8 @@ PUBLIC = {
     # Machines ask whether we are ready; Prometheus shows a token of its own; anybody may know how the service is.
     "ready", "metrics", "status",
     "opportunities:list", "opportunities:detail", "opportunities:attachment",
+    # What the ledger holds the digest of, for whoever wants to verify it; all of it is on the occasion's page.
+    "opportunities:notice", "opportunities:notice_version", "opportunities:notice_proof",
     "proposals:awards", "proposals:minutes", "proposals:minutes_json", "proposals:award", "proposals:draw_json",
     "proposals:opening_state", "proposals:verify",
     "contracts:list", "contracts:detail",
@@ -90,7 +92,7 @@ def address(route: str, **values) -> str:
 def test_the_public_list_is_the_one_that_the_code_declares():
     declared = {name for name, _route, p in ROUTES if not getattr(p.callback, "login_required", True)}
     assert declared == PUBLIC
-    assert len(PUBLIC) == 57
+    assert len(PUBLIC) == 60
     assert len(PRIVATE) > 60
 
 

@@ -42,9 +42,12 @@ NOUNS = {
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",
+    "opportunities/versions": "document",
     "proposals": "occasion_acts",
+    "proposals/award": "facts",
     "proposals/deposit": "receipt sealing",
     "proposals/evaluation": "board draw ranking",
+    "proposals/notice": "export",
     "proposals/opening": "lock minutes",
     "proposals/public": "figures history parts",
     "proposals/proponent": "story",
@@ -59,7 +62,7 @@ GROUND = {
 MODELS = {
     "audit/models": "monitoring redflag review sample",
     "contracts/models": "amendment contract delivery failures invoice passport payment reminder terms",
-    "opportunities/models": "body opportunity parts",
+    "opportunities/models": "body limits opportunity parts version",
     "proposals/models": "award evaluation file proposal submission",
 }
 MOST_FILES = 15

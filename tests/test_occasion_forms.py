@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from audit.ledger.act_details import described
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.models import LedgerEntry
@@ -358,6 +359,42 @@ def test_saving_is_in_the_ledger_and_looking_is_not(buyer, cast):
     assert LedgerEntry.objects.count() == before
     save(buyer, draft)
     assert LedgerEntry.objects.last().action == "opportunity.edit"
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept", "words"),
+    [
+        ({}, [], "aucun"),
+        ({"grille-0-weight": "61", "grille-1-weight": "39"}, ["criteria"], "Grille"),
+        ({"grille-1-description": "Très bon"}, ["criteria"], "Grille"),
+        ({"grille-1-minimum": ""}, ["criteria"], "Grille"),
+        ({"grille-0-label": "Équipe", "grille-1-label": "Approche"}, ["criteria"], "Grille"),
+        ({"grille-1-DELETE": "on"}, ["criteria"], "Grille"),
+        ({"skills": "Python"}, ["skills"], "Compétences"),
+        ({"skills": "accessibilité, python"}, [], "aucun"),
+        ({"title": "Carte", "skills": "Go"}, ["skills", "title"], "Compétences, Titre"),
+    ],
+)
+def test_the_ledger_names_every_part_that_changed(buyer, cast, changes, kept, words):
+    create(buyer, cast)
+    made = Opportunity.objects.get()
+    assert save(buyer, made, **changes).status_code == 302
+    entry = LedgerEntry.objects.get(action="opportunity.edit")
+    assert entry.payload.body["changed"] == kept
+    told = dict(described("opportunity.edit", entry.payload.body, {}, {}))
+    assert told["Champs modifiés"] == words
+
+
+def test_a_weight_of_39_that_becomes_40_is_told(buyer, cast):
+    create(buyer, cast, **{"grille-0-weight": "61", "grille-1-weight": "39"})
+    save(buyer, Opportunity.objects.get(), **{"grille-0-weight": "60", "grille-1-weight": "40"})
+    assert LedgerEntry.objects.get(action="opportunity.edit").payload.body["changed"] == ["criteria"]
+
+
+def test_a_joined_file_is_told(buyer, cast):
+    create(buyer, cast)
+    save(buyer, Opportunity.objects.get(), files=[upload()])
+    assert LedgerEntry.objects.get(action="opportunity.edit").payload.body["changed"] == ["attachments"]
 
 
 # --- Files ---

@@ -7,7 +7,8 @@ awarded; titles of about 45 characters, teasers of 180, descriptions of 3 000, a
 characters, comments of 200; three self-employed people, two firms). Open or cancelled: a draft, a withdrawn one, three
 submitted; in evaluation: five opened; recommended: four scored, one rejected; awarded: one awarded, three not, one
 rejected. A self-employed person is a vendor here: 300 of them come on top of the 500 firms and 2 000 memberships.
-Followers and versions of notices have no model yet, and e-mails are left out: the outbox stays empty.
+Each published notice has one version, whatever happened to it afterwards. Followers have no model yet, and e-mails are
+left out: the outbox stays empty.
 
 Rows are written in bulk: states, the ledger's too, do not pass through the moves. Everything else is what the product
 would have written: constraints hold, submissions are really sealed and their receipts signed, drafts are encrypted, and
@@ -20,17 +21,21 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from types import SimpleNamespace
 
 from bench_answers import write_proposals
 from bench_world import World, prose, write_ledger
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
+from django.db import connection, transaction
 
 from marketplace.dates.calendar import is_business_day
 from marketplace.dates.localtime import local, to_utc
 from marketplace.models import NumberSeries, Terms, TermsAcceptance, User
 from marketplace.regions import Region
-from opportunities.models import Addendum, BodyMembership, Criterion, Opportunity, PublicBody, Skill
+from opportunities.enums import NoticeKind
+from opportunities.models import Addendum, BodyMembership, Criterion, NoticeVersion, Opportunity, PublicBody, Skill
+from opportunities.versions import document
+from opportunities.versions import triggers as notice_triggers
 from proposals.models import Proposal
 from vendors.models import TaxAttestation, Vendor, VendorMembership
 
@@ -72,6 +77,15 @@ def load(n: int, *, at: datetime) -> Loaded:
     if Opportunity.objects.exists():
         raise RuntimeError("The database already holds occasions: the measurements start from an empty one.")
     world = World(random.Random(n), at)
+    # Rows come in bulk, the parts of published notices after them: what the triggers refuse to everybody else.
+    notice_triggers.remove(connection)
+    try:
+        return _load(n, world)
+    finally:
+        notice_triggers.install(connection)
+
+
+def _load(n: int, world: World) -> Loaded:
     with transaction.atomic():
         _people(world)
         world.terms = Terms.objects.filter(kind=Terms.Kind.PROPOSAL).latest("version")
@@ -237,10 +251,44 @@ def _occasions(plan: list[_Planned], years: Counter, world: World) -> None:
         if o.pk % 4 == 0
     ]
     world.save(Addendum, addenda)
+    told = {one.opportunity_id: [one] for one in addenda}
+    world.save(
+        NoticeVersion,
+        [
+            _version(occasion, skills, grid[occasion], told.get(occasion.pk, []))
+            for occasion, skills in zip(occasions, chosen, strict=True)
+            if occasion.published_at
+        ],
+    )
     for one in addenda:
         subject = one.opportunity.ledger_subject()
         world.act(one.at, "opportunity.addendum", subject, one.by, number=1, text=one.text)
     write_proposals(public, grid, world)
+
+
+class _WithParts:
+    """A saved occasion with its parts at hand: `document.of` reads them without a query."""
+
+    def __init__(self, opportunity, **parts):
+        self.opportunity = opportunity
+        for name, rows in parts.items():
+            setattr(self, name, SimpleNamespace(all=lambda rows=rows: rows))
+
+    def __getattr__(self, name):
+        return getattr(self.opportunity, name)
+
+
+def _version(occasion: Opportunity, skills, criteria, addenda) -> NoticeVersion:
+    """Its only version; the publication's entry, not written yet, holds the digest."""
+    at = occasion.published_at
+    whole = _WithParts(occasion, skills=skills, criteria=criteria, addenda=addenda, attachments=[])
+    content = document.text(document.of(whole, document.stamp(1, NoticeKind.PUBLICATION, at, "")))
+    digest = document.digest(content)
+    occasion.publication |= {"notice_version": 1, "notice_sha256": digest}
+    return NoticeVersion(
+        opportunity=occasion, number=1, at=at, kind=NoticeKind.PUBLICATION, by=occasion.published_by,
+        document=content, sha256=digest,
+    )  # fmt: skip
 
 
 def _occasion(one: _Planned, skills: list[Skill], years: Counter, world: World) -> Opportunity:
@@ -277,6 +325,7 @@ def _occasion(one: _Planned, skills: list[Skill], years: Counter, world: World) 
             one.published_at, "opportunity.publish", subject, officer, before="in_review", after="published",
             closes_at=one.closes_at.isoformat(), draw_commitment=occasion.draw_commitment,
         )  # fmt: skip
+        occasion.notice_version, occasion.publication = 1, world.acts[-1][-1]  # completed by `_version`
     if one.stage == "cancelled":
         cancelled = one.closes_at - timedelta(days=1)
         reason = occasion.state_reason

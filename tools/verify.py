@@ -13,6 +13,9 @@
     verify.py draw    FILE [--commitment HEX] [--minutes FILE] [--key BASE64]
                                                              a tirage au sort, the notice's commitment, the minutes
     verify.py sample  FILE [--ledger FILE] [--key BASE64]    an auditors' sample, and its entries in the ledger
+    verify.py notice  FILE [--proof FILE] [--ledger FILE] [--kept FILE] [--key BASE64]
+                                                             a version of a published notice, and its entry
+    verify.py notices FILE --ledger FILE [--key BASE64]      every published notice, its versions, and the ledger
 
 Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
 Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
@@ -94,6 +97,41 @@ SAMPLE = {
     "format": str, "number": str, "method": str, "since": str, "until": str, "body": (str, type(None)),
     "minimum_cents": int, "size": int, "seed": str, "drawn_at": str, "population": list, "population_sha256": str,
     "picks": list,
+}  # fmt: skip
+NOTICE = {"type": str, "number": str, "version": int, "kind": str, "at": str, "title": str}  # and what it announces
+MAKES_A_VERSION = {
+    f"opportunity.{act}"
+    for act in ("publish", "addendum", "suspend", "resume", "confirm_award", "reverse_award", "conclude_without_award",
+                "cancel")
+}  # fmt: skip
+VERSION = {"version": int, "sha256": str, "document": str}
+# How people call what a notice holds: French, English. Whatever is not here keeps its own name.
+NOTICE_WORDS = {
+    "title": ("titre", "title"), "teaser": ("résumé", "summary"), "description": ("description", "description"),
+    "remote_ok": ("travail à distance", "remote work"), "remote_description": ("précisions sur la distance",
+    "about remote work"), "location": ("lieu", "place"), "region": ("région", "region"), "code_licence": ("licence",
+    "licence"), "submission_info": ("remise du travail", "handing in"), "acceptance_criteria": (
+    "critères d’acceptation", "acceptance criteria"), "evaluation_criteria": ("précisions sur l’évaluation",
+    "about the evaluation"), "contact_name": ("personne à joindre", "contact"), "contact_email": (
+    "courriel de la personne à joindre", "contact’s e-mail"), "questions_close_at": ("date limite des questions",
+    "questions until"), "closes_at": ("date limite de dépôt", "closing"), "assignment_date": ("attribution prévue",
+    "expected award"), "start_date": ("début du travail", "start of work"), "completion_date": ("fin du travail",
+    "end of work"), "short_period_reason": ("motif du délai abrégé", "reason for the short period"), "state_reason": (
+    "motif", "reason"), "unsuccessful_reason": ("motif sans attribution", "reason without award"), "budget_cents": (
+    "montant", "amount"), "award_mode": ("mode d’adjudication", "award mode"), "k_percent": ("K", "K"),
+    "draw_commitment": ("empreinte du tirage", "draw’s commitment"), "published_at": ("publication", "publication"),
+    "status": ("état", "status"), "body": ("organisme", "body"), "default_minimum": ("seuil", "threshold"),
+    "skills": ("compétence", "skill"), "criteria": ("critère", "criterion"), "weight": ("poids", "weight"),
+    "minimum": ("minimum", "minimum"), "acceptable": ("niveau acceptable", "acceptable level"), "attachments": (
+    "pièce jointe", "file"), "name": ("nom", "name"), "size": ("taille", "size"), "sha256": ("empreinte", "digest"),
+    "addenda": ("addenda", "addendum"), "text": ("texte", "text"), "number": ("numéro", "number"), "at": ("date",
+    "date"), "award": ("attribution", "award"), "amount_cents": ("montant", "amount"), "vendor": ("prestataire",
+    "vendor"), "justification": ("justification", "justification"), "ranking": ("rang", "rank"), "final": (
+    "note finale", "final note"), "price_cents": ("prix", "price"), "adjusted_cents": ("prix ajusté",
+    "adjusted price"), "notes": ("note", "note"), "value": ("valeur", "value"), "received": ("propositions reçues",
+    "proposals received"), "recommended_at": ("recommandation", "recommendation"), "version": ("version", "version"),
+    "kind": ("nature", "kind"), "receipt": ("accusé", "receipt"), "drawn": ("tirage", "draw"), "rank": ("rang",
+    "rank"),
 }  # fmt: skip
 AWARD = {"number": str, "cents": int, "signals": int, "sha256": str, "rank": int, "retained": bool}
 OPINIONS = {
@@ -288,6 +326,65 @@ MESSAGES = {
     "sample_order": ("Dans l’ordre : {picks}", "In order: {picks}"),
     "sample_ledger_ok": ("Au registre : la graine est l’inscription {seed}, la population ensuite, la {drawn}.",
                          "In the ledger: the seed is entry {seed}, the population comes after, entry {drawn}."),
+    "notice_fields": ("Ce n’est pas un avis « dan-notice/1 » complet.",
+                      "This is not a complete “dan-notice/1” notice."),
+    "notice_ok": ("Avis lu : {number}, version {version} ({kind}, {at}),\n« {title} », empreinte {digest}",
+                  "Notice read: {number}, version {version} ({kind}, {at}),\n“{title}”, digest {digest}"),
+    "notice_proof": ("La preuve n’est pas celle de cette version de l’avis.",
+                     "The proof is not that of this version of the notice."),
+    "notice_changed": ("Ce n’est pas l’avis {number} que le registre a inscrit comme version {version} : il a été "
+                       "changé. Empreinte inscrite : {digest}",
+                       "This is not the notice {number} that the ledger recorded as version {version}: it was changed. "
+                       "Recorded digest: {digest}"),
+    "notice_recorded": ("L’empreinte est celle que le registre a inscrite pour cette version, inscription {seq}.",
+                        "The digest is the one that the ledger recorded for this version, entry {seq}."),
+    "notice_unrecorded": ("Le registre n’a pas la version {version} de l’avis {number} (ou l’export n’a pas ses "
+                          "détails).",
+                          "The ledger does not have version {version} of the notice {number} (or the export lacks its "
+                          "payloads)."),
+    "notice_later": ("Le registre a une version plus récente de cet avis : {last}.",
+                     "The ledger has a later version of this notice: {last}."),
+    "notice_alone": ("ATTENTION : rien ne dit encore que c’est l’avis publié; donnez --proof, la preuve que donne la "
+                     "page de l’occasion, ou --ledger, un export et ses détails.",
+                     "WARNING: nothing yet says that this is the published notice; give --proof, the proof that the "
+                     "opportunity’s page gives, or --ledger, an export with its payloads."),
+    "notice_kept_other": ("La copie gardée est celle d’un autre avis : {number}.",
+                          "The copy kept is that of another notice: {number}."),
+    "notice_kept_same": ("C’est, à l’octet près, la copie gardée.", "It is the copy kept, byte for byte."),
+    "notice_differs": ("- Différence avec la version {version} : {fields_fr}",
+                       "- Difference from version {version}: {fields_en}"),
+    "notices_fields": ("Ligne {line} : ce n’est pas un export « dan-notices/1 », ou il est coupé.",
+                       "Line {line}: this is not a “dan-notices/1” export, or it is cut."),
+    "notices_ledger": ("Donnez un export du registre et ses détails avec --ledger : un avis ne se vérifie pas seul.",
+                       "Give an export of the ledger with its payloads with --ledger: a notice does not verify alone."),
+    "notices_ok": ("Avis vérifiés : {count}, {versions} version(s) inscrites au registre; les lignes de la base sont "
+                   "celles qui ont été publiées.",
+                   "Notices verified: {count}, {versions} version(s) recorded in the ledger; the database’s rows are "
+                   "those that were published."),
+    "notices_before": ("{count} avis d’avant les versions ne seront inscrits qu’à leur prochain acte : leur version 1 "
+                       "n’est comparée qu’à elle-même.",
+                       "{count} notice(s) from before versions will be recorded at their next act only: their version "
+                       "1 is compared with itself alone."),
+    "notice_erased": ("ATTENTION : {number}, version {version} : le détail de l’acte qui l’a faite a été effacé du "
+                      "registre; plus rien n’atteste cette version.",
+                      "WARNING: {number}, version {version}: the detail of the act that made it was erased from the "
+                      "ledger; nothing vouches for this version any more."),
+    "notices_bad": ("Avis qui ne sont pas ce qui a été publié : {count} sur {among}.",
+                    "Notices that are not what was published: {count} of {among}."),
+    "notice_live": ("{number} : la base ne dit plus ce que la version {version} a publié : {fields_fr}.",
+                    "{number}: the database no longer says what version {version} published: {fields_en}."),
+    "notice_version": ("{number}, version {version} : son texte n’est pas celui que le registre a inscrit.",
+                       "{number}, version {version}: its text is not the one that the ledger recorded."),
+    "notice_extra": ("{number}, version {version} : aucun acte du registre ne l’a faite.",
+                     "{number}, version {version}: no act of the ledger made it."),
+    "notice_missing": ("{number}, version {version} : le registre l’a inscrite, elle n’est plus dans la base.",
+                       "{number}, version {version}: the ledger recorded it, it is no longer in the database."),
+    "notice_gone": ("{number} : le registre en a des versions, l’avis n’est plus dans la base.",
+                    "{number}: the ledger has versions of it, the notice is no longer in the database."),
+    "notice_unversioned": ("{number} : publié sans qu’aucune version n’en ait été faite.",
+                           "{number}: published, and no version of it was made."),
+    "notice_link": ("{number}, version {version} : elle ne nomme pas l’empreinte de la version d’avant.",
+                    "{number}, version {version}: it does not name the digest of the version before it."),
     "sample_no_ledger": ("ATTENTION : le numéro, la période, les critères et l’instant de la graine sont ceux du "
                          "fichier; seul --ledger, avec un export et ses détails, les compare au registre.",
                          "WARNING: the number, period, criteria and instant of the seed are the file’s own; only "
@@ -304,11 +401,11 @@ for _kind in ("receipt", "passport", "contract", "review", "minutes"):
 
 
 class Bad(Exception):
-    """Not verified: (message name, values)."""
+    """Not verified: (message name, values), after `more` of them."""
 
-    def __init__(self, name, **values):
+    def __init__(self, name, more=(), **values):
         super().__init__(name)
-        self.name, self.values = name, values
+        self.name, self.more, self.values = name, more, values
 
 
 class Unusable(Exception):
@@ -1105,6 +1202,246 @@ def _recorded(row, entries):
     return {"seed": seed["seq"], "drawn": drawn["seq"]}
 
 
+# --- Notices ---------------------------------------------------------------------------------------------------------
+def verify_notice(blob, key=None, ledger=None, proof=None, kept=None):
+    """One version of a notice, as the occasion's page gives it. `kept`: another copy, to name what differs."""
+    row = read_notice(blob)
+    number, version, digest = row["number"], row["version"], sha256(canonical(row))
+    report = [("notice_ok", row | {"digest": digest})]
+    before = kept and read_notice(kept)
+    if before and before["number"] != number:
+        raise Bad("notice_kept_other", number=before["number"])
+    more = (
+        [("notice_differs", {"version": before["version"], **_told(before, row)})] if before != row and before else []
+    )
+    if proof is not None:
+        proved = verify_proof(proof, key)
+        entry, body = parse(proof)["entry"], parse(proof).get("body", {})
+        if body.get("subject") != f"occasion:{number}" or body.get("notice_version") != version:
+            raise Bad("notice_proof", more=more)
+        if body.get("notice_sha256") != digest:
+            raise Bad("notice_changed", more=more, number=number, version=version, digest=body.get("notice_sha256"))
+        report += [("notice_recorded", {"seq": entry["seq"]}), *proved]
+    if ledger is not None:
+        whole = verify_ledger(io.BytesIO(ledger), key)
+        held = notices_held(io.BytesIO(ledger)).get(number, {}).get("versions", {})
+        if version not in held:
+            raise Bad("notice_unrecorded", more=more, number=number, version=version)
+        if held[version]["sha256"] != digest:
+            raise Bad("notice_changed", more=more, number=number, version=version, digest=held[version]["sha256"])
+        report.append(("notice_recorded", held[version]))
+        if max(held) > version:
+            report.append(("notice_later", {"last": max(held)}))
+        report += whole
+    if before:
+        report += more or [("notice_kept_same", {})]
+    if proof is None and ledger is None:
+        report.append(("notice_alone", {}))
+    return report
+
+
+def read_notice(blob):
+    """A « dan-notice/1 » document; Bad for anything else."""
+    try:
+        row = parse(blob)
+        named = {name: row.get(name) for name in NOTICE}
+        if not _fits(named, NOTICE) or row["type"] != "dan-notice/1" or row["version"] < 1:
+            raise ValueError("fields")
+        canonical(row)
+    except (ValueError, AttributeError) as error:
+        raise Bad("notice_fields") from error
+    return row
+
+
+def notices_held(entries):
+    """{number: {published, versions: {n: {seq, sha256, at}}, erased}} of a verified export, from what acts hold.
+
+    erased: how many acts that make versions have no detail there any more.
+    """
+    held = {}
+    for blob in entries:
+        entry = json.loads(blob)
+        body, subject = entry.get("body") or {}, entry.get("subject", "")
+        if not subject.startswith("occasion:"):
+            continue
+        notice = held.setdefault(subject[len("occasion:") :], {"published": False, "versions": {}, "erased": 0})
+        notice["erased"] += not body and entry["action"] in MAKES_A_VERSION
+        notice["published"] |= entry["action"] == "opportunity.publish"
+        version, digest = body.get("notice_version"), body.get("notice_sha256")
+        if type(version) is int and _is_digest(digest):  # the first one counts: no act makes the same version twice
+            notice["versions"].setdefault(version, {"seq": entry["seq"], "sha256": digest, "at": entry["recorded_at"]})
+    return held
+
+
+def differences(before, after, path=()):
+    """[(path, value before, value after)] of two JSON values, deepest first; None stands for what is not there."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = sorted({*before, *after})
+        return [one for name in names for one in differences(before.get(name), after.get(name), (*path, name))]
+    if isinstance(before, list) and isinstance(after, list):
+        pairs = enumerate(zip_longest(before, after), start=1)
+        return [one for place, pair in pairs for one in differences(*pair, (*path, place))]
+    return [] if before == after and type(before) is type(after) else [(path, before, after)]
+
+
+def _told(before, after):
+    """{fields_fr, fields_en}: every field that differs, as people call it, with both values."""
+    found = differences(before, after)
+    return {f"fields_{name}": "; ".join(_field(lang, *one) for one in found) for lang, name in ((FR, "fr"), (EN, "en"))}
+
+
+def _field(lang, path, before, after):
+    words = []
+    for step in path:
+        if isinstance(step, int):
+            words[-1] = f"{words[-1]} {step}"
+        else:
+            words.append(NOTICE_WORDS.get(step, (step, step))[lang])
+    return f"{', '.join(words)} ({_short(before)} → {_short(after)})"
+
+
+def _short(value):
+    text = "–" if value is None else value if isinstance(value, str) else canonical(value).decode("utf-8", "replace")
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def verify_notices(blob, key=None, ledger=None):
+    """An export of every published notice against an export of the ledger with its payloads."""
+    if ledger is None:
+        raise Unusable("notices_ledger")
+    whole = verify_ledger(io.BytesIO(ledger), key)
+    if "payloads" not in dict(whole):
+        raise Unusable("notices_ledger")
+    at, rows = read_notices(blob)
+    held = notices_held(io.BytesIO(ledger))
+    found, facts = compare_notices(at, rows, held)
+    if found:
+        count = len({values["number"] for _name, values in found})
+        raise Bad(
+            "notices_bad", more=found, count=count, among=len({*rows} | {values["number"] for _n, values in found})
+        )
+    report = [("notices_ok", facts)]
+    if facts["before"]:
+        report.append(("notices_before", {"count": facts["before"]}))
+    report += [("notice_erased", values) for values in facts["erased"]]
+    return [*report, *whole]
+
+
+def read_notices(blob):
+    """(its instant, {number: {live, versions}}) of an export; Bad at the first line that is not one."""
+    lines = blob.split(b"\n")
+    rows, at, ended = {}, None, False
+    for place, line in enumerate(lines[:-1], start=1):
+        try:
+            row = parse(line)
+            if place == 1:
+                if set(row) != {"type", "at"} or row["type"] != "dan-notices/1" or not isinstance(row["at"], str):
+                    raise ValueError("header")
+                at = row["at"]
+            elif row.get("type") == "end":
+                if set(row) != {"type", "count"} or row["count"] != len(rows) or place != len(lines) - 1:
+                    raise ValueError("end")
+                ended = True
+            else:
+                if set(row) != {"number", "live", "versions"} or row["number"] in rows:
+                    raise ValueError("fields")
+                if not isinstance(row["number"], str) or not isinstance(row["live"], (dict, type(None))):
+                    raise ValueError("fields")
+                if not all(_fits(one, VERSION) for one in row["versions"]):
+                    raise ValueError("versions")
+                rows[row["number"]] = row
+        except (ValueError, TypeError) as error:
+            raise Bad("notices_fields", line=place) from error
+    if not ended or lines[-1]:
+        raise Bad("notices_fields", line=len(lines))
+    return at, rows
+
+
+def compare_notices(at, rows, held):
+    """([(message, values)] of all that is wrong, {count, versions, before, erased}).
+
+    held: as `notices_held` gives it; at: the instant of the export; versions that the ledger recorded after it are not
+    expected. erased: what nothing vouches for any more, for the detail of the last act was erased.
+    """
+    found, recorded, before, erased = [], 0, 0, []
+    for number, row in rows.items():
+        notice = held.get(number, {"published": False, "versions": {}, "erased": 0})
+        expected = {n: one["sha256"] for n, one in notice["versions"].items() if one["at"] <= at}
+        wrong = _wrong_versions(number, row["versions"], notice, expected)
+        recorded += len(expected)
+        unvouched = _unvouched(row["versions"], notice, expected)
+        if unvouched and len(unvouched) <= notice["erased"]:
+            wrong = [one for one in wrong if one[0] != "notice_extra" or one[1]["version"] not in unvouched]
+            if unvouched[-1] == row["versions"][-1]["version"]:
+                erased.append({"number": number, "version": unvouched[-1]})
+        else:
+            before += not expected and bool(row["versions"])
+        if not row["versions"]:
+            wrong.append(("notice_unversioned", {"number": number}))
+        elif not wrong:
+            last = row["versions"][-1]
+            published = read_notice(last["document"].encode())
+            if row["live"] != published or canonical(row["live"]) != last["document"].encode():
+                told = _told(published, row["live"])
+                wrong.append(("notice_live", {"number": number, "version": last["version"], **told}))
+        else:  # the kept texts are not what was published: what the rows say is compared with the nearest one that is
+            wrong += _against_the_last_sound(number, row, expected)
+        found += wrong
+    for number in sorted({*held} - {*rows}):
+        if any(one["at"] <= at for one in held[number]["versions"].values()):
+            found.append(("notice_gone", {"number": number}))
+    return found, {"count": len(rows), "versions": recorded, "before": before, "erased": erased}
+
+
+def _unvouched(versions, notice, expected):
+    """The versions that no act holds, those of before versions were kept left out."""
+    missing = [one["version"] for one in versions if one["version"] not in expected]
+    first = versions[0]["document"] if versions else ""
+    return missing[1:] if missing[:1] == [1] and '"kind":"before"' in first else missing
+
+
+def _wrong_versions(number, versions, notice, expected):
+    """What is wrong with the kept texts: one that the ledger does not have, one that it has otherwise, a gap."""
+    wrong, previous = [], ""
+    for place, one in enumerate(versions, start=1):
+        version, blob = one["version"], one["document"].encode()
+        values = {"number": number, "version": version}
+        digest, row = sha256(blob), {}
+        try:
+            row = read_notice(blob)
+        except Bad:
+            wrong.append(("notice_version", values))
+        old = version == 1 and 1 not in notice["versions"] and notice["published"] and row.get("kind") == "before"
+        if version not in expected and not old:
+            wrong.append(("notice_extra", values))
+        elif (
+            {expected.get(version, digest), one["sha256"]} != {digest}
+            or version != place
+            or (row.get("number"), row.get("version")) != (number, version)
+        ):
+            wrong.append(("notice_version", values))
+        elif row.get("previous_sha256", "") != previous:
+            wrong.append(("notice_link", values))
+        previous = digest
+    present = {one["version"] for one in versions}
+    wrong += [("notice_missing", {"number": number, "version": n}) for n in sorted({*expected} - present)]
+    return list({(name, tuple(values.items())): (name, values) for name, values in wrong}.values())
+
+
+def _against_the_last_sound(number, row, expected):
+    """What the rows say, against the last kept text that the ledger vouches for, under that one's own name."""
+    sound = [one for one in row["versions"] if expected.get(one["version"]) == sha256(one["document"].encode())]
+    if not sound or row["live"] is None:
+        return []
+    published = read_notice(sound[-1]["document"].encode())
+    own = ("version", "kind", "at", "previous_sha256")
+    live = {name: value for name, value in row["live"].items() if name not in own}
+    live |= {name: published[name] for name in own if name in published}
+    if live == published:
+        return []
+    return [("notice_live", {"number": number, "version": published["version"], **_told(published, live)})]
+
+
 # What is verified, and the option that names a second file.
 READERS = {
     "proof": (verify_proof, "receipt"), "consistency": (verify_consistency, None), "review": (verify_review, None),
@@ -1123,12 +1460,17 @@ def _arguments(arguments):
         description=__doc__.partition("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    added = {name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", *READERS)}
+    added = {
+        name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", "notice", "notices", *READERS)
+    }
     added["ledger"].add_argument("--from", dest="first", metavar="N", type=int, default=1)
     added["ledger"].add_argument("--expect", metavar="HASH", type=str.lower)
     added["ledger"].add_argument("--checkpoints", metavar="FILE")
     added["draw"].add_argument("--commitment", metavar="HEX", type=str.lower)
     added["draw"].add_argument("--minutes", metavar="FILE")
+    for name, files in (("notice", ("proof", "ledger", "kept")), ("notices", ("ledger",))):
+        for beside in files:
+            added[name].add_argument(f"--{beside}", metavar="FILE")
     for name, (_verify_it, beside) in READERS.items():
         if beside:
             added[name].add_argument(f"--{beside}", metavar="FILE", dest="beside")
@@ -1164,6 +1506,12 @@ def _verify(options):
         if options.what == "draw":
             minutes = options.minutes and _read(options.minutes)
             return verify_draw(_read(options.file), key, options.commitment, minutes)
+        if options.what in {"notice", "notices"}:
+            files = {
+                name: getattr(options, name) for name in ("proof", "ledger", "kept") if getattr(options, name, None)
+            }
+            reader = verify_notice if options.what == "notice" else verify_notices
+            return reader(_read(options.file), key, **{name: _read(path) for name, path in files.items()})
         reader, beside = READERS[options.what][0], getattr(options, "beside", None)
         return reader(_read(options.file), key, *([_read(beside)] if beside else []))
     except (OSError, RecursionError) as error:  # no file; nested to exhaust the reader
@@ -1180,12 +1528,14 @@ def main(arguments=None):
     try:
         for name, values in _verify(options):
             print(say(lang, name, **values))
-            code = 2 if name == "kept_none" else code
+            code = 2 if name in {"kept_none", "notice_erased"} else code
     except Bad as bad:
         values = dict(bad.values)
         if isinstance(values.get("why"), tuple):
             name, inner = values["why"]
             values["why"] = say(lang, name, **inner)
+        for name, told in bad.more:
+            print(say(lang, name, **told))
         print(say(lang, bad.name, **values))
         return 1
     except Unusable as error:

@@ -15,6 +15,7 @@ from marketplace.dates import localtime
 from marketplace.money import format_cents
 from opportunities.enums import State as OccasionState
 from opportunities.enums import UnsuccessfulReason
+from opportunities.models import Opportunity
 from proposals.enums import RejectionCode
 from proposals.enums import State as ProposalState
 from vendors.models import Vendor
@@ -85,6 +86,8 @@ LABELS = {
     "limit_cents": gettext_lazy("Limite de signature"),
     "minimum_cents": gettext_lazy("Montant minimal, avant taxes"),
     "note": gettext_lazy("Compte rendu"),
+    "notice_sha256": gettext_lazy("Empreinte de l’avis"),
+    "notice_version": gettext_lazy("Version de l’avis"),
     "open_licence": gettext_lazy("Licence ouverte"),
     "operator": gettext_lazy("Par"),
     "opinion": gettext_lazy("Conclusion"),
@@ -139,6 +142,12 @@ CODES = {
     "result": dict(Checked.choices),
     "status": dict(contract.DisputeStatus.choices),
 }
+# Parts of a notice that are no column of it.
+_PARTS = {
+    "criteria": gettext_lazy("Grille"),
+    "skills": gettext_lazy("Compétences"),
+    "attachments": gettext_lazy("Pièces jointes"),
+}
 PEOPLE = re.compile(r"person:([0-9a-f-]{36})")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -158,12 +167,23 @@ def described(action: str, body: dict, people: dict, criteria: dict) -> list[tup
             continue
         if key in {"before", "after"}:
             text = str(states.get(value, value))
+        elif key == "changed" and kind == "opportunity":
+            text = ", ".join(map(_notice_part, value)) or _("aucun")
         elif key == "scores":
             text = _scores(value, criteria)
         else:
             text = str(codes.get(key, {}).get(str(value)) or _text(key, value, people))
         details.append((str(labels.get(key, key)), text))
     return details
+
+
+def _notice_part(name: str) -> str:
+    """A field of a notice, or its grid, as its form calls it."""
+    if name in _PARTS:
+        return str(_PARTS[name])
+    declared = next((field for field in Opportunity._meta.fields if field.name == name), None)
+    words = str(declared.verbose_name) if declared else name
+    return words[:1].upper() + words[1:]
 
 
 def _scores(value: dict, criteria: dict) -> str:

@@ -1,7 +1,7 @@
 """Stored bytes in a folder of the disk: the embedded default, and one host in production."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,6 +79,17 @@ class Disk(FileSystemStorage):
 
     def delete(self, name: str) -> NoReturn:
         raise NotImplementedError("marketplace.files.store.destroy is the only way out")
+
+
+def written_whole(path: Path, lines: Iterable[bytes]) -> None:
+    """A file that somebody asked for, whole or not at all: a cut export would look like a tampered one. OSError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as target:
+            target.writelines(lines)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

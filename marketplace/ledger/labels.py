@@ -22,6 +22,7 @@ _OTHERS = {
     "draw": gettext_lazy("Départager par un tirage au sort"),
     "duty.publish": gettext_lazy("Noter une publication au SEAO"),
     "flags.compute": gettext_lazy("Calculer les signaux"),
+    "redflag.publish": gettext_lazy("Publier malgré des signaux"),
     "redflag.award": gettext_lazy("Confirmer malgré des signaux"),
     "invoice.holdback": gettext_lazy("Facturer la retenue"),
     "invoice.interest": gettext_lazy("Réclamer les intérêts de retard"),

@@ -1,16 +1,18 @@
-"""Triggers that make a table append-only, on PostgreSQL and on SQLite.
+"""Triggers that refuse: those that make a table append-only, and any other, on PostgreSQL and on SQLite.
 
 The database role of the application should not own these tables in production (docs/operations.md): an owner could
 disable the triggers; nobody else can.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.db import migrations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
+# Its name, its table, INSERT, UPDATE or DELETE, the SQL of when that is wrong (OLD, NEW), what is answered.
+Refusal = tuple[str, str, str, str, str]
 Change = Callable[[BaseDatabaseWrapper, str], None]
 
 _POSTGRES_FUNCTION = """
@@ -62,3 +64,44 @@ def append_only(*tables: str) -> migrations.RunPython:
         return operation
 
     return migrations.RunPython(every(install), every(remove))
+
+
+def make(connection: BaseDatabaseWrapper, rules: Iterable[Refusal]) -> None:
+    """Install one trigger for each of what these tables refuse."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT current_schema()")
+            schema = connection.ops.quote_name(cursor.fetchone()[0])
+        for name, table, verb, wrong, message in rules:
+            if connection.vendor == "postgresql":
+                # A temporary table of the same name must not answer for ours: it comes last.
+                cursor.execute(
+                    f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
+                    f"SET search_path = {schema}, pg_temp AS $$ BEGIN "
+                    f"IF {wrong} THEN RAISE EXCEPTION '{message}' "
+                    "USING ERRCODE = 'integrity_constraint_violation'; END IF; "
+                    f"RETURN {'OLD' if verb == 'DELETE' else 'NEW'}; END $$"
+                )
+                cursor.execute(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+            else:
+                cursor.execute(
+                    f"CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN {wrong} "
+                    f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+                )
+
+
+def unmake(connection: BaseDatabaseWrapper, rules: Iterable[Refusal]) -> None:
+    """The reverse of `make`."""
+    with connection.cursor() as cursor:
+        for name, table, *_rest in rules:
+            if connection.vendor == "postgresql":
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+                cursor.execute(f"DROP FUNCTION IF EXISTS {name}()")
+            else:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+
+
+def different(vendor: str, names: Iterable[str]) -> str:
+    """The SQL of « one of these columns changes », where one of them may be null."""
+    sign = "IS DISTINCT FROM" if vendor == "postgresql" else "IS NOT"
+    return " OR ".join(f"OLD.{name} {sign} NEW.{name}" for name in names)

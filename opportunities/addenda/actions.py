@@ -11,7 +11,8 @@ from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, locked
 from marketplace.models import User
 from opportunities import conditions, rules
-from opportunities.models import Addendum, Opportunity
+from opportunities.enums import NoticeKind
+from opportunities.models import Addendum, NoticeVersion, Opportunity
 
 ADDENDUM_MAX = 5_000
 
@@ -34,16 +35,19 @@ def add_addendum(opportunity: Opportunity, *, by: User, text: str) -> Addendum:
             complain("text", _("Ce champ est obligatoire."))
         if len(text) > ADDENDUM_MAX:
             complain("text", _("L’addenda dépasse 5 000 caractères."))
-        addendum = Addendum.objects.create(opportunity=row, number=row.addenda.count() + 1, text=text, by=by, at=at)
+        addendum = Addendum(opportunity=row, number=row.addenda.count() + 1, text=text, by=by, at=at)
         moved: dict[str, Any] = {}
         if closes_at := conditions.closing_after_addendum(row, at):
             conditions.keep_order(row, closes_at)
             row.closes_at = closes_at
-            row.save(update_fields=["closes_at", "assignment_date", "start_date", "completion_date"])
             moved = {"closes_at": closes_at.isoformat()}
+        version = NoticeVersion.objects.write(row, NoticeKind.ADDENDUM, by=by, at=at, added=[addendum])
+        addendum.save(force_insert=True)
+        row.save(update_fields=["closes_at", "assignment_date", "start_date", "completion_date", "notice_version"])
         ledger.record(
-            "opportunity.addendum", row.ledger_subject(), by=by, at=at, number=addendum.number, text=text, **moved
-        )
+            "opportunity.addendum", row.ledger_subject(), by=by, at=at, number=addendum.number, text=text, **moved,
+            **version,
+        )  # fmt: skip
     addendum.moved_closing = bool(moved)
     opportunity.__dict__.update(row.__dict__)
     return addendum

@@ -78,7 +78,10 @@ def save(
         if version(row) != seen:
             raise Stale(row)
         at = clock.now()
-        changed = sorted(name for name, value in values.items() if getattr(row, name) != value)
+        changed = sorted(
+            [name for name, value in values.items() if getattr(row, name) != value]
+            + _changed_parts(row, skills=skills, criteria=criteria, files=files)
+        )
         for name, value in values.items():
             setattr(row, name, value)
         # Two saves within the clock's grain are still two versions.
@@ -87,6 +90,19 @@ def save(
         _write_parts(row, by=by, at=at, skills=skills, criteria=criteria, files=_kept(files))
         ledger.record("opportunity.edit", row.ledger_subject(), by=by, at=at, changed=changed)
     return row
+
+
+def _changed_parts(row: Opportunity, *, skills: Skills, criteria: list[Values], files: Files) -> list[str]:
+    """Which of the draft's parts are about to change: "skills", "criteria" (what, or in which order), "attachments"."""
+    columns = ("label", "description", "weight", "minimum")
+    grid = list(row.criteria.values(*columns))
+    asked = [{name: line.get(name, "" if name == "description" else None) for name in columns} for line in criteria]
+    parts = {
+        "skills": set(row.skills.values_list("folded", flat=True)) != {folded for folded, _name in skills},
+        "criteria": grid != asked,
+        "attachments": bool(files),
+    }
+    return [name for name, differs in parts.items() if differs]
 
 
 def version(opportunity: Opportunity) -> str:

@@ -3,5 +3,15 @@
 from opportunities.models.body import BodyMembership, PublicBody
 from opportunities.models.opportunity import Opportunity
 from opportunities.models.parts import Addendum, Attachment, Criterion, Skill
+from opportunities.models.version import NoticeVersion
 
-__all__ = ["Addendum", "Attachment", "BodyMembership", "Criterion", "Opportunity", "PublicBody", "Skill"]
+__all__ = [
+    "Addendum",
+    "Attachment",
+    "BodyMembership",
+    "Criterion",
+    "NoticeVersion",
+    "Opportunity",
+    "PublicBody",
+    "Skill",
+]

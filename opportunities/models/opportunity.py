@@ -1,13 +1,14 @@
 """What is asked: the occasion, its lifecycle, and who may see it."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
 import django_fsm
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +22,9 @@ from marketplace.search import index_text
 from opportunities import conditions, rules
 from opportunities.enums import AwardMode, CodeLicence, State, UnsuccessfulReason
 from opportunities.models.body import PublicBody
+from opportunities.models.limits import CONSTRAINTS, INDEXES
 from opportunities.models.parts import Skill
+from opportunities.models.version import NoticeVersion
 
 
 class OpportunityQuerySet(models.QuerySet["Opportunity"]):
@@ -116,6 +119,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
     # SHA-256 of a secret kept until a tie must be drawn: proves that the draw was not chosen after the fact.
     draw_commitment = models.CharField(max_length=64, blank=True, editable=False)
     search_text = models.TextField(blank=True, editable=False)
+    # How many versions of the published notice there are; 0 before. Grows with each, by one.
+    notice_version = models.PositiveSmallIntegerField(default=0, editable=False)
     # Who wrote any of it: none of them reviews it.
     editor_ids = models.JSONField(default=list, editable=False)
 
@@ -124,59 +129,14 @@ class Opportunity(lifecycle.Stateful, models.Model):
     # What the public pages add: the address, read often by the lists, and opportunities/search/labels.py.
     url: str
     badge: dict[str, str] | None
+    # What the public reads of the award being confirmed, for its version.
+    _award_told: Mapping[str, Any] | None = None
 
     class Meta:
         verbose_name = _("occasion d’affaires")
         verbose_name_plural = _("occasions d’affaires")
-        indexes = [
-            models.Index(fields=["state", "closes_at", "id"], name="opportunity_state_closing"),
-            models.Index(fields=["-closes_at", "-id"], condition=~Q(published_at=None), name="opportunity_public"),
-            models.Index(fields=["body", "state"], name="opportunity_body_state"),
-            # The list's counts read this and nothing else (PostgreSQL; elsewhere `include` is ignored).
-            models.Index(
-                fields=["state", "closes_at", "id"],
-                include=["region", "budget_cents", "remote_ok", "code_licence"],
-                condition=~Q(published_at=None),
-                name="opportunity_facets",
-            ),
-        ]
-        constraints = [
-            lifecycle.choices_constraint("opportunity", State.values),
-            models.CheckConstraint(condition=Q(award_mode__in=AwardMode.values), name="opportunity_mode_known"),
-            models.CheckConstraint(condition=Q(code_licence__in=CodeLicence.values), name="opportunity_licence_known"),
-            models.CheckConstraint(
-                condition=Q(budget_cents=None) | Q(budget_cents__gt=0), name="opportunity_budget_positive"
-            ),
-            models.CheckConstraint(
-                condition=Q(k_percent=None) | Q(k_percent__range=(15, 30)),
-                name="opportunity_k_range",
-                violation_error_message=_("K doit être de 15 à 30 %."),
-            ),
-            models.CheckConstraint(
-                condition=Q(state="draft")
-                | Q(closes_at__isnull=False, budget_cents__isnull=False, assignment_date__isnull=False),
-                name="opportunity_complete_after_draft",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["draft", "in_review", "cancelled"]) | Q(published_at__isnull=False),
-                name="opportunity_published_has_instant",
-            ),
-            models.CheckConstraint(
-                condition=Q(questions_close_at=None) | Q(closes_at=None) | Q(questions_close_at__lte=F("closes_at")),
-                name="opportunity_questions_before_closing",
-                violation_error_message=_("Les questions doivent se terminer avant la date limite de dépôt."),
-            ),
-            models.CheckConstraint(
-                condition=Q(assignment_date=None) | Q(start_date=None) | Q(start_date__gte=F("assignment_date")),
-                name="opportunity_start_after_assignment",
-                violation_error_message=_("Le travail ne peut pas commencer avant l’attribution."),
-            ),
-            models.CheckConstraint(
-                condition=Q(start_date=None) | Q(completion_date=None) | Q(completion_date__gte=F("start_date")),
-                name="opportunity_completion_after_start",
-                violation_error_message=_("Le travail ne peut pas finir avant de commencer."),
-            ),
-        ]
+        indexes = INDEXES
+        constraints = CONSTRAINTS
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"
@@ -237,6 +197,10 @@ class Opportunity(lifecycle.Stateful, models.Model):
     def concerns(self, user: User) -> bool:
         return rules.works_there(self, user) or (user.is_authenticated and user.is_auditor)
 
+    def also_writes(self, move: str, *, by: User | None, at: datetime) -> Mapping[str, Any]:
+        """The version of the notice that this move makes, if it makes one; the ledger then holds its digest."""
+        return NoticeVersion.objects.after(move, self, by=by, at=at, award=self._award_told)
+
     @moves(
         State.DRAFT,
         to=State.IN_REVIEW,
@@ -269,10 +233,8 @@ class Opportunity(lifecycle.Stateful, models.Model):
         label=_("Publier"),
         conditions=[conditions.complete, conditions.long_enough],
         basis="RCTI, a. 4",
-        ledger_details=["justification"],
     )
-    def publish(self, *, by: User | None, at: datetime, justification: str = "") -> None:
-        """`justification`: why what a signal asks about this notice is right; kept in the ledger."""
+    def publish(self, *, by: User | None, at: datetime) -> None:
         self.published_at = self.updated_at = at
         self.published_by = by
         self.state_reason = ""
@@ -335,9 +297,19 @@ class Opportunity(lifecycle.Stateful, models.Model):
         roles=["officer"],
         label=_("Confirmer l’attribution"),
     )
-    def confirm_award(self, *, by: User | None, at: datetime, told: dict[str, Any] | None = None) -> None:
-        """`told`: what the ledger keeps of it, the vendor and the amount (proposals/award/actions.py)."""
-        self._ledger_extra = told or {}
+    def confirm_award(
+        self,
+        *,
+        by: User | None,
+        at: datetime,
+        told: dict[str, Any] | None = None,
+        published: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`told`: what the ledger keeps of it, the vendor and the amount; `published`: what the public reads of it.
+
+        Both are given by proposals/award/actions.py.
+        """
+        self._ledger_extra, self._award_told = told or {}, published
         self.reversal_requested_by = None
         self.reversal_reason = ""
 
@@ -382,7 +354,7 @@ class Opportunity(lifecycle.Stateful, models.Model):
         self.state_reason = self.reversal_reason
         self.reversal_requested_by = None
         self.reversal_reason = ""
-        self.recommended_by = None
+        self.recommended_by = self._award_told = None
 
     @moves(
         [State.IN_REVIEW, State.PUBLISHED, State.SUSPENDED, State.EVALUATION, State.RECOMMENDED],

@@ -72,6 +72,7 @@ class Addendum(models.Model):
     text = models.TextField(_("texte de l’addenda"), max_length=5_000)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
+    version = models.PositiveSmallIntegerField(default=1, editable=False)  # of the notice, that brought it
 
     moved_closing: bool  # opportunities/addenda/actions.py, of the one just added
 
@@ -98,6 +99,7 @@ class Attachment(models.Model):
     scanned = models.BooleanField(default=False)
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
+    version = models.PositiveSmallIntegerField(default=1, editable=False)  # of the notice, that brought it
 
     class Meta:
         verbose_name = _("pièce jointe")

@@ -43,9 +43,20 @@ def return_to_author(opportunity: Opportunity, *, by: User, reason: str) -> None
 
 
 def publish(opportunity: Opportunity, *, by: User, justification: str = "") -> None:
-    """`justification`: of what a signal asks; 2 000 characters at most. The page that shows the signal requires it."""
+    """`justification`: of what a signal asks; 2 000 characters at most. The page that shows the signal requires it.
+
+    An entry of its own in the ledger: that of the publication is proved to everybody, with all its detail.
+    """
     if len(justification) > REASON_MAX:
         complain("justification", _("Le motif dépasse %d caractères.") % REASON_MAX)
     with transaction.atomic():
-        opportunity.publish(by=by, justification=justification.strip())
+        opportunity.publish(by=by)
+        if justification.strip():
+            ledger.record(
+                "redflag.publish",
+                opportunity.ledger_subject(),
+                by=by,
+                at=opportunity.published,
+                justification=justification.strip(),
+            )
         occasion_emails.published(opportunity, at=opportunity.published)

@@ -19,6 +19,7 @@ from opportunities import rules as occasion_rules
 from opportunities.conditions import no_contract_signed
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
+from proposals.award import facts as award_facts
 from proposals.enums import State
 from proposals.evaluation import draw as drawing
 from proposals.evaluation import ranking
@@ -179,9 +180,13 @@ def confirm(opportunity: Opportunity, *, by: User) -> Award:
     row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
     with transaction.atomic():
         chosen = pending(locked(row))
-        facts = chosen and {"vendor": str(chosen.proposal.vendor), "award_cents": chosen.proposal.opened.price}
-        row.confirm_award(by=by, told=facts)
-        at = clock.now()
+        at = clock.now()  # under the lock: the move, the award and the version that tells it have one instant
+        facts, published = None, None
+        if chosen:
+            price = chosen.proposal.opened.price
+            facts = {"vendor": str(chosen.proposal.vendor), "award_cents": price}
+            published = award_facts.told(chosen, price, winner=chosen.proposal_id, at=at)
+        row.confirm_award(by=by, at=at, told=facts, published=published)
         recommendation = Recommendation.objects.select_for_update().get(opportunity=row, accepted=None)
         winner = recommendation.proposal
         _check_eligible(winner, at=at)

@@ -25,12 +25,13 @@ from marketplace.cache import SECONDS, hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files.downloads import as_download
-from marketplace.models import User
+from marketplace.models import Checkpoint, User
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode, State
 from opportunities.models import Opportunity
 from opportunities.search.labels import public_badge
+from opportunities.versions import section as version_section
 from proposals.models import Award, Draw, OpenedProposal, Proposal
 from proposals.opening.actions import Outcome
 from proposals.opening.middleware import outcome_of
@@ -116,7 +117,10 @@ def _occasion(request: HttpRequest, number: str, *, published: bool = False) -> 
     published: for pages that exist only once the occasion is public.
     """
     visible = Opportunity.objects.visible_to(request.user)
-    rows: QuerySet[Any] = (visible.public() if published else visible).annotate(instant=clock.Now())
+    attested = Checkpoint.objects.order_by("-size").values("size")[:1]
+    rows: QuerySet[Any] = (visible.public() if published else visible).annotate(
+        instant=clock.Now(), attested=Coalesce(Subquery(attested), 0)
+    )
     rows = rows.select_related("body", "author", "submitted_by", "opening")
     opportunity = get_object_or_404(rows, number=number)
     opportunity.badge = public_badge(opportunity, opportunity.instant)
@@ -139,6 +143,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     opportunity, at = _occasion(request, number)
     parts = parts_module.parts(opportunity)
     opened = opportunity.is_public() and hasattr(opportunity, "opening")
+    acts = history.acts(opportunity)
     context = {
         "o": opportunity,
         "now": at,
@@ -146,7 +151,8 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "default_minimum": opportunity.default_minimum,
         "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
-        "events": history.events(opportunity, history.acts(opportunity), at=at),
+        "events": history.events(opportunity, acts, at=at),
+        "versions": version_section.lines(opportunity, acts, attested=opportunity.attested),
         "opened": opened,
         "accepting": opportunity.accepts_proposals(at=at),
         "show_award": opportunity.state == State.AWARDED,

@@ -142,6 +142,7 @@ def main() -> int:
 
 def drill(site: Site, redis: Redis, *, count: int, seed: int, log: Path) -> int:
     from bench_deposits import session
+    from django.db import transaction
 
     from marketplace.dates import clock
     from marketplace.mail import outbox
@@ -151,6 +152,7 @@ def drill(site: Site, redis: Redis, *, count: int, seed: int, log: Path) -> int:
     from proposals.models import OpenedProposal, Opening, Submission
     from proposals.opening import actions as opening_actions
     from tests.cast import PASSWORD, Cast, person, vendor
+    from tests.unguarded import unguarded
 
     chance, now = random.Random(seed), clock.now()
     with outbox.held():
@@ -215,9 +217,10 @@ def drill(site: Site, redis: Redis, *, count: int, seed: int, log: Path) -> int:
     many(places[second:])
     signed_in.append(sign_in(cast.other_buyer.email, PASSWORD)[0])
     # No worker can be asked: past PATIENCE, a page opens even a large occasion (proposals/opening/actions.py).
-    Opportunity.objects.filter(pk=occasion.pk).update(
-        closes_at=clock.now() - opening_actions.PATIENCE, questions_close_at=None
-    )
+    with transaction.atomic(), unguarded():
+        Opportunity.objects.filter(pk=occasion.pk).update(
+            closes_at=clock.now() - opening_actions.PATIENCE, questions_close_at=None
+        )
     opening = site.ask(f"/occasions/{occasion.number}/")[0]
     for path in ("/", f"/occasions/{occasion.number}/ouverture/", "/compte/login/", "/verifier/"):
         site.ask(path)

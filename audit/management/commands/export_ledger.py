@@ -1,6 +1,5 @@
 """`manage.py export_ledger [--from N] [--to N] [--with-payloads] [FILE|-]`: for tools/verify.py."""
 
-import os
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,6 +7,7 @@ from django.db import transaction
 
 from audit.ledger import export as ledger_export
 from marketplace.dates import clock
+from marketplace.files.disk import written_whole
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 for line in lines:
                     self.stdout.write(line.decode(), ending="")
             else:
-                _save(lines, Path(file))
+                written_whole(Path(file), lines)
         except ledger_export.NothingThere as error:
             raise CommandError(f"Le registre n’a pas encore d’inscription {first}.") from error
         except OSError as error:
@@ -56,14 +56,3 @@ def _record(first: int, last: int | None, with_payloads: bool) -> None:
         ledger.record(
             "read.export", "ledger", by=None, at=clock.now(), first=first, last=last, with_payloads=with_payloads
         )
-
-
-def _save(lines, path: Path) -> None:
-    """Whole or not at all: a cut export would look like a tampered one."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as target:
-            target.writelines(lines)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
