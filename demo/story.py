@@ -26,6 +26,7 @@ from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
 from proposals.evaluation import actions as evaluation_actions
+from proposals.evaluation import price_actions
 from proposals.models import Proposal
 from proposals.notice import actions as notice_actions
 from proposals.opening import actions as opening_actions
@@ -286,5 +287,7 @@ class Story:
 
     def _recommend(self) -> None:
         opportunity = self.opportunity
+        if opportunity.prices_wait:
+            price_actions.unveil(opportunity, by=self.staff.second_buyer)
         first = award_actions.lines(opportunity)[0]
         award_actions.recommend(opportunity, first.proposal, by=self.staff.second_buyer)

@@ -41,7 +41,9 @@ _PLAIN = (str, int, float, bytes, bool, type(None), date, datetime, timedelta, D
 _WRITE = re.compile(r'\s*(?:INSERT (?:OR IGNORE )?INTO|UPDATE|DELETE FROM) "?(\w+)"?')
 _SAVEPOINT = re.compile(r'(SAVEPOINT|ROLLBACK TO SAVEPOINT)\s+"?(\w+)"?')
 _NEUTRAL = ("SELECT", "BEGIN", "RELEASE", "SET ", "LOCK ", "SHOW ", "PRAGMA", "EXPLAIN")
-_LAST = "contracts_contract"  # its triggers compare it with its award and its milestones
+# Written last: triggers compare a contract with its award and its milestones, and refuse the notes of an occasion that
+# has frozen them.
+_LAST = ("opportunities_opportunity", "contracts_contract")
 _UNASKED = object()
 
 
@@ -187,7 +189,7 @@ def _first(key, function, args, kwargs, given):
         if (recording.broken or len(mail.outbox) != outbox or _cached() != cached or files.keys() - now.keys()
                 or len(connection.run_on_commit) < callbacks or savepoints != connection.savepoint_ids):  # fmt: skip
             raise CannotKeep
-        tables = sorted(recording.before, key=_LAST.__eq__)
+        tables = sorted(recording.before, key=_LAST.__contains__)
         made = Kept(
             _ready([write for table in tables for write in _writes(table, recording.before[table])]),
             tables,

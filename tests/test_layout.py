@@ -44,10 +44,10 @@ NOUNS = {
     "opportunities/search": "filters labels",
     "proposals": "occasion_acts",
     "proposals/deposit": "receipt sealing",
-    "proposals/evaluation": "board draw ranking",
+    "proposals/evaluation": "board draw notes ranking",
     "proposals/opening": "lock minutes",
     "proposals/public": "figures history parts",
-    "proposals/proponent": "story",
+    "proposals/proponent": "explanation story",
 }
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
@@ -59,8 +59,8 @@ GROUND = {
 MODELS = {
     "audit/models": "monitoring redflag review sample",
     "contracts/models": "amendment contract delivery failures invoice passport payment reminder terms",
-    "opportunities/models": "body opportunity parts",
-    "proposals/models": "award evaluation file proposal submission",
+    "opportunities/models": "body opportunity parts queryset",
+    "proposals/models": "award evaluation file proposal reexamination submission",
 }
 MOST_FILES = 15
 MOST_ON_THE_GROUND = 32

@@ -20,6 +20,7 @@ DOORS = {
         "publish": "opportunities:publish",
         "suspend": "proposals:suspend",
         "resume": "proposals:resume",
+        "unveil_prices": "proposals:unveil_prices",
         "recommend": "proposals:recommend",
         "confirm_award": "proposals:confirm",
         "reject_recommendation": "proposals:send_back",
@@ -34,6 +35,11 @@ DOORS = {
         "reject": "proposals:reject",
         "score": "proposals:score",
         "reexamine": "proposals:reexamine",
+    },
+    "notereexamination": {
+        "accept": "proposals:decide_note_reexamination",
+        "refuse": "proposals:refuse_note_reexamination",
+        "withdraw": "proposals:withdraw_note_reexamination",
     },
     "contract": {
         "offer": "contracts:offer",
@@ -81,6 +87,9 @@ POSTED = {
 def url(model, action, built):
     if model in ("opportunity", "contract", "monitoring"):
         return reverse(DOORS[model][action], args=[built.number])
+    if model == "notereexamination":
+        args = [built.opportunity.number, built.proposal.public_id, built.pk]
+        return reverse(DOORS[model][action], args=args)
     if model == "milestone":
         return reverse(DOORS[model][action], args=[built.contract.number, built.position])
     if model == "amendment":
@@ -126,8 +135,8 @@ def test_a_forbidden_post_changes_nothing(cast, model, state):
 
 
 LAST = {
-    "opportunity": "cancelled", "proposal": "rejected", "contract": "terminated", "milestone": "planned",
-    "payment": "confirmed", "amendment": "refused", "monitoring": "closed",
+    "opportunity": "cancelled", "proposal": "rejected", "notereexamination": "refused", "contract": "terminated",
+    "milestone": "planned", "payment": "confirmed", "amendment": "refused", "monitoring": "closed",
 }  # fmt: skip
 
 
