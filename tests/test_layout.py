@@ -59,7 +59,7 @@ GROUND = {
 MODELS = {
     "audit/models": "monitoring redflag review sample",
     "contracts/models": "amendment contract delivery failures invoice passport payment reminder terms",
-    "opportunities/models": "body opportunity parts queryset",
+    "opportunities/models": "body mode opportunity parts queryset",
     "proposals/models": "award evaluation file proposal reexamination submission",
 }
 MOST_FILES = 15

@@ -225,6 +225,7 @@ def prepare_proposal(cast, proposal, action):
 
 def act_on_proposal(proposal, action, by):
     values = {criterion.pk: (Decimal(75), "") for criterion in proposal.opportunity.criteria.all()}
+    seen = proposal.notes_versions.count()
     acts = {
         "submit": lambda: deposit_actions.deposit(
             proposal, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
@@ -233,7 +234,7 @@ def act_on_proposal(proposal, action, by):
         "open": lambda: proposal.open(by=by),
         "admit": lambda: evaluation_actions.admit(proposal, by=by),
         "reject": lambda: evaluation_actions.reject(proposal, by=by, code="CONF-4", text=REASON),
-        "score": lambda: evaluation_actions.score(proposal, by=by, values=values),
+        "score": lambda: evaluation_actions.score(proposal, by=by, values=values, seen=seen),
         "award": lambda: proposal.award(by=by),
         "decline": lambda: proposal.decline(by=by),
         "reexamine": lambda: evaluation_actions.reexamine(proposal, by=by, reason=REASON),

@@ -21,12 +21,13 @@ from marketplace.search import index_text
 from opportunities import conditions, rules
 from opportunities.enums import AwardMode, CodeLicence, State, UnsuccessfulReason
 from opportunities.models.body import PublicBody
+from opportunities.models.mode import ByMode
 from opportunities.models.parts import Skill
 from opportunities.models.queryset import OpportunityQuerySet
 
 
 @lifecycle.register
-class Opportunity(lifecycle.Stateful, models.Model):
+class Opportunity(ByMode, lifecycle.Stateful, models.Model):
     """An occasion d'affaires: BC's Code With Us fields and limits; amounts in cents before taxes, instants in UTC."""
 
     number = models.CharField(_("numéro"), max_length=20, unique=True, editable=False)
@@ -189,24 +190,6 @@ class Opportunity(lifecycle.Stateful, models.Model):
 
     def is_public(self) -> bool:
         return self.published_at is not None
-
-    @property
-    def asks_price(self) -> bool:
-        return self.award_mode != AwardMode.QUALITY_FIXED
-
-    @property
-    def default_minimum(self) -> int | None:
-        """The least score of a criterion that announces none."""
-        return AwardMode(self.award_mode).default_minimum
-
-    @property
-    def prices_wait(self) -> bool:
-        """Prices are not read yet: they are unveiled by an act, after which notes are frozen."""
-        return AwardMode(self.award_mode).price_waits and self.notes_frozen_at is None
-
-    @property
-    def scores_quality(self) -> bool:
-        return self.award_mode != AwardMode.PRICE
 
     def words(self) -> str:
         """What the search finds it by."""
