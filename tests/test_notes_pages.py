@@ -329,9 +329,7 @@ def test_the_checklist_finds_a_note_that_is_not_its_digests(cast):
 
 # --- Results ---------------------------------------------------------------------------------------------------------
 def test_the_public_reads_the_reason_and_totals_never_a_losers_notes(cast, client):
-    opportunity, first, second, _request = reexamined(
-        cast, prices=(50_000_00, 80_000_00), value="85,5".replace(",", ".")
-    )
+    opportunity, first, second, _request = reexamined(cast, prices=(50_000_00, 63_000_00), value="85.5")
     public = reverse("proposals:award", args=[opportunity.number])
     with clock.set_to(AFTER + timedelta(days=1)):
         assert "réexamin" not in plain(client.get(public))  # nothing before the award

@@ -1,7 +1,7 @@
 """Which occasions a person may read, and those that a moment asks for."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,11 +10,10 @@ from marketplace.accounts.person import Visitor
 from marketplace.dates.clock import Now
 from opportunities.enums import State
 
-if TYPE_CHECKING:
-    pass
 
+class OpportunityQuerySet(models.QuerySet[Any]):
+    """Of Opportunity, which imports it."""
 
-class OpportunityQuerySet(models.QuerySet["Opportunity"]):
     def public(self) -> Self:
         """Everything that was ever published: it never becomes private again."""
         return self.filter(published_at__isnull=False)

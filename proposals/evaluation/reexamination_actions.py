@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -96,7 +97,7 @@ def _asked(
     return asked
 
 
-def _told(asked: NoteReexamination) -> dict[str, object]:
+def _told(asked: NoteReexamination) -> dict[str, Any]:
     """What the ledger keeps of a request: the reason, and each note before and after."""
     lines = asked.lines.select_related("criterion").order_by("criterion__position", "criterion")
     return {
@@ -157,9 +158,10 @@ def _version(row: NoteReexamination, *, by: User, at: datetime) -> NotesVersion:
         if line is not None:
             after = notes.line(criterion, line.value_after, line.comment_after, notes.person(row.asked_by))
         else:
-            after = before.line(criterion.pk) if before else None
-        if after is None:
-            complain(None, _("Chaque critère doit avoir une note."))
+            standing = before.line(criterion.pk) if before else None
+            if standing is None:
+                complain(None, _("Chaque critère doit avoir une note."))
+            after = standing
         lines.append(after)
     return NotesVersion.objects.create(
         proposal=row.proposal, number=row.seen + 1, criteria=lines, by=by, at=at, reexamination=row

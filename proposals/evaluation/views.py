@@ -152,11 +152,11 @@ def _acts(opportunity: Opportunity, user: User, opening: Opening | None) -> list
 @require_safe
 def examine(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
     """One opened proposal, and what can be decided about it."""
-    return _page(request, opened_proposal(request, number, public_id, at=clock.now()))
+    return _page(request, opened_proposal(request, number, public_id, at=clock.now()), None)
 
 
 def _page(
-    request: PersonRequest, proposal: Proposal, overtaken: NotesVersion | None = None, **bound: forms.Form
+    request: PersonRequest, proposal: Proposal, overtaken: NotesVersion | None, **bound: forms.Form
 ) -> HttpResponse:
     """`bound`: the form that was refused or brought back, under its name; the others are new. That it was read is kept,
     by whatever address it was asked for. `overtaken`: the notes that somebody saved meanwhile, shown beside those that
@@ -253,7 +253,7 @@ def _act(
     if request.method == "POST" and not getattr(Proposal, move).allowed(proposal, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     # Refused, or typed before signing in again: it comes back in its place.
-    return _page(request, proposal, **{f"{move}_form": form})
+    return _page(request, proposal, None, **{f"{move}_form": form})
 
 
 def _next(proposal: Proposal, here: str) -> str:
@@ -300,7 +300,7 @@ def score(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
     try:
         return _act(request, proposal, "score", form, verb, _("Notes enregistrées."))
     except actions.Overtaken as other:
-        return _page(request, proposal, overtaken=other.version, score_form=form)
+        return _page(request, proposal, other.version, score_form=form)
 
 
 @act_page
