@@ -6,6 +6,7 @@ business days, so that there is always something closing tomorrow.
 
 import tomllib
 import uuid
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -26,7 +27,8 @@ from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
 from proposals.evaluation import actions as evaluation_actions
-from proposals.models import Proposal
+from proposals.evaluation import price_actions, reexamination_actions
+from proposals.models import NoteReexamination, Proposal
 from proposals.notice import actions as notice_actions
 from proposals.opening import actions as opening_actions
 from vendors.eligibility import actions as eligibility
@@ -257,6 +259,8 @@ class Story:
             at(after(1, 10), partial(self._examine, proposal))
         if self.stage == "evaluation":
             return
+        if change := self.data.get("reexamined"):
+            self._schedule_reexamination(change, first=after(1, 10), days=[after(3, 9), after(4, 10), after(5, 11)])
         recommended = after(7, 14)
         at(recommended, self._recommend)
         # The holidays may move both to the same day.
@@ -284,7 +288,34 @@ class Story:
             given = zip(criteria, data["scores"], comments, strict=True)
             evaluation_actions.score(proposal, by=by, values={c.pk: (Decimal(str(v)), text) for c, v, text in given})
 
+    def _schedule_reexamination(self, data: dict[str, Any], *, first: datetime, days: list[datetime]) -> None:
+        """Prices are unveiled, somebody sees a mistake in a note, somebody else agrees; each after what precedes it."""
+        acts: list[Callable[[], Any]] = [
+            self._unveil,
+            partial(self._ask_reexamination, data),
+            self._accept_reexamination,
+        ]
+        for act, day in zip(acts, days, strict=True):
+            first = max(day, first + timedelta(hours=1))
+            self.timeline.at(first, act)
+
+    def _unveil(self) -> None:
+        price_actions.unveil(self.opportunity, by=self.staff.second_buyer)
+
+    def _ask_reexamination(self, data: dict[str, Any]) -> None:
+        proposal, criteria = self._proposal(data), self.opportunity.criteria.all()
+        given = zip(criteria, data["scores"], data["comments"], strict=True)
+        values = {criterion.pk: (Decimal(str(value)), text) for criterion, value, text in given}
+        reexamination_actions.ask(proposal, by=self.staff.buyer, reason=data["reason"], values=values, seen=1)
+
+    def _accept_reexamination(self) -> None:
+        request = NoteReexamination.objects.pending().get(proposal__opportunity=self.pk)
+        reexamination_actions.accept(request, by=self.staff.second_buyer)
+
     def _recommend(self) -> None:
         opportunity = self.opportunity
+        if opportunity.prices_wait:
+            self._unveil()
+            opportunity = self.opportunity
         first = award_actions.lines(opportunity)[0]
         award_actions.recommend(opportunity, first.proposal, by=self.staff.second_buyer)

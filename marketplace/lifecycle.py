@@ -183,10 +183,7 @@ def moves(
                 with transaction.atomic():
                     row = go(self, by, at, details)
             except (PermissionDenied, IllegalMove) as refusal:
-                # The web door (marketplace.middleware.Refusals) writes it in the ledger: here the caller may still
-                # hold a transaction that its own rollback would take back. Sealed objects leave no trace at all.
-                if not self.ledger_sealed and by is not None and self.concerns(by):
-                    name_act(refusal, f"{self._meta.model_name}.{name}", self.ledger_subject())
+                _named(refusal, self, name, by)
                 raise
             # Not refresh_from_db(): a protected field refuses it, or loses its protection for the whole process.
             self.__dict__.update(row.__dict__)
@@ -227,6 +224,14 @@ def move_all(
     ledger.record_all([*acts, *also], by=by, at=at)
 
 
+def _named(refusal: Exception, row: Stateful, action: str, by: User | None) -> None:
+    """The web door (marketplace.middleware.Refusals) writes it in the ledger: here the caller may still hold a
+    transaction that its own rollback would take back. Sealed objects leave no trace at all, nor do strangers.
+    """
+    if not row.ledger_sealed and by is not None and row.concerns(by):
+        name_act(refusal, f"{row._meta.model_name}.{action}", row.ledger_subject())
+
+
 def name_act(refusal: Exception, action: str, subject: str) -> None:
     """Tell the web door which act this refusal is about: it keeps a trace of it."""
     refusal.act = (action, subject)  # type: ignore[attr-defined]  # PermissionDenied is Django's
@@ -252,7 +257,11 @@ def check(row: Stateful, action: str, *, by: User | None, at: datetime) -> None:
 
     Raises as the move does: PermissionDenied, IllegalMove or ValidationError.
     """
-    gate(row, action, by)
+    try:
+        gate(row, action, by)
+    except (PermissionDenied, IllegalMove) as refusal:
+        _named(refusal, row, action, by)
+        raise
     for condition in getattr(type(row), action).conditions:
         condition(row, at)
 

@@ -14,6 +14,7 @@ from contracts.models import Contract, Milestone, Payment
 from opportunities.models import Opportunity, PublicBody
 
 _PLAIN = {
+    "proposal": lambda _name: _("Une proposition"),
     "vendor": lambda _name: _("Un prestataire"),
     "person": lambda _name: _("Une personne"),
     "ledger": lambda _name: _("Le registre"),

@@ -167,6 +167,24 @@ def all_scored(opportunity: Occasion, at: datetime) -> None:
         complain(None, _("Aucune proposition notée : concluez plutôt sans attribution."))
 
 
+def prices_veiled(opportunity: Occasion, at: datetime) -> None:
+    """Quality is scored, prices are asked, and they are not unveiled yet."""
+    if not opportunity.prices_wait:
+        complain(None, _("Il n’y a pas de prix à dévoiler : ce mode n’en attend pas, ou ils sont déjà dévoilés."))
+
+
+def prices_unveiled(opportunity: Occasion, at: datetime) -> None:
+    """Where quality and prices count, prices are unveiled."""
+    if opportunity.prices_wait:
+        complain(None, _("Dévoilez d’abord les prix : le classement vient ensuite."))
+
+
+def no_note_reexamination_pending(opportunity: Occasion, at: datetime) -> None:
+    """No re-examination of notes waits for a decision."""
+    if opportunity.proposals.filter(note_reexaminations__state="pending").exists():
+        complain(None, _("Un réexamen des notes attend une décision : acceptez-le, refusez-le ou retirez-le d’abord."))
+
+
 def unsuccessful_because(opportunity: Occasion, code: str, reason: str) -> None:
     """The stated reason agrees with what was received and decided."""
     if code not in UnsuccessfulReason.values:

@@ -61,6 +61,11 @@ def can_recommend(opportunity: Occasion, user: Visitor | None) -> bool:
     return is_buyer(opportunity, user) and not has_tie(opportunity, user)
 
 
+def can_unveil(opportunity: Occasion, user: Visitor | None) -> bool:
+    """A buyer without a tie: the evaluation is one person's until panels have a chair."""
+    return can_recommend(opportunity, user)
+
+
 def can_oversee(opportunity: Occasion, user: Visitor | None) -> bool:
     """An officer without a tie."""
     return is_officer(opportunity, user) and not has_tie(opportunity, user)

@@ -34,6 +34,19 @@ def refuse_if_tied(opportunity: Opportunity, user: User) -> None:
         )
 
 
+def opened_proposal(request: PersonRequest, number: str, public_id: UUID, *, at: datetime) -> Proposal:
+    """One opened proposal of the occasion, for its body's people without a tie and auditors; 404 for everybody else."""
+    opportunity = occasion_for_staff(request, number, at=at)
+    refuse_if_tied(opportunity, request.user)
+    rows = Proposal.objects.visible_to(request.user, at=at).opened().filter(opportunity=opportunity)
+    proposal = get_object_or_404(
+        rows.select_related("vendor", "examined_by", "opened__submission").prefetch_related("scores__by"),
+        public_id=public_id,
+    )
+    proposal.opportunity = opportunity
+    return proposal
+
+
 def own_proposal(request: PersonRequest, public_id: UUID, *, at: datetime) -> Proposal:
     """One of one's own proposals, opened first if its occasion is due and it can be; 404 for everybody else."""
     mine = Proposal.objects.visible_to(request.user, at=at).filter(vendor__in=Vendor.objects.acted_for(request.user))

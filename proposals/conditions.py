@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from marketplace.lifecycle import complain
 
 Proposal = Any  # proposals.models.Proposal, which imports these
+NoteReexamination = Any
 
 
 def before_closing(proposal: Proposal, at: datetime) -> None:
@@ -35,6 +36,33 @@ def fully_scored(proposal: Proposal, at: datetime) -> None:
     """Each criterion of the grid has a score from 0 to 100."""
     if proposal.scores.count() != proposal.opportunity.criteria.count():
         complain(None, _("Chaque critère doit avoir une note."))
+
+
+def notes_open(proposal: Proposal, at: datetime) -> None:
+    """The notes of the occasion are not frozen, or the proposal takes back those that it had."""
+    opportunity = proposal.opportunity
+    if opportunity.notes_frozen_at is None or not opportunity.scores_quality:
+        return
+    if proposal.state != "admissible" or proposal.scores.count() != opportunity.criteria.count():
+        complain(None, _("Les notes sont gelées : elles ne changent plus que par un réexamen, décidé à deux."))
+
+
+def notes_frozen(proposal: Proposal, at: datetime) -> None:
+    """The notes of the occasion are frozen, the occasion is in evaluation, the proposal is admissible."""
+    in_evaluation(proposal, at)
+    if proposal.opportunity.notes_frozen_at is None:
+        complain(None, _("Les notes ne sont pas gelées : elles se corrigent encore sur la page de la proposition."))
+    if proposal.state not in {"admissible", "scored"} or not proposal.opportunity.scores_quality:
+        complain(None, _("Cette proposition n’a pas de notes à réexaminer."))
+
+
+def notes_may_be_reexamined(reexamination: NoteReexamination, at: datetime) -> None:
+    """The occasion is in evaluation, the proposal is admissible, and its notes are those that were asked about."""
+    notes_frozen(reexamination.proposal, at)
+    others = reexamination.proposal.notes_versions.exclude(reexamination=reexamination.pk)  # its own is written first
+    last = others.order_by("-number").values_list("number", flat=True).first() or 0
+    if last != reexamination.seen:
+        complain(None, _("Les notes ont changé depuis la demande : retirez-la ou refusez-la."))
 
 
 def award_made(proposal: Proposal, at: datetime) -> None:

@@ -5,13 +5,15 @@ Before the opening a message about a proposal goes to its own vendor only, and i
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from marketplace.mail import outbox
 from marketplace.models import User
 from opportunities.emails import people
 from opportunities.models import Addendum, Opportunity
-from proposals.models import Award, Opening, Proposal, Recommendation, Submission
+from proposals.models import Award, NoteReexamination, Opening, Proposal, Recommendation, Submission
+from proposals.proponent import explanation
 
 
 def _vendor_people(proposal: Proposal) -> list[User]:
@@ -115,6 +117,25 @@ def rejected(proposal: Proposal, *, at: datetime) -> None:
         )
 
 
+def note_reexamination_asked(reexamination: NoteReexamination, *, at: datetime) -> None:
+    """To whoever may decide it."""
+    opportunity = reexamination.proposal.opportunity
+    _tell_body(
+        opportunity, "emails/note_reexamination_asked.txt", at=at, but=[reexamination.asked_by],
+        reexamination=reexamination,
+    )  # fmt: skip
+
+
+def note_reexamination_decided(reexamination: NoteReexamination, *, at: datetime) -> None:
+    outbox.queue(
+        "emails/note_reexamination_decided.txt",
+        to=reexamination.asked_by,
+        at=at,
+        opportunity=reexamination.proposal.opportunity,
+        reexamination=reexamination,
+    )
+
+
 def recommended(opportunity: Opportunity, recommendation: Recommendation, *, at: datetime) -> None:
     _tell_body(
         opportunity, "emails/award_to_confirm.txt", at=at, roles=["officer"], but=[recommendation.by],
@@ -137,7 +158,10 @@ def awarded(opportunity: Opportunity, award: Award, *, at: datetime) -> None:
         won = proposal.pk == award.proposal_id
         template = "emails/proposal_awarded.txt" if won else "emails/proposal_not_awarded.txt"
         context: dict[str, Any] = {"opportunity": opportunity, "proposal": proposal, "award": award}
+        proposal.opportunity = opportunity
         context |= {"line": award.recommendation.line(proposal), "justification": award.recommendation.why_not_first}
+        # Called by the template, in the language of whoever receives it.
+        context["why"] = partial(explanation.text, award.recommendation, proposal)
         for person in _vendor_people(proposal):
             outbox.queue(template, to=person, at=at, **context)
     _tell_body(opportunity, "emails/award_confirmed.txt", at=at, award=award)

@@ -16,6 +16,15 @@ class State(models.TextChoices):
     NOT_AWARDED = "not_awarded", _("Non retenue")
 
 
+class NoteReexaminationState(models.TextChoices):
+    """Of a re-examination of notes that are frozen."""
+
+    PENDING = "pending", _("À décider")
+    ACCEPTED = "accepted", _("Accepté")
+    REFUSED = "refused", _("Refusé")
+    WITHDRAWN = "withdrawn", _("Retiré")
+
+
 class RejectionCode(models.TextChoices):
     """Reasons for rejection: admissibility (ADM) and conformity (CONF), after RCTI s. 7 and its sister texts."""
 

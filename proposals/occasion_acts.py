@@ -63,13 +63,19 @@ def gate(opportunity: Opportunity, move: str, user: User) -> None:
 
 
 def show(
-    request: PersonRequest, opportunity: Opportunity, page: Page, form: forms.Form, **context: Any
+    request: PersonRequest,
+    opportunity: Opportunity,
+    page: Page,
+    form: forms.Form,
+    *,
+    template: str = "proposals/decision.html",
+    **context: Any,
 ) -> HttpResponse:
     """The page itself; `back` leads to the evaluation once there is one."""
     opened = Opening.objects.filter(opportunity=opportunity).exists()
     back = evaluation_of(opportunity) if opened else opportunity.get_absolute_url()
     shown = {"opportunity": opportunity, "page": page, "form": form, "back": back}
-    return acts.show(request, "proposals/decision.html", shown | context)
+    return acts.show(request, template, shown | context)
 
 
 def evaluation_of(opportunity: Opportunity) -> str:

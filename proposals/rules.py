@@ -7,6 +7,7 @@ from opportunities import rules as occasion
 from vendors import rules as vendor
 
 Proposal = Any  # proposals.models.Proposal: rules import no model
+NoteReexamination = Any
 
 
 def is_author(proposal: Proposal, user: Visitor | None) -> bool:
@@ -27,6 +28,24 @@ def can_examine(proposal: Proposal, user: Visitor | None) -> bool:
 def can_reexamine(proposal: Proposal, user: Visitor | None) -> bool:
     """The system too: reversing an award puts every proposal back on the table."""
     return user is None or can_examine(proposal, user)
+
+
+def can_ask_note_reexamination(proposal: Proposal, user: Visitor | None) -> bool:
+    """Whoever may score: a buyer of the body without a tie."""
+    return can_examine(proposal, user)
+
+
+def can_decide_note_reexamination(reexamination: NoteReexamination, user: Visitor | None) -> bool:
+    """A buyer or an officer of the body without a tie, who is not the one who asked."""
+    asked = reexamination.proposal.opportunity
+    entitled = occasion.can_recommend(asked, user) or occasion.can_oversee(asked, user)
+    return user is not None and entitled and user.pk != reexamination.asked_by_id
+
+
+def asked_note_reexamination(reexamination: NoteReexamination, user: Visitor | None) -> bool:
+    """The person who asked for it, still a buyer of the body without a tie."""
+    mine = user is not None and user.pk == reexamination.asked_by_id
+    return mine and can_ask_note_reexamination(reexamination.proposal, user)
 
 
 def can_settle(proposal: Proposal, user: Visitor | None) -> bool:

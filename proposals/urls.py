@@ -8,6 +8,7 @@ from proposals.award import views as award_views
 from proposals.deposit import receipt_views
 from proposals.deposit import views as deposit_views
 from proposals.drafts import views as draft_views
+from proposals.evaluation import price_views, reexamination_views
 from proposals.evaluation import views as evaluation_views
 from proposals.notice import views as notice_views
 from proposals.proponent import views as proponent_views
@@ -20,12 +21,14 @@ urlpatterns = [
     path("occasions/<code:number>/ouverture/etat/", public_views.opening_state, name="opening_state"),
     path("occasions/<code:number>/ouverture/proces-verbal.json", public_views.minutes_json, name="minutes_json"),
     path("occasions/<code:number>/attribution/", public_views.award, name="award"),
+    path("occasions/<code:number>/attribution/notes.json", public_views.notes_json, name="notes_json"),
     path("occasions/<code:number>/attribution/tirage.json", public_views.draw_json, name="draw_json"),
     path("verifier/", receipt_views.verify, name="verify"),
     # the vendor's
     path("occasions/<code:number>/proposer/", draft_views.start, name="start"),
     path("propositions/", proponent_views.mine, name="mine"),
     path("propositions/<uuid:public_id>/", proponent_views.detail, name="detail"),
+    path("propositions/<uuid:public_id>/notes.json", proponent_views.notes_json, name="own_notes_json"),
     path("propositions/<uuid:public_id>/modifier/", draft_views.edit, name="edit"),
     path("propositions/<uuid:public_id>/deposer/", deposit_views.submit, name="submit"),
     path("propositions/<uuid:public_id>/retirer/", deposit_views.withdraw, name="withdraw"),
@@ -44,6 +47,27 @@ urlpatterns = [
     path(
         "occasions/<code:number>/evaluation/<uuid:public_id>/reexaminer/", evaluation_views.reexamine, name="reexamine"
     ),
+    path(
+        "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/",
+        reexamination_views.ask,
+        name="ask_note_reexamination",
+    ),
+    path(
+        "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/<int:pk>/",
+        reexamination_views.decide,
+        name="decide_note_reexamination",
+    ),
+    path(
+        "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/<int:pk>/refuser/",
+        reexamination_views.refuse,
+        name="refuse_note_reexamination",
+    ),
+    path(
+        "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/<int:pk>/retirer/",
+        reexamination_views.withdraw,
+        name="withdraw_note_reexamination",
+    ),
+    path("occasions/<code:number>/devoiler-les-prix/", price_views.unveil, name="unveil_prices"),
     path("occasions/<code:number>/recommander/", award_views.recommend, name="recommend"),
     path("occasions/<code:number>/renvoyer/", award_views.send_back, name="send_back"),
     path("occasions/<code:number>/suspendre/", notice_views.suspend, name="suspend"),

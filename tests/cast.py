@@ -14,6 +14,7 @@ from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
 from proposals.evaluation import actions as evaluation_actions
+from proposals.evaluation import price_actions, reexamination_actions
 from proposals.models import Proposal
 from proposals.opening import actions as opening_actions
 from tests.kept import kept
@@ -156,11 +157,12 @@ class Cast:
         return opportunity, [Proposal.objects.get(pk=p.pk) for p in made]
 
     @kept
-    def score(self, proposal, value="80", *, at=CLOSES_AT):
+    def score(self, proposal, value="80", *, at=CLOSES_AT, by=None, comment="", seen=0):
         with clock.set_to(at):
             criteria = proposal.opportunity.criteria.all()
             if criteria:
-                evaluation_actions.score(proposal, by=self.buyer, values={c.pk: (Decimal(value), "") for c in criteria})
+                values = {c.pk: (Decimal(value), comment) for c in criteria}
+                evaluation_actions.score(proposal, by=by or self.buyer, values=values, seen=seen)
 
     @kept
     def admit(self, proposal, *, at=CLOSES_AT):
@@ -176,8 +178,29 @@ class Cast:
         return opportunity, proposals
 
     @kept
-    def recommended(self, **fields) -> tuple[Opportunity, list[Proposal]]:
+    def unveiled(self, *, at=CLOSES_AT + timedelta(days=1), **fields) -> tuple[Opportunity, list[Proposal]]:
+        """All scored, and prices shown; where the mode has none to unveil, as `scored`."""
         opportunity, proposals = self.scored(**fields)
+        self.unveil(opportunity, at=at)
+        return opportunity, [Proposal.objects.get(pk=p.pk) for p in proposals]
+
+    @kept
+    def unveil(self, opportunity, *, at=CLOSES_AT + timedelta(days=1)):
+        if opportunity.prices_wait:
+            with clock.set_to(at):
+                price_actions.unveil(opportunity, by=self.buyer)
+
+    @kept
+    def ask_reexamination(self, proposal, value="85", *, by=None, reason="Une annexe n’avait pas été lue.", comment=""):
+        """A buyer asks that frozen notes change."""
+        last = proposal.notes_versions.order_by("-number").first()
+        values = {c.pk: (Decimal(value), comment) for c in proposal.opportunity.criteria.all()}
+        seen = last.number if last else 0
+        return reexamination_actions.ask(proposal, by=by or self.buyer, reason=reason, values=values, seen=seen)
+
+    @kept
+    def recommended(self, **fields) -> tuple[Opportunity, list[Proposal]]:
+        opportunity, proposals = self.unveiled(**fields)
         with clock.set_to(CLOSES_AT + timedelta(days=1)):
             first = award_actions.lines(opportunity)[0].proposal
             award_actions.recommend(opportunity, first, by=self.buyer)

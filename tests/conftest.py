@@ -30,6 +30,7 @@ from marketplace.ledger import payload_triggers
 from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
 from opportunities.versions import triggers as notice_triggers
+from proposals import triggers as score_triggers
 from proposals.award import triggers as award_triggers
 from tests import migrated
 from tests.kept import WATCHING, world
@@ -48,6 +49,9 @@ APPEND_ONLY = [
     "proposals_opening",
     "proposals_draw",
     "proposals_sealkey",
+    "proposals_notesversion",
+    "proposals_notesseal",
+    "proposals_notereexaminationline",
     "contracts_document",
     "contracts_criterioncheck",
     "audit_monitoringnote",
@@ -56,6 +60,7 @@ APPEND_ONLY = [
     "audit_samplingplan",
     "audit_awardreview",
 ]
+OTHER_TRIGGERS = [notice_triggers, score_triggers, award_triggers, payload_triggers]
 # Whoever asks for one of these is given the database; anybody else who touches it is refused by pytest-django.
 DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
@@ -189,14 +194,14 @@ def _append_only_tables_can_be_emptied():
     def flush_without_triggers(ops, sql_list):
         for table in APPEND_ONLY:
             ledger_triggers.remove(ops.connection, table)
-        for others in (notice_triggers, award_triggers, payload_triggers):
+        for others in OTHER_TRIGGERS:
             others.remove(ops.connection)
         try:
             flush(ops, sql_list)
         finally:
             for table in APPEND_ONLY:
                 ledger_triggers.install(ops.connection, table)
-            for others in (notice_triggers, award_triggers, payload_triggers):
+            for others in OTHER_TRIGGERS:
                 others.install(ops.connection)
         _first_rows()
 

@@ -41,7 +41,8 @@ _PLAIN = (str, int, float, bytes, bool, type(None), date, datetime, timedelta, D
 _WRITE = re.compile(r'\s*(?:INSERT (?:OR IGNORE )?INTO|UPDATE|DELETE FROM) "?(\w+)"?')
 _SAVEPOINT = re.compile(r'(SAVEPOINT|ROLLBACK TO SAVEPOINT)\s+"?(\w+)"?')
 _NEUTRAL = ("SELECT", "BEGIN", "RELEASE", "SET ", "LOCK ", "SHOW ", "PRAGMA", "EXPLAIN")
-# Their triggers compare them with others: a contract with its award and its milestones, a notice's parts with it.
+# Their triggers compare them with others: a contract with its award and its milestones, a notice's parts with it; those
+# of notes refuse them once the occasion has frozen them.
 _LAST = ("opportunities_opportunity", "contracts_contract")
 _UNASKED = object()
 

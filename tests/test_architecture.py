@@ -76,6 +76,7 @@ STATEFUL = tuple(f"contracts/models/{name}.py" for name in ("contract", "terms",
 STATEFUL += (
     "opportunities/models/opportunity.py",
     "proposals/models/proposal.py",
+    "proposals/models/reexamination.py",
     "audit/models/monitoring.py",
     "audit/models/redflag.py",
 )
@@ -112,7 +113,7 @@ def test_names_that_hide_what_they_hold():
 def test_files_stay_readable():
     tools = [*(ROOT / "tools").rglob("*.py")]
     # tools/verify.py is one file on purpose: whoever checks us copies it alone.
-    limits = {"tools/verify.py": 1_700}
+    limits = {"tools/verify.py": 1_900}
     files = {name_of(p): len(p.read_bytes().splitlines()) for p in [*code(), *tools, *TEMPLATES]}
     assert not {name: lines for name, lines in files.items() if lines > limits.get(name, 400)}
     tests = {name_of(p): n for p in (ROOT / "tests").rglob("*.py") if (n := len(p.read_bytes().splitlines())) > 700}
@@ -219,6 +220,7 @@ def test_the_database_knows_the_states_of_the_code(model):
         "amendment": {"proposed"},
         "monitoring": {"open"},
         "redflag": {"new"},
+        "notereexamination": {"pending"},
     }
     assert field == "state__in" and set(known) == declared == moved | begins.get(name, {"draft"})
     assert model._meta.get_field("state").protected

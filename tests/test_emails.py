@@ -20,6 +20,7 @@ from opportunities.review import actions as notice_review_actions
 from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
 from proposals.evaluation import actions as evaluation_actions
+from proposals.evaluation import price_actions, reexamination_actions
 from proposals.models import Proposal, SealedEnvelope
 from proposals.notice import actions as notice_actions
 from proposals.opening import actions as opening_actions
@@ -79,6 +80,9 @@ def whole_story(cast) -> None:
             evaluation_actions.admit(proposal, by=cast.buyer)
             grid = {criterion.pk: (Decimal(value), "") for criterion in opportunity.criteria.all()}
             evaluation_actions.score(proposal, by=cast.buyer, values=grid)
+        price_actions.unveil(opportunity, by=cast.buyer)
+        for verb, more in ((reexamination_actions.refuse, {"reason": REASON}), (reexamination_actions.accept, {})):
+            verb(cast.ask_reexamination(second, "81", reason=REASON), by=cast.officer, **more)
         award_actions.recommend(opportunity, first, by=cast.buyer)
         award_actions.send_back(opportunity, by=cast.officer, reason=REASON)
         award_actions.recommend(opportunity, first, by=cast.buyer)
@@ -123,7 +127,7 @@ def test_every_message_is_whole(cast, language, django_capture_on_commit_callbac
     speaking(cast, language)
     with django_capture_on_commit_callbacks(execute=True):
         whole_story(cast)
-    assert {row.template for row in mails()} == EVERY and len(EVERY) == 22
+    assert {row.template for row in mails()} == EVERY and len(EVERY) == 24
     for row in mails():
         check_whole(row, language)
     assert len(sent.outbox) == len(mails())
@@ -195,6 +199,7 @@ def test_reasons_are_told_as_written(cast):
         ("opportunity_unsuccessful", cast.officer),
         ("proposal_rejected", cast.rival_owner),
         ("award_sent_back", cast.buyer),
+        ("note_reexamination_asked", cast.second_officer),
         ("reversal_requested", cast.second_officer),
         ("award_reversed", cast.rival_owner),
     ]:
@@ -205,7 +210,7 @@ def test_reasons_are_told_as_written(cast):
 
 
 def test_winner_and_losers_are_told_once_with_their_own_scores(cast):
-    """E6: each person who commits a vendor gets its result, and nothing of the other's."""
+    """E6: each person who commits a vendor gets its result; of the winner's, what is public: why."""
     cast.awarded(mode="adjusted_price", values=("91.25", "83.75"), prices=(60_000_00, 58_000_00))
     results = mails("proposal_awarded") + mails("proposal_not_awarded")
     assert sorted(row.to_id for row in results) == sorted([cast.vendor_owner.pk, cast.rival_owner.pk])
@@ -213,7 +218,7 @@ def test_winner_and_losers_are_told_once_with_their_own_scores(cast):
     assert "Note finale\u00a0: 91,25 sur 100" in won and "Rang\u00a0: 1" in won and "60\u00a0000,00\u00a0$" in won
     assert "Ne commencez pas le travail avant la signature" in won
     assert "83,75" not in won and cast.rival.legal_name not in won and "58\u00a0000" not in won
-    assert "Note finale\u00a0: 83,75 sur 100" in lost and "Rang\u00a0: 2" in lost and "91,25" not in lost
+    assert "Note finale\u00a0: 83,75 sur 100" in lost and "Rang\u00a0: 2" in lost and lost.count("91,25") == 1
     assert "Atelier Boréal inc." in lost and "60\u00a0000,00\u00a0$" in lost
     assert "rétroaction" in lost and "plainte" in lost
 
@@ -241,6 +246,7 @@ def test_fractional_scores_and_missed_minima(cast):
         }
         with clock.set_to(CLOSES_AT):
             evaluation_actions.score(proposal, by=cast.buyer, values=grid)
+    cast.unveil(Opportunity.objects.get(pk=opportunity.pk), at=CLOSES_AT)
     with clock.set_to(CLOSES_AT + timedelta(hours=1)):
         award_actions.recommend(opportunity, proposals[0], by=cast.buyer)
         award_actions.confirm(opportunity, by=cast.officer)

@@ -206,14 +206,17 @@ def test_prices_come_after_every_score(cast, client, after, mode):
         step()
         hidden = pages()
         assert "51 234" not in hidden and "52 345" not in hidden
-        assert "Le prix se dévoile quand toutes les notes sont données" in hidden
+        assert "Les prix se dévoilent par un geste, une fois toutes les notes données" in hidden
     cast.score(second, "80")
+    scored = pages()
+    assert "51 234" not in scored and "52 345" not in scored
+    cast.unveil(again(opportunity))
     shown = pages()
     assert "51 234,00 $" in shown and "52 345,00 $" in shown
 
 
 def test_the_price_of_a_rejected_or_insufficient_proposal_stays_hidden(cast, client, after):
-    opportunity, (first, second) = cast.scored(
+    opportunity, (first, second) = cast.unveiled(
         mode="adjusted_price", values=("90", "60"), prices=(51_000_00, 52_345_00)
     )
     client.force_login(cast.buyer)
@@ -242,7 +245,7 @@ def test_price_alone_shows_prices_at_once(cast, client, after):
     ],
 )
 def test_the_four_modes_on_screen(cast, client, after, mode, seen, unseen):
-    opportunity, _proposals = cast.scored(mode=mode, proposals=1, prices=(50_000_00,), values=("85",))
+    opportunity, _proposals = cast.unveiled(mode=mode, proposals=1, prices=(50_000_00,), values=("85",))
     client.force_login(cast.buyer)
     table = main_of(client.get(page("evaluation", opportunity))).replace(NBSP, " ")
     headers = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", table)
@@ -465,7 +468,7 @@ def test_recommend_another_needs_a_justification_at_its_field(cast, client, afte
 
 
 def test_forged_and_ineligible_choices_are_refused(cast, client, after):
-    opportunity, (_first, second) = cast.scored(mode="adjusted_price", values=("90", "60"))
+    opportunity, (_first, second) = cast.unveiled(mode="adjusted_price", values=("90", "60"))
     _elsewhere, (foreign, _last) = cast.scored()
     client.force_login(cast.buyer)
     for forged in [second.public_id, foreign.public_id, uuid.uuid4(), "x", ""]:

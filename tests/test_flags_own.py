@@ -140,6 +140,11 @@ def test_reversed():
     assert flagged(buyers.reversed_award, row("A", awards=(undone, Award(8, 1, MONDAY))), row("B")) == {"A"}
 
 
+@pytest.mark.parametrize(("vendors", "expected"), [((), False), ((7,), True), ((7, 8, 7), True)])
+def test_renoted(vendors, expected):
+    assert bool(flagged(buyers.renoted, row(renoted=vendors))) is expected
+
+
 @pytest.mark.parametrize(
     ("deltas", "expected"),
     [

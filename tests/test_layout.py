@@ -46,11 +46,11 @@ NOUNS = {
     "proposals": "occasion_acts",
     "proposals/award": "facts",
     "proposals/deposit": "receipt sealing",
-    "proposals/evaluation": "board draw ranking",
+    "proposals/evaluation": "board draw notes ranking",
     "proposals/notice": "export",
     "proposals/opening": "lock minutes",
     "proposals/public": "figures history parts",
-    "proposals/proponent": "story",
+    "proposals/proponent": "explanation story",
 }
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
@@ -62,8 +62,8 @@ GROUND = {
 MODELS = {
     "audit/models": "monitoring redflag review sample",
     "contracts/models": "amendment contract delivery failures invoice passport payment reminder terms",
-    "opportunities/models": "body limits opportunity parts version",
-    "proposals/models": "award evaluation file proposal submission",
+    "opportunities/models": "body limits mode opportunity parts queryset version",
+    "proposals/models": "award evaluation file proposal reexamination submission",
 }
 MOST_FILES = 15
 MOST_ON_THE_GROUND = 32

@@ -20,9 +20,11 @@ from opportunities.models import Opportunity
 from opportunities.review import actions as notice_review_actions
 from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
+from proposals.enums import NoteReexaminationState
 from proposals.enums import State as ProposalState
 from proposals.evaluation import actions as evaluation_actions
-from proposals.models import Award, Proposal
+from proposals.evaluation import price_actions, reexamination_actions
+from proposals.models import Award, NoteReexamination, Proposal
 from tests import audit_moves, contract_moves
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
@@ -35,6 +37,7 @@ PRODUCT = {
         ("suspend", {"published"}, "suspended", {"officer"}),
         ("resume", {"suspended"}, "published", {"officer"}),
         ("open", {"published"}, "evaluation", {"system"}),
+        ("unveil_prices", {"evaluation"}, "evaluation", {"buyer"}),
         ("recommend", {"evaluation"}, "recommended", {"buyer"}),
         ("confirm_award", {"recommended"}, "awarded", {"officer"}),
         ("reject_recommendation", {"recommended"}, "evaluation", {"officer"}),
@@ -52,6 +55,11 @@ PRODUCT = {
         ("award", {"scored"}, "awarded", {"officer"}),
         ("decline", {"scored"}, "not_awarded", {"officer"}),
         ("reexamine", {"admissible", "scored", "rejected", "awarded", "not_awarded"}, "opened", {"buyer", "system"}),
+    ],
+    "notereexamination": [
+        ("accept", {"pending"}, "accepted", {"buyer", "officer"}),
+        ("refuse", {"pending"}, "refused", {"buyer", "officer"}),
+        ("withdraw", {"pending"}, "withdrawn", {"buyer"}),
     ],
     **contract_moves.PRODUCT,
     **audit_moves.PRODUCT,
@@ -72,8 +80,13 @@ PEOPLE = {
     "administrator": set(),
     "system": {"system"},
 }
-# The officer asked for the reversal: the second person is somebody else.
-NOT_TWICE = {("opportunity", "reverse_award", "officer"), *contract_moves.NOT_TWICE}
+# The officer asked for the reversal, the buyer for the re-examination: the second person is somebody else.
+NOT_TWICE = {
+    ("opportunity", "reverse_award", "officer"),
+    ("notereexamination", "accept", "buyer"),
+    ("notereexamination", "refuse", "buyer"),
+    *contract_moves.NOT_TWICE,
+}
 REASON = "Motif public"
 
 
@@ -113,7 +126,8 @@ def build_opportunity(cast, state):
         with clock.set_to(PUBLISHED_AT):
             award_actions.cancel(made, by=cast.officer, reason=REASON)
     elif state in ("evaluation", "recommended"):
-        made, _proposals = {"evaluation": cast.scored, "recommended": cast.recommended}[state]()
+        build = {"evaluation": cast.scored, "recommended": cast.recommended}[state]
+        made, _proposals = build(mode="quality_min_price", prices=(50_000_00, 55_000_00))
     else:
         made = {"draft": cast.draft, "in_review": cast.in_review, "published": cast.published}[state]()
     return made
@@ -129,12 +143,38 @@ def act_on_opportunity(opportunity, action, by):
         "suspend": lambda: award_actions.suspend(opportunity, by=by, reason=REASON),
         "resume": lambda: award_actions.resume(opportunity, by=by, closes_at=late),
         "open": lambda: opportunity.open(by=by),
+        "unveil_prices": lambda: price_actions.unveil(opportunity, by=by),
         "recommend": lambda: award_actions.recommend(opportunity, best, by=by),
         "confirm_award": lambda: award_actions.confirm(opportunity, by=by),
         "reject_recommendation": lambda: award_actions.send_back(opportunity, by=by, reason=REASON),
         "conclude_without_award": lambda: award_actions.conclude(opportunity, by=by, code="other", reason=REASON),
         "reverse_award": lambda: award_actions.reverse(opportunity, by=by),
         "cancel": lambda: award_actions.cancel(opportunity, by=by, reason=REASON),
+    }
+    acts[action]()
+
+
+def prepare_opportunity(cast, opportunity, action):
+    """Prices are unveiled before anybody recommends."""
+    if action == "recommend" and opportunity.state == "evaluation":
+        price_actions.unveil(opportunity, by=cast.buyer)
+
+
+def build_reexamination(cast, state):
+    _occasion, pair = cast.unveiled(mode="quality_min_price")
+    with clock.set_to(CLOSES_AT + timedelta(days=1)):
+        made = cast.ask_reexamination(pair[0], "85")
+        act = {"accepted": "accept", "refused": "refuse", "withdrawn": "withdraw"}.get(state)
+        if act:
+            act_on_reexamination(made, act, cast.buyer if act == "withdraw" else cast.officer)
+    return made
+
+
+def act_on_reexamination(row, action, by):
+    acts = {
+        "accept": lambda: reexamination_actions.accept(row, by=by),
+        "refuse": lambda: reexamination_actions.refuse(row, by=by, reason=REASON),
+        "withdraw": lambda: reexamination_actions.withdraw(row, by=by),
     }
     acts[action]()
 
@@ -185,6 +225,7 @@ def prepare_proposal(cast, proposal, action):
 
 def act_on_proposal(proposal, action, by):
     values = {criterion.pk: (Decimal(75), "") for criterion in proposal.opportunity.criteria.all()}
+    seen = proposal.notes_versions.count()
     acts = {
         "submit": lambda: deposit_actions.deposit(
             proposal, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
@@ -193,7 +234,7 @@ def act_on_proposal(proposal, action, by):
         "open": lambda: proposal.open(by=by),
         "admit": lambda: evaluation_actions.admit(proposal, by=by),
         "reject": lambda: evaluation_actions.reject(proposal, by=by, code="CONF-4", text=REASON),
-        "score": lambda: evaluation_actions.score(proposal, by=by, values=values),
+        "score": lambda: evaluation_actions.score(proposal, by=by, values=values, seen=seen),
         "award": lambda: proposal.award(by=by),
         "decline": lambda: proposal.decline(by=by),
         "reexamine": lambda: evaluation_actions.reexamine(proposal, by=by, reason=REASON),
@@ -204,10 +245,16 @@ def act_on_proposal(proposal, action, by):
 MODELS = {
     "opportunity": (Opportunity, OpportunityState, build_opportunity, act_on_opportunity),
     "proposal": (Proposal, ProposalState, build_proposal, act_on_proposal),
+    "notereexamination": (NoteReexamination, NoteReexaminationState, build_reexamination, act_on_reexamination),
     **contract_moves.MODELS,
     **audit_moves.MODELS,
 }
-PREPARE = {"proposal": prepare_proposal, **contract_moves.PREPARE, **audit_moves.PREPARE}
+PREPARE = {
+    "opportunity": prepare_opportunity,
+    "proposal": prepare_proposal,
+    **contract_moves.PREPARE,
+    **audit_moves.PREPARE,
+}
 
 
 def instant(model, action, state):
@@ -216,6 +263,8 @@ def instant(model, action, state):
         return contract_moves.LATER
     if model in audit_moves.MODELS:
         return audit_moves.LATER
+    if model == "notereexamination":
+        return CLOSES_AT + timedelta(days=1)
     early = {"draft", "in_review", "published", "suspended", "submitted", "withdrawn", "cancelled"}
     opens = action == "open" or (model, action) == ("proposal", "reexamine")
     return PUBLISHED_AT if state in early and not opens else CLOSES_AT
@@ -315,7 +364,7 @@ def test_every_action_by_everybody(cast, workflow, model, state):
 def test_the_table_has_the_cells_we_think():
     cells = {model: len(PRODUCT[model]) * len(MODELS[model][1].values) * len(PEOPLE) for model in PRODUCT}
     assert cells == {
-        "opportunity": 12 * 9 * 12, "proposal": 9 * 9 * 12,
+        "opportunity": 13 * 9 * 12, "proposal": 9 * 9 * 12, "notereexamination": 3 * 4 * 12,
         "contract": 7 * 6 * 12, "milestone": 6 * 5 * 12, "payment": 9 * 9 * 12, "amendment": 4 * 5 * 12,
         "monitoring": 4 * 5 * 12, "redflag": 4 * 4 * 12,
     }  # fmt: skip

@@ -137,7 +137,7 @@ def of_before(cast):
         for row in LedgerPayload.objects.filter(body__has_key="notice_version"):
             kept = {name: value for name, value in row.body.items() if not name.startswith("notice_")}
             LedgerPayload.objects.filter(pk=row.pk).update(body=kept)
-    import_module("proposals.migrations.0004_notices_awards").write(apps, None)
+    import_module("proposals.migrations.0007_notices_awards").write(apps, None)
     return awarded, published, draft
 
 

@@ -202,6 +202,8 @@ def test_no_price_is_ranked_before_every_proposal_is_decided(cast):
     cast.admit(second)
     assert award_actions.lines(opportunity) == []
     cast.score(second)
+    assert award_actions.lines(opportunity) == []  # scored, and not unveiled
+    cast.unveil(opportunity)
     assert len(award_actions.lines(opportunity)) == 2
 
 
@@ -218,7 +220,7 @@ def test_the_recommendation_keeps_the_exact_table(cast, mode):
 
 
 def test_below_the_minimum_cannot_be_recommended(cast):
-    opportunity, (low, good) = cast.scored(mode="quality_min_price", values=("69.99", "70"))
+    opportunity, (low, good) = cast.unveiled(mode="quality_min_price", values=("69.99", "70"))
     assert [(line.proposal, line.ranked.rank) for line in award_actions.lines(opportunity)] == [(good, 1), (low, None)]
     with clock.set_to(CLOSES_AT), pytest.raises(ValidationError) as refused:
         award_actions.recommend(opportunity, low, by=cast.buyer, justification="Meilleure démarche")

@@ -12,6 +12,8 @@
     verify.py review  FILE [--key BASE64]                    an officer's conclusion on an award
     verify.py draw    FILE [--commitment HEX] [--minutes FILE] [--key BASE64]
                                                              a tirage au sort, the notice's commitment, the minutes
+    verify.py notes   FILE [--proof FILE] [--ledger FILE] [--key BASE64]
+                                                             the notes of a proposal, and the entry that holds them
     verify.py sample  FILE [--ledger FILE] [--key BASE64]    an auditors' sample, and its entries in the ledger
     verify.py notice  FILE [--proof FILE] [--ledger FILE] [--kept FILE] [--key BASE64]
                                                              a version of a published notice, and its entry
@@ -42,6 +44,7 @@ import zipfile
 import zlib
 from contextlib import suppress
 from datetime import datetime, timezone
+from fractions import Fraction
 from itertools import zip_longest
 
 from cryptography.exceptions import InvalidSignature
@@ -133,6 +136,10 @@ NOTICE_WORDS = {
     "kind": ("nature", "kind"), "receipt": ("accusé", "receipt"), "drawn": ("tirage", "draw"), "rank": ("rang",
     "rank"),
 }  # fmt: skip
+NOTES = {"occasion": str, "proposal": str, "version": int, "criteria": list, "total": str, "comments_sha256": str}
+NOTE = {"id": int, "label": str, "weight": int, "value": str, "by": str}
+COMMENT = {"id": int, "comment": str}
+HELD = {"hash": str, "salt": str, "body": dict}
 AWARD = {"number": str, "cents": int, "signals": int, "sha256": str, "rank": int, "retained": bool}
 OPINIONS = {
     "compliant": ("conforme", "compliant"),
@@ -312,6 +319,31 @@ MESSAGES = {
                        "WARNING: compare the secret’s hash with the notice’s, option --commitment."),
     "draw_no_minutes": ("ATTENTION : comparez les propositions à celles du procès-verbal, option --minutes.",
                         "WARNING: compare the proposals with those of the minutes, option --minutes."),
+    "notes_fields": ("Ce n’est pas un fichier de notes « dan-notes/1 ».",
+                     "This is not a “dan-notes/1” file of scores."),
+    "notes_digest": ("Les notes ne sont pas celles dont le fichier donne l’empreinte.",
+                     "The scores are not those whose digest the file gives."),
+    "notes_total": ("Le total n’est pas celui que donnent les notes et les poids. Attendu : {expected}",
+                    "The total is not what the scores and weights give. Expected: {expected}"),
+    "notes_comments": ("Les commentaires ne sont pas ceux de ces notes.",
+                       "The comments are not those of these scores."),
+    "notes_entry": ("L’inscription que cite le fichier n’est pas celle du registre, ou n’a pas cette empreinte.",
+                    "The entry that the file quotes is not the ledger’s, or does not have this digest."),
+    "notes_ok": ("Notes vérifiées : occasion {occasion}, proposition {proposal}, version {version}. "
+                 "Note finale : {total}",
+                 "Scores verified: opportunity {occasion}, proposal {proposal}, version {version}. "
+                 "Final score: {total}"),
+    "notes_line": ("- {label} ({weight} %) : {value}", "- {label} ({weight}%): {value}"),
+    "notes_comments_ok": ("Les commentaires sont ceux qui ont été gelés avec elles.",
+                          "The comments are those that were frozen with them."),
+    "notes_held": ("Au registre : l’empreinte de ces notes est dans l’inscription {seq} ({action}, {at}).",
+                   "In the ledger: the digest of these scores is in entry {seq} ({action}, {at})."),
+    "notes_later": ("ATTENTION : l’inscription {seq} ({at}) remplace ces notes, après un réexamen.",
+                    "WARNING: entry {seq} ({at}) replaces these scores, after a re-examination."),
+    "notes_alone": ("ATTENTION : rien ne dit ici quand ces notes ont été gelées; comparez-les au registre, avec "
+                    "--proof ou --ledger.",
+                    "WARNING: nothing here says when these scores were frozen; compare them with the ledger, with "
+                    "--proof or --ledger."),
     "sample_fields": ("Ce n’est pas un échantillon « dan-sample/2 ».", "This is not a “dan-sample/2” sample."),
     "sample_digest": ("La population n’est pas celle dont l’échantillon donne l’empreinte.",
                       "The population is not the one whose digest the sample gives."),
@@ -1442,6 +1474,85 @@ def _against_the_last_sound(number, row, expected):
     return [("notice_live", {"number": number, "version": published["version"], **_told(published, live)})]
 
 
+def verify_notes(blob, key=None, proof=None, ledger=None):
+    """A proposal's notes. `proof`: of the entry that holds their digest; `ledger`: an export, with its payloads or not.
+
+    The file repeats what that entry says, salt included, so that its digest is computed again without the payload.
+    """
+    try:
+        row = parse(blob)
+        notes, told = row["notes"], {"comments", "comments_salt"} & set(row)
+        held = row.get("entry")
+        right = set(row) - told - {"entry"} == {"type", "notes", "salt", "sha256"} and row["type"] == "dan-notes/1"
+        right = right and len(told) != 1 and _fits(notes, NOTES) and all(_fits(one, NOTE) for one in notes["criteria"])
+        right = right and isinstance(row["salt"], str) and (held is None or _fits(held, HELD))
+        if not right or (told and not all(_fits(one, COMMENT) for one in row["comments"])):
+            raise ValueError("fields")
+        numbers = [re.fullmatch(r"[0-9]{1,3}\.[0-9]{2}", one["value"]) for one in notes["criteria"]]
+        if not all(numbers) or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?", notes["total"]):
+            raise ValueError("numbers")
+        digest = sha256(row["salt"].encode() + canonical(notes))
+        remarks = sha256(row["comments_salt"].encode() + canonical(row["comments"])) if told else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Bad("notes_fields") from error
+    if digest != row["sha256"]:
+        raise Bad("notes_digest")
+    total = sum(Fraction(one["value"]) * one["weight"] for one in notes["criteria"]) / 100
+    if Fraction(notes["total"]) != total:
+        raise Bad("notes_total", expected=float(total))
+    if told and remarks != notes["comments_sha256"]:
+        raise Bad("notes_comments")
+    report = [("notes_ok", notes), *(("notes_line", one) for one in notes["criteria"])]
+    report += [("notes_comments_ok", {})] if told else []
+    if proof is not None:
+        about = verify_proof(proof, key)
+        report += [("notes_held", _holds(row, parse(proof)["entry"])), *about]
+    if ledger is not None:
+        whole = verify_ledger(io.BytesIO(ledger), key)
+        report += [*_in_ledger(row, map(json.loads, io.BytesIO(ledger))), *whole]
+    return report if proof or ledger else [*report, ("notes_alone", {})]
+
+
+def _holds(row, entry, body=None):
+    """The entry, when what it says has the digest of these notes; Bad otherwise. `body`: where the file has none."""
+    held = row.get("entry")
+    if held is not None:
+        try:
+            same = held["hash"] == entry["hash"] and sha256(held["salt"].encode() + canonical(held["body"]))
+        except ValueError as error:
+            raise Bad("notes_entry") from error
+        if same != entry["digest"] or not _agrees(entry, held["body"]):
+            raise Bad("notes_entry")
+        body = held["body"]
+    if not body or row["sha256"] not in _digests(body, row["notes"]["proposal"]):
+        raise Bad("notes_entry")
+    return entry
+
+
+def _digests(body, proposal):
+    """The digests of a proposal's notes that a payload holds."""
+    rows = body.get("notes")
+    rows = rows if isinstance(rows, list) else []
+    return [one.get("sha256") for one in rows if isinstance(one, dict) and one.get("proposal") == proposal]
+
+
+def _in_ledger(row, entries):
+    """What is said of the entry of a verified export that holds these notes, and of one that replaced them since."""
+    held, found, later = row.get("entry"), None, None
+    for entry in entries:
+        if "hash" not in entry or "seq" not in entry or "digest" not in entry:
+            continue  # the header, a checkpoint, the head
+        digests = _digests(entry.get("body") or {}, row["notes"]["proposal"])
+        if (held and entry["hash"] == held["hash"]) or (not held and row["sha256"] in digests):
+            found = entry
+        elif found and digests:
+            later = entry
+    if found is None:
+        raise Bad("notes_entry")
+    report = [("notes_held", _holds(row, found, found.get("body")))]
+    return [*report, ("notes_later", later)] if later else report
+
+
 # What is verified, and the option that names a second file.
 READERS = {
     "proof": (verify_proof, "receipt"), "consistency": (verify_consistency, None), "review": (verify_review, None),
@@ -1463,6 +1574,7 @@ def _arguments(arguments):
     added = {
         name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", "notice", "notices", *READERS)
     }
+    added = {name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", "notes", *READERS)}
     added["ledger"].add_argument("--from", dest="first", metavar="N", type=int, default=1)
     added["ledger"].add_argument("--expect", metavar="HASH", type=str.lower)
     added["ledger"].add_argument("--checkpoints", metavar="FILE")
@@ -1471,6 +1583,8 @@ def _arguments(arguments):
     for name, files in (("notice", ("proof", "ledger", "kept")), ("notices", ("ledger",))):
         for beside in files:
             added[name].add_argument(f"--{beside}", metavar="FILE")
+    added["notes"].add_argument("--proof", metavar="FILE")
+    added["notes"].add_argument("--ledger", metavar="FILE")
     for name, (_verify_it, beside) in READERS.items():
         if beside:
             added[name].add_argument(f"--{beside}", metavar="FILE", dest="beside")
@@ -1512,6 +1626,9 @@ def _verify(options):
             }
             reader = verify_notice if options.what == "notice" else verify_notices
             return reader(_read(options.file), key, **{name: _read(path) for name, path in files.items()})
+        if options.what == "notes":
+            besides = (name and _read(name) for name in (options.proof, options.ledger))
+            return verify_notes(_read(options.file), key, *besides)
         reader, beside = READERS[options.what][0], getattr(options, "beside", None)
         return reader(_read(options.file), key, *([_read(beside)] if beside else []))
     except (OSError, RecursionError) as error:  # no file; nested to exhaust the reader

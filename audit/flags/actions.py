@@ -18,7 +18,7 @@ from opportunities.models import Opportunity
 from proposals.models import Recommendation
 
 # What is computed from the procurement alone; the others compare it with all those of its body or of its vendors.
-ALONE = ("R003", "R018", "R028", "R030", "R035", "R036", "AFFIL", "WINDOW", "LATE_ADD")
+ALONE = ("R003", "R018", "R028", "R030", "R035", "R036", "AFFIL", "WINDOW", "LATE_ADD", "RENOTED")
 AMONG = ("R024", "R025", "R038", "R058", "SPLIT", "CLUSTER", "SINGLE", "ROTATE")
 MUST_EXPLAIN = ("SPLIT",)  # before publication
 OPEN_CASES = (State.OPEN, State.ASKED)

@@ -172,6 +172,19 @@ def reversed_award(world: World, at) -> list[Measure]:
     return measures
 
 
+def renoted(world: World, at) -> list[Measure]:
+    """Re-examinations accepted after the notes were frozen."""
+    measures = []
+    for row in _in_order(world):
+        if row.renoted:
+            limit = threshold("RENOTED", _day(row.published_at))
+            vendors = sorted({world.name(vendor) for vendor in row.renoted})
+            details = {"count": len(row.renoted), "vendors": vendors}
+            flagged = len(row.renoted) >= limit
+            measures.append(Measure(row.number, decimal(len(row.renoted)), decimal(limit), flagged, details=details))
+    return measures
+
+
 def amended(world: World, at) -> list[Measure]:
     """What amendments added to a contract's value, over the initial value; or how many there are."""
     measures = []
@@ -210,5 +223,5 @@ def slow_payment(world: World, at) -> list[Measure]:
 
 FORMULAS = {
     "SPLIT": split, "CLUSTER": cluster, "WINDOW": window, "LATE_ADD": late_addendum, "REVERSED": reversed_award,
-    "AMEND": amended, "SLOWPAY": slow_payment,
+    "RENOTED": renoted,    "AMEND": amended, "SLOWPAY": slow_payment,
 }  # fmt: skip

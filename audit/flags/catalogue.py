@@ -246,6 +246,17 @@ _ENTRIES = [
         gettext_lazy("Règles de la plateforme : deux personnes et un motif public"),
     ),
     Entry(
+        "RENOTED",
+        gettext_lazy("Notes changées après avoir été gelées"),
+        gettext_lazy(
+            "Nombre de réexamens des notes acceptés après le dévoilement des prix, ou après la recommandation où le "
+            "prix ne compte pas; égal ou supérieur au seuil."
+        ),
+        ngettext_lazy("%(n)s réexamen", "%(n)s réexamens", "count"),
+        gettext_lazy("Une erreur de calcul ou de lecture a été vue par une personne et reconnue par une autre."),
+        gettext_lazy("Règles de la plateforme : les notes se gèlent avant de lire les prix"),
+    ),
+    Entry(
         "AMEND",
         gettext_lazy("Contrat beaucoup modifié"),
         gettext_lazy(

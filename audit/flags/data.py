@@ -78,7 +78,8 @@ class Contract:
 class Procurement:
     """An occasion and all that followed. `ceiling_cents`: excluded, as in force on the day of publication.
 
-    `ended`: cancelled or without award. `body`: an id. `notice`: its text, which answers may quote.
+    `ended`: cancelled or without award. `body`: an id. `notice`: its text, which answers may quote. `renoted`: the
+    vendor of each re-examination of frozen notes that was accepted.
     """
 
     number: str
@@ -97,6 +98,7 @@ class Procurement:
     addenda: tuple[datetime, ...] = ()
     proposals: tuple[Proposal, ...] | None = None
     awards: tuple[Award, ...] = ()
+    renoted: tuple[int, ...] = ()
     contract: Contract | None = None
 
     @property

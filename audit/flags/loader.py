@@ -21,7 +21,7 @@ from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
 from opportunities.models import Addendum, Attachment, Opportunity
 from proposals.enums import State
-from proposals.models import Award, OpenedProposal, Proposal
+from proposals.models import Award, NoteReexamination, OpenedProposal, Proposal
 from vendors.models import Vendor, VendorMembership
 
 # Addresses that anybody may have, and those that cannot exist.
@@ -65,6 +65,11 @@ def load(
     awards = defaultdict(list)
     for row in Award.objects.select_related("proposal").order_by("at", "pk"):
         awards[row.opportunity_id].append(data.Award(row.proposal.vendor_id, row.amount_cents, row.at, row.reversed_at))
+    renoted = _grouped(
+        NoteReexamination.objects.accepted()
+        .order_by("pk")
+        .values_list("proposal__opportunity_id", "proposal__vendor_id")
+    )
     contracts = _contracts()
     return data.World(
         tuple(
@@ -85,6 +90,7 @@ def load(
                 addenda=tuple(addenda[row.pk]),
                 proposals=opened.get(row.pk),
                 awards=tuple(awards[row.pk]),
+                renoted=tuple(renoted[row.pk]),
                 contract=contracts.get(row.pk),
             )
             for row in rows
@@ -111,16 +117,13 @@ def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...
     rows = opened.order_by("proposal_id").values_list(
         "pk", "price_cents", "submission__received_at", "proposal__state", "proposal__rejection_code",
         "proposal__vendor", "proposal__opportunity", "proposal__opportunity__award_mode",
+        "proposal__opportunity__notes_frozen_at",
     )  # fmt: skip
-    # A price that the evaluators may not read yet is not read here either: a signal would tell it.
-    unscored = set(
-        Proposal.objects.filter(opportunity__in=seen, state__in=[State.OPENED, State.ADMISSIBLE]).values_list(
-            "opportunity_id", flat=True
-        )
-    )
-    for pk, price_cents, received_at, state, rejection, vendor, occasion, mode in rows.iterator():
+    for pk, price_cents, received_at, state, rejection, vendor, occasion, mode, frozen_at in rows.iterator():
         mode = AwardMode(mode)
-        hidden = mode == AwardMode.QUALITY_FIXED or (mode.price_waits and occasion in unscored)
+        # A price that the evaluators may not read yet is not read here either: a signal would tell it.
+        waits = mode.price_waits and (frozen_at is None or state in {State.OPENED, State.ADMISSIBLE})
+        hidden = mode == AwardMode.QUALITY_FIXED or waits
         proposals[occasion].append(
             data.Proposal(
                 vendor=vendor,

@@ -140,6 +140,11 @@ _SENTENCES = {
     % {"vendors": _listed(d["vendors"]), "count": len(d["numbers"])},
     "LATE_ADD": _addendum,
     "REVERSED": lambda d: _("L’attribution à %s a été annulée.") % _listed(d["vendors"]),
+    "RENOTED": lambda d: ngettext(
+        "%(count)d réexamen a changé des notes déjà gelées : %(vendors)s.",
+        "%(count)d réexamens ont changé des notes déjà gelées : %(vendors)s.",
+        d["count"],
+    ) % {"count": d["count"], "vendors": _listed(d["vendors"])},
     "AMEND": _amended,
     "SLOWPAY": _paid,
 }  # fmt: skip

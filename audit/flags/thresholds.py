@@ -42,6 +42,7 @@ THRESHOLDS = {
     "ROTATE.LEAST": _from_the_start("8"),  # procurements
     "LATE_ADD": _from_the_start("48"),  # hours
     "REVERSED": _from_the_start("1"),  # awards
+    "RENOTED": _from_the_start("1"),  # re-examinations of notes
     "AMEND": _from_the_start("0.1"),  # of the initial value (LCOP, s. 17: published past 10 %)
     "AMEND.COUNT": _from_the_start("3"),  # amendments
     "SLOWPAY": _from_the_start("30"),  # days (c. C-65.1, r. 8, s. 2)

@@ -37,6 +37,12 @@ LABELS = {
     "envelope_sha256": gettext_lazy("Empreinte de l’enveloppe"),
     "version": gettext_lazy("Version"),
     "scores": gettext_lazy("Notes par critère"),
+    "comments": gettext_lazy("Commentaires par critère"),
+    "notes": gettext_lazy("Empreintes des notes"),
+    "seen": gettext_lazy("Version des notes réexaminée"),
+    "lines": gettext_lazy("Notes réexaminées"),
+    "total_before": gettext_lazy("Note finale avant"),
+    "total_after": gettext_lazy("Note finale après"),
     "value_cents": gettext_lazy("Valeur, avant taxes"),
     "delta_cents": gettext_lazy("Variation, avant taxes"),
     "amount_cents": gettext_lazy("Montant, taxes comprises"),
@@ -171,6 +177,10 @@ def described(action: str, body: dict, people: dict, criteria: dict) -> list[tup
             text = ", ".join(map(_notice_part, value)) or _("aucun")
         elif key == "scores":
             text = _scores(value, criteria)
+        elif key == "comments":
+            text = _comments(value, criteria)
+        elif key == "lines" and kind == "notereexamination":
+            text = _reexamined(value)
         else:
             text = str(codes.get(key, {}).get(str(value)) or _text(key, value, people))
         details.append((str(labels.get(key, key)), text))
@@ -196,6 +206,22 @@ def _scores(value: dict, criteria: dict) -> str:
             rank = position
         lines.append(f"{criteria.get(position) or _('Critère %s') % rank} : {score}")
     return "\n".join(lines)
+
+
+def _comments(value: dict, criteria: dict) -> str:
+    return "\n".join(
+        f"{criteria.get(position) or _('Critère %s') % position} : {comment}" for position, comment in value.items()
+    )
+
+
+def _reexamined(lines: list) -> str:
+    """One line for each criterion: its note before and after, then its comments where they changed."""
+    told = []
+    for line in lines:
+        told.append(f"{line['criterion']} : {line['before'] or '–'} → {line['after']}")
+        if line["comment_before"] != line["comment_after"]:
+            told.append(f"« {line['comment_before']} » → « {line['comment_after']} »")
+    return "\n".join(told)
 
 
 def _text(key: str, value, people: dict) -> str:

@@ -215,7 +215,7 @@ def role(action: str, actor: str) -> str:
 
 KINDS = {
     "avis": (gettext_lazy("Avis"), ("opportunity.",)),
-    "propositions": (gettext_lazy("Propositions"), ("proposal.", "opening.", "draw")),
+    "propositions": (gettext_lazy("Propositions"), ("proposal.", "opening.", "draw", "notereexamination.")),
     "attribution": (gettext_lazy("Attribution"), ("award.",)),
     "contrat": (gettext_lazy("Contrat"), ("contract.", "passport.", "reuse.", "duty.", "performance.")),
     "jalons": (gettext_lazy("Jalons"), ("milestone.",)),
@@ -225,7 +225,7 @@ KINDS = {
     "lectures": (gettext_lazy("Lectures"), ("read.",)),
 }
 _AWARDING = (
-    "recommend", "confirm_award", "reject_recommendation", "reverse_award", "conclude_without_award",
+    "unveil_prices", "recommend", "confirm_award", "reject_recommendation", "reverse_award", "conclude_without_award",
     "request_reversal", "withdraw_reversal",
 )  # fmt: skip
 

@@ -17,10 +17,13 @@ from marketplace.ledger import entries as ledger
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
 from proposals.award import actions as award_actions
-from proposals.enums import State
+from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import draw as drawing
+from proposals.evaluation import notes as notes_file
+from proposals.models import Proposal
 from vendors.eligibility import actions as eligibility
 
+ACCEPTED = NoteReexaminationState.ACCEPTED
 NIGHTLY = timedelta(hours=25)  # a checkpoint is signed each night
 
 
@@ -134,6 +137,43 @@ def scored(facts: Facts) -> Line:
     details = {"count": len(good), "criteria": len(wanted), "missing": list(names(missing))}
     at = max((score.at for score in scores), default=None)
     return Line("scored", not missing, names(score.by for score in scores), at, details)
+
+
+def notes(facts: Facts) -> Line:
+    """Those that count are those that were frozen, or accepted by a second person since: digests computed again."""
+    if not facts.criteria:
+        return Line("notes", None)
+    in_ledger = {one["sha256"] for row in facts.payloads for one in row.body.get("notes", [])}
+    sealing = {row.seq for row in facts.entries.values() if row.action in notes_file.SEALING}
+    erased = sealing - {row.entry_id for row in facts.payloads}  # what they held can no longer be read
+    ranked = [row for row in facts.proposals if row.state in award_actions.RANKED_STATES]
+    missing = [row.vendor for row in ranked if not _sealed(row, facts, in_ledger, erased)]
+    accepted = [
+        one for row in facts.proposals for one in row.note_reexaminations.all() if one.state == ACCEPTED
+    ]  # fmt: skip
+    told = [f"{one.proposal.vendor} ({_note(one.total_before)} → {_note(one.total_after)})" for one in accepted]
+    details = {"count": len(ranked) - len(missing), "missing": list(names(missing)), "reexamined": told}
+    people = [person for one in accepted for person in (one.asked_by, one.decided_by)]
+    at = max((one.decided_at for one in accepted if one.decided_at), default=facts.opportunity.notes_frozen_at)
+    return Line("notes", not missing, names([facts.opportunity.notes_frozen_by, *people]), at, details)
+
+
+def _note(total: str) -> str:
+    return total or "–"
+
+
+def _sealed(proposal: Proposal, facts: Facts, in_ledger: set[str], erased: set[int]) -> bool:
+    """Whether a proposal's notes are its last version's, and their digest the ledger's."""
+    proposal.opportunity = facts.opportunity
+    version = max(proposal.notes_versions.all(), key=lambda row: row.number, default=None)
+    seal = getattr(version, "seal", None)
+    if version is None or seal is None:
+        return False
+    version.proposal = proposal
+    scores = {row.criterion_id: (f"{row.value:.2f}", row.comment) for row in proposal.scores.all()}
+    same = scores == {line["id"]: (line["value"], line["comment"]) for line in version.criteria}
+    again = notes_file.digest(seal.salt, notes_file.document(version, seal.comments_salt))
+    return same and again == seal.sha256 and (bool(erased) or seal.sha256 in in_ledger)
 
 
 def ranking(facts: Facts) -> Line:
@@ -256,6 +296,8 @@ def _expected(facts: Facts) -> set[tuple[str, str]]:
     acts = ("publish", "open", "recommend", "confirm_award")
     expected = {(occasion, f"opportunity.{act}") for act in acts} | {(occasion, "opening.minutes")}
     expected |= {(occasion, "opportunity.addendum")} if facts.addenda else set()
+    if AwardMode(facts.opportunity.award_mode).price_waits and facts.opportunity.notes_frozen_by_id:
+        expected.add((occasion, "opportunity.unveil_prices"))
     expected |= {(row.ledger_subject(), "proposal.open") for row in facts.proposals}
     expected.add((facts.winner.ledger_subject(), "proposal.award"))
     if contract is not None:
@@ -303,7 +345,7 @@ def checkpoint(facts: Facts) -> Line:
 GROUPS = {
     "notice": (reviewed, ceiling, period, grid, addenda),
     "opening": (opening, envelopes),
-    "evaluation": (ties, examined, scored, ranking, draw),
+    "evaluation": (ties, examined, scored, notes, ranking, draw),
     "award": (two_people, amount, eligible, attestation, told, signals),
     "contract": (value, signatures, duties, amendments, invoices, payers),
     "ledger": (entries, hashes, checkpoint),

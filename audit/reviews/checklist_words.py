@@ -90,6 +90,14 @@ WORDS = {
         gettext_lazy("Notes manquantes : %(missing)s."),
         gettext_lazy("« Prix uniquement » : sans notes."),
     ),
+    "notes": Words(
+        gettext_lazy("Notes gelées avant de lire les prix"),
+        gettext_lazy(
+            "Empreintes recalculées, les mêmes que celles du registre : %(count)s. Réexamens : %(reexamined)s."
+        ),
+        gettext_lazy("Notes sans empreinte, ou qui n’y correspondent pas : %(missing)s. Réexamens : %(reexamined)s."),
+        gettext_lazy("« Prix uniquement » : sans notes."),
+    ),
     "ranking": Words(
         gettext_lazy("Classement recalculé"),
         gettext_lazy("Le même que celui de la recommandation; rang de la proposition retenue : %(rank)s."),
@@ -226,6 +234,10 @@ STEPS = {
     ),
     "examined": Step(gettext_lazy("Demandez la décision ou le motif à qui a évalué, et citez-le."), "evaluation"),
     "scored": Step(gettext_lazy("Demandez les notes qui manquent à qui a évalué, et citez-les."), "evaluation"),
+    "notes": Step(
+        gettext_lazy("Comparez les notes à leur historique; si l’une a changé sans réexamen, écrivez-nous."),
+        "evaluation",
+    ),
     "ranking": Step(
         gettext_lazy("Refaites le calcul; si une autre proposition devait être retenue, demandez l’annulation."),
         "evaluation",

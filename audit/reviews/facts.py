@@ -56,8 +56,8 @@ class Facts:
 def awards():
     """Awards with what the checklist and its page name."""
     return Award.objects.select_related(
-        "opportunity__body", "opportunity__opening", "opportunity__published_by", "proposal__vendor", "confirmed_by",
-        "recommendation__by", "recommendation__proposal", "contract",
+        "opportunity__body", "opportunity__opening", "opportunity__published_by", "opportunity__notes_frozen_by",
+        "proposal__vendor", "confirmed_by", "recommendation__by", "recommendation__proposal", "contract",
     )  # fmt: skip
 
 
@@ -69,7 +69,9 @@ def facts(award: Award, *, at: datetime) -> Facts:
         .filter(opportunity=opportunity)
         .select_related("vendor", "opened__submission__envelope", "examined_by")
         .defer("draft", "opened__data_key")
-        .prefetch_related("scores__by")
+        .prefetch_related(
+            "scores__by", "notes_versions__seal", "note_reexaminations__asked_by", "note_reexaminations__decided_by"
+        )  # fmt: skip
         .order_by("pk")
     )
     vendors = [row.vendor_id for row in proposals]

@@ -34,6 +34,8 @@ BETWEEN_PARTIES = [
     *(f"contract.{act}" for act in ("create", "edit", "offer", "refuse_terms", "withdraw_offer")),
     *("performance.evaluate", "performance.reply", "vendor.payout_account"),
     "award.review",  # a body's own audit
+    # What is asked of frozen notes, until the award tells what was accepted, whose entry anybody may read.
+    *(f"notereexamination.{act}" for act in ("ask", "refuse", "withdraw")),
     *("person.second_factor_on", "person.second_factor_off"),
 ]
 MONEY_MOVED = ["payment.transfer", "payment.confirm", "payment.refund"]

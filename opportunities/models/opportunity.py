@@ -1,20 +1,18 @@
 """What is asked: the occasion, its lifecycle, and who may see it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import django_fsm
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import keys, lifecycle
-from marketplace.accounts.person import User, Visitor
-from marketplace.dates.clock import Now
+from marketplace.accounts.person import User
 from marketplace.lifecycle import known, moves
 from marketplace.reasons import reason_given
 from marketplace.regions import Region
@@ -23,37 +21,14 @@ from opportunities import conditions, rules
 from opportunities.enums import AwardMode, CodeLicence, State, UnsuccessfulReason
 from opportunities.models.body import PublicBody
 from opportunities.models.limits import CONSTRAINTS, INDEXES
+from opportunities.models.mode import ByMode
 from opportunities.models.parts import Skill
+from opportunities.models.queryset import OpportunityQuerySet
 from opportunities.models.version import NoticeVersion
 
 
-class OpportunityQuerySet(models.QuerySet["Opportunity"]):
-    def public(self) -> Self:
-        """Everything that was ever published: it never becomes private again."""
-        return self.filter(published_at__isnull=False)
-
-    def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
-        """Published ones to everybody; drafts and reviews to the body's own people and to administrators."""
-        if not user.is_authenticated:
-            return self.public()
-        if user.is_staff:
-            return self
-        return self.filter(Q(published_at__isnull=False) | Q(body__in=user.body_memberships.values("body")))
-
-    def open(self, *, at: datetime | Now) -> Self:
-        """Published and still before their closing instant."""
-        return self.filter(state=State.PUBLISHED, closes_at__gt=at)
-
-    def due(self, *, at: datetime | Now) -> Self:
-        """Closed but not opened yet: `closed` is computed, never stored."""
-        return self.filter(state=State.PUBLISHED, closes_at__lte=at)
-
-    def for_list(self) -> Self:
-        return self.select_related("body").prefetch_related("skills")
-
-
 @lifecycle.register
-class Opportunity(lifecycle.Stateful, models.Model):
+class Opportunity(ByMode, lifecycle.Stateful, models.Model):
     """An occasion d'affaires: BC's Code With Us fields and limits; amounts in cents before taxes, instants in UTC."""
 
     number = models.CharField(_("numéro"), max_length=20, unique=True, editable=False)
@@ -113,6 +88,11 @@ class Opportunity(lifecycle.Stateful, models.Model):
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
     reversal_reason = models.TextField(blank=True, editable=False)
+    # Once set, never changed nor taken back (opportunities/triggers.py). By nobody: before this was an act.
+    notes_frozen_at = models.DateTimeField(null=True, editable=False)
+    notes_frozen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
     # What the last return, suspension, cancellation or unsuccessful end was for; public once the occasion is.
     state_reason = models.TextField(_("motif"), blank=True, editable=False)
     unsuccessful_reason = models.CharField(max_length=20, choices=UnsuccessfulReason, blank=True, editable=False)
@@ -168,19 +148,6 @@ class Opportunity(lifecycle.Stateful, models.Model):
 
     def is_public(self) -> bool:
         return self.published_at is not None
-
-    @property
-    def asks_price(self) -> bool:
-        return self.award_mode != AwardMode.QUALITY_FIXED
-
-    @property
-    def default_minimum(self) -> int | None:
-        """The least score of a criterion that announces none."""
-        return AwardMode(self.award_mode).default_minimum
-
-    @property
-    def scores_quality(self) -> bool:
-        return self.award_mode != AwardMode.PRICE
 
     def words(self) -> str:
         """What the search finds it by."""
@@ -281,14 +248,37 @@ class Opportunity(lifecycle.Stateful, models.Model):
 
     @moves(
         State.EVALUATION,
+        to=State.EVALUATION,
+        allowed=rules.can_unveil,
+        roles=["buyer"],
+        label=_("Dévoiler les prix : les notes ne changeront plus"),
+        conditions=[conditions.prices_veiled, conditions.all_scored],
+    )
+    def unveil_prices(self, *, by: User | None, at: datetime, notes: list[dict[str, str]]) -> None:
+        """`notes`: the salted digest of each proposal's notes (proposals/evaluation/price_actions.py). Never undone."""
+        self._freeze_notes(by, at, notes)
+
+    @moves(
+        State.EVALUATION,
         to=State.RECOMMENDED,
         allowed=rules.can_recommend,
         roles=["buyer"],
         label=_("Recommander une attribution"),
-        conditions=[conditions.all_scored],
+        conditions=[conditions.all_scored, conditions.prices_unveiled, conditions.no_note_reexamination_pending],
     )
-    def recommend(self, *, by: User | None, at: datetime) -> None:
+    def recommend(self, *, by: User | None, at: datetime, notes: Sequence[dict[str, str]] = ()) -> None:
+        """Notes that no unveiling froze are frozen here: where the price is fixed there is nothing to unveil.
+
+        `notes`: the digests of those that have none yet.
+        """
         self.recommended_by = by
+        self._freeze_notes(by, at, notes)
+
+    def _freeze_notes(self, by: User | None, at: datetime, notes: Sequence[dict[str, str]]) -> None:
+        if self.notes_frozen_at is None:
+            self.notes_frozen_at, self.notes_frozen_by = at, by
+        if notes:
+            self._ledger_extra = {"notes": list(notes)}
 
     @moves(
         State.RECOMMENDED,

@@ -38,7 +38,8 @@ class NoticeVersionQuerySet(models.QuerySet["NoticeVersion"]):
 
     def live(self, opportunity: Any, *, award: Mapping[str, Any]) -> notice_document.Document | None:
         """The notice as its rows are now, under its last version's name; None where no version was made."""
-        last, *before = [*self.filter(opportunity=opportunity).order_by("-number")[:2], None]
+        rows: list[NoticeVersion | None] = [*self.filter(opportunity=opportunity).order_by("-number")[:2], None]
+        last, *before = rows
         if last is None:
             return None
         last.opportunity = opportunity

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.lifecycle import IllegalMove, check, complain, known, locked
 from marketplace.models import User
 from marketplace.reasons import reason_given
 from opportunities import rules as occasion_rules
@@ -22,7 +22,7 @@ from proposals import emails as proposal_emails
 from proposals.award import facts as award_facts
 from proposals.enums import State
 from proposals.evaluation import draw as drawing
-from proposals.evaluation import ranking
+from proposals.evaluation import notes, ranking
 from proposals.models import Award, Draw, Proposal, Recommendation, Score
 from vendors.eligibility import actions as eligibility
 
@@ -39,7 +39,11 @@ class Line:
 
 
 def lines(opportunity: Opportunity) -> list[Line]:
-    """Scored proposals, best first. Nothing while one still waits: a price is not known before every score is given."""
+    """Scored proposals, best first. Nothing while one still waits, nor before prices are unveiled where they are scored
+    apart: a rank would tell them.
+    """
+    if opportunity.prices_wait:
+        return []
     rows = (
         Proposal.objects.filter(opportunity=opportunity, state__in=RANKED_STATES)
         .select_related("vendor", "opened__submission")
@@ -102,8 +106,10 @@ def recommend(opportunity: Opportunity, proposal: Proposal, *, by: User, justifi
     """A buyer proposes the award; a justification is required when the proposal is not first."""
     row = Opportunity.objects.get(pk=opportunity.pk)  # the caller's object must not keep what a refusal below undoes
     with transaction.atomic():
-        row.recommend(by=by)
+        row = locked(row)
         at = clock.now()
+        check(row, "recommend", by=by, at=at)
+        row.recommend(by=by, at=at, notes=notes.seal_all(row, at=at))
         table = lines(row)
         line = next((line for line in table if line.proposal.pk == proposal.pk), None)
         if line is None or line.ranked.rank is None:

@@ -127,9 +127,7 @@ def send_back(request: PersonRequest, number: str) -> HttpResponse:
     """An officer returns the recommendation with a reason; the evaluation goes on."""
     page = Page(
         title=_("Renvoyer à l’évaluation"),
-        lead=_(
-            "La recommandation tombe; les notes restent, et peuvent être corrigées avant une nouvelle recommandation."
-        ),
+        lead=_("La recommandation tombe; les notes restent gelées. Une erreur se corrige par un réexamen des notes."),
         submit=_("Renvoyer à l’évaluation"),
     )
     return decide(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,7 +13,7 @@ from marketplace.models import User
 from opportunities.enums import State as Occasion
 from opportunities.models import Opportunity
 from proposals.enums import State
-from proposals.models import Proposal, Recommendation
+from proposals.models import NoteReexamination, Proposal, Recommendation
 from vendors.models import Invitation
 
 MOST = 50
@@ -30,6 +30,7 @@ def item(title: str, why: str, url: str, action: str, due: datetime | None = Non
 # --- People of a public body -----------------------------------------------------------------------------------------
 def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> list[Item]:
     """Of the bodies that the person buys for, and whose rules are the person's: one query, whatever waits."""
+    asked = NoteReexamination.objects.pending().filter(proposal__opportunity=OuterRef("pk"))
     last = Recommendation.objects.filter(opportunity=OuterRef("pk"), decided_by__isnull=False).order_by("-pk")
     states = [Occasion.DRAFT, Occasion.IN_REVIEW, Occasion.SUSPENDED, Occasion.EVALUATION, Occasion.RECOMMENDED]
     waiting = (
@@ -39,6 +40,7 @@ def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> lis
         .annotate(
             left=Count("proposals", filter=Q(proposals__state__in=[State.OPENED, State.ADMISSIBLE])),
             scored=Count("proposals", filter=Q(proposals__state=State.SCORED)),
+            to_decide=Exists(asked.exclude(asked_by=user)),
             sent_back=Subquery(last.values("accepted")[:1]),
             sent_back_reason=Subquery(last.values("decision_reason")[:1]),
         )
@@ -49,7 +51,7 @@ def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> lis
         if occasion.body_id in rules:
             items += _officer(occasion, user)
         if occasion.body_id in buys:
-            items += _buyer(occasion, user)
+            items += _buyer(occasion, user, rules)
     return items
 
 
@@ -66,6 +68,8 @@ def _officer(occasion: Waiting, user: User) -> list[Item]:
     if occasion.state == Occasion.EVALUATION and not (occasion.left or occasion.scored):
         why = _("Aucune proposition ne peut être retenue")
         return [item(title, why, page("proposals:conclude"), _("Conclure"))]
+    if occasion.state == Occasion.EVALUATION and occasion.to_decide:
+        return [_reexamination(occasion)]
     if occasion.can("confirm_award", user):
         why = _("Une attribution est recommandée : une autre personne doit la confirmer")
         return [item(title, why, page("proposals:confirm"), _("Examiner"))]
@@ -74,7 +78,12 @@ def _officer(occasion: Waiting, user: User) -> list[Item]:
     return []
 
 
-def _buyer(occasion: Waiting, user: User) -> list[Item]:
+def _reexamination(occasion: Waiting) -> Item:
+    url = reverse("proposals:evaluation", args=[occasion.number])
+    return item(occasion.title, _("Réexamen des notes : une autre personne doit en décider"), url, _("Examiner"))
+
+
+def _buyer(occasion: Waiting, user: User, rules: set[int]) -> list[Item]:
     title = occasion.title or occasion.number
     evaluation = reverse("proposals:evaluation", args=[occasion.number])
     if occasion.state == Occasion.DRAFT and user.pk in {occasion.author_id, occasion.submitted_by_id}:
@@ -89,6 +98,11 @@ def _buyer(occasion: Waiting, user: User) -> list[Item]:
             "%d proposition à examiner ou à noter", "%d propositions à examiner ou à noter", occasion.left
         ) % occasion.left  # fmt: skip
         return [item(title, why, evaluation, _("Évaluer"))]
+    if occasion.scored and occasion.prices_wait:
+        url = reverse("proposals:unveil_prices", args=[occasion.number])
+        return [item(title, _("Toutes les notes sont données : dévoiler les prix"), url, _("Dévoiler les prix"))]
+    if occasion.to_decide:
+        return [] if occasion.body_id in rules else [_reexamination(occasion)]
     if occasion.scored and occasion.sent_back is False:
         why = _("Recommandation renvoyée : %s") % occasion.sent_back_reason
         return [item(title, why, evaluation, _("Revoir"))]

@@ -1,6 +1,6 @@
 """The evaluation of one occasion as its table shows it: rows, ranks, and which prices may be seen.
 
-A price is not shown before every score is given, except where the price alone decides; the price of a proposal that is
+A price is not shown before prices are unveiled, except where the price alone decides; the price of a proposal that is
 rejected or below the minimum is never shown in the other modes (RCTI: its envelope would go back unopened).
 """
 
@@ -14,9 +14,9 @@ from marketplace.models import User
 from opportunities.enums import AwardMode
 from opportunities.models import Criterion, Opportunity
 from proposals.award import actions as award_actions
-from proposals.enums import State
+from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation.ranking import Ranked
-from proposals.models import Proposal, Recommendation, Score
+from proposals.models import NoteReexamination, Proposal, Recommendation, Score
 
 MANY_CRITERIA, LONG_LABEL = 5, 24  # beyond, the table's headers are C1, C2… with a legend
 
@@ -46,6 +46,7 @@ class Board:
     rows: list[Row]
     lines: list[award_actions.Line]
     recommendations: list[Recommendation]
+    reexaminations: list[NoteReexamination] = field(default_factory=list)
 
     def with_state(self, *states: State) -> list[Proposal]:
         return [row.proposal for row in self.rows if row.proposal.state in states]
@@ -60,9 +61,23 @@ class Board:
 
     @property
     def prices_hidden(self) -> bool:
-        """Whether prices exist and must still wait for scores."""
-        waiting = bool(self.to_examine or self.to_score)
-        return waiting and AwardMode(self.opportunity.award_mode).price_waits
+        """Whether prices exist and still wait for their unveiling."""
+        return self.opportunity.prices_wait
+
+    @property
+    def ready_to_unveil(self) -> bool:
+        """Every admissible proposal is scored, and only the unveiling is awaited."""
+        waiting = self.to_examine or self.to_score
+        return self.prices_hidden and not waiting and bool(self.with_state(State.SCORED))
+
+    @property
+    def reexamination_pending(self) -> bool:
+        return any(row.state == NoteReexaminationState.PENDING for row in self.reexaminations)
+
+    @property
+    def reexamined(self) -> list[NoteReexamination]:
+        """Those that changed notes, or were asked and refused: what whoever decides must know."""
+        return [row for row in self.reexaminations if row.state != NoteReexaminationState.WITHDRAWN]
 
     @property
     def shows_adjusted(self) -> bool:
@@ -99,7 +114,7 @@ def board(opportunity: Opportunity, user: User, *, at: datetime) -> Board:
         .filter(opportunity=opportunity)
         .select_related("vendor", "opened__submission")
         .defer("draft", "opened__content", "opened__data_key")
-        .prefetch_related("scores")
+        .prefetch_related("scores__by")
         .order_by("opened__submission__received_at", "pk")
     )
     criteria = criteria_of(opportunity)
@@ -112,7 +127,14 @@ def board(opportunity: Opportunity, user: User, *, at: datetime) -> Board:
     rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending) for p in proposals]
     places = {line.proposal.pk: place for place, line in enumerate(lines)}
     rows.sort(key=lambda row: (row.proposal.state == State.REJECTED, places.get(row.proposal.pk, 0)))
-    return Board(opportunity, criteria, rows, lines, recommendations)
+    frozen = opportunity.notes_frozen_at is not None
+    reexaminations = list(NoteReexamination.objects.of(opportunity)) if frozen else []
+    mine = {proposal.pk: proposal for proposal in proposals}
+    reexaminations = [row for row in reexaminations if row.proposal_id in mine]  # no more than the table shows
+    for row in reexaminations:
+        row.proposal = mine[row.proposal_id]
+        row.proposal.opportunity = opportunity
+    return Board(opportunity, criteria, rows, lines, recommendations, reexaminations)
 
 
 def criteria_of(opportunity: Opportunity) -> list[Criterion]:

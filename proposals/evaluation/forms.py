@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace.reasons import REASON_MAX
 from marketplace.templatetags.marketplace import decimal_fr
 from marketplace.texts import PlainTexts, limit_texts
 from opportunities.models import Criterion
@@ -63,11 +64,19 @@ class ScoreForm(forms.Form):
     """One score and one comment for each of `criteria` (board.criteria_of), filled with those already given."""
 
     def __init__(
-        self, data: Any = None, *, criteria: Iterable[Criterion], scores: Iterable[Score] = (), **kwargs: Any
+        self,
+        data: Any = None,
+        *,
+        criteria: Iterable[Criterion],
+        scores: Iterable[Score] = (),
+        seen: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(data, **kwargs)
         self.criteria = list(criteria)
         given = {score.criterion_id: score for score in scores}
+        # The version that the page showed, 0 when it showed none: what was saved since is never overwritten unseen.
+        self.fields["seen"] = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput, initial=seen)
         for criterion in self.criteria:
             score = given.get(criterion.pk)
             floor = getattr(criterion, "floor", None)
@@ -91,7 +100,24 @@ class ScoreForm(forms.Form):
             {"criterion": c, "score": self[f"score_{c.pk}"], "comment": self[f"comment_{c.pk}"]} for c in self.criteria
         ]
 
+    def seen(self) -> int:
+        return self.cleaned_data.get("seen") or 0
+
     def values(self) -> dict[int, tuple[Decimal, str]]:
         """What proposals/evaluation/actions.py, `score`, takes."""
         typed = self.cleaned_data
         return {c.pk: (typed[f"score_{c.pk}"], typed[f"comment_{c.pk}"]) for c in self.criteria}
+
+
+class NoteReexaminationForm(ScoreForm):
+    """The notes as they should be, each with the one that stands, and the public reason."""
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.fields["reason"] = forms.CharField(
+            label=_("Motif public"),
+            help_text=_("Dites l’erreur, et ce qui la montre. Public à l’attribution; le prestataire le lira."),
+            max_length=REASON_MAX,
+            widget=forms.Textarea({"rows": 4}),
+        )
+        limit_texts(self)

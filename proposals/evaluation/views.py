@@ -1,14 +1,14 @@
 """The evaluation, for the body's buyers and officers (auditors read): the table, and one opened proposal at a time."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,13 +24,14 @@ from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
-from proposals.access import occasion_for_staff, refuse_if_tied
+from proposals import rules
+from proposals.access import occasion_for_staff, opened_proposal, refuse_if_tied
 from proposals.dashboard.todo import Item, item
-from proposals.enums import State
-from proposals.evaluation import actions
+from proposals.enums import NoteReexaminationState, State
+from proposals.evaluation import actions, notes
 from proposals.evaluation.board import Board, board, criteria_of
 from proposals.evaluation.forms import RejectForm, ScoreForm
-from proposals.models import Opening, Proposal
+from proposals.models import NoteReexamination, NotesVersion, Opening, Proposal
 from proposals.opening.actions import Outcome
 from proposals.opening.middleware import outcome_of
 
@@ -75,7 +76,16 @@ def _todo(shown: Board, user: User) -> list[Item]:
         for proposal in shown.to_score:
             url = reverse("proposals:examine", args=[opportunity.number, proposal.public_id]) + "#noter"
             add(str(proposal.vendor), _("À noter, une note par critère"), url, _("Noter"))
-    if opportunity.can("recommend", user) and shown.eligible:
+    if opportunity.can("unveil_prices", user) and shown.ready_to_unveil:
+        why = _("Toutes les notes sont données; elles ne changeront plus")
+        add(_("Dévoiler les prix"), why, page("unveil_prices"), _("Dévoiler les prix"))
+    for row in shown.reexaminations:
+        if row.state == NoteReexaminationState.PENDING and row.can("accept", user):
+            args = [opportunity.number, row.proposal.public_id, row.pk]
+            url = reverse("proposals:decide_note_reexamination", args=args)
+            title = _("Réexamen des notes de %s") % row.proposal.vendor
+            add(title, _("Demandé par %s") % row.asked_by, url, _("Examiner"))
+    if opportunity.can("recommend", user) and shown.eligible and not shown.reexamination_pending:
         why = _("Une autre personne confirmera")
         if shown.sent_back:
             why = _("Recommandation renvoyée : %s") % shown.sent_back.decision_reason
@@ -83,7 +93,7 @@ def _todo(shown: Board, user: User) -> list[Item]:
     if opportunity.can("confirm_award", user) and shown.pending:
         title = _("Confirmer l’attribution à %s") % shown.pending.proposal.vendor
         add(title, _("Recommandée par %s") % shown.pending.by, page("confirm"), _("Examiner"))
-    nothing_left = not (shown.to_examine or shown.to_score or shown.eligible)
+    nothing_left = not (shown.to_examine or shown.to_score or shown.eligible or shown.ready_to_unveil)
     if opportunity.can("conclude_without_award", user) and nothing_left:
         why = _("Aucune proposition ne peut être retenue") if shown.rows else _("Aucune proposition reçue")
         add(_("Conclure sans attribution"), why, page("conclude"), _("Conclure"))
@@ -102,6 +112,10 @@ def _waits(shown: Board, user: User) -> str:
             "Il reste %d propositions à examiner ou à noter par les personnes acheteuses.",
             left,
         ) % left  # fmt: skip
+    if opportunity.state == "evaluation" and shown.ready_to_unveil:
+        return _("Toutes les notes sont données : une personne acheteuse peut dévoiler les prix.")
+    if opportunity.state == "evaluation" and shown.reexamination_pending:
+        return _("Un réexamen des notes attend une décision, par une autre personne que celle qui l’a demandé.")
     if opportunity.state == "evaluation" and shown.eligible:
         return _("Toutes les notes sont données : une personne acheteuse peut recommander une attribution.")
     if opportunity.state == "evaluation":
@@ -138,25 +152,16 @@ def _acts(opportunity: Opportunity, user: User, opening: Opening | None) -> list
 @require_safe
 def examine(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
     """One opened proposal, and what can be decided about it."""
-    return _page(request, _opened_proposal(request, number, public_id))
+    return _page(request, opened_proposal(request, number, public_id, at=clock.now()), None)
 
 
-def _opened_proposal(request: PersonRequest, number: str, public_id: UUID) -> Proposal:
-    now = clock.now()
-    opportunity = occasion_for_staff(request, number, at=now)
-    refuse_if_tied(opportunity, request.user)
-    rows = Proposal.objects.visible_to(request.user, at=now).opened().filter(opportunity=opportunity)
-    proposal = get_object_or_404(
-        rows.select_related("vendor", "examined_by", "opened__submission").prefetch_related("scores"),
-        public_id=public_id,
-    )
-    proposal.opportunity = opportunity
-    return proposal
-
-
-def _page(request: PersonRequest, proposal: Proposal, **bound: forms.Form) -> HttpResponse:
+def _page(
+    request: PersonRequest, proposal: Proposal, overtaken: NotesVersion | None, **bound: forms.Form
+) -> HttpResponse:
     """`bound`: the form that was refused or brought back, under its name; the others are new. That it was read is kept,
-    by whatever address it was asked for."""
+    by whatever address it was asked for. `overtaken`: the notes that somebody saved meanwhile, shown beside those that
+    were typed; nothing was written.
+    """
     opportunity, at = proposal.opportunity, clock.now()
     ledger.record_read("proposal", proposal.ledger_subject(), by=request.user, at=at)
     shown = board(opportunity, request.user, at=at)
@@ -168,7 +173,14 @@ def _page(request: PersonRequest, proposal: Proposal, **bound: forms.Form) -> Ht
     row = next(row for row in shown.rows if row.proposal.pk == proposal.pk)
     order = sorted((r.proposal for r in shown.rows), key=lambda p: (p.opened.submission.received_at, p.pk))
     place = next(index for index, other in enumerate(order) if other.pk == proposal.pk)
-    scores = list(proposal.scores.all())
+    scores, frozen = list(proposal.scores.all()), opportunity.notes_frozen_at is not None
+    # Where the price alone decides there is no note, nor a version of any.
+    rows = proposal.notes_versions.select_related("by").order_by("-number")
+    versions = list(rows) if opportunity.scores_quality else []
+    last = versions[0].number if versions else 0
+    score_form = bound.get("score_form")
+    # A page that comes back for another reason still shows what it showed: what was saved since is not seen yet.
+    kept_seen = score_form is not None and overtaken is None
     refused = request.method == "POST"
     context = {
         "opportunity": opportunity,
@@ -181,15 +193,51 @@ def _page(request: PersonRequest, proposal: Proposal, **bound: forms.Form) -> Ht
         "following": order[place + 1] if place + 1 < len(order) else None,
         "can_admit": can("admit") and proposal.opened.readable,
         "can_reject": can("reject"),
-        "can_score": can("score") and opportunity.scores_quality,
+        "can_score": can("score") and opportunity.scores_quality and not frozen,
         "can_reexamine": can("reexamine"),
         "reject_form": RejectForm(),
-        "score_form": ScoreForm(criteria=shown.criteria, scores=scores),
+        "score_form": ScoreForm(criteria=shown.criteria, scores=scores, seen=last),
+        "seen": score_form.data.get("seen", "0") if kept_seen and score_form else last,
+        "overtaken": _beside(overtaken, score_form) if overtaken and score_form else None,
+        "versions": [(version, notes.total(version.criteria)) for version in versions],
+        "reexaminations": _reexaminations(proposal, request.user) if frozen and versions else [],
+        "can_ask_reexamination": going
+        and frozen
+        and opportunity.scores_quality
+        and proposal.state in {State.ADMISSIBLE, State.SCORED}
+        and rules.can_ask_note_reexamination(proposal, request.user),
         "reexamine_form": _reexamine_form(None),
-        "failed": next(iter(bound.values())) if refused else None,
+        "failed": next(iter(bound.values())) if refused and overtaken is None else None,
         "kept": {score.criterion_id: score for score in scores},
     } | bound
-    return render(request, "proposals/examine.html", context, status=422 if refused else 200)
+    status = 409 if overtaken else 422 if refused else 200
+    return render(request, "proposals/examine.html", context, status=status)
+
+
+def _beside(theirs: NotesVersion, form: forms.Form) -> dict[str, Any]:
+    """Both versions, criterion by criterion, for whoever must choose."""
+    lines = [
+        {"criterion": line["criterion"], "theirs": theirs.line(line["criterion"].pk), "mine": line}
+        for line in cast(ScoreForm, form).lines()
+    ]
+    return {"version": theirs, "lines": lines}
+
+
+def _reexaminations(proposal: Proposal, user: User) -> list[dict[str, Any]]:
+    """Those of this proposal's notes, oldest first, with what this person may do of the one that waits."""
+    rows = NoteReexamination.objects.of(proposal.opportunity).filter(proposal=proposal)
+    shown = []
+    for row in rows.prefetch_related("lines__criterion"):
+        row.proposal = proposal
+        args = [proposal.opportunity.number, proposal.public_id, row.pk]
+        names = {"accept": "decide", "withdraw": "withdraw"}
+        urls = {
+            move: reverse(f"proposals:{name}_note_reexamination", args=args)
+            for move, name in names.items()
+            if row.can(move, user)
+        }
+        shown.append({"row": row, "urls": urls})
+    return shown
 
 
 def _act(
@@ -205,7 +253,7 @@ def _act(
     if request.method == "POST" and not getattr(Proposal, move).allowed(proposal, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     # Refused, or typed before signing in again: it comes back in its place.
-    return _page(request, proposal, **{f"{move}_form": form})
+    return _page(request, proposal, None, **{f"{move}_form": form})
 
 
 def _next(proposal: Proposal, here: str) -> str:
@@ -220,7 +268,7 @@ def _next(proposal: Proposal, here: str) -> str:
 @never_cache
 @require_POST
 def admit(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
-    proposal, form = _opened_proposal(request, number, public_id), ConfirmForm(request.POST)
+    proposal, form = opened_proposal(request, number, public_id, at=clock.now()), ConfirmForm(request.POST)
 
     def verb() -> None:
         actions.admit(proposal, by=request.user)
@@ -230,7 +278,7 @@ def admit(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
 
 @act_page
 def reject(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
-    proposal, form = _opened_proposal(request, number, public_id), RejectForm(data_of(request))
+    proposal, form = opened_proposal(request, number, public_id, at=clock.now()), RejectForm(data_of(request))
 
     def verb() -> None:
         actions.reject(proposal, by=request.user, **form.cleaned_data)
@@ -242,19 +290,22 @@ def reject(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse
 
 @act_page
 def score(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
-    proposal = _opened_proposal(request, number, public_id)
+    proposal = opened_proposal(request, number, public_id, at=clock.now())
     criteria, scores = criteria_of(proposal.opportunity), proposal.scores.all()
     form = ScoreForm(data_of(request), criteria=criteria, scores=scores)
 
     def verb() -> None:
-        actions.score(proposal, by=request.user, values=form.values())
+        actions.score(proposal, by=request.user, values=form.values(), seen=form.seen())
 
-    return _act(request, proposal, "score", form, verb, _("Notes enregistrées."))
+    try:
+        return _act(request, proposal, "score", form, verb, _("Notes enregistrées."))
+    except actions.Overtaken as other:
+        return _page(request, proposal, other.version, score_form=form)
 
 
 @act_page
 def reexamine(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
-    proposal, form = _opened_proposal(request, number, public_id), _reexamine_form(data_of(request))
+    proposal, form = opened_proposal(request, number, public_id, at=clock.now()), _reexamine_form(data_of(request))
 
     def verb() -> None:
         actions.reexamine(proposal, by=request.user, **form.cleaned_data)

@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime
-from decimal import Decimal
 from typing import Self
 
 import django_fsm
@@ -16,10 +15,10 @@ from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
-from opportunities.models import Criterion, Opportunity
+from opportunities.models import Opportunity
 from proposals import conditions, rules
 from proposals.enums import RejectionCode, State
-from proposals.models.evaluation import Score
+from proposals.models.evaluation import NotesVersion
 from proposals.models.file import DraftFile, SealedFile
 from proposals.models.submission import SealedEnvelope, Submission
 from vendors.models import Vendor
@@ -218,16 +217,18 @@ class Proposal(lifecycle.Stateful, models.Model):
         allowed=rules.can_examine,
         roles=["buyer"],
         label=_("Noter"),
-        conditions=[conditions.in_evaluation],
+        conditions=[conditions.in_evaluation, conditions.notes_open],
     )
-    def score(self, *, by: User | None, at: datetime, values: dict[Criterion, tuple[Decimal, str]]) -> None:
-        """`values`: {criterion: (Decimal 0–100 with two decimals, comment)}; a new score replaces the former one."""
-        for criterion, (value, comment) in values.items():
-            given = {"value": value, "comment": comment, "by": by, "at": at}
-            Score(**given).clean_fields(exclude={"proposal", "criterion", "by"})
-            Score.objects.update_or_create(proposal=self, criterion=criterion, defaults=given)
+    def score(self, *, by: User | None, at: datetime, version: NotesVersion | None = None) -> None:
+        """`version`: the notes just written by proposals/evaluation/actions.py; None when it keeps those that it has.
+
+        The ledger keeps comments too: in the detail, which the law may have erased.
+        """
         conditions.fully_scored(self, at)
-        self._ledger_extra = {"scores": {str(c.position): str(v) for c, (v, _comment) in values.items()}}
+        if version is not None:
+            scores = {str(place): line["value"] for place, line in enumerate(version.criteria)}
+            comments = {str(place): line["comment"] for place, line in enumerate(version.criteria) if line["comment"]}
+            self._ledger_extra = {"scores": scores, "comments": comments, "version": version.number}
 
     @moves(
         State.SCORED,

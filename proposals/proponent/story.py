@@ -14,7 +14,9 @@ from marketplace.ledger.entries import LedgerPayload
 from marketplace.lifecycle import known
 from opportunities.enums import State as OccasionState
 from proposals.enums import State
-from proposals.models import AFTER_OPENING, Award, Proposal, Submission
+from proposals.evaluation import notes
+from proposals.models import AFTER_OPENING, Award, NoteReexamination, Proposal, Submission
+from proposals.proponent import explanation
 
 _WAITING = {State.OPENED, State.ADMISSIBLE, State.SCORED}
 _ENDED = {OccasionState.CANCELLED, OccasionState.UNSUCCESSFUL}
@@ -63,6 +65,7 @@ def timeline(proposal: Proposal, submissions: Iterable[Submission]) -> list[dict
         "proposal.reexamine": _("Examen repris"),
         "proposal.award": _("Retenue"),
         "proposal.decline": _("Non retenue"),
+        "notereexamination.accept": _("Notes réexaminées"),
     }
     by_version = {row.version: row for row in submissions}
     events: list[dict[str, Any]] = [{"label": _("Brouillon commencé"), "at": proposal.created_at, "done": True}]
@@ -146,12 +149,29 @@ def debrief(proposal: Proposal) -> dict[str, Any] | None:
     if row is not None:
         result["final"] = None if row["final"] is None else _decimal(Fraction(row["final"]))
         result["ranked"] = sum(line["rank"] is not None for line in recommendation.ranking)
+        comments = {score.criterion_id: score.comment for score in proposal.scores.all()}  # frozen with the ranking
         result["scores"] = [
-            {"criterion": criterion, "value": Decimal(row["scores"][str(criterion.pk)])}
+            {
+                "criterion": criterion,
+                "value": Decimal(row["scores"][str(criterion.pk)]),
+                "comment": comments.get(criterion.pk, ""),
+            }
             for criterion in proposal.opportunity.criteria.all()
             if str(criterion.pk) in row["scores"]
         ]
+        result["why"] = explanation.sentences(recommendation, proposal)
+        result["reexaminations"] = list(NoteReexamination.objects.accepted().filter(proposal=proposal).order_by("pk"))
+        sealed = notes.sealed(proposal) if result["scores"] else None
+        result["notes"] = sealed.shown() if sealed else None
     return result
+
+
+def own_notes(proposal: Proposal) -> dict[str, Any] | None:
+    """The file of a vendor's own notes with their comments, once an award stands; None before, or without a digest."""
+    if not Award.objects.standing().filter(opportunity=proposal.opportunity).exists():
+        return None
+    sealed = notes.sealed(proposal)
+    return sealed.file(comments=True) if sealed else None
 
 
 def _decimal(value: Fraction) -> Decimal:

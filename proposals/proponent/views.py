@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace import lists
 from marketplace.dates import clock
+from marketplace.files.downloads import json_download
 from marketplace.money import taxes
 from marketplace.requests import PersonRequest
 from proposals.access import own_proposal
@@ -50,6 +51,17 @@ def detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "now": now,
     }
     return render(request, "proposals/detail.html", context)
+
+
+@never_cache
+@require_safe
+def notes_json(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """One's own notes with their comments, as `tools/verify.py notes` reads them; 404 before the award."""
+    proposal = own_proposal(request, public_id, at=clock.now())
+    content = story.own_notes(proposal)
+    if content is None:
+        raise Http404
+    return json_download(content, f"mes-notes-{proposal.opportunity.number}.json")
 
 
 @never_cache

@@ -88,6 +88,7 @@ _TOLD: dict[str, Callable[[Opportunity, Body], Told]] = {
     "opportunity.suspend": lambda o, body: (_("Suspendue"), body.get("reason", ""), ""),
     "opportunity.resume": _resumed,
     MINUTES: _opened,
+    "opportunity.unveil_prices": lambda o, body: (_("Prix dévoilés à l’organisme; notes gelées"), "", ""),
     "opportunity.recommend": lambda o, body: (_("Attribution recommandée"), "", ""),
     "draw": lambda o, body: (
         _("Tirage au sort"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -24,7 +24,7 @@ from marketplace import lists, money
 from marketplace.cache import SECONDS, hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.files.downloads import as_download
+from marketplace.files.downloads import as_download, json_download
 from marketplace.models import Checkpoint, User
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents
@@ -32,7 +32,8 @@ from opportunities.enums import AwardMode, State
 from opportunities.models import Opportunity
 from opportunities.search.labels import public_badge
 from opportunities.versions import section as version_section
-from proposals.models import Award, Draw, OpenedProposal, Proposal
+from proposals.evaluation import notes
+from proposals.models import Award, Draw, NoteReexamination, OpenedProposal, Proposal
 from proposals.opening.actions import Outcome
 from proposals.opening.middleware import outcome_of
 from proposals.opening.minutes import signed as signed_minutes
@@ -152,7 +153,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "default_minimum": opportunity.default_minimum,
         "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
         "events": history.events(opportunity, acts, at=at),
-        "versions": version_section.lines(opportunity, acts, attested=opportunity.attested),
+        "versions": version_section.lines(opportunity, acts, attested=cast(Any, opportunity).attested),
         "opened": opened,
         "accepting": opportunity.accepts_proposals(at=at),
         "show_award": opportunity.state == State.AWARDED,
@@ -301,6 +302,8 @@ def award(request: HttpRequest, number: str) -> HttpResponse:
         "undone": [row for row in confirmed if row.reversed_at is not None],
         "received": received,
         "rejected": received - standing.admissible if standing else 0,
+        "notes": _notes(standing) if standing else None,
+        "reexaminations": _reexaminations(opportunity) if standing else [],
         "draw": _draw(opportunity) if standing and standing.drawn else None,
         "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "can_contract": request.user.is_authenticated and standing and _can_contract(opportunity, request.user),
@@ -319,6 +322,39 @@ def _with_ranking(award: Award, opportunity: Opportunity) -> Award:
     award.taxes = money.taxes(award.amount_cents, on=local(award.at).date())
     award.days = (local(award.at).date() - local(opportunity.published).date()).days
     return award
+
+
+def _notes(award: Award) -> dict[str, Any] | None:
+    """The winner's notes by criterion, and how to compute their digest again; None where there is no grid.
+
+    Not the comments: they are between the body and its vendor.
+    """
+    version = award.proposal.notes_versions.order_by("-number").first()
+    if version is None:
+        return None
+    award.proposal.opportunity = award.opportunity
+    sealed = notes.sealed(award.proposal)
+    return {"lines": version.criteria, "proof": sealed.shown() if sealed else None}
+
+
+def _reexaminations(opportunity: Opportunity) -> list[dict[str, Any]]:
+    """Notes that changed after they were frozen: whose total, from what to what, why, when. Never who, nor one note."""
+    rows = NoteReexamination.objects.accepted().filter(proposal__opportunity=opportunity)
+    rows = rows.select_related("proposal__opened__submission").defer("proposal__opened__content", "proposal__draft")
+    return [{"row": row, "name": row.proposal.opened.submission.receipt["proponent"]} for row in rows.order_by("pk")]
+
+
+@login_not_required
+@require_safe
+def notes_json(request: HttpRequest, number: str) -> HttpResponse:
+    """The winner's notes as `tools/verify.py notes` reads them, once an award stands; without their comments."""
+    rows = Award.objects.standing().select_related("opportunity", "proposal")
+    award = get_object_or_404(rows, opportunity__number=number)
+    award.proposal.opportunity = award.opportunity
+    sealed = notes.sealed(award.proposal)
+    if sealed is None:
+        raise Http404
+    return json_download(sealed.file(comments=False), f"notes-{number}.json")
 
 
 def _draw(opportunity: Opportunity) -> Draw | None:

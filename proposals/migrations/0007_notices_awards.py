@@ -73,7 +73,7 @@ def remove(apps, editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("opportunities", "0004_notices_triggers"), ("proposals", "0003_files")]
+    dependencies = [("opportunities", "0005_notices_triggers"), ("proposals", "0006_scores_guards")]
     operations = [
         migrations.RunPython(write, nothing),
         append_only("proposals_openedproposal", "proposals_opening", "proposals_draw", "proposals_sealkey"),

@@ -13,7 +13,7 @@ def remove(apps, editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("opportunities", "0003_notices_versions")]
+    dependencies = [("opportunities", "0004_notices_versions")]
     operations = [
         append_only("opportunities_noticeversion", "opportunities_addendum"),
         migrations.RunPython(install, remove),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('opportunities', '0002_search_index'),
+        ('opportunities', '0003_scores_frozen'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
