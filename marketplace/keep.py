@@ -53,6 +53,8 @@ def keep(request: HttpRequest, *, why: str = SESSION_ENDED) -> bool:
     typed.pop("csrfmiddlewaretoken", None)
     if typed.pop("password", None) is not None:  # a second look (marketplace/accounts/reauthentication.py): never kept
         typed.pop("code", None)
+    for name in [name for name in typed if name.startswith("confirm-")]:  # the same, asked in the middle of a POST
+        del typed[name]
     text = typed.urlencode()
     if not text or len(text) > _MOST:  # a form with one button holds nothing to keep
         return False

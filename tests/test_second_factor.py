@@ -623,7 +623,7 @@ def test_the_library_s_messages_are_ours():
             assert not NOT_OURS.search(str(ours[code])) and "authent" not in str(ours[code]), code
 
 
-@pytest.mark.parametrize("name", ["totp_activated", "totp_deactivated", "recovery_codes_generated"])
+@pytest.mark.parametrize("name", ["totp_activated", "recovery_codes_generated"])
 def test_messages_sent(rita, name):
     from marketplace.accounts.adapters import AccountAdapter
 

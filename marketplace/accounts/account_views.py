@@ -31,9 +31,7 @@ from marketplace.requests import PersonRequest
 
 Kind = AccountChange.Kind
 private = method_decorator(never_cache, name="dispatch")
-secret = method_decorator(
-    sensitive_post_parameters("password", "code", "password1", "password2", "oldpassword"), name="dispatch"
-)
+secret = method_decorator(sensitive_post_parameters("password", "code", "password1", "password2"), name="dispatch")
 
 
 class Refused:

@@ -61,7 +61,7 @@ class SignupForm(PlainTexts, forms.Form):
         TermsAcceptance.objects.get_or_create(user=user, terms=terms, defaults={"at": at})
 
 
-# What the library tells without a link that undoes it: ours do (accounts/undo.py).
+# What the library tells without a link that undoes it: ours do (accounts/undo.py), and it has no template here.
 _TOLD_ELSEWHERE = {"account/email/email_changed", "account/email/email_deleted", "mfa/email/totp_deactivated"}
 _PASSWORD_CHANGED = {f"account/email/password_{how}" for how in ("changed", "reset", "set")}
 
