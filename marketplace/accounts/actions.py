@@ -17,10 +17,11 @@ def activity_changed(person: User, *, by: User | None, at: datetime) -> None:
     """
     with transaction.atomic():
         person.end_sessions()
-        template = "account_reactivated" if person.is_active else "account_deactivated"
+        template, action = "emails/account_deactivated.txt", "person.deactivate"
+        if person.is_active:
+            template, action = "emails/account_reactivated.txt", "person.reactivate"
         # Not `queue`: it writes to nobody who is inactive, and this is what must be told.
-        outbox.queue_to_address(f"emails/{template}.txt", address=person.email, to=person, at=at)
-        action = "person.reactivate" if person.is_active else "person.deactivate"
+        outbox.queue_to_address(template, address=person.email, to=person, at=at)
         ledger.record(action, f"person:{person.public_id}", by=by, at=at)
 
 
