@@ -48,6 +48,7 @@ def going(answer) -> str:
 def set_up(client, where: str) -> tuple:
     """From the page that one was led to, to the page one was going to: (the secret, the answer)."""
     question = client.get(where)
+    assert "À faire avant toute chose" in words(client.get(question["Location"]))
     page = client.post(question["Location"], {"password": PASSWORD}, follow=True)
     secret = re.search(r'<code id="secret">([A-Z2-7 ]+)</code>', text_of(page))[1].replace(" ", "")
     assert "À faire avant toute chose" in text_of(page)

@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from django.views.generic.edit import FormView
 
-from marketplace.accounts import undo
+from marketplace.accounts import second_factor, undo
 from marketplace.accounts.change import AccountChange
 from marketplace.accounts.links import change_of
 from marketplace.accounts.person import User
@@ -58,7 +58,9 @@ class Confirm(Refused, FormView):
         return super().get_form_kwargs() | {"request": self.request}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"next": get_next_redirect_url(self.request) or ""}
+        required = second_factor.is_missing(self.request.user)
+        then = get_next_redirect_url(self.request) or ""
+        return super().get_context_data(**kwargs) | {"next": then, "required": required}
 
     def get_success_url(self) -> str:
         return get_next_redirect_url(self.request) or super().get_success_url()
@@ -98,8 +100,7 @@ def _told(user: User, kind: AccountChange.Kind, address: str) -> Iterator[None]:
     """One transaction: a change to the addresses, and the messages that tell of it when there was one."""
     address = address.strip().lower()
     with transaction.atomic():
-        user.locked()
-        before = undo.as_it_is(user)
+        before = undo.as_it_is(user.locked())
         yield
         if undo.as_it_is(user) == before:
             return

@@ -62,7 +62,7 @@ def test_an_added_address_is_undone_from_the_message(cast, people, findings, mai
     look_both_ways(officer)
     officer.fill(password=PASSWORD)
     officer.press("Confirmer" if french else "Confirm", exact=True)
-    officer.fill(email=ELSEWHERE)
+    officer.page.fill("#id_email", ELSEWHERE)
     officer.press("Ajouter" if french else "Add", exact=True)
     look_both_ways(officer)
     assert EmailAddress.objects.filter(user=cast.officer, email=ELSEWHERE).exists()
@@ -101,7 +101,8 @@ def test_the_administration_asks_before_a_write_and_keeps_what_was_typed(cast, p
         pilot.page.click('[name="_continue"]')
     pilot.sees("Rien n’est encore fait.")
     look_both_ways(pilot)
-    pilot.fill(password=PASSWORD)
+    pilot.page.fill('[name="confirm-password"]', PASSWORD)
+    pilot.page.fill('[name="confirm-code"]', pilot.telephone())
     pilot.press("Confirmer et continuer")
     assert User.objects.get(pk=cast.outsider.pk).name == "Ulysse Renommé"
     assert not findings.report(), findings.report()
