@@ -35,8 +35,8 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 TIMEOUT_MS = 15_000
 PERIOD = 30  # seconds that a code lasts
-# An answer that refuses (402, 403, 409, 422) is written to the console by Chromium itself: the page did nothing wrong.
-REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|422) ")
+# An answer that refuses (402, 403, 409, 410, 422) is written to the console by Chromium: the page did nothing wrong.
+REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|410|422) ")
 # Everything that axe knows, in the page; only what is serious comes back, as the HTML that is wrong (a selector for
 # each node costs axe a tenth of its time).
 JUDGE = """() => axe.run({resultTypes: ["violations"], preload: false, selectors: false}).then(found => found.violations
