@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allauth.account import admin as allauth_admin  # noqa: F401 - imported first: it registers what is taken away below
-from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as mfa_admin  # noqa: F401 - same reason
 from allauth.mfa.models import Authenticator
@@ -21,6 +20,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace.accounts import actions
 from marketplace.administration import Administered, ListOnly
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
@@ -29,7 +29,6 @@ from marketplace.requests import PersonRequest
 
 # Rights come from memberships, not from groups; addresses and second factors belong to their owners.
 admin.site.unregister([Group, EmailAddress, Authenticator])
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth documents it
 
 RIGHTS = ("is_active", "is_auditor", "is_staff")
 
@@ -57,13 +56,15 @@ class UserForm(forms.ModelForm):
             if {person.pk for person in administrators} == {self.instance.pk}:
                 message = _("C’est la dernière personne qui administre la plateforme : elle doit le rester.")
                 self.add_error("is_active" if data.get("is_staff") else "is_staff", message)
+        # Under the row's lock: a membership accepted at the same instant waits, or is seen here.
+        person = self.instance.locked()
         # Whoever administers neither scores, awards nor audits: the powers stay in different hands.
         if data.get("is_staff") and data.get("is_auditor"):
             self.add_error("is_auditor", _("Une même personne ne peut pas administrer et vérifier."))
         for right in ("is_staff", "is_auditor"):
-            if data.get(right) and not getattr(self.instance, right) and (why := self.instance.why_not_platform_wide()):
+            if data.get(right) and (why := person.why_not_platform_wide()):
                 self.add_error(right, why)
-        if data.get("is_staff") and self.instance.body_memberships.exists():
+        if data.get("is_staff") and person.body_memberships.exists():
             self.add_error("is_staff", _("Cette personne agit pour un organisme : elle ne peut pas administrer."))
         return data
 
@@ -90,11 +91,18 @@ class UserAdmin(Administered):
     def save_model(  # type: ignore[override]  # only people reach the administration
         self, request: PersonRequest, obj: User, form: forms.ModelForm, change: bool
     ) -> None:
+        at, whom = clock.now(), f"person:{obj.public_id}"
         obj.is_superuser = obj.is_staff  # one right: to administer
+        before = {name: form.initial.get(name) for name in form.changed_data}
         super().save_model(request, obj, form, change)
-        changed = {name: getattr(obj, name) for name in RIGHTS if name in form.changed_data}
-        if changed:
-            ledger.record("person.rights", f"person:{obj.public_id}", by=request.user, at=clock.now(), **changed)
+        rights = {name: getattr(obj, name) for name in RIGHTS if name in form.changed_data}
+        if rights:
+            ledger.record("person.rights", whom, by=request.user, at=at, **rights)
+        if "is_active" in rights:
+            actions.activity_changed(obj, by=request.user, at=at)
+        edited = {name: [before[name], getattr(obj, name)] for name in form.changed_data if name not in RIGHTS}
+        if edited:
+            ledger.record("person.edit", whom, by=request.user, at=at, changes=edited)
 
 
 class TermsForm(forms.ModelForm):

@@ -7,16 +7,25 @@ before the opening, or a password's hash letter by letter: only what a class lis
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
+from marketplace.accounts.reauthentication import asks_again
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
@@ -35,9 +44,58 @@ def administrators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., 
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not is_administrator(request.user):
             raise Http404
-        return view(request, *args, **kwargs)
+        return asked_first(view)(request, *args, **kwargs)
 
     return never_cache(guarded)
+
+
+def asked_first(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Who is there is asked as one comes in, then every CONFIRMATION_MINUTES."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return (asks_again(view) if settings.ADMINISTRATION_ASKS_AGAIN else view)(request, *args, **kwargs)
+
+    return guarded
+
+
+# Leaving, and what only leads elsewhere.
+_NOT_ASKED = {"logout", "login", "password_change", "password_change_done", "i18n_javascript"}
+
+
+class Site(admin.AdminSite):
+    """Django's administration behind the site's own doors: its sign-in and its password page, with their limits.
+
+    Django's would take any number of passwords: the first from anybody, both from an administrator's open session.
+    """
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return is_administrator(request.user)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        asked = getattr(view, "__name__", "") not in _NOT_ASKED
+        return super().admin_view(asked_first(view) if asked else view, cacheable)
+
+    @method_decorator(login_not_required)
+    def login(self, request: HttpRequest, extra_context: Context = None) -> HttpResponse:
+        then = request.GET.get("next", "")
+        safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
+        then = then if safe else reverse("admin:index")
+        if is_administrator(request.user):
+            return redirect(then)
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect(f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': then})}")
+
+    def password_change(  # type: ignore[override]  # a redirection, not Django's page
+        self, request: HttpRequest, extra_context: Context = None
+    ) -> HttpResponse:
+        return redirect("account_change_password")
+
+    def password_change_done(  # type: ignore[override]  # likewise
+        self, request: HttpRequest, extra_context: Context = None
+    ) -> HttpResponse:
+        return redirect("profile")
 
 
 class _Chosen(AutocompleteSelect):

@@ -1,14 +1,16 @@
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
 
 from marketplace import keys
-from marketplace.ledger.grants import APPEND, KEEP, READ
+from marketplace.ledger.grants import APPEND, KEEP, READ, ROWS
 
 
 class MarketplaceConfig(AppConfig):
     name = "marketplace"
     verbose_name = "Plateforme"
     rights = {
+        "accountchange": ROWS,  # told to its person, then forgotten
         "checkpoint": APPEND,
         "filesweep": APPEND,
         "heartbeat": KEEP,
@@ -30,3 +32,9 @@ class MarketplaceConfig(AppConfig):
         """Every process of production, web or worker, stops here on a file that is not a key."""
         if settings.PRODUCTION:
             keys.check()
+
+
+class AdministrationConfig(AdminConfig):
+    """Django's administration, behind our doors (marketplace/administration.py)."""
+
+    default_site = "marketplace.administration.Site"

@@ -47,4 +47,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "ledger_head": getattr(request, "ledger_head", None),
         "contact_email": settings.CONTACT_EMAIL,
         "demonstration": settings.DEMONSTRATION,
+        "factor_not_asked": not settings.SECOND_FACTOR_REQUIRED,
     }

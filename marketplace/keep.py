@@ -27,6 +27,7 @@ from marketplace.requests import caller_address
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _SESSION = "typed"
+SESSION_ENDED, FACTOR = "session", "factor"  # why it is kept
 _PER_HOUR = 60  # for one caller's address: an office, not a flood
 _MOST = 300_000  # characters, url-encoded: two texts of 10 000 accented characters and room to spare
 
@@ -37,8 +38,11 @@ def keeps_typed(view: View) -> View:
     return view
 
 
-def keep(request: HttpRequest) -> bool:
-    """Keep this POST if its view asks for it; True when kept."""
+def keep(request: HttpRequest, *, why: str = SESSION_ENDED) -> bool:
+    """Keep this POST if its view asks for it; True when kept.
+
+    why: SESSION_ENDED, or FACTOR when a second factor must be set up first (marketplace/accounts/middleware.py).
+    """
     try:
         view = resolve(request.path_info).func
     except Resolver404:
@@ -49,12 +53,16 @@ def keep(request: HttpRequest) -> bool:
     typed.pop("csrfmiddlewaretoken", None)
     if typed.pop("password", None) is not None:  # a second look (marketplace/accounts/reauthentication.py): never kept
         typed.pop("code", None)
+    for name in [name for name in typed if name.startswith("confirm-")]:  # the same, asked in the middle of a POST
+        del typed[name]
     text = typed.urlencode()
     if not text or len(text) > _MOST:  # a form with one button holds nothing to keep
         return False
     box = boxes.seal(text.encode(), about=f"typed:{request.path}")
-    request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode()}
-    if not request.user.is_authenticated:  # read on the sign-in page, where one fears to have lost everything
+    request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode(), "why": why}
+    if why == FACTOR:
+        messages.info(request, _("Votre texte est gardé : vous le retrouverez ensuite."))
+    elif not request.user.is_authenticated:  # read on the sign-in page, where one fears to have lost everything
         messages.info(request, _("Votre session a pris fin. Votre texte est gardé : connectez-vous pour le retrouver."))
     return True
 
@@ -83,9 +91,12 @@ def typed_before(request: HttpRequest) -> QueryDict | None:
         return None
     del request.session[_SESSION]
     text = boxes.open(base64.b64decode(typed["box"]), about=f"typed:{request.path}")
-    messages.info(
-        request, _("Votre session avait pris fin. Voici ce que vous aviez écrit; rien n’est encore enregistré.")
-    )
+    if typed.get("why") == FACTOR:
+        messages.info(request, _("Voici ce que vous aviez écrit; rien n’est encore enregistré."))
+    else:
+        messages.info(
+            request, _("Votre session avait pris fin. Voici ce que vous aviez écrit; rien n’est encore enregistré.")
+        )
     return QueryDict(text.decode())
 
 

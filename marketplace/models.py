@@ -1,7 +1,7 @@
 """The ground floor's tables: terms, outgoing mail, number series, sweeps, which seal key opens this database.
 
-Published here with them: people (accounts/person.py), the ledger's (ledger/entries.py, ledger/checkpoints.py),
-the heartbeat (service/heartbeat.py).
+Published here with them: people and changes to their accounts (accounts/person.py, accounts/change.py), the ledger's
+(ledger/entries.py, ledger/checkpoints.py), the heartbeat (service/heartbeat.py).
 """
 
 import uuid
@@ -12,12 +12,14 @@ from django.db.models import F, Q
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts.change import AccountChange
 from marketplace.accounts.person import User
 from marketplace.ledger.checkpoints import Checkpoint, LedgerBlock
 from marketplace.ledger.entries import LedgerEntry, LedgerPayload
 from marketplace.service.heartbeat import Heartbeat
 
 __all__ = [
+    "AccountChange",
     "Checkpoint",
     "FileSweep",
     "Heartbeat",

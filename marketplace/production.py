@@ -15,6 +15,7 @@ PLACEHOLDER_SECRET = "embedded-default-not-for-production"
 PLACEHOLDER_PREFIX = "ocds-xxxxxx"
 SECRET_MINIMUM = 50
 TOKEN_MINIMUM = 32
+CONFIRMATION_MOST = 60
 
 
 def refuse_placeholders(settings: Mapping) -> None:
@@ -60,6 +61,10 @@ def _faults(settings: Mapping):
         yield "EMAIL_URL must be a mail server in production: console:// sends nothing."
     if settings["STRIPE_API_BASE"]:
         yield "STRIPE_API_BASE must be empty in production: it names a stand-in, whose payments are not payments."
+    if not settings["SECOND_FACTOR_REQUIRED"]:
+        yield "SECOND_FACTOR_REQUIRED must be true in production: only a demonstration does without it."
+    if settings["CONFIRMATION_MINUTES"] > CONFIRMATION_MOST:
+        yield f"CONFIRMATION_MINUTES must be at most {CONFIRMATION_MOST} in production: an open session is no proof."
     if bool(settings["STRIPE_SECRET_KEY"]) != bool(settings["STRIPE_WEBHOOK_SECRET"]):
         yield "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET go together: without the second no payment is ever seen."
     if 0 < len(settings["METRICS_TOKEN"]) < TOKEN_MINIMUM:

@@ -68,7 +68,7 @@ INSTALLED_APPS = [
     "audit.apps.AuditConfig",
     "opendata.apps.OpendataConfig",
     "demo.apps.DemoConfig",
-    "django.contrib.admin",
+    "marketplace.apps.AdministrationConfig",  # django.contrib.admin, with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "marketplace.doors.middleware.bodies",  # before whatever reads a body
     "marketplace.middleware.PrivateUnlessListed",
+    "marketplace.accounts.middleware.SecondFactorFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -194,10 +195,8 @@ ACCOUNT_FORMS = {
     "signup": "marketplace.accounts.forms.SignupForm",
     "add_email": "marketplace.accounts.forms.AddEmailForm",
     "change_password": "marketplace.accounts.forms.ChangePasswordForm",
-    "set_password": "marketplace.accounts.forms.SetPasswordForm",
     "reset_password": "marketplace.accounts.forms.ResetPasswordForm",
     "reset_password_from_key": "marketplace.accounts.forms.ResetPasswordKeyForm",
-    "reauthenticate": "marketplace.accounts.forms.ReauthenticateForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -223,9 +222,17 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Développe avec nous"
 MFA_FORMS = {
     "authenticate": "marketplace.accounts.forms.AuthenticateForm",
-    "reauthenticate": "marketplace.accounts.forms.CodeForm",
     "activate_totp": "marketplace.accounts.forms.ActivateTOTPForm",
 }
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # one signs in with a confirmed address; an added one that waits must not lock out
+# Buyers, officers, auditors and administrators do nothing before they have one (marketplace/accounts/second_factor.py).
+SECOND_FACTOR_REQUIRED = env.boolean("SECOND_FACTOR_REQUIRED", True)
+# How long « c’est bien vous » lasts, on the pages that ask it before they open (accounts/reauthentication.py).
+CONFIRMATION_MINUTES = env.integer("CONFIRMATION_MINUTES", 15, minimum=1)
+ADMINISTRATION_ASKS_AGAIN = True  # turned off by tests of other things
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # the library's own second wall, behind ours
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 24 * 3600  # ours is asked before, and lasts less
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "marketplace.accounts.links.ResetLinks"
 # How many proxies of ours stand before us: limits count the caller that the first one saw (marketplace/requests.py).
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0, minimum=0)
 SESSION_COOKIE_AGE = 8 * 3600

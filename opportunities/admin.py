@@ -21,7 +21,7 @@ class MembershipForm(forms.ModelForm):
         fields = ["user", "body", "role"]
 
     def clean_user(self):
-        user = self.cleaned_data["user"]
+        user = self.cleaned_data["user"].locked()  # nobody makes an administrator of this person meanwhile
         if user.is_staff:
             raise forms.ValidationError(_("Une personne qui administre la plateforme n’agit pour aucun organisme."))
         return user

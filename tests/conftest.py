@@ -155,6 +155,8 @@ def _settings(settings, _media):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MEDIA_ROOT = next(_media)
     settings.ACCOUNT_RATE_LIMITS = False
+    # Asked where they are the subject (test_staff_factor.py, test_account_doors.py), and in the browser.
+    settings.SECOND_FACTOR_REQUIRED = settings.ADMINISTRATION_ASKS_AGAIN = False
     cache.clear()
     for optional in (later.broker, delivery.server, bucket.server):
         optional.works()  # what one test made silent, the next one asks again

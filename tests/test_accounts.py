@@ -59,6 +59,7 @@ def test_signing_in_and_out(client, person):
 def test_addresses_in_our_words(client, person):
     client.force_login(person)
     url = reverse("account_email")
+    client.post(client.get(url)["Location"], {"password": PASSWORD})
     taken = client.post(url, {"action_add": "", "email": person.email})
     assert taken.status_code == 422
     assert "Cette adresse courriel est déjà dans votre compte." in text_of(taken)

@@ -425,6 +425,7 @@ def test_messages_are_read_in_english(db, english, monkeypatch):
     with clock.set_to(PUBLISHED_AT):
         cast = EnglishCast()
     test_emails.whole_story(cast)
+    test_emails.account_story(cast.outsider)
     rows = OutgoingEmail.objects.all()
     assert {row.template for row in rows} == MESSAGES - CONTRACT_MESSAGES - CASE_MESSAGES and {
         row.language for row in rows

@@ -4,6 +4,7 @@ The whole of it, started by the compose file's own command on a read-only system
 """
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import reverse
@@ -24,7 +25,8 @@ def demo() -> dict:
 @pytest.mark.parametrize("shown", [True, False])
 @pytest.mark.parametrize("language", ["fr-ca", "en"])
 def test_the_band_is_on_every_page_of_a_demonstration_and_on_no_other(cast, settings, shown, language):
-    settings.DEMONSTRATION = shown
+    settings.DEMONSTRATION, settings.SECOND_FACTOR_REQUIRED = shown, True
+    Authenticator.objects.create(user=cast.administrator, type="totp", data={"secret": "x"})
     occasion = cast.published()
     with translation.override(language):
         addresses = [reverse(name) for name in ("home", "opportunities:list", "account_login", "pages:help", "ledger")]
@@ -47,7 +49,7 @@ def test_the_band_is_on_every_page_of_a_demonstration_and_on_no_other(cast, sett
 def test_the_page_of_an_error_of_ours_has_it_too(rf, settings, shown):
     from marketplace.views import server_error
 
-    settings.DEMONSTRATION = shown
+    settings.DEMONSTRATION, settings.SECOND_FACTOR_REQUIRED = shown, True
     assert (BAND["fr-ca"] in server_error(rf.get("/")).content.decode()) == shown
 
 

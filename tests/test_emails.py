@@ -7,12 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core import mail as sent
 from django.test import Client
 from django.urls import resolve
 from django.utils import translation
 
+from marketplace.accounts import actions as account_actions
+from marketplace.accounts import undo
+from marketplace.accounts.change import AccountChange
 from marketplace.dates import clock
 from marketplace.models import OutgoingEmail, User
 from opportunities.models import Opportunity
@@ -31,8 +35,9 @@ FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
 # What follows the award is driven in tests/test_contract_emails.py.
 AFTER_THE_AWARD = ("contract_", "milestone_", "invoice_", "amendment_", "payment_", "performance_")
 FOUND = {path.name for path in FOLDER.glob("*.txt") if not path.name.startswith("_")} - {"base.txt"}
-# … and what auditors and bodies are told, in tests/test_case_pages.py.
-ELSEWHERE = (*AFTER_THE_AWARD, "monitoring_")
+# … what auditors and bodies are told, in tests/test_case_pages.py; what is told of an account, below and in
+# tests/test_account_doors.py and tests/test_people.py.
+ELSEWHERE = (*AFTER_THE_AWARD, "monitoring_", "account_")
 EVERY = {f"emails/{name}" for name in FOUND if not name.startswith(ELSEWHERE)}
 TITLE = "Tableau de bord <ponts> & routes"
 REASON = "Motif écrit à la main : « trop & tard » <b>"
@@ -329,16 +334,38 @@ def test_changes_to_an_account(cast, settings, django_capture_on_commit_callback
     client.force_login(cast.outsider)
     new = "Autre-érable-4821"
     with django_capture_on_commit_callbacks(execute=True):
-        data = {"oldpassword": "Érable-rouge-4821", "password1": new, "password2": new}
+        data = {"password": "Érable-rouge-4821", "password1": new, "password2": new}
         assert client.post("/compte/password/change/", data).status_code == 302
-    assert sent.outbox[0].subject == "Votre mot de passe a changé" and "Adresse IP" in sent.outbox[0].body
+    assert sent.outbox[0].subject == "Votre mot de passe a changé" and "/compte/annuler/" in sent.outbox[0].body
     check_account(*sent.outbox)
 
 
-@pytest.mark.parametrize(
-    "name", ["password_changed", "password_reset", "password_set", "email_changed", "email_confirm", "email_deleted",
-             "email_confirmation"],
-)  # fmt: skip
+def account_story(user) -> None:
+    """Every message about an account that is ours, once."""
+    for kind in AccountChange.Kind:
+        undo.tell(user, kind, before=undo.as_it_is(user), to=[user.email], at=PUBLISHED_AT, address="a@exemple.ca")
+    for active in (False, True):
+        user.is_active = active
+        account_actions.activity_changed(user, by=None, at=PUBLISHED_AT)
+    Authenticator.objects.create(user=user, type="totp", data={})
+    account_actions.take_second_factor(user, at=PUBLISHED_AT)
+
+
+@pytest.mark.parametrize("language", ["fr-ca", "en"])
+def test_messages_about_an_account_are_whole(cast, language, django_capture_on_commit_callbacks):
+    """Each change that can be undone, both turns of an account, a factor taken away: in their reader's language."""
+    speaking(cast, language)
+    account_story(cast.outsider)
+    rows, seen = mails(), 0
+    assert len({row.subject for row in rows}) == len(rows) == len(AccountChange.Kind) + 3
+    for row in rows:
+        check_whole(row, language)
+        seen += row.secret
+        assert row.secret == (row.template == "emails/account_changed.txt")
+    assert seen == 6
+
+
+@pytest.mark.parametrize("name", ["email_confirm", "email_confirmation"])
 def test_the_librarys_other_messages_are_ours(cast, name):
     from marketplace.accounts.adapters import AccountAdapter
 

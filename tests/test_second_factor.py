@@ -50,6 +50,11 @@ def secret_of(user) -> str:
     return get_adapter().decrypt(user.authenticator_set.get(type="totp").data["secret"])
 
 
+def next_code(user) -> str:
+    """The one that the application shows next: the first served to turn it on."""
+    return code_of(user.secret, NOW + PERIOD)
+
+
 def wrong(secret: str, at) -> str:
     """Six digits that are right in no period near `at`."""
     near = {code_of(secret, at + PERIOD * n) for n in (-1, 0, 1)}
@@ -66,12 +71,19 @@ def turn_on(client, at=NOW) -> str:
     return secret
 
 
-def confirmed(client, url: str, at=NOW):
-    """A page that asks for the password first."""
+def confirmed(client, url: str, at=NOW, *, asked: str = "", **answers):
+    """A page that asks first who is there; `answers` with the password, where there is an application."""
     with clock.set_to(at):
-        asked = client.get(url)
-        assert asked["Location"].startswith(reverse("account_reauthenticate"))
-        return client.post(asked["Location"], {"password": PASSWORD}, follow=True)
+        asked = asked or client.get(url)["Location"]
+        assert asked.startswith(reverse("account_reauthenticate"))
+        return client.post(asked, {"password": PASSWORD} | answers, follow=True)
+
+
+@pytest.fixture(autouse=True)
+def _standing_still():
+    """A question that was answered stays answered for as long as a test lasts."""
+    with clock.set_to(NOW):
+        yield
 
 
 @pytest.fixture
@@ -86,6 +98,7 @@ def protected(rita):
     """Rita with the second factor on: the secret of her application."""
     client = signed_in(rita)
     rita.secret = turn_on(client)
+    rita.refresh_from_db()  # sessions of before have ended
     rita.codes = rita.authenticator_set.get(type="recovery_codes").wrap().get_unused_codes()
     return rita
 
@@ -108,6 +121,7 @@ def test_turning_it_on(rita, django_capture_on_commit_callbacks):
     codes = rita.authenticator_set.get(type="recovery_codes").wrap().get_unused_codes()
     assert len(codes) == 10 and all(code in text_of(page) for code in codes)
     told = OutgoingEmail.objects.get()
+    assert client.get(reverse("profile")).status_code == 200, "this session goes on"
     assert told.subject == "Vérification en deux étapes activée" and told.to == rita
 
 
@@ -153,15 +167,17 @@ def test_turning_it_off_takes_both_factors(protected, django_capture_on_commit_c
 
 def test_nothing_is_turned_on_without_the_password(rita):
     client = signed_in(rita)
-    for ask in (client.get, client.post):
-        answer = ask(reverse("mfa_activate_totp"))
-        assert answer.status_code == 302 and answer["Location"].startswith(reverse("account_reauthenticate"))
+    answer = client.get(reverse("mfa_activate_totp"))
+    assert answer.status_code == 302 and answer["Location"].startswith(reverse("account_reauthenticate"))
+    asked = client.post(reverse("mfa_activate_totp"), {"code": "123456"})
+    assert asked.status_code == 422 and "Rien n’est encore fait." in text_of(asked)
+    assert not Authenticator.objects.exists()
 
 
 # --- Recovery codes --------------------------------------------------------------------------------------------------
 def test_recovery_codes_are_read_downloaded_and_replaced(protected):
     client = signed_in(protected)
-    page = confirmed(client, reverse("mfa_view_recovery_codes"))
+    page = confirmed(client, reverse("mfa_view_recovery_codes"), code=next_code(protected))
     file = client.get(reverse("mfa_download_recovery_codes"))
     assert file["Content-Type"] == "text/plain; charset=utf-8" and "codes-de-secours.txt" in file["Content-Disposition"]
     for answer in (page, file):
@@ -175,7 +191,7 @@ def test_recovery_codes_are_read_downloaded_and_replaced(protected):
 def test_reading_the_codes_writes_nothing(protected):
     """Not even the library's own « seen »: whatever their age, a page that is read leaves the rows as they are."""
     client = signed_in(protected)
-    confirmed(client, reverse("mfa_view_recovery_codes"))
+    confirmed(client, reverse("mfa_view_recovery_codes"), code=next_code(protected))
     for name in ("mfa_index", "mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_deactivate_totp"):
         with CaptureQueriesContext(
             connection,
@@ -186,7 +202,8 @@ def test_reading_the_codes_writes_nothing(protected):
 
 def test_somebody_else_s_codes_are_out_of_reach(protected, cast):
     client = signed_in(cast.administrator)
-    for name in ("mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_deactivate_totp"):
+    confirmed(client, reverse("mfa_index"), asked=reverse("account_reauthenticate"))
+    for name in ("mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_deactivate_totp", "mfa_replace_totp"):
         assert client.get(reverse(name)).status_code == 404
 
 
@@ -291,14 +308,45 @@ def test_giving_up_at_the_second_step(protected):
     assert client.get(reverse("mfa_authenticate"))["Location"] == reverse("account_login")
 
 
-def test_a_code_confirms_who_is_there_too(protected):
+def test_who_is_there_is_asked_with_both_factors(protected):
+    """Neither the password alone, nor the telephone alone, opens the codes that stand for the telephone."""
     client, going = signed_in(protected), reverse("mfa_view_recovery_codes")
-    assert "Écrire un code" in text_of(client.get(client.get(going)["Location"]))
-    url = f"{reverse('mfa_reauthenticate')}?next={going}"
-    with clock.set_to(LATER):
-        assert client.post(url, {"code": wrong(protected.secret, LATER)}).status_code == 422
-        assert client.post(url, {"code": code_of(protected.secret, LATER)})["Location"] == going
+    asked = client.get(going)["Location"]
+    right = {"password": PASSWORD, "code": next_code(protected)}
+    for typed in ({}, {"password": PASSWORD}, {"code": right["code"]}, right | {"password": "autre"}):
+        assert client.post(asked, typed).status_code == 422
+        assert client.get(going)["Location"] == asked
+    assert client.post(asked, right)["Location"] == going
     assert client.get(going).status_code == 200
+
+
+def test_the_answer_lasts_a_short_time_in_that_session_alone(protected, settings):
+    client, going = signed_in(protected), reverse("mfa_view_recovery_codes")
+    confirmed(client, going, code=next_code(protected))
+    end = NOW + timedelta(minutes=settings.CONFIRMATION_MINUTES)
+    for at, status in ((end - timedelta(seconds=1), 200), (end, 302), (NOW - PERIOD, 302)):
+        with clock.set_to(at):
+            assert client.get(going).status_code == status
+    assert signed_in(protected).get(going).status_code == 302
+
+
+def test_another_application(protected, django_capture_on_commit_callbacks):
+    """A new telephone: asked with the old one, or a recovery code; other sessions end, and it is told."""
+    client, other, url = signed_in(protected), signed_in(protected), reverse("mfa_replace_totp")
+    page = confirmed(client, url, code=protected.codes[0])
+    new = re.search(r'id="secret">([^<]+)', text_of(page))[1].replace(" ", "")
+    assert new != protected.secret and "Remplacer votre application" in text_of(page)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post(url, {"code": wrong(new, NOW)}).status_code == 422
+        assert secret_of(protected) == protected.secret
+        assert client.post(url, {"code": code_of(new, NOW)})["Location"] == reverse("mfa_index")
+    assert secret_of(protected) == new and protected.authenticator_set.count() == 2
+    assert client.get("/mon-profil/").status_code == 200 and other.get("/mon-profil/").status_code == 302
+    assert "a été remplacée" in OutgoingEmail.objects.filter(template="emails/account_changed.txt").get().subject
+    assert spend(protected, protected.codes[1], at=LATER), "the recovery codes stay"
+    stranger = signed_in(person("Nadia Neuve"))
+    confirmed(stranger, "", asked=reverse("account_reauthenticate"))
+    assert stranger.get(url).status_code == 404
 
 
 # --- What is kept ----------------------------------------------------------------------------------------------------
@@ -518,6 +566,7 @@ def every_page(user, at) -> dict:
     pages["off"] = client.get(reverse("mfa_index"))
     pages["password"] = client.get(reverse("account_reauthenticate"))
     pages["on"] = confirmed(client, reverse("mfa_activate_totp"), at)
+    pages["act"] = signed_in(user).post(reverse("account_email"), {"action_add": "", "email": "autre@exemple.ca"})
     pages["on refused"] = client.post(reverse("mfa_activate_totp"), {"code": ""})
     secret = re.search(r'id="secret">([^<]+)', text_of(pages["on"]))[1].replace(" ", "")
     with clock.set_to(at):
@@ -526,9 +575,11 @@ def every_page(user, at) -> dict:
         pages[name] = client.get(reverse(name))
     pages["off refused"] = client.post(reverse("mfa_deactivate_totp"), {})
     pages["new codes"] = client.post(reverse("mfa_generate_recovery_codes"), follow=True)
-    pages["code"] = client.get(reverse("mfa_reauthenticate"))
-    pages["code refused"] = client.post(reverse("mfa_reauthenticate"), {"code": "12"})
-    pages["add e-mail"] = client.post(reverse("account_email"), {"action_add": "", "email": "autre@exemple.ca"})
+    pages["code"] = client.get(reverse("account_reauthenticate"))
+    pages["code refused"] = client.post(reverse("account_reauthenticate"), {"code": "12"})
+    pages["replace"] = client.get(reverse("mfa_replace_totp"))
+    pages["addresses"] = client.get(reverse("account_email"))
+    pages["password change"] = client.get(reverse("account_change_password"))
     step = Client()
     pages["step"] = step.post(reverse("account_login"), {"login": user.email, "password": PASSWORD}, follow=True)
     pages["step refused"] = step.post(reverse("mfa_authenticate"), {"code": "12"})
@@ -543,7 +594,7 @@ def test_every_page_is_whole_and_in_our_words(rita):
     )
     pages = every_page(rita, NOW)
     for name, answer in pages.items():
-        expected = 422 if name.endswith("refused") or name == "add e-mail" else 200
+        expected = 422 if name.endswith("refused") or name == "act" else 200
         assert answer.status_code == expected, name
         assert_whole(name, answer)
         main = text_of(answer)[text_of(answer).index('<div class="messages') :]
@@ -558,7 +609,7 @@ def test_every_page_is_whole_and_in_our_words(rita):
 
 def test_what_is_secret_is_not_kept_by_the_browser(protected):
     client = signed_in(protected)
-    confirmed(client, reverse("mfa_view_recovery_codes"))
+    confirmed(client, reverse("mfa_view_recovery_codes"), code=next_code(protected))
     for name in ("mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_generate_recovery_codes"):
         assert "no-store" in client.get(reverse(name))["Cache-Control"], name
     other = person("Nadia Neuve")
@@ -572,7 +623,7 @@ def test_the_library_s_messages_are_ours():
             assert not NOT_OURS.search(str(ours[code])) and "authent" not in str(ours[code]), code
 
 
-@pytest.mark.parametrize("name", ["totp_activated", "totp_deactivated", "recovery_codes_generated"])
+@pytest.mark.parametrize("name", ["totp_activated", "recovery_codes_generated"])
 def test_messages_sent(rita, name):
     from marketplace.accounts.adapters import AccountAdapter
 

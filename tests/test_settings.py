@@ -183,6 +183,8 @@ def complete(tmp_path) -> dict:
         "STRIPE_WEBHOOK_SECRET": "whsec_essai",
         "CONTACT_EMAIL": "aide@exemple.test",
         "METRICS_TOKEN": "m" * 32,
+        "SECOND_FACTOR_REQUIRED": True,
+        "CONFIRMATION_MINUTES": 15,
     }
 
 
@@ -220,6 +222,8 @@ def complete(tmp_path) -> dict:
         ("STRIPE_SECRET_KEY", "", "STRIPE_SECRET_KEY"),
         ("STRIPE_WEBHOOK_SECRET", "", "STRIPE_SECRET_KEY"),
         ("METRICS_TOKEN", "m" * 31, "METRICS_TOKEN"),
+        ("SECOND_FACTOR_REQUIRED", False, "SECOND_FACTOR_REQUIRED"),
+        ("CONFIRMATION_MINUTES", 61, "CONFIRMATION_MINUTES"),
     ],
 )
 def test_production_refuses_each_placeholder(complete, name, value, named):

@@ -108,6 +108,7 @@ def server() -> Iterator[tuple[str, dict[str, str]]]:
             "LOG_LEVEL": "ERROR",
             "BASE_URL": address,
             "PYTHONUNBUFFERED": "1",
+            "SECOND_FACTOR_REQUIRED": "false",  # as in `make run`: demo accounts have no telephone
         }
         manage = [sys.executable, str(ROOT / "manage.py")]
         with Standin(webhook=f"{address}/stripe/evenements") as standin:

@@ -1,5 +1,6 @@
 """One's vendors: the list, a new one, its page. Strangers get 404; members read, owners and administrators change."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,16 +43,27 @@ def create(request: PersonRequest) -> HttpResponse:
     kind = request.GET.get("nature")
     initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
     form = VendorForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            form.instance.created_at = now
-            vendor = form.save()
-            VendorMembership.objects.create(user=request.user, vendor=vendor, role=VendorMembership.Role.OWNER)
-            ledger.record("vendor.create", f"vendor:{vendor.public_id}", by=request.user, at=now, kind=vendor.kind)
+    if vendor := _created(request, form, at=now):
         messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % vendor.legal_name)
         _notice_neq(request, form)
         return redirect(then or reverse("vendors:mine"))
-    return render(request, "vendors/form.html", {"form": form, "suite": then}, status=422 if form.is_bound else 200)
+    context = {"form": form, "suite": then, "why_not": request.user.why_not_vendor()}
+    return render(request, "vendors/form.html", context, status=422 if form.is_bound else 200)
+
+
+def _created(request: PersonRequest, form: VendorForm, *, at: datetime) -> Vendor | None:
+    """The vendor of a posted, valid form, with its owner; None when nothing was done, and the form says why."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    with transaction.atomic():
+        if why := request.user.locked().why_not_vendor():
+            form.add_error(None, why)
+            return None
+        form.instance.created_at = at
+        vendor = form.save()
+        VendorMembership.objects.create(user=request.user, vendor=vendor, role=VendorMembership.Role.OWNER)
+        ledger.record("vendor.create", f"vendor:{vendor.public_id}", by=request.user, at=at, kind=vendor.kind)
+    return vendor
 
 
 def with_people(user: User) -> QuerySet[Vendor]:

@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import boxes
+from marketplace.accounts import undo
 from marketplace.dates import clock
 from marketplace.mail import outbox
 from marketplace.mail.address import can_be_written
@@ -60,10 +61,9 @@ class SignupForm(PlainTexts, forms.Form):
         TermsAcceptance.objects.get_or_create(user=user, terms=terms, defaults={"at": at})
 
 
-_REAUTHENTICATION = {
-    "reauthenticate": _("Écrire mon mot de passe"),
-    "mfa_reauthenticate": _("Écrire un code"),
-}
+# What the library tells without a link that undoes it: ours do (accounts/undo.py), and it has no template here.
+_TOLD_ELSEWHERE = {"account/email/email_changed", "account/email/email_deleted", "mfa/email/totp_deactivated"}
+_PASSWORD_CHANGED = {f"account/email/password_{how}" for how in ("changed", "reset", "set")}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -104,12 +104,10 @@ class AccountAdapter(DefaultAccountAdapter):
         language = "en" if translation.get_language() == "en" else request.user.language
         return translate_url(reverse("dashboard"), language)
 
-    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        """The ways to confirm who is there, in our words."""
-        return [
-            method | {"description": _REAUTHENTICATION[method["id"]]}
-            for method in super().get_reauthentication_methods(user)
-        ]
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """One page asks who is there, whatever proves it (accounts/reauthentication.py)."""
+        description = _("Confirmer que c’est vous")
+        return [{"id": "reauthenticate", "url": reverse("account_reauthenticate"), "description": description}]
 
     def get_email_confirmation_url(self, request: HttpRequest | None, emailconfirmation: Any) -> str:
         """The link keeps where the person was going: it is often opened in another browser, without the session."""
@@ -130,6 +128,11 @@ class AccountAdapter(DefaultAccountAdapter):
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
         """With the person it is for, whom the library leaves out: their name, and their language."""
+        if template_prefix in _PASSWORD_CHANGED:
+            undo.password_changed(user, at=clock.now())
+            return
+        if template_prefix in _TOLD_ELSEWHERE:
+            return
         super().send_notification_mail(template_prefix, user, {"user": user} | (context or {}), email)
 
     def render_mail(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as code_forms
@@ -20,14 +21,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.person import User
-from marketplace.accounts.reauthentication import OneTimeCode, period_of, spend
+from marketplace.accounts.reauthentication import OneTimeCode, SecondLook, period_of, spend
 from marketplace.dates import clock
 
 LABELS = {
     "login": _("Adresse courriel"),
     "email": _("Adresse courriel"),
     "password": _("Mot de passe"),
-    "oldpassword": _("Mot de passe actuel"),
     "password1": _("Nouveau mot de passe"),
     "password2": _("Mot de passe, une deuxième fois"),
     "code": _("Code de l’application d’authentification"),
@@ -66,24 +66,27 @@ class AddEmailForm(OurWords, allauth_forms.AddEmailForm):
     """One more address."""
 
 
-class ChangePasswordForm(OurWords, allauth_forms.ChangePasswordForm):
-    """From the profile."""
+class ChangePasswordForm(OurWords, SecondLook, allauth_forms.SetPasswordForm):
+    """From the profile: the new one, then who is there."""
 
-
-class SetPasswordForm(OurWords, allauth_forms.SetPasswordForm):
-    """For an account that has no password yet."""
+    labels = {"password": _("Mot de passe actuel")}
 
 
 class ResetPasswordForm(OurWords, allauth_forms.ResetPasswordForm):
-    """Asks for a link."""
+    """Asks for a link. An address that waits to be confirmed is nobody's yet: no link goes there."""
+
+    users: list[User]  # whom the library writes to
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        confirmed = EmailAddress.objects.filter(email__iexact=email, verified=True).values_list("user", flat=True)
+        owners = set(confirmed)
+        self.users = [user for user in self.users if user.pk in owners or user.email.lower() == email.lower()]
+        return email
 
 
 class ResetPasswordKeyForm(OurWords, allauth_forms.ResetPasswordKeyForm):
     """Behind the link."""
-
-
-class ReauthenticateForm(OurWords, allauth_forms.ReauthenticateForm):
-    """Confirms who is there before a sensitive change."""
 
 
 class AsksCode(OurWords):
@@ -108,10 +111,6 @@ class AsksCode(OurWords):
 
 class AuthenticateForm(AsksCode, code_forms.AuthenticateForm):
     """After the password, at sign-in."""
-
-
-class CodeForm(AsksCode, code_forms.ReauthenticateForm):
-    """Confirms who is there, with a code."""
 
 
 class ActivateTOTPForm(OurWords, totp_forms.ActivateTOTPForm):

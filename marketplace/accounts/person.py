@@ -10,7 +10,9 @@ from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db import models
+from django.db.models import F
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +46,8 @@ class User(AbstractUser):
         _("langue"), max_length=5, choices=settings.LANGUAGES, default="fr-ca", help_text=_("Celle de vos courriels.")
     )
     is_auditor = models.BooleanField(_("vérificatrice ou vérificateur"), default=False)
+    # Part of every session and of every password link: raised by one, all those that exist are dead for good.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["name"]
@@ -56,6 +60,33 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        text = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("marketplace.accounts.session", text, secret=secret, algorithm="sha256").hexdigest()
+
+    def end_sessions(self) -> None:
+        """Every session of this person ends, and every password link that waits in a mailbox."""
+        type(self).objects.filter(pk=self.pk).update(session_epoch=F("session_epoch") + 1)
+        self.refresh_from_db(fields=["session_epoch"])
+
+    def locked(self) -> "User":
+        """The same person, read again under the row's lock: what ties one's hands changes one act at a time.
+
+        Whoever gives a power that a membership forbids, or a membership that a power forbids, takes it first.
+        """
+        return type(self).objects.select_for_update().get(pk=self.pk)
+
+    def why_not_vendor(self) -> str:
+        """The reason for which this person may not act for a vendor, as a sentence; "" when there is none.
+
+        The reverse of `why_not_platform_wide`, read under the same lock.
+        """
+        if self.is_staff or self.is_superuser:
+            return gettext("Qui administre la plateforme n’agit pour aucun prestataire.")
+        if self.is_auditor:
+            return gettext("Qui vérifie les marchés n’agit pour aucun prestataire.")
+        return ""
 
     def why_not_administrator(self) -> str:
         """The reason for which this person may not administer the platform, as a sentence; "" when there is none.

@@ -1,24 +1,33 @@
-"""Who is really there: the second factor (an authenticator application) and the second look, asked at the act itself.
+"""Who is really there: one question, asked again wherever a session that was left open must not be enough.
 
-An act that commits money or a signature asks for the password again, and for a one-time code where the account has
-one, on its own page: having signed in recently is not enough. The view's form inherits `SecondLook`, its page includes
-`components/reauthenticate.html`, and the view is marked `@sensitive_post_parameters("password", "code")`.
+*At the act*, on its own page, where it commits money, a signature or a password: the view's form inherits `SecondLook`,
+its page includes `components/reauthenticate.html`, and the view is `@sensitive_post_parameters("password", "code")`.
+*Before a page opens* (`asks_again`): one's addresses, recovery codes, a new application, the administration. The answer
+then lasts CONFIRMATION_MINUTES, in that session.
+
+How one proves it is a `Way`. To add one (a passkey, a body's own sign-in), write it and put it in `WAYS`.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter as account_adapter
+from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.core import ratelimit
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -76,60 +85,110 @@ class OneTimeCode(forms.PasswordInput):
         super().__init__({"autocomplete": "one-time-code", "inputmode": "numeric", "autocapitalize": "off"})
 
 
-# --- At the act ------------------------------------------------------------------------------------------------------
-@sensitive_variables("form_data", "password", "code")
-def confirm_person(user: User, form_data: Mapping[str, Any], request: HttpRequest) -> str:
-    """How the person proved who they are: "password", or "password+totp" where the account has an application.
+# --- Ways of proving it -----------------------------------------------------------------------------------------------
+class Way(Protocol):
+    """One way of proving who one is. The first of WAYS that serves a person is the one that is asked."""
 
-    form_data: `password`, and `code` (of the application, or a recovery code, which stands for it). ValidationError on
-    the field that is wrong. Five failures in five minutes stop these questions for this person, not their sign-in:
-    they are counted apart (`second_look` in ACCOUNT_RATE_LIMITS).
+    def serves(self, user: User) -> bool:
+        """Whether this person has it."""
+
+    def method(self, user: User) -> str:
+        """Its name, kept on signatures: `contracts/documents.py` has its words."""
+
+    def fields(self, user: User) -> dict[str, forms.Field]:
+        """What is asked, by the field's name."""
+
+    def prove(self, user: User, answers: Mapping[str, Any], request: HttpRequest) -> None:
+        """ValidationError on the field that is wrong. What serves once is spent."""
+
+
+class PasswordAndCode:
+    """The password, and a code of the application (or a recovery code) where the account has one."""
+
+    def serves(self, user: User) -> bool:
+        return True
+
+    def method(self, user: User) -> str:
+        return "password+totp" if has_application(user) else "password"
+
+    def fields(self, user: User) -> dict[str, forms.Field]:
+        asked: dict[str, forms.Field] = {
+            "password": forms.CharField(
+                label=_("Mot de passe"), strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
+            )
+        }
+        if has_application(user):
+            asked["code"] = forms.CharField(
+                label=_("Code de l’application d’authentification"),
+                help_text=_("Six chiffres, ou un de vos codes de secours."),
+                max_length=20,
+                widget=OneTimeCode,
+            )
+        return asked
+
+    @sensitive_variables("answers")
+    def prove(self, user: User, answers: Mapping[str, Any], request: HttpRequest) -> None:
+        if not user.has_usable_password():
+            text = _(
+                "Votre compte n’a pas de mot de passe. Choisissez-en un (« Mot de passe oublié »), puis recommencez."
+            )
+            raise ValidationError({"password": ValidationError(text, code="no_password")})
+        if not user.check_password(answers.get("password") or ""):
+            raise ValidationError({"password": account_adapter().validation_error("incorrect_password")})
+        if has_application(user):
+            authenticator = spend(user, answers.get("code") or "", at=clock.now())
+            if authenticator is None:
+                raise ValidationError({"code": get_adapter().validation_error("incorrect_code")})
+            authenticator.record_usage()
+
+
+WAYS: tuple[Way, ...] = (PasswordAndCode(),)
+
+
+def way_of(user: User) -> Way:
+    """How this person is asked who they are."""
+    return next(way for way in WAYS if way.serves(user))
+
+
+# --- At the act ------------------------------------------------------------------------------------------------------
+@sensitive_variables("form_data")
+def confirm_person(user: User, form_data: Mapping[str, Any], request: HttpRequest) -> str:
+    """How the person proved who they are: a Way's name, "password" or "password+totp" today.
+
+    form_data: the answers to the Way's fields. ValidationError on the field that is wrong. Five failures in five
+    minutes stop these questions for this person, not their sign-in: they are counted apart (`second_look` in
+    ACCOUNT_RATE_LIMITS), before anything is looked at.
     """
-    password, code = form_data.get("password") or "", form_data.get("code") or ""
-    if not user.has_usable_password():
-        text = _("Votre compte n’a pas de mot de passe. Choisissez-en un (« Mot de passe oublié »), puis recommencez.")
-        raise ValidationError({"password": ValidationError(text, code="no_password")})
+    way = way_of(user)
     if not ratelimit.consume(request, action="second_look", user=user):
-        raise ValidationError({"password": account_adapter().validation_error("too_many_login_attempts")})
-    if not user.check_password(password):
-        raise ValidationError({"password": account_adapter().validation_error("incorrect_password")})
-    method = "password"
-    if has_application(user):
-        authenticator = spend(user, code, at=clock.now())
-        if authenticator is None:
-            raise ValidationError({"code": get_adapter().validation_error("incorrect_code")})
-        authenticator.record_usage()
-        method = "password+totp"
+        first = next(iter(way.fields(user)))
+        raise ValidationError({first: account_adapter().validation_error("too_many_login_attempts")})
+    way.prove(user, form_data, request)
     ratelimit.clear(request, action="second_look", user=user)
-    return method
+    return way.method(user)
 
 
 class SecondLook(forms.Form):
     """Asks who is there, at the act: a form by itself, or the base of the act's form. `request` is required.
 
-    Once valid, `confirmed_by` is confirm_person's answer, and `cleaned_data` holds neither password nor code. They are
+    Once valid, `confirmed_by` is confirm_person's answer, and `cleaned_data` holds none of what was asked. It is
     judged last, when the rest of the form is right, so that a code is not spent for nothing.
     """
-
-    password = forms.CharField(
-        label=_("Mot de passe"), strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
-    )
-    code = forms.CharField(
-        label=_("Code de l’application d’authentification"),
-        help_text=_("Six chiffres, ou un de vos codes de secours."),
-        max_length=20,
-        widget=OneTimeCode,
-    )
 
     confirmed_by = ""
 
     def __init__(self, *args: Any, request: PersonRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
-        if not has_application(request.user):
-            del self.fields["code"]
-        asked = [name for name in self.fields if name in ("password", "code")]
-        self.order_fields([name for name in self.fields if name not in asked] + asked)
+        asked = way_of(request.user).fields(request.user)
+        self.asked = list(asked)
+        self.fields.update(asked)
+        self.order_fields([name for name in self.fields if name not in asked] + self.asked)
+
+    @property
+    def questions(self) -> list[forms.BoundField]:
+        """What is asked, for the page."""
+        return [self[name] for name in self.asked]
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # a hook of Django's that its stubs leave out
@@ -138,5 +197,69 @@ class SecondLook(forms.Form):
                 self.confirmed_by = confirm_person(self.request.user, self.cleaned_data, self.request)
             except ValidationError as error:
                 self.add_error(None, error)
-        for name in ("password", "code"):
+        for name in self.asked:
             self.cleaned_data.pop(name, None)
+
+
+# --- Before a page opens ---------------------------------------------------------------------------------------------
+View = Callable[..., HttpResponseBase]
+CONFIRM = "confirm"  # prefix of the question when it is asked in the middle of a POST
+_SESSION = "confirmed"
+
+
+def remember(request: PersonRequest, method: str) -> None:
+    """The person was asked, and proved it: for CONFIRMATION_MINUTES, in this session."""
+    request.session[_SESSION] = {"at": clock.now().isoformat(), "method": method}
+    reauthenticate_by_password(request)  # the library's own question, behind ours, is answered
+
+
+def recently_confirmed(request: HttpRequest) -> bool:
+    """Whether the question needs not be asked again."""
+    given = request.session.get(_SESSION)
+    if not given:
+        return False
+    age = clock.now() - datetime.fromisoformat(given["at"])
+    return timedelta(0) <= age < timedelta(minutes=settings.CONFIRMATION_MINUTES)
+
+
+def ask(request: PersonRequest) -> HttpResponse | None:
+    """The page that asks who is there; None when it was asked lately, or is answered by this very request.
+
+    A GET goes there and comes back. A POST is answered at its own address: what was typed waits in the page, and is
+    done once the question is answered.
+    """
+    if recently_confirmed(request):
+        return None
+    if request.method in {"GET", "HEAD"}:
+        then = urlencode({"next": request.get_full_path()}, safe="/")
+        return redirect(f"{reverse('account_reauthenticate')}?{then}")
+    request.sensitive_post_parameters = "__ALL__"  # type: ignore[attr-defined]  # where Django looks for it
+    asked = request.POST.get(CONFIRM) == "1"
+    form = SecondLook(request.POST if asked else None, request=request, prefix=CONFIRM)
+    if asked and form.is_valid():
+        remember(request, form.confirmed_by)
+        request.POST = _without_answers(request)
+        return None
+    context = {"form": form, "waiting": list(_without_answers(request).lists()), "files": bool(request.FILES)}
+    response = render(request, "account/confirm_act.html", context, status=422)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _without_answers(request: HttpRequest) -> Any:
+    """What was posted, without the question and its answers."""
+    data = request.POST.copy()
+    for name in list(data):
+        if name in {CONFIRM, "csrfmiddlewaretoken"} or name.startswith(f"{CONFIRM}-"):
+            del data[name]
+    return data
+
+
+def asks_again(view: View) -> View:
+    """Decorates the view of a page that opens only to whoever just said who they are."""
+
+    @wraps(view)
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return ask(request) or view(request, *args, **kwargs)
+
+    return guarded

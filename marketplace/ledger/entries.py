@@ -28,7 +28,7 @@ BEFORE_PUBLICATION = [
     f"opportunity.{act}" for act in ("create", "edit", "attach", "detach", "submit_for_review", "return_to_author")
 ]
 # Between the parties: a contract before it is concluded, an amendment before it is in force, who refuses what, how work
-# was judged, how a payment goes before money moves. Nor how people sign in.
+# was judged, how a payment goes before money moves. Nor how people sign in, nor what is changed of them.
 BETWEEN_PARTIES = [
     *(f"amendment.{act}" for act in ("propose", "approve", "refuse", "withdraw")),
     *(f"contract.{act}" for act in ("create", "edit", "offer", "refuse_terms", "withdraw_offer")),
@@ -36,7 +36,7 @@ BETWEEN_PARTIES = [
     "award.review",  # a body's own audit
     # What is asked of frozen notes, until the award tells what was accepted, whose entry anybody may read.
     *(f"notereexamination.{act}" for act in ("ask", "refuse", "withdraw")),
-    *("person.second_factor_on", "person.second_factor_off"),
+    *(f"person.{act}" for act in ("second_factor_on", "second_factor_off", "undo", "edit", "deactivate", "reactivate")),
 ]
 MONEY_MOVED = ["payment.transfer", "payment.confirm", "payment.refund"]
 _LOCK = 0x1ED6E2  # one advisory lock for the whole chain: entries are ordered by taking it

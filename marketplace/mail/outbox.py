@@ -41,13 +41,21 @@ def queue(template: str, *, to: User, at: datetime, confidential: bool = False, 
 
 
 def queue_to_address(
-    template: str, *, address: str, to: User | None, at: datetime, confidential: bool = False, **context: Any
+    template: str,
+    *,
+    address: str,
+    to: User | None,
+    at: datetime,
+    confidential: bool = False,
+    secret: bool = False,
+    **context: Any,
 ) -> None:
     """Write `template` to an address, in the language of the User who has it, or in the active one without any."""
     with translation.override(to.language if to else translation.get_language()):
         text = render_to_string(template, {**context, "to": to, "base_url": settings.BASE_URL, "now": at})
         subject, _, body = text.strip().partition("\n")
-        enqueue(template, address, subject, body.strip() + "\n", to=to, at=at, confidential=confidential)
+        body = body.strip() + "\n"
+        enqueue(template, address, subject, body, to=to, at=at, confidential=confidential, secret=secret)
 
 
 def enqueue(

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core import mail
@@ -19,6 +23,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from contracts.payments import stripe_gateway
+from marketplace.accounts.second_factor import is_missing
 from marketplace.dates import clock
 from tests.cast import PASSWORD
 from tests.conftest import NOW
@@ -29,8 +34,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync"]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 TIMEOUT_MS = 15_000
-# An answer that refuses (402, 403, 409, 422) is written to the console by Chromium itself: the page did nothing wrong.
-REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|422) ")
+PERIOD = 30  # seconds that a code lasts
+# An answer that refuses (402, 403, 409, 410, 422) is written to the console by Chromium: the page did nothing wrong.
+REFUSAL = re.compile(r"^Failed to load resource: .* status of (402|403|404|409|410|422) ")
 # Everything that axe knows, in the page; only what is serious comes back, as the HTML that is wrong (a selector for
 # each node costs axe a tenth of its time).
 JUDGE = """() => axe.run({resultTypes: ["violations"], preload: false, selectors: false}).then(found => found.violations
@@ -127,11 +133,17 @@ class Findings:
         return "\n".join(dict.fromkeys(self.problems))
 
 
+def code_at(secret: str, period: int) -> str:
+    """What an application with this secret shows during that period."""
+    return format_hotp_value(hotp_value(secret, period))
+
+
 class Person:
     """One browser context: its cookies, its page, and what its console said."""
 
-    def __init__(self, browser, address: str, findings: Findings, *, name: str, **options):
-        self.name, self.findings, self.address = name, findings, address
+    def __init__(self, browser, address: str, findings: Findings, clock: Clock, *, name: str, **options):
+        self.name, self.findings, self.address, self.clock = name, findings, address, clock
+        self.email = ""
         self.scripts = options.get("java_script_enabled", True)
         options = {"viewport": WIDE, "locale": "fr-CA", "timezone_id": "America/Toronto"} | options
         self.context = browser.new_context(base_url=address, accept_downloads=True, **options)
@@ -179,6 +191,9 @@ class Person:
                 field.select_option(value)
             else:
                 field.fill(value)
+        code = self.page.locator('main [name="code"]')
+        if values.get("password") == PASSWORD and code.count():  # who is there: both factors are asked together
+            code.fill(self.telephone())
 
     def download(self, name: str) -> bytes:
         """What the link of that name in the page itself downloads."""
@@ -190,13 +205,47 @@ class Person:
         self.page.set_input_files(f'main [name="{name}"]', [{"name": filename, "mimeType": kind, "buffer": content}])
 
     def sign_in(self, email: str) -> None:
+        """With a code where the account has an application; staff who have none set one up, and come back."""
+        self.email = email
         self.go("/compte/login/")
         self.fill(login=email, password=PASSWORD)
         self.press("Se connecter")
+        if "/deux-etapes/code/" in self.page.url:
+            self.fill(code=self.telephone())
+            self.press("Se connecter")
+        elif "/reauthenticate/" in self.page.url:
+            self._set_up()
         assert self.page.url.endswith("/a-faire/"), self.text()
 
+    def _set_up(self) -> None:
+        """The second factor, as whoever just became staff meets it."""
+        self.look()
+        self.fill(password=PASSWORD)
+        self.press("Confirmer")
+        self.sees("À faire avant toute chose")
+        self.look()
+        secret = self.page.locator("#secret").inner_text().replace(" ", "")
+        self.fill(code=code_at(secret, int(self.clock.now.timestamp()) // PERIOD))
+        self.press("Activer")
+        self.sees("Codes de secours")
+        self.look()
+        self.link("C’est noté")
+
+    def telephone(self) -> str:
+        """A code that the application accepts and that has not served: the last, this one, the next, then later."""
+        application = Authenticator.objects.get(user__email=self.email, type=Authenticator.Type.TOTP)
+        spent, period = application.data.get("spent", 0), int(self.clock.now.timestamp()) // PERIOD
+        if spent > period:
+            self.clock.move(timedelta(seconds=PERIOD * (spent - period)))
+            period = spent
+        return code_at(get_adapter().decrypt(application.data["secret"]), max(spent + 1, period - 1))
+
     def enter_as(self, user) -> None:
-        """Signed in without the screen, for tests about other pages."""
+        """Signed in without the screen, for tests about other pages; staff with the application that it must have."""
+        self.email = user.email
+        if is_missing(user):
+            TOTP.activate(user, generate_totp_secret())
+            RecoveryCodes.activate(user)
         client = Client()
         client.force_login(user)
         cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
@@ -270,10 +319,11 @@ def site_clock():
 def people(chromium, live_server, settings, findings, site_clock):
     """people("name", **context options) -> Person; closed at the end, whatever happens."""
     made: list[Person] = []
+    settings.SECOND_FACTOR_REQUIRED = True  # with real codes, by the clock of the site
     settings.BASE_URL = live_server.url  # what e-mails call our address
 
     def new(name: str, **options) -> Person:
-        made.append(Person(chromium, live_server.url, findings, name=name, **options))
+        made.append(Person(chromium, live_server.url, findings, site_clock, name=name, **options))
         return made[-1]
 
     yield new

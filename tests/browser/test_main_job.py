@@ -31,6 +31,7 @@ Une **développeuse** ou un développeur expérimenté remplacera le cahier papi
 SCORES = {"company": ("90", "85,5", "80"), "alone": ("80", "80", "75")}
 # What leaves during the whole story, and how many times.
 MAILS = {
+    "mfa/email/totp_activated": 2,  # the buyer and the officer, at their first sign-in
     "account/email/email_confirmation_signup": 1,
     "opportunity_to_review": 2,
     "opportunity_in_review": 2,

@@ -56,8 +56,13 @@ def withdraw(invitation: Invitation, *, by: User) -> None:
 
 
 def accept(invitation: Invitation, *, by: User) -> VendorMembership:
-    """The invited person joins. The view has found the invitation among those addressed to `by`."""
+    """The invited person joins. The view has found the invitation among those addressed to `by`.
+
+    ValidationError for who administers or audits: they read what competitors must not.
+    """
     with transaction.atomic():
+        if why := by.locked().why_not_vendor():
+            complain(None, why)
         vendor = _locked(invitation.vendor)
         at = _answer(invitation, accepted=True)
         member, created = VendorMembership.objects.get_or_create(

@@ -58,16 +58,21 @@ def invitation(request: PersonRequest, invitation_id: UUID) -> HttpResponse:
     rows = Invitation.objects.addressed_to(request.user).select_related("vendor", "invited_by")
     offer = get_object_or_404(rows, public_id=invitation_id)
     name, answer = offer.vendor.legal_name, request.POST.get("answer")
+    why_not = request.user.why_not_vendor()
     if answer == "accept":
-        actions.accept(offer, by=request.user)
-        messages.success(request, _("Vous agissez maintenant pour « %s ».") % name)
-        return redirect("vendors:edit", public_id=offer.vendor.public_id)
+        try:
+            actions.accept(offer, by=request.user)
+        except ValidationError as error:  # one button, and no field: a notice says it
+            why_not = " ".join(error.messages)
+        else:
+            messages.success(request, _("Vous agissez maintenant pour « %s ».") % name)
+            return redirect("vendors:edit", public_id=offer.vendor.public_id)
     if answer == "decline":
         actions.decline(offer, by=request.user)
         messages.success(request, _("Vous avez décliné l’invitation de « %s ».") % name)
         return redirect("vendors:mine")
     status = 422 if request.method == "POST" else 200
-    return render(request, "vendors/invitation.html", {"invitation": offer}, status=status)
+    return render(request, "vendors/invitation.html", {"invitation": offer, "why_not": why_not}, status=status)
 
 
 @never_cache

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
+from marketplace.accounts import actions
 from marketplace.dates import clock
-from marketplace.ledger import entries as ledger
 from marketplace.models import User
 
 
@@ -21,10 +19,6 @@ class Command(BaseCommand):
         person = User.objects.filter(email__iexact=email).first()
         if person is None:
             raise CommandError("Personne n’a cette adresse.")
-        with transaction.atomic():
-            removed, _details = Authenticator.objects.filter(user=person).delete()
-            if not removed:
-                raise CommandError("Cette personne n’a pas de vérification en deux étapes.")
-            subject = f"person:{person.public_id}"
-            ledger.record("person.second_factor_off", subject, by=None, at=clock.now(), operator=True)
-        self.stdout.write(f"{email} : vérification en deux étapes retirée.")
+        if not actions.take_second_factor(person, at=clock.now()):
+            raise CommandError("Cette personne n’a pas de vérification en deux étapes.")
+        self.stdout.write(f"{email} : vérification en deux étapes retirée, sessions closes, message envoyé.")

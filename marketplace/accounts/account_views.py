@@ -1,0 +1,162 @@
+"""One's ways in: addresses, password, « c’est bien vous », and the link that undoes a change to them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from allauth.account import views as allauth_views
+from allauth.account.forms import ResetPasswordForm
+from allauth.account.utils import get_next_redirect_url
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+from django.views.generic.edit import FormView
+
+from marketplace.accounts import second_factor, undo
+from marketplace.accounts.change import AccountChange
+from marketplace.accounts.links import change_of
+from marketplace.accounts.person import User
+from marketplace.accounts.reauthentication import SecondLook, asks_again, remember
+from marketplace.dates import clock
+from marketplace.lifecycle import IllegalMove
+from marketplace.requests import PersonRequest
+
+Kind = AccountChange.Kind
+private = method_decorator(never_cache, name="dispatch")
+secret = method_decorator(sensitive_post_parameters("password", "code", "password1", "password2"), name="dispatch")
+
+
+class Refused:
+    """Mixin of allauth's views: 422 to a form with errors, as everywhere on the site."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]  # the view's own
+        response.status_code = 422
+        return response
+
+
+# --- « C’est bien vous » ---------------------------------------------------------------------------------------------
+@private
+@secret
+class Confirm(Refused, FormView):
+    """The question, asked before a page opens; then that page."""
+
+    form_class = SecondLook
+    template_name = "account/reauthenticate.html"
+    success_url = reverse_lazy("profile")
+    request: PersonRequest
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        required = second_factor.is_missing(self.request.user)
+        then = get_next_redirect_url(self.request) or ""
+        return super().get_context_data(**kwargs) | {"next": then, "required": required}
+
+    def get_success_url(self) -> str:
+        return get_next_redirect_url(self.request) or super().get_success_url()
+
+    def form_valid(self, form: SecondLook) -> HttpResponse:
+        remember(self.request, form.confirmed_by)
+        return super().form_valid(form)
+
+
+# --- Addresses -------------------------------------------------------------------------------------------------------
+@private
+@method_decorator(asks_again, name="dispatch")
+class Addresses(Refused, allauth_views.EmailView):
+    """Add, confirm, choose the main one, remove. The address of before is told at once, and can undo it."""
+
+    template_name = "account/email.html"
+    request: PersonRequest
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with _told(self.request.user, Kind.ADDRESS_ADDED, form.cleaned_data["email"]):
+            response: HttpResponse = super().form_valid(form)
+        return response
+
+    def _action_remove(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        with _told(self.request.user, Kind.ADDRESS_REMOVED, request.POST["email"]):
+            response: HttpResponse | None = super()._action_remove(request)
+        return response
+
+    def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        with _told(self.request.user, Kind.PRIMARY_CHANGED, request.POST["email"]):
+            response: HttpResponse | None = super()._action_primary(request)
+        return response
+
+
+@contextmanager
+def _told(user: User, kind: AccountChange.Kind, address: str) -> Iterator[None]:
+    """One transaction: a change to the addresses, and the messages that tell of it when there was one."""
+    address = address.strip().lower()
+    with transaction.atomic():
+        before = undo.as_it_is(user.locked())
+        yield
+        if undo.as_it_is(user) == before:
+            return
+        to = [before["email"]]
+        if kind == Kind.ADDRESS_REMOVED:  # its reader may be the only one who did not want it
+            to += [email for email, verified, _main in before["addresses"] if email == address and verified]
+        undo.tell(user, kind, before=before, to=to, at=clock.now(), address=address)
+
+
+# --- Password --------------------------------------------------------------------------------------------------------
+@private
+@secret
+class PasswordChange(Refused, allauth_views.PasswordChangeView):
+    """Another one. Asks who is there on the same page; every other session ends."""
+
+    template_name = "account/password_change.html"
+    request: PersonRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.request.user.has_usable_password():
+            messages.info(request, _("Votre compte n’a pas de mot de passe : choisissez-en un par un lien envoyé."))
+            return redirect("account_reset_password")
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def get_default_success_url(self) -> str:
+        return str(reverse_lazy("profile"))
+
+
+# --- Undoing ---------------------------------------------------------------------------------------------------------
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def undo_change(request: HttpRequest, token: str) -> HttpResponse:
+    """What a link undoes, and a button: mail is read by machines that follow links. Works signed out, once."""
+    change, at = change_of(token), clock.now()
+    if change is None:
+        raise Http404
+    if not change.can_be_undone(at=at):
+        return render(request, "account/undo.html", {"change": change, "over": True}, status=410)
+    if request.method != "POST":
+        return render(request, "account/undo.html", {"change": change})
+    try:
+        whole = undo.undo(change, at=at)
+    except IllegalMove:  # the button was pressed twice
+        return render(request, "account/undo.html", {"change": change, "over": True}, status=410)
+    sent = _send_password_link(request, change)
+    return render(request, "account/undo.html", {"change": change, "done": True, "whole": whole, "sent": sent})
+
+
+def _send_password_link(request: HttpRequest, change: AccountChange) -> bool:
+    """To the address that undid: the password opens nothing any more."""
+    form = ResetPasswordForm({"email": change.told})
+    if not form.is_valid() or change.user_id not in {user.pk for user in form.users}:
+        return False
+    form.save(request)
+    return True
