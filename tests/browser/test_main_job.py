@@ -40,6 +40,8 @@ MAILS = {
     "opportunity_opened": 2,
     "opportunity_opened_vendor": 2,
     "award_to_confirm": 1,
+    "note_reexamination_asked": 1,
+    "note_reexamination_decided": 1,
     "award_confirmed": 2,
     "proposal_awarded": 1,
     "proposal_not_awarded": 1,
