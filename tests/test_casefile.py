@@ -29,6 +29,7 @@ from marketplace.dates import clock
 from marketplace.dates.calendar import next_business_day
 from marketplace.ledger import checkpoints
 from marketplace.models import LedgerPayload
+from opportunities.models import Opportunity
 from proposals.drafts import actions as draft_actions
 from proposals.enums import RejectionCode
 from proposals.evaluation import actions as evaluation_actions
@@ -318,7 +319,9 @@ def test_prices_wait_for_the_scores(cast):
         assert not secret.found_in(*inside(cast.auditor, occasion).values())
         cast.admit(pair[1])
         cast.score(pair[1])
-        found = inside(cast.auditor, occasion)
+        assert not secret.found_in(*inside(cast.auditor, occasion).values())  # all scored, not unveiled
+        cast.unveil(Opportunity.objects.get(pk=occasion.pk), at=CLOSES_AT + timedelta(hours=1))
+        found = inside(cast.auditor, Opportunity.objects.get(pk=occasion.pk))
     assert secret.found_in(*found.values()) == {51_234_56, 52_345_67}
     assert Proposal.objects.filter(opportunity=occasion, state="scored").count() == 2
 

@@ -21,7 +21,7 @@ PUBLIC = {
     # What the ledger holds the digest of, for whoever wants to verify it; all of it is on the occasion's page.
     "opportunities:notice", "opportunities:notice_version", "opportunities:notice_proof",
     "proposals:awards", "proposals:minutes", "proposals:minutes_json", "proposals:award", "proposals:draw_json",
-    "proposals:opening_state", "proposals:verify",
+    "proposals:opening_state", "proposals:verify", "proposals:notes_json",
     "contracts:list", "contracts:detail",
     "contracts:code_list", "contracts:code", "contracts:code_json", "contracts:code_pdf", "contracts:code_publiccode",
     "opendata:contract",
@@ -52,6 +52,7 @@ FILLED = {
     "sha256": "0" * 64,
     "digest": "0" * 64,
     "size": 1,
+    "pk": 1,
     "first": 1,
     "second": 2,
     "pk": 1,

@@ -173,6 +173,8 @@ def test_prices_and_ranks_of_an_evaluation_are_kept_once_they_show(cast, client)
     for proposal in pair:
         cast.admit(proposal)
         cast.score(proposal)
+    assert ask(client, cast.auditor, path) == 200 and not reads()
+    cast.unveil(type(opportunity).objects.get(pk=opportunity.pk))
     assert ask(client, cast.auditor, path) == ask(client, cast.auditor, f"/en{path}") == 200
     assert reads() == [("read.evaluation", opportunity.ledger_subject(), cast.auditor)]
 

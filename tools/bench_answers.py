@@ -7,6 +7,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from bench_world import World
+from django.db.models import F
 
 from opportunities.models import Opportunity
 from proposals.deposit import actions as deposit_actions
@@ -139,6 +140,8 @@ def _openings(answers: list[_Answer], grid: dict, world: World) -> None:
             recommendations.append(_decide(occasion, group, grid[occasion], scores, world))
     world.save(Score, scores)
     world.save(Recommendation, recommendations)
+    # After their scores, which triggers guard from here on.
+    Opportunity.objects.filter(state__in=["recommended", "awarded"]).update(notes_frozen_at=F("closes_at"))
     world.save(
         Award,
         [

@@ -141,8 +141,8 @@ _SENTENCES = {
     "LATE_ADD": _addendum,
     "REVERSED": lambda d: _("L’attribution à %s a été annulée.") % _listed(d["vendors"]),
     "RENOTED": lambda d: ngettext(
-        "%(count)d réexamen a changé des notes déjà gelées : %(vendors)s.",
-        "%(count)d réexamens ont changé des notes déjà gelées : %(vendors)s.",
+        "%(count)d réexamen a changé des notes de %(vendors)s, déjà gelées.",
+        "%(count)d réexamens ont changé des notes de %(vendors)s, déjà gelées.",
         d["count"],
     ) % {"count": d["count"], "vendors": _listed(d["vendors"])},
     "AMEND": _amended,

@@ -41,6 +41,8 @@ MAILS = {
     "opportunity_opened": 2,
     "opportunity_opened_vendor": 2,
     "award_to_confirm": 1,
+    "note_reexamination_asked": 1,
+    "note_reexamination_decided": 1,
     "award_confirmed": 2,
     "proposal_awarded": 1,
     "proposal_not_awarded": 1,
@@ -247,8 +249,18 @@ def evaluate(buyer, officer, number: str) -> None:
             fields.nth(index).fill(score)
         buyer.page.locator('[name^="comment_"]').first.fill("Très clair.")
         buyer.press("Enregistrer les notes")
-    buyer.sees("57 000,50 $", "59 000,00 $", "Recommander une attribution")
+    buyer.sees("Dévoiler les prix")
+    buyer.sees_not("57 000", "59 000", "Recommander une attribution")
+    buyer.page.get_by_role("table").get_by_role("link", name="Sam Solo").click()
+    buyer.page.locator('[name^="score_"]').first.fill("78")  # a correction, while prices are hidden
+    buyer.press("Enregistrer les notes")
+    buyer.go(f"/occasions/{number}/devoiler-les-prix/")
+    buyer.sees("Voici les notes qui seront gelées", "Béatrice Acheteuse", "78,00")
     buyer.look()
+    buyer.press("Dévoiler les prix : les notes ne changeront plus")
+    buyer.sees("57 000,50 $", "59 000,00 $", "Recommander une attribution", "Notes gelées le")
+    buyer.look()
+    reexamine(buyer, officer, number)
     buyer.go(f"/occasions/{number}/recommander/")
     buyer.look()
     buyer.press("Envoyer la recommandation")
@@ -261,10 +273,37 @@ def evaluate(buyer, officer, number: str) -> None:
     officer.sees(TITLE)
     officer.look()
     officer.go(f"/occasions/{number}/confirmer/")
-    officer.sees("Atelier Boréal inc.", "Béatrice Acheteuse", "57 000,50 $")
+    officer.sees(
+        "Atelier Boréal inc.", "Béatrice Acheteuse", "57 000,50 $", "Notes réexaminées depuis qu’elles sont gelées"
+    )
+    officer.sees("Notes changées après avoir été gelées")
     officer.look()
     officer.press("Confirmer l’attribution")
     officer.visit(f"/occasions/{number}/evaluation/")
+
+
+def reexamine(buyer, officer, number: str) -> None:
+    """A frozen note changes: asked by one person, accepted by another, who reads English."""
+    proposal = Proposal.objects.get(vendor__legal_name="Sam Solo")
+    here = f"/occasions/{number}/evaluation/{proposal.public_id}/"
+    buyer.go(here)
+    buyer.look()
+    buyer.go(f"{here}reexamen-des-notes/")
+    buyer.page.locator('[name^="score_"]').first.fill("80")
+    buyer.page.locator('[name^="comment_"]').first.fill("La page 12 n’avait pas été lue.")
+    buyer.fill(reason="La page 12 répond au premier critère; elle n’avait pas été lue.")
+    buyer.look()
+    buyer.press("Demander le réexamen")
+    buyer.sees("Réexamen demandé", "À décider", "Retirer ma demande")
+    request = proposal.note_reexaminations.get()
+    officer.visit(f"/en{here}reexamen-des-notes/{request.pk}/")
+    officer.sees("Accept the re-examination of the scores", "78.00", "80.00", "La page 12 répond au premier critère")
+    officer.look()
+    officer.press("Accept: the scores change")
+    officer.sees("Re-examination accepted")
+    officer.visit(f"/occasions/{number}/evaluation/")
+    officer.sees("Réexamens des notes", "La page 12 répond au premier critère")
+    officer.look()
 
 
 def results(company, alone, late, visitor, number: str) -> None:
@@ -273,7 +312,8 @@ def results(company, alone, late, visitor, number: str) -> None:
     company.visit(f"/propositions/{Proposal.objects.get(vendor__legal_name='Atelier Boréal inc.').public_id}/")
     company.sees("Retenue", "1 sur 2", "90,00")
     alone.visit(f"/propositions/{Proposal.objects.get(vendor__legal_name='Sam Solo').public_id}/")
-    alone.sees("2 sur 2", "Atelier Boréal inc.", "57 000,50 $")
+    alone.sees("2 sur 2", "Atelier Boréal inc.", "57 000,50 $", "Dans ce mode, le prix ajusté classe")
+    alone.sees("La page 12 n’avait pas été lue.", "Vos notes ont été réexaminées")
     alone.sees_not("85,5")
     late.visit("/propositions/")
     visitor.visit(f"/occasions/{number}/attribution/")
