@@ -29,6 +29,7 @@ from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.file_story import KINDS, PDF, Story, agreeing, stored
 from tests.reading import text_of
+from tests.unguarded import unguarded
 from vendors.models import TaxAttestation
 
 
@@ -281,9 +282,11 @@ def addresses(cast, proposal):
         paper.save()
         content, about = document()
         notice = proposal.opportunity
-        attachment = Attachment.objects.create(
-            opportunity=notice, added_by=cast.buyer, at=PUBLISHED_AT, file=store.keep("occasions", content), **about
-        )
+        stored = store.keep("occasions", content)
+        with transaction.atomic(), unguarded():
+            attachment = Attachment.objects.create(
+                opportunity=notice, added_by=cast.buyer, at=PUBLISHED_AT, file=stored, **about
+            )
     deposit(cast, proposal)
     (item,) = draft_actions.read(proposal)["files"]
     contract = made.active(cast)

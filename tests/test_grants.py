@@ -1,6 +1,7 @@
 """What the application's database role may do: declared for every table, given by `migrate`, enough for every act."""
 
 import uuid
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -12,6 +13,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.ledger import grants
 from marketplace.models import LedgerEntry, LedgerPayload
+from proposals.award import actions as award_actions
 from proposals.models import Award, OpenedProposal
 from tests.cast import CLOSES_AT
 from tests.conftest import APPEND_ONLY
@@ -105,9 +107,10 @@ def test_awards_opened_proposals_and_details_stay(cast, role, as_application):
     ):
         said = refused(statement)
         assert "permission denied" in said or "must be owner" in said, (statement, said)
-    award = Award.objects.select_for_update().get(opportunity=occasion)
-    award.reversal_reason = "Un motif."
-    award.save(update_fields=["reversal_reason"])
+    with clock.set_to(CLOSES_AT + timedelta(days=3)):  # by its act, it is undone
+        award_actions.request_reversal(occasion, by=cast.officer, reason="Un motif.")
+        award_actions.reverse(occasion, by=cast.second_officer)
+    assert Award.objects.get(opportunity=occasion).reversal_reason == "Un motif."
     assert OpenedProposal.objects.exists()
 
 

@@ -225,6 +225,41 @@ def test_the_export_is_read_whole_or_not_at_all(cast):
         verify.verify_notices(blob, None, None)
 
 
+HOSTILE = [
+    {"live": 3}, {"live": []}, {"number": 7},
+    {"versions": None}, {"versions": {}}, {"versions": [3]}, {"versions": [{}]},
+    {"versions": [{"version": True, "sha256": "0", "document": "{}"}]},
+    {"versions": [{"version": 1, "sha256": "0" * 64, "document": "\ud800"}]}, {"extra": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", HOSTILE, ids=str)
+def test_an_export_of_another_shape_is_refused(cast, change):
+    cast.published()
+    lines = notices().splitlines(keepends=True)
+    lines[1] = json.dumps(json.loads(lines[1]) | change).encode() + b"\n"
+    with pytest.raises(verify.Bad) as caught:
+        verify.verify_notices(b"".join(lines), None, ledger_lines())
+    assert caught.value.name == "notices_fields" and caught.value.values["line"] == 2
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [[], [{"version": 1, "sha256": "x", "document": "[]"}], [{"version": 10**30, "sha256": "", "document": "{}"}]],
+    ids=str,
+)
+def test_versions_that_are_no_notice_are_named(cast, versions):
+    opportunity = cast.published()
+    lines = notices().splitlines(keepends=True)
+    for live in (None, {}, {"a": [[1]]}):
+        lines[1] = json.dumps({"number": opportunity.number, "live": live, "versions": versions}).encode() + b"\n"
+        with pytest.raises(verify.Bad) as caught:
+            verify.verify_notices(b"".join(lines), None, ledger_lines())
+        assert caught.value.name == "notices_bad" and caught.value.more
+        for name, values in caught.value.more:
+            assert verify.say(0, name, **values) and verify.say(1, name, **values)
+
+
 def test_a_ledger_without_details_says_so(cast):
     opportunity = cast.published()
     bare = b"".join(ledger_export.lines())

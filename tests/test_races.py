@@ -27,6 +27,7 @@ from proposals.opening import actions as opening_actions
 from proposals.opening import lock
 from tests.cast import CLOSES_AT, PUBLISHED_AT, Cast, person, vendor
 from tests.test_ledger import exported, first_bad_line
+from tests.unguarded import unguarded
 from vendors.models import TaxAttestation
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -133,7 +134,8 @@ def ready(cast, count):
 
 def close_in(opportunity, seconds):
     closes_at = clock.database_now() + timedelta(seconds=seconds)
-    Opportunity.objects.filter(pk=opportunity.pk).update(closes_at=closes_at, questions_close_at=closes_at)
+    with transaction.atomic(), unguarded():
+        Opportunity.objects.filter(pk=opportunity.pk).update(closes_at=closes_at, questions_close_at=closes_at)
     return closes_at
 
 

@@ -1366,6 +1366,7 @@ def read_notices(blob):
     for place, line in enumerate(lines[:-1], start=1):
         try:
             row = parse(line)
+            canonical(row)  # half of a surrogate pair is not text
             if place == 1:
                 if set(row) != {"type", "at"} or row["type"] != "dan-notices/1" or not isinstance(row["at"], str):
                     raise ValueError("header")
@@ -1379,7 +1380,7 @@ def read_notices(blob):
                     raise ValueError("fields")
                 if not isinstance(row["number"], str) or not isinstance(row["live"], (dict, type(None))):
                     raise ValueError("fields")
-                if not all(_fits(one, VERSION) for one in row["versions"]):
+                if type(row["versions"]) is not list or not all(_fits(one, VERSION) for one in row["versions"]):
                     raise ValueError("versions")
                 rows[row["number"]] = row
         except (ValueError, TypeError) as error:

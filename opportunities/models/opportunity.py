@@ -106,8 +106,10 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
 
     objects = OpportunityQuerySet.as_manager()
 
-    # What the public pages add: the address, read often by the lists, and opportunities/search/labels.py.
+    # What the public pages add: the address, read often by the lists, how many entries of the ledger the last signed
+    # checkpoint covers, and opportunities/search/labels.py.
     url: str
+    attested: int
     badge: dict[str, str] | None
     # What the public reads of the award being confirmed, for its version.
     _award_told: Mapping[str, Any] | None = None

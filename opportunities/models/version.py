@@ -38,12 +38,11 @@ class NoticeVersionQuerySet(models.QuerySet["NoticeVersion"]):
 
     def live(self, opportunity: Any, *, award: Mapping[str, Any]) -> notice_document.Document | None:
         """The notice as its rows are now, under its last version's name; None where no version was made."""
-        rows: list[NoticeVersion | None] = [*self.filter(opportunity=opportunity).order_by("-number")[:2], None]
-        last, *before = rows
-        if last is None:
+        rows = list(self.filter(opportunity=opportunity).order_by("-number")[:2])
+        if not rows:
             return None
-        last.opportunity = opportunity
-        return last.rebuilt(previous=before[0].sha256 if before[0] else "", award=award)
+        rows[0].opportunity = opportunity
+        return rows[0].rebuilt(previous=rows[1].sha256 if len(rows) > 1 else "", award=award)
 
     def write(
         self,

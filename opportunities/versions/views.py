@@ -61,8 +61,10 @@ def proof(request: HttpRequest, number: str, rank: int) -> HttpResponse:
     opportunity = _public(number)
     acts = LedgerPayload.objects.about(opportunity.ledger_subject()).filter(body__notice_version=rank)
     payload = acts.first()
-    covering = checkpoints.covering(payload.entry_id) if payload else None
-    if payload is None or covering is None or not set(payload.body) <= _TOLD:
+    if payload is None or not set(payload.body) <= _TOLD:
+        raise Http404
+    covering = checkpoints.covering(payload.entry_id)
+    if covering is None:
         raise Http404
     proved = checkpoints.proof_of(payload.entry, covering, payload=True)
     return json_download(proved, f"preuve-avis-{number}-version-{rank}.json")

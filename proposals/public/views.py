@@ -118,12 +118,13 @@ def _occasion(request: HttpRequest, number: str, *, published: bool = False) -> 
     published: for pages that exist only once the occasion is public.
     """
     visible = Opportunity.objects.visible_to(request.user)
-    attested = Checkpoint.objects.order_by("-size").values("size")[:1]
+    covered = Checkpoint.objects.order_by("-size").values("size")[:1]
     rows: QuerySet[Any] = (visible.public() if published else visible).annotate(
-        instant=clock.Now(), attested=Coalesce(Subquery(attested), 0)
+        instant=clock.Now(), covered=Coalesce(Subquery(covered), 0)
     )
     rows = rows.select_related("body", "author", "submitted_by", "opening")
     opportunity = get_object_or_404(rows, number=number)
+    opportunity.attested = opportunity.covered
     opportunity.badge = public_badge(opportunity, opportunity.instant)
     if opportunity.is_due(at=opportunity.instant) and outcome_of(request) is Outcome.UNDER_WAY:
         opportunity.badge = {"label": _("Ouverture en cours"), "tone": "info"}
