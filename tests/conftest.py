@@ -25,6 +25,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from marketplace import keys, later
 from marketplace.dates import clock
+from marketplace.files import clamd
 from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
 from tests import migrated
@@ -140,7 +141,7 @@ def _settings(settings, _media):
     settings.MEDIA_ROOT = next(_media)
     settings.ACCOUNT_RATE_LIMITS = False
     cache.clear()
-    for optional in (later.broker, delivery.server):
+    for optional in (later.broker, delivery.server, clamd.breaker):
         optional.works()  # what one test made silent, the next one asks again
     yield
     shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
