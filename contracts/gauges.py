@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from contracts.models import Reconciliation
 from contracts.payments import stripe_gateway
+from marketplace.service import heartbeat
 from marketplace.service.gauges import Gauge
 
 
@@ -29,7 +30,26 @@ def _age(at: datetime) -> float | None:
     return max(0.0, (at - last.started_at).total_seconds()) if last else math.inf
 
 
+def _worker_age(at: datetime) -> float | None:
+    return heartbeat.seconds(at=at, name=heartbeat.PAYMENTS) if stripe_gateway.enabled() else None
+
+
 GAUGES = [
+    Gauge(
+        name="dan_payments_worker_age_seconds",
+        help="Since the worker of the payments' queue last ran, in whole minutes.",
+        unit="seconds",
+        read=_worker_age,
+        most=heartbeat.LATE.total_seconds(),
+        label=gettext_lazy("Exécuteur des paiements"),
+        about=gettext_lazy(
+            "Temps depuis son dernier signe de vie, en minutes. Sans lui, les paiements commencés attendent."
+        ),
+        remedy=gettext_lazy(
+            "Relancez l’exécuteur de la file « payments »; s’il est en marche, voyez si Stripe le retient. Rien n’est "
+            "perdu : chaque paiement est repris où il en était."
+        ),
+    ),
     Gauge(
         name="dan_reconciliation_mismatches",
         help="Discrepancies that the last comparison with Stripe's books found.",

@@ -49,6 +49,16 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},  # while the mail server is slow, sweeps do not pile up
     },
     "say that tasks run": {"task": "marketplace.tasks.heartbeat", "schedule": 60.0},
+    # Through the other queues too: each may have a worker of its own.
+    **{
+        f"say that {name} tasks run": {
+            "task": "marketplace.tasks.heartbeat",
+            "schedule": 60.0,
+            "kwargs": {"name": name},
+            "options": {"queue": name},
+        }
+        for name in ("mail", "payments")
+    },
     "open what has closed": {"task": "proposals.tasks.open_due", "schedule": 15.0},
     "take up payments left half done": {
         "task": "contracts.tasks.sweep_payments",

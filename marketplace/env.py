@@ -1,11 +1,14 @@
 """Typed readers of environment variables. Each fails with one clear sentence, naming the variable."""
 
 import os
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from redis import ConnectionPool
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -65,10 +68,69 @@ def secret(name: str, default: str | None = None) -> str:
     return text(name, default)
 
 
+def _address(name: str, url: str) -> SplitResult:
+    """A URL in its parts, its host and port well formed; the sentence never says what it holds."""
+    try:
+        parts = urlsplit(url)
+        _host, _port = parts.hostname, parts.port
+    except ValueError:  # its own words may hold a piece of the password
+        raise ImproperlyConfigured(
+            f"{name}: the host or the port is not valid; special signs of a password must be escaped."
+        ) from None
+    return parts
+
+
+def server(name: str, *schemes: str) -> str:
+    """The address of a server, scheme://host:port, or nothing."""
+    url = text(name, "")
+    if url:
+        parts = _address(name, url)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ImproperlyConfigured(f"{name} must be {schemes[0]}://host:port.")
+    return url
+
+
+def redis(name: str, default: str) -> str:
+    """The address of a Redis or a Valkey, as its client reads it: redis://, rediss:// or unix://; or nothing."""
+    url = secret(name, default)
+    if not url:
+        return ""
+    parts = _address(name, url)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} must start with redis://, rediss:// or unix://.")
+    if parts.scheme == "unix":
+        if not parts.path.strip("/"):
+            raise ImproperlyConfigured(f"{name} must be unix:///path/of/the/socket.")
+    elif not re.fullmatch(r"/?\d*", parts.path):
+        raise ImproperlyConfigured(f"{name}: what follows the host must be the number of a base, as in redis://host/0.")
+    try:
+        ConnectionPool.from_url(url)  # reads the rest, and connects to nothing
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}: what follows « ? » is not valid.") from None
+    return url
+
+
+def broker(url: str) -> str:
+    """The same address in Celery's words."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    base = parse_qs(parts.query).get("db", ["0"])[-1]
+    who = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return f"redis+socket://{who}{parts.path}?virtual_host={base}"
+
+
+def choice(name: str, default: str, allowed: Collection[str]) -> str:
+    """One of these words, in capitals."""
+    value = text(name, default).upper()
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}.")
+    return value
+
+
 def database(name: str, default_file: Path) -> dict[str, Any]:
     """Django's DATABASES entry from a URL: postgres://user:pass@host:port/name?option=value or sqlite:///file."""
-    url = secret(name, f"sqlite:///{default_file}")
-    parts = urlsplit(url)
+    parts = _address(name, secret(name, f"sqlite:///{default_file}"))
     if parts.scheme == "sqlite":
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -82,10 +144,6 @@ def database(name: str, default_file: Path) -> dict[str, Any]:
             },
         }
     if parts.scheme in {"postgres", "postgresql"}:
-        try:
-            port = parts.port
-        except ValueError:  # its own words may hold a piece of the password
-            raise ImproperlyConfigured(f"{name}: the port is not a number.") from None
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         return {
             "ENGINE": "django.db.backends.postgresql",
@@ -93,7 +151,7 @@ def database(name: str, default_file: Path) -> dict[str, Any]:
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),
             "HOST": query.pop("host", "") or parts.hostname or "",
-            "PORT": str(port or ""),
+            "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 600,
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": query,
@@ -106,11 +164,8 @@ def email(name: str, default: str) -> dict[str, Any]:
 
     {BACKEND, HOST, PORT, USER, PASSWORD, USE_SSL, USE_TLS}; the password is never in an error's sentence.
     """
-    try:
-        parts = urlsplit(secret(name, default))
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # its own words may hold a piece of the password
-        raise ImproperlyConfigured(f"{name}: the host or the port is not valid.") from None
+    parts = _address(name, secret(name, default))
+    host, port = parts.hostname or "", parts.port
     if parts.scheme not in {"console", "smtp", "smtps", "smtp+tls"}:
         raise ImproperlyConfigured(f"{name} must start with console://, smtp://, smtp+tls:// or smtps://.")
     if parts.scheme != "console" and (not host or parts.path.strip("/") or parts.query or parts.fragment):
@@ -118,7 +173,9 @@ def email(name: str, default: str) -> dict[str, Any]:
             f"{name} must be {parts.scheme}://user:password@host:port, with special signs escaped."
         )
     return {
-        "BACKEND": f"django.core.mail.backends.{'console' if parts.scheme == 'console' else 'smtp'}.EmailBackend",
+        "BACKEND": "django.core.mail.backends.console.EmailBackend"
+        if parts.scheme == "console"
+        else "marketplace.mail.smtp.EmailBackend",
         "HOST": host,
         "PORT": port or {"smtps": 465, "smtp+tls": 587}.get(parts.scheme, 25),
         "USER": unquote(parts.username or ""),

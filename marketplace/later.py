@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
-from marketplace.redis.breaker import Breaker
+from marketplace.patience.breaker import Breaker
 
 TIMEOUT = 0.3  # seconds, to connect and to be answered
 # Of this process's publications only: a worker waits longer than that for its next message.

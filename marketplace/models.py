@@ -97,9 +97,11 @@ class OutgoingEmail(models.Model):
         GIVEN_UP = "given_up", _("abandonné")
 
     class Reason(models.TextChoices):
-        """Why the last attempt failed. The first two pass, the next two do not, the last is ours to correct."""
+        """Why the last attempt failed. The first two are about the mail service, and stop all messages; the third
+        passes, the next two do not, the last is ours to correct."""
 
         UNREACHABLE = "unreachable", _("le serveur de courriel ne répond pas")
+        UNWELCOME = "unwelcome", _("le serveur de courriel ne nous laisse pas entrer")
         PUT_OFF = "put_off", _("le serveur de courriel demande d’attendre")
         REFUSED = "refused", _("le serveur de courriel refuse ce message")
         ADDRESS = "address", _("cette adresse ne peut pas recevoir de courriel")
@@ -136,6 +138,8 @@ class OutgoingEmail(models.Model):
         verbose_name = _("courriel")
         indexes = [
             models.Index(fields=["created_at"], condition=Q(sent_at=None, held=False), name="email_to_send"),
+            # When the mail server last took a message (mail/outbox.py).
+            models.Index(fields=["claimed_at"], condition=Q(confidential=False), name="email_tried"),
         ]
         constraints = [
             models.CheckConstraint(

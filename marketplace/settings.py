@@ -132,9 +132,9 @@ DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "db.sqlite3")}
 # The role of web and worker, to which `migrate` gives the rows (marketplace/ledger/grants.py).
 APP_DATABASE_ROLE = env.text("APP_DATABASE_ROLE", "marketplace_app")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.secret("REDIS_URL", "")  # the queue
+REDIS_URL = env.redis("REDIS_URL", "")  # the queue
 # Pages kept for visitors, limits on attempts: a server of its own may forget what it likes when it is full.
-CACHE_URL = env.secret("CACHE_URL", REDIS_URL)
+CACHE_URL = env.redis("CACHE_URL", REDIS_URL)
 CACHES = {
     "default": {"BACKEND": "marketplace.redis.cache.OptionalRedisCache", "LOCATION": CACHE_URL}
     if CACHE_URL
@@ -150,7 +150,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # pages name no other, and each would 
 WHITENOISE_USE_FINDERS = not PRODUCTION  # the embedded installation serves its sources, nothing is collected
 # An S3-compatible store instead of MEDIA_ROOT, so that several hosts share files (marketplace/files/bucket.py).
 S3_BUCKET = env.text("S3_BUCKET", "")
-S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "")  # empty: Amazon's own
+S3_ENDPOINT_URL = env.server("S3_ENDPOINT_URL", "https", "http")  # empty: Amazon's own
 S3_REGION = env.text("S3_REGION", "")
 S3_ACCESS_KEY_ID = env.secret("S3_ACCESS_KEY_ID", "")
 S3_SECRET_ACCESS_KEY = env.secret("S3_SECRET_ACCESS_KEY", "")
@@ -170,7 +170,7 @@ FILE_UPLOAD_HANDLERS = [
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = FILE_MAX_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-CLAMD_URL = env.text("CLAMD_URL", "")
+CLAMD_URL = env.server("CLAMD_URL", "tcp")
 
 # --- People --------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "marketplace.User"
@@ -246,10 +246,10 @@ _mail = env.email("EMAIL_URL", "console://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _mail["BACKEND"], _mail["HOST"], _mail["PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["USER"], _mail["PASSWORD"]
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail["USE_SSL"], _mail["USE_TLS"]
-EMAIL_TIMEOUT = 10  # seconds, for each thing said to the mail server
+EMAIL_TIMEOUT = 10  # seconds, for each thing said to the mail server; thrice that for all (marketplace/mail/smtp.py)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Développe avec nous <ne-pas-repondre@exemple.invalid>")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", "aide@exemple.invalid")
-CELERY_BROKER_URL = REDIS_URL or "memory://localhost"  # a host, or kombu warns that there is none
+CELERY_BROKER_URL = env.broker(REDIS_URL) or "memory://localhost"  # a host, or kombu warns that there is none
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL  # the embedded default: the outbox delivers in the same process
 CELERY_TASK_IGNORE_RESULT = True
 # Messages and payments wait for servers that are not ours: each its own queue, so that openings never wait behind them.
@@ -311,7 +311,7 @@ SILENCED_SYSTEM_CHECKS = ["models.W040"]  # SQLite leaves out an index's extra c
 METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
 
 # --- Logs: no request body, no local variable, ever ----------------------------------------------------------------
-LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", logging.getLevelNamesMapping())
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -25,7 +25,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from marketplace import keys, later
 from marketplace.dates import clock
-from marketplace.files import bucket
+from marketplace.files import bucket, clamd
 from marketplace.ledger import payload_triggers
 from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
@@ -158,7 +158,7 @@ def _settings(settings, _media):
     # Asked where they are the subject (test_staff_factor.py, test_account_doors.py), and in the browser.
     settings.SECOND_FACTOR_REQUIRED = settings.ADMINISTRATION_ASKS_AGAIN = False
     cache.clear()
-    for optional in (later.broker, delivery.server, bucket.server):
+    for optional in (later.broker, delivery.server, bucket.server, clamd.breaker):
         optional.works()  # what one test made silent, the next one asks again
     yield
     shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)

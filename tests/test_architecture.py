@@ -93,8 +93,17 @@ STATEFUL += (
         ("django_fsm", ("marketplace/lifecycle.py", *STATEFUL)),
         ("django.dispatch", ()),
         ("django.db.models.signals", ()),
-        ("django.core.mail", ("marketplace/mail/delivery.py",)),
-        ("redis", ("marketplace/later.py", "marketplace/redis/cache.py", "marketplace/service/probes.py")),
+        ("django.core.mail", ("marketplace/mail/delivery.py", "marketplace/mail/smtp.py")),
+        ("smtplib", ("marketplace/mail/delivery.py", "marketplace/mail/smtp.py")),
+        (
+            "redis",
+            (
+                "marketplace/env.py",
+                "marketplace/later.py",
+                "marketplace/redis/cache.py",
+                "marketplace/service/probes.py",
+            ),
+        ),
         ("kombu", ("marketplace/later.py", "marketplace/settings.py")),
     ],
 )
@@ -260,9 +269,11 @@ def settings_variables() -> set[str]:
     """Names given to env.text, env.boolean… in settings.py; a secret may also come from a file."""
     names = set()
     for node in ast.walk(parsed(ROOT / "marketplace" / "settings.py")):
-        if isinstance(node, ast.Call) and re.fullmatch(r"env\.\w+", ast.unparse(node.func)):
+        if not isinstance(node, ast.Call) or not isinstance(node.args and node.args[0], ast.Constant):
+            continue
+        if re.fullmatch(r"env\.\w+", ast.unparse(node.func)):
             names.add(node.args[0].value)
-            if ast.unparse(node.func) in {"env.secret", "env.database", "env.email"}:
+            if ast.unparse(node.func) in {"env.secret", "env.database", "env.email", "env.redis"}:
                 names.add(f"{node.args[0].value}_FILE")
     return names
 

@@ -78,10 +78,10 @@ def refused(code, text=b""):
         (refused(421, b"closing"), Reason.PUT_OFF, False, "421"),
         (smtplib.SMTPDataError(554, b"5.7.1 spam from lea"), Reason.REFUSED, True, "554 5.7.1"),
         (smtplib.SMTPDataError(451, "4.3.0 try again"), Reason.PUT_OFF, False, "451 4.3.0"),
-        (smtplib.SMTPSenderRefused(553, b"5.7.1 not you", "us@x"), Reason.PUT_OFF, False, "553 5.7.1"),
-        (smtplib.SMTPAuthenticationError(535, b"5.7.8 bad"), Reason.PUT_OFF, False, "535 5.7.8"),
-        (smtplib.SMTPConnectError(554, b"no"), Reason.PUT_OFF, False, "554"),
-        (smtplib.SMTPHeloError(-1, b""), Reason.PUT_OFF, False, "-1"),
+        (smtplib.SMTPSenderRefused(553, b"5.7.1 not you", "us@x"), Reason.UNWELCOME, False, "553 5.7.1"),
+        (smtplib.SMTPAuthenticationError(535, b"5.7.8 bad"), Reason.UNWELCOME, False, "535 5.7.8"),
+        (smtplib.SMTPConnectError(554, b"no"), Reason.UNWELCOME, False, "554"),
+        (smtplib.SMTPHeloError(-1, b""), Reason.UNWELCOME, False, "-1"),
         (smtplib.SMTPServerDisconnected("timed out"), Reason.UNREACHABLE, False, ""),
         (smtplib.SMTPNotSupportedError("no STARTTLS"), Reason.UNREACHABLE, False, ""),
         (ConnectionRefusedError(), Reason.UNREACHABLE, False, ""),
@@ -283,21 +283,84 @@ def test_nobody_signs_up_with_an_address_that_nothing_reaches(client):
 
 # --- Figures, queues, migration --------------------------------------------------------------------------------------
 def test_figures():
-    assert outbox.figures(at=PUBLISHED_AT) == outbox.Figures(0, 0.0, 0, 0)
+    assert outbox.figures(at=PUBLISHED_AT) == outbox.Figures(0, 0, 0, 0.0, 0.0)
     for _ in range(4):
         write()
     waiting, failed, given_up, sent = OutgoingEmail.objects.order_by("pk")
     hour = timedelta(hours=1)
-    OutgoingEmail.objects.filter(pk=failed.pk).update(reason="put_off", waits_since=PUBLISHED_AT - hour)
+    OutgoingEmail.objects.filter(pk=failed.pk).update(reason="put_off", attempts=1, waits_since=PUBLISHED_AT - hour)
     OutgoingEmail.objects.filter(pk=given_up.pk).update(state="given_up", waits_since=PUBLISHED_AT - 9 * hour)
     OutgoingEmail.objects.filter(pk=sent.pk).update(state="sent", sent_at=PUBLISHED_AT)
-    expected = outbox.Figures(waiting=2, oldest_seconds=2 * 3600.0, failed=1, given_up=1)
+    expected = outbox.Figures(waiting=2, failed=1, given_up=1, stopped_seconds=3600.0, put_off_seconds=2 * 3600.0)
     assert outbox.figures(at=PUBLISHED_AT + hour) == expected
     write(confidential=True)  # a receipt: counting it would count deposits
     with outbox.held():
         write()
     OutgoingEmail.objects.filter(confidential=True).update(waits_since=PUBLISHED_AT - 20 * hour)
     assert outbox.figures(at=PUBLISHED_AT + hour) == expected
+
+
+def seconds(instant=PUBLISHED_AT + 60 * MINUTE):
+    """(what the mail service keeps, what waits for itself), by the age of the oldest, in minutes."""
+    told = outbox.figures(at=instant)
+    return told.stopped_seconds / 60, told.put_off_seconds / 60
+
+
+@pytest.mark.parametrize(
+    ("error", "stopped"),
+    [
+        (None, True),  # nobody tried it
+        (TimeoutError(), True),
+        (smtplib.SMTPAuthenticationError(535, b"5.7.8 bad"), True),
+        (smtplib.SMTPConnectError(421, b"too busy"), True),
+        (refused(451, b"4.7.1 greylisted"), False),
+        (refused(421, b"closing"), False),
+        (smtplib.SMTPDataError(452, b"4.3.1 later"), False),
+        (ValueError("a defect of ours"), False),
+    ],
+)
+def test_whose_fault_it_is_that_a_message_waits(server, error, stopped):
+    """The mail service's, which concerns everybody; or one message's."""
+    row = write()
+    server.to_all = error
+    if error is not None:
+        at(PUBLISHED_AT, delivery.deliver, row.pk)
+        at(PUBLISHED_AT + MINUTE, mail_tasks.sweep_emails)
+    assert seconds() == ((60, 0) if stopped else (0, 60))
+
+
+@pytest.mark.parametrize("answer", [None, refused(450, b"later"), refused(550, b"no")])
+def test_a_server_that_has_let_us_in_since_is_not_down(server, answer):
+    """Its silence was about that message, or is over: the message waits for its own turn."""
+    row, other = write(), write("b@exemple.invalid")
+    server.answers = {row.address: TimeoutError(), other.address: answer}
+    at(PUBLISHED_AT + 2 * MINUTE, delivery.deliver, other.pk)
+    at(PUBLISHED_AT + 5 * MINUTE, delivery.deliver, row.pk)
+    assert seconds()[0] == 60  # it answered before, not since
+    OutgoingEmail.objects.filter(pk=other.pk).update(claimed_at=PUBLISHED_AT + 6 * MINUTE)
+    assert seconds() == (0, 60)
+
+
+def test_a_confidential_message_tells_nothing_even_by_leaving(server):
+    """That a receipt left would tell that somebody deposited."""
+    row, receipt = write(), write("b@exemple.invalid", confidential=True)
+    server.answers = {row.address: TimeoutError()}
+    at(PUBLISHED_AT, delivery.deliver, row.pk)
+    before = seconds()
+    assert at(PUBLISHED_AT + MINUTE, delivery.deliver, receipt.pk) and seconds() == before == (60, 0)
+
+
+def test_a_silent_server_does_not_hold_the_queue(server, settings):
+    """With a worker too: messages that wait behind a silent server are the sweep's, and the queue goes on."""
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    rows = [write(f"p{number}@exemple.invalid") for number in range(5)]
+    server.to_all = TimeoutError()
+    for row in rows:
+        at(PUBLISHED_AT, delivery.deliver_email, row.pk)
+    assert len(server.asked) == 1
+    server.to_all = None
+    at(PUBLISHED_AT + 2 * MINUTE, mail_tasks.sweep_emails)
+    assert len(server.taken) == 5
 
 
 def test_mail_and_payments_have_queues_of_their_own():

@@ -14,6 +14,7 @@ from marketplace import keys
 from marketplace.dates import clock
 from marketplace.files import store
 from marketplace.ledger import checkpoints
+from marketplace.mail import smtp
 from marketplace.models import LedgerEntry, OutgoingEmail
 from marketplace.service import checks, doctor, heartbeat, probes
 from marketplace.service.doctor import ATTENTION, FAULT, OK
@@ -29,8 +30,8 @@ class Mail:
     refuses: str = ""
     steps: list[str] = []
 
-    def __init__(self, host, port, timeout, context=None):
-        assert timeout <= 5
+    def __init__(self, host, port, timeout, local_hostname=None):
+        assert timeout * smtp.TIMES <= 15  # the whole conversation
         type(self).steps = []
         self._step("connect")
 
@@ -50,20 +51,19 @@ class Mail:
     def noop(self):
         self._step("noop")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
+    def quit(self):
         pass
+
+    close = quit
 
 
 @pytest.fixture
 def well(cast, settings, monkeypatch, tmp_path):
     """An installation where everything answers, its keys its own and private."""
     monkeypatch.setattr(probes.shutil, "disk_usage", lambda folder: (100, 0, 60))
-    monkeypatch.setattr(smtplib, "SMTP", Mail)
+    monkeypatch.setattr(smtp, "Conversation", Mail)
     monkeypatch.setattr(Mail, "refuses", "")
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "marketplace.mail.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_USE_TLS = "courriel.exemple.invalid", True
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "envoi", PASSWORD
     keys.check()
@@ -76,7 +76,8 @@ def well(cast, settings, monkeypatch, tmp_path):
     cast.submitted(occasion)
     with clock.set_to(PUBLISHED_AT):
         checkpoints.make(at=PUBLISHED_AT)
-        heartbeat.beat(at=PUBLISHED_AT)
+        for name in ("scheduler", "mail"):
+            heartbeat.beat(at=PUBLISHED_AT, name=name)
         yield cast
 
 
@@ -117,7 +118,11 @@ def test_all_is_well(well):
 
 
 def stopped_scheduler(well, settings, monkeypatch):
-    heartbeat.Heartbeat.objects.update(at=PUBLISHED_AT - timedelta(minutes=6))
+    heartbeat.Heartbeat.objects.filter(name="scheduler").update(at=PUBLISHED_AT - timedelta(minutes=6))
+
+
+def stopped_mail_worker(well, settings, monkeypatch):
+    heartbeat.Heartbeat.objects.filter(name="mail").update(at=PUBLISHED_AT - timedelta(minutes=6))
 
 
 def lost_key(well, settings, monkeypatch):
@@ -189,11 +194,17 @@ def scanner_down(well, settings, monkeypatch):
 
 def broker_down(well, settings, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def cache_down(well, settings, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.CACHE_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
 
 TABLE = [
     (stopped_scheduler, {"Tâches automatiques": FAULT}),
+    (stopped_mail_worker, {"Exécuteur des courriels": FAULT}),
     (lost_key, {"Clés": FAULT}),
     (readable_key, {"Clés": ATTENTION}),
     (keys_among_the_files, {"Clés": FAULT}),
@@ -211,6 +222,7 @@ TABLE = [
     (storage_lies, {"Stockage": FAULT}),
     (scanner_down, {"Antivirus": ATTENTION}),
     (broker_down, {"Serveur des files de tâches": FAULT}),
+    (cache_down, {"Serveur du cache": ATTENTION}),
 ]
 
 
@@ -226,7 +238,8 @@ def test_what_breaks_is_found_alone(well, settings, monkeypatch, breaks, found):
 def test_a_due_occasion(well):
     OutgoingEmail.objects.all().delete()
     with clock.set_to(CLOSES_AT + timedelta(minutes=3)):
-        heartbeat.beat(at=clock.now())
+        for name in ("scheduler", "mail"):
+            heartbeat.beat(at=clock.now(), name=name)
         states, said = run()
     assert wrong(states) == DEMO | {"Ouverture en retard": FAULT} and "3\u00a0minutes" in said
 

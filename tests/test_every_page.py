@@ -55,7 +55,6 @@ FILLED = {
     "pk": 1,
     "first": 1,
     "second": 2,
-    "pk": 1,
     "clause_id": 1,
     "duty_id": 1,
     "rank": 1,

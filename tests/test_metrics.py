@@ -18,7 +18,7 @@ from marketplace.dates import clock
 from marketplace.ledger import checkpoints
 from marketplace.mail import outbox
 from marketplace.models import OutgoingEmail
-from marketplace.service import gauges, heartbeat, probes, views
+from marketplace.service import checks, gauges, heartbeat, probes, views
 from marketplace.urls import GAUGES
 from opportunities.models import Opportunity
 from proposals.deposit import actions as deposit_actions
@@ -82,8 +82,8 @@ def test_a_gauge_that_breaks_breaks_no_other(db, now, prometheus, monkeypatch, c
 
     monkeypatch.setattr(outbox, "figures", broken)
     read = prometheus()
-    assert read[views.UNREAD] == 3 and "dan_outbox_waiting" not in read and "dan_due_not_opened" in read
-    assert caplog.text.count("RuntimeError") == 3 and "tremblay" not in caplog.text
+    assert read[views.UNREAD] == 4 and "dan_outbox_waiting" not in read and "dan_due_not_opened" in read
+    assert caplog.text.count("RuntimeError") == 4 and "tremblay" not in caplog.text
 
 
 def test_a_database_that_does_not_answer_is_an_answer(db, client, settings, monkeypatch):
@@ -154,7 +154,7 @@ def test_the_outbox_in_three_numbers(cast):
         )  # fmt: skip
 
     OutgoingEmail.objects.all().delete()
-    names = ("dan_outbox_waiting", "dan_outbox_oldest_seconds", "dan_outbox_given_up")
+    names = ("dan_outbox_waiting", "dan_outbox_stopped_seconds", "dan_outbox_given_up")
     assert [value_of(name) for name in names] == [0, 0, 0]
     message(900, confidential=True)  # of somebody who deposits: neither counted nor dated
     message(800, held=True)
@@ -163,6 +163,18 @@ def test_the_outbox_in_three_numbers(cast):
     message(90)
     message(30)
     assert [value_of(name) for name in names] == [2, 90, 0]
+
+
+def test_the_workers_of_the_other_queues_are_told_in_minutes(db, settings):
+    """A second would tell that somebody's message was being sent, receipts included."""
+    names = ("dan_mail_worker_age_seconds", "dan_payments_worker_age_seconds")
+    assert [value_of(name) for name in names] == [math.inf, None]  # nobody pays by Stripe here
+    settings.STRIPE_SECRET_KEY = "sk_test_x"
+    heartbeat.beat(at=NOW - timedelta(seconds=119), name="mail")
+    heartbeat.beat(at=NOW - timedelta(seconds=370), name="payments")
+    assert [value_of(name) for name in names] == [60, 360]
+    assert value_of("dan_scheduler_age_seconds") == math.inf  # each speaks for itself
+    assert [BY_NAME[name].urgent for name in names] == [True, False]
 
 
 def test_the_checkpoint_ages(db, now):
@@ -212,6 +224,59 @@ def test_the_scanner_is_asked(settings, answer, value):
     assert value_of("dan_scanner_up") == 0  # nobody listens any more
     settings.CLAMD_URL = ""
     assert value_of("dan_scanner_up") is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "value"),
+    [
+        ([b"+OK\r\n"], 1),
+        ([b"-READONLY You can't write against a read only replica.\r\n"], 0),
+        ([b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"], 0),
+        ([], 0),  # it hears, and hangs up
+    ],
+)
+def test_the_cache_is_asked_to_take_something_and_give_it_back(settings, answers, value):
+    """Without the site's own cache, which goes on without its server and would say that all is well."""
+    assert value_of("dan_cache_up") is None
+
+    def serve(server):
+        link, _peer = server.accept()
+        with link, link.makefile("rb") as heard:
+            held = None
+            while line := heard.readline():  # RESP: *count, then $size and bytes for each word
+                words = []
+                for _word in range(int(line[1:])):
+                    words.append(heard.read(int(heard.readline()[1:]) + 2)[:-2])
+                if words[0].upper() == b"SET":
+                    held = words[2]
+                    if not answers:
+                        return
+                    link.sendall(answers[0])
+                elif words[0].upper() == b"GET":
+                    link.sendall(b"$%d\r\n%s\r\n" % (len(held), held))
+                else:  # who we are: any server may not know
+                    link.sendall(b"-ERR unknown command\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.CACHE_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0?protocol=2"
+        thread = threading.Thread(target=serve, args=[server])
+        thread.start()
+        assert value_of("dan_cache_up") == value
+        thread.join()
+    assert value_of("dan_cache_up") == 0  # nobody listens any more
+    assert not BY_NAME["dan_cache_up"].urgent and "cache" not in "".join(checks.CHECKS | checks.IN_DATABASE)
+
+
+def test_a_frozen_cache_is_waited_for_half_a_second(settings, monkeypatch):
+    """To connect, then to answer."""
+    asked = []
+    make = probes.redis.Redis.from_url
+    monkeypatch.setattr(probes.redis.Redis, "from_url", lambda url, **named: asked.append(named) or make(url, **named))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.CACHE_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        assert value_of("dan_cache_up") == 0
+    (named,) = asked
+    assert named["socket_timeout"] + named["socket_connect_timeout"] <= 0.5 and named["retry"].get_retries() == 0
 
 
 class Broker:

@@ -15,7 +15,8 @@ from marketplace.service import checks, heartbeat, probes
 from marketplace.service import tasks as service_tasks
 from tests.conftest import NOW
 
-NAMES = {"database", "keys", "broker", "migrations", "seal_key", "scheduler"}
+NAMES = {"database", "keys", "broker", "migrations", "seal_key", "scheduler", "mail_worker", "payments_worker"}
+UNUSED = {"broker": "unused", "payments_worker": "unused"}
 SECRET = "hote-secret.exemple.invalid"
 
 
@@ -28,7 +29,8 @@ def _fresh():
 
 @pytest.fixture
 def beating(db, now):
-    heartbeat.beat(at=now)
+    for name in ("scheduler", "mail", "payments"):
+        heartbeat.beat(at=now, name=name)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_ready(beating, client):
         200,
         {
             "ready": True,
-            "checks": dict.fromkeys(NAMES, "ok") | {"broker": "unused"},
+            "checks": dict.fromkeys(NAMES, "ok") | UNUSED,
         },
     )
 
@@ -74,12 +76,16 @@ def not_a_key(monkeypatch, settings):
     settings.SIGNING_KEY_FILE = settings.BASE_DIR / "pyproject.toml"
 
 
-def stopped_scheduler(monkeypatch, settings):
-    Heartbeat.objects.update(at=NOW - timedelta(minutes=5, seconds=1))
+def stopped(name, at=NOW - timedelta(minutes=6)):
+    def change(monkeypatch, settings):
+        settings.STRIPE_SECRET_KEY = "sk_test_x"
+        Heartbeat.objects.filter(name=name).update(at=at)
+
+    return change
 
 
 def no_scheduler(monkeypatch, settings):
-    Heartbeat.objects.all().delete()
+    Heartbeat.objects.filter(name="scheduler").delete()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,9 @@ def no_scheduler(monkeypatch, settings):
         (missing_migration, "migrations"),
         (lost_key, "keys"),
         (not_a_key, "keys"),
-        (stopped_scheduler, "scheduler"),
+        (stopped("scheduler", at=NOW - timedelta(minutes=5, seconds=1)), "scheduler"),
+        (stopped("mail"), "mail_worker"),
+        (stopped("payments"), "payments_worker"),
         (no_scheduler, "scheduler"),
     ],
 )
@@ -105,12 +113,12 @@ def test_a_scheduler_that_ran_five_minutes_ago_runs(beating, client):
 
 
 def test_a_broker_that_is_down(beating, client, settings, closed):
-    settings.CELERY_BROKER_URL = f"redis://{closed}/0"
+    settings.REDIS_URL = f"redis://{closed}/0"
     assert ask(client)[1]["checks"]["broker"] == "down"
 
 
 def test_a_broker_that_hears_and_says_nothing_holds_nobody(beating, client, settings, silent):
-    settings.CELERY_BROKER_URL = f"redis://{silent}/0"
+    settings.REDIS_URL = f"redis://{silent}/0"
     assert ask(client)[1]["checks"]["broker"] == "down"
     assert probes.queue_length() is None
 
@@ -128,7 +136,7 @@ def test_without_its_database_the_rest_is_not_asked_and_no_word_of_the_error_lea
     assert status == 503 and not asked
     assert said["checks"] == {
         "database": "down", "keys": "ok", "broker": "unused", "migrations": "unknown",
-        "seal_key": "unknown", "scheduler": "unknown"
+        "seal_key": "unknown", "scheduler": "unknown", "mail_worker": "unknown", "payments_worker": "unknown",
     }  # fmt: skip
     assert "OperationalError" in caplog.text and SECRET not in caplog.text + json.dumps(said)
 
@@ -137,7 +145,7 @@ def test_whoever_asks_needs_neither_name_nor_https_nor_session(
     beating, client, settings, django_assert_max_num_queries
 ):
     settings.SECURE_SSL_REDIRECT, settings.ALLOWED_HOSTS = True, ["exemple.test"]
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         answer = client.get("/pret", headers={"host": "10.0.0.7:8000"})
     assert answer.status_code == 200 and "no-store" in answer["Cache-Control"] and not answer.cookies
     assert answer["X-Content-Type-Options"] == "nosniff"
@@ -199,9 +207,9 @@ def test_while_one_asks_the_others_get_the_former_answer(monkeypatch):
 
 # --- The heartbeat ---------------------------------------------------------------------------------------------------
 def test_the_heart_beats_each_minute_and_never_backwards(db, now):
-    (entry,) = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == "marketplace.tasks.heartbeat"]
-    assert entry["schedule"] == 60.0
-    assert service_tasks.write_heartbeat.name == entry["task"] and "marketplace.service.tasks" in app.conf.imports
+    entries = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == "marketplace.tasks.heartbeat"]
+    assert {entry["schedule"] for entry in entries} == {60.0}
+    assert service_tasks.write_heartbeat.name == entries[0]["task"] and "marketplace.service.tasks" in app.conf.imports
     assert heartbeat.age(at=now) is None
     service_tasks.write_heartbeat()
     assert heartbeat.age(at=now + timedelta(seconds=30)) == timedelta(seconds=30)
@@ -209,3 +217,19 @@ def test_the_heart_beats_each_minute_and_never_backwards(db, now):
         service_tasks.write_heartbeat()
     service_tasks.write_heartbeat()  # one that waited in the queue
     assert Heartbeat.objects.get().at == now + timedelta(minutes=2)
+
+
+def test_a_heart_beats_through_each_queue(db, now):
+    """Through the queue of its name, so that each worker is heard, whoever else runs."""
+    beating = {}
+    for entry in app.conf.beat_schedule.values():
+        if entry["task"] == "marketplace.tasks.heartbeat":
+            queue = app.amqp.router.route(dict(entry.get("options", {})), entry["task"])["queue"]
+            beating[queue.name] = entry.get("kwargs", {})
+    assert beating == {"celery": {}, "mail": {"name": "mail"}, "payments": {"name": "payments"}}
+    assert set(beating) == probes.queues()
+    for given in beating.values():
+        service_tasks.write_heartbeat(**given, added_by_a_later_version=True)
+    assert set(Heartbeat.objects.values_list("name", "at")) == {(n, now) for n in ("scheduler", "mail", "payments")}
+    assert not any(heartbeat.late(at=now, name=name) for name in ("scheduler", "mail", "payments"))
+    assert heartbeat.late(at=now, name="another")

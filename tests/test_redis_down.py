@@ -10,8 +10,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from marketplace import cache as page_cache
 from marketplace import keep
 from marketplace.dates import clock
+from marketplace.patience.breaker import LOG_EVERY, SECONDS, Breaker
 from marketplace.redis import cache as redis_cache
-from marketplace.redis.breaker import LOG_EVERY, SECONDS, Breaker
 from tests.cast import PASSWORD
 from tests.test_callers import asked
 from tests.test_later import closed, connections_to, frozen  # noqa: F401 - fixtures

@@ -24,7 +24,7 @@ from tools import run
 
 ROOT = Path(__file__).resolve().parent.parent
 OPEN = "proposals.tasks.open_due"
-BY_INTERVAL = {row["task"] for row in app.conf.beat_schedule.values() if isinstance(row["schedule"], float)}
+BY_INTERVAL = sorted(row["task"] for row in app.conf.beat_schedule.values() if isinstance(row["schedule"], float))
 BY_HOUR = {row["task"] for row in app.conf.beat_schedule.values() if isinstance(row["schedule"], crontab)}
 START = CLOSES_AT - timedelta(hours=3)
 
@@ -37,22 +37,22 @@ def ran(monkeypatch):
 
 
 def test_the_table_is_celery_s_own():
-    assert len(BY_INTERVAL) >= 4 and len(BY_HOUR) >= 6
-    assert {row["task"] for row in app.conf.beat_schedule.values()} == BY_INTERVAL | BY_HOUR
+    assert len(set(BY_INTERVAL)) >= 5 and len(BY_HOUR) >= 6
+    assert {row["task"] for row in app.conf.beat_schedule.values()} == {*BY_INTERVAL, *BY_HOUR}
     schedule.Beat({}, at=START)
-    assert set(app.tasks) > BY_INTERVAL | BY_HOUR
+    assert set(app.tasks) > {*BY_INTERVAL, *BY_HOUR}
 
 
 def test_intervals_run_at_the_start_and_then_by_themselves(ran):
     beat = schedule.Beat(app.conf.beat_schedule, at=START)
-    assert beat.tick(at=START) == 15 and set(ran) == BY_INTERVAL and len(ran) == len(BY_INTERVAL)
+    assert beat.tick(at=START) == 15 and sorted(ran) == BY_INTERVAL
     ran.clear()
     assert beat.tick(at=START + timedelta(seconds=9)) == 6 and not ran
     beat.tick(at=START + timedelta(seconds=15))
     assert ran == [OPEN]
     ran.clear()
     beat.tick(at=START + timedelta(hours=1))  # the machine slept: once, not two hundred times
-    assert sorted(ran) == sorted(BY_INTERVAL)
+    assert sorted(ran) == BY_INTERVAL
 
 
 @pytest.mark.parametrize("day", ["2026-06-15T12:00:00", "2026-10-31T12:00:00", "2027-03-13T12:00:00"])
@@ -118,38 +118,82 @@ def _here(db, monkeypatch):
         signal.signal(number, handler)
 
 
+def queue_of(beat) -> str:
+    """By its heartbeat."""
+    (given,) = [entry.given for entry in beat.entries if entry.task == "marketplace.tasks.heartbeat"]
+    return given.get("name", "celery")
+
+
+def test_each_queue_has_its_own_tasks_and_its_own_heart():
+    tables = schedule.by_queue(app.conf.beat_schedule)
+    assert set(tables) == {"celery", "mail", "payments"}
+    assert sum(map(len, tables.values())) == len(app.conf.beat_schedule)
+    for queue, table in tables.items():
+        hearts = [row for row in table.values() if row["task"] == "marketplace.tasks.heartbeat"]
+        assert [row.get("kwargs", {}).get("name", "celery") for row in hearts] == [queue]
+    assert {row["task"] for row in tables["mail"].values()} >= {"marketplace.tasks.sweep_emails"}
+
+
 @pytest.mark.usefixtures("_here")
-def test_a_signal_ends_it_and_so_does_the_end_of_its_parent(monkeypatch, capsys):
-    ticks = []
+def test_a_mail_server_that_holds_its_queue_holds_no_other(monkeypatch):
+    """Messages wait for a server that drips; openings and the heart go on meanwhile."""
+    held, go, ran = threading.Event(), threading.Event(), []
 
     def tick(beat, *, at, stop):
-        ticks.append(at)
-        if len(ticks) == 2:
+        queue = queue_of(beat)
+        if queue == "mail":
+            held.set()
+            assert go.wait(60)
+            return 0.0
+        assert held.wait(60)
+        ran.append(queue)
+        if len(ran) > 20 and set(ran) == {"celery", "payments"} and not go.is_set():
+            go.set()
             os.kill(os.getpid(), signal.SIGTERM)
-        elif len(ticks) > 2:
-            raise AssertionError("it goes on after the signal")
+        return 0.0
+
+    monkeypatch.setattr(schedule.Beat, "tick", tick)
+    with clock.set_to(START):
+        call_command("schedule")
+    assert set(ran) == {"celery", "payments"}
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_signal_ends_it_and_so_does_the_end_of_its_parent(monkeypatch, capsys):
+    ticks, told = [], threading.Event()
+
+    def tick(beat, *, at, stop):
+        ticks.append(queue_of(beat))
+        if not told.is_set():
+            told.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60)
         return 0.0
 
     monkeypatch.setattr(schedule.Beat, "tick", tick)
     with clock.set_to(START):
         call_command("schedule", parent=os.getppid())
-        assert len(ticks) == 2
+        assert len(set(ticks)) == len(ticks) and told.is_set()  # none went on after the signal
         call_command("schedule", parent=-1)  # gone already
-    assert len(ticks) == 2 and capsys.readouterr().out.count(f"schedule: {len(app.conf.beat_schedule)} tasks") == 2
+    assert capsys.readouterr().out.count(f"schedule: {len(app.conf.beat_schedule)} tasks") == 2
+    assert not [thread for thread in threading.enumerate() if thread.name in {"celery", "mail", "payments"}]
 
 
 @pytest.mark.usefixtures("_here")
 def test_a_database_away_for_a_while_does_not_end_it(monkeypatch, caplog):
+    table = {"open": app.conf.beat_schedule["open what has closed"]}
+    monkeypatch.setattr(schedule, "by_queue", lambda _table: {"celery": table})
     answers = iter([OSError("away"), 0.0])
 
     def tick(beat, *, at, stop):
         answer = next(answers)
         if isinstance(answer, Exception):
             raise answer
-        stop.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60)
         return answer
 
-    monkeypatch.setattr(schedule, "LOOKS_EVERY", 0)
+    monkeypatch.setattr(schedule, "LOOKS_EVERY", 0.01)
     monkeypatch.setattr(schedule.Beat, "tick", tick)
     call_command("schedule")
     assert "could not be read" in caplog.text and next(answers, None) is None

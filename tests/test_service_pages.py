@@ -32,7 +32,8 @@ def well(cast, settings, monkeypatch):
     """An installation where everything runs, at PUBLISHED_AT; the disk too, whatever this machine's."""
     monkeypatch.setattr(probes.shutil, "disk_usage", lambda folder: (100, 0, 60))
     OutgoingEmail.objects.all().delete()
-    heartbeat.beat(at=PUBLISHED_AT)
+    for name in ("scheduler", "mail", "payments"):
+        heartbeat.beat(at=PUBLISHED_AT, name=name)
     with clock.set_to(PUBLISHED_AT):
         checkpoints.make(at=PUBLISHED_AT)
         yield cast
@@ -53,7 +54,7 @@ def test_anybody_reads_that_all_is_well(well, client):
     for sentence in (
         "Aucune occasion n’attend son ouverture depuis plus d’une minute.",
         "Elles s’exécutent : le dernier signe de vie date de cinq minutes au plus.",
-        "Aucun message n’attend depuis plus de dix minutes.",
+        "L’envoi des courriels fonctionne. Le serveur d’un destinataire peut encore en faire attendre un.",
         "Le dernier a été signé il y a 26 heures au plus.",
         "Aucun antivirus n’est en service",
     ):
@@ -61,7 +62,7 @@ def test_anybody_reads_that_all_is_well(well, client):
 
 
 def stopped(cast, settings, monkeypatch):
-    heartbeat.Heartbeat.objects.update(at=PUBLISHED_AT - timedelta(minutes=6))
+    heartbeat.Heartbeat.objects.filter(name="scheduler").update(at=PUBLISHED_AT - timedelta(minutes=6))
 
 
 def late_mail(cast, settings, monkeypatch):
@@ -84,7 +85,7 @@ def late_opening(cast, settings, monkeypatch):
 
 WRONG = [
     (stopped, "Elles n’ont pas donné signe de vie depuis plus de cinq minutes.", "À régler maintenant", "beat"),
-    (late_mail, "Des messages attendent depuis plus de dix minutes.", "À régler maintenant", "manage.py doctor"),
+    (late_mail, "des messages attendent depuis plus de dix minutes.", "À régler maintenant", "manage.py doctor"),
     (silent_scanner, "L’antivirus ne répond pas", "À surveiller", "Relancez clamd"),
     (late_opening, "Au moins une occasion attend encore son ouverture.", "À régler maintenant", "KeyUnavailable"),
 ]
@@ -142,8 +143,23 @@ def test_in_english(well, client):
     assert "Everything works" in text and "Service status" in text and "Aucun" not in text
     text = read(signed_in(well.administrator), "/en" + PILOT)
     assert "Nothing to report" in text and "What cannot wait" in text
-    for french in ("Aucun", "depuis", "Tâches", "Disque", "Mesuré", "jamais"):
+    for french in ("Aucun", "depuis", "Tâches", "Disque", "Mesuré", "jamais", "Exécuteur", "Serveur", "Messages remis"):
         assert french not in text
+
+
+def test_one_message_put_off_is_no_outage(well, client):
+    """A recipient's server that asks to come back later, for ten hours: the pilot reads it, the public does not."""
+    long_ago = PUBLISHED_AT - timedelta(hours=10)
+    OutgoingEmail.objects.create(
+        to=well.buyer, address=well.buyer.email, template="t", language="fr-ca", subject="s", body="b",
+        created_at=long_ago, waits_since=long_ago, claimed_at=PUBLISHED_AT - timedelta(hours=2), attempts=9,
+        reason="put_off", last_error="SMTPRecipientsRefused 451 4.7.1", next_at=PUBLISHED_AT + timedelta(hours=2),
+    )  # fmt: skip
+    text = read(client, PUBLIC)
+    assert WELL in text and "L’envoi des courriels fonctionne." in text
+    pilot = read(signed_in(well.administrator), PILOT)
+    assert "Messages remis à plus tard" in pilot and "10 heures" in pilot and "À régler maintenant" not in pilot
+    assert pilot.count("Quoi faire.") == 1
 
 
 # --- The pilot's -----------------------------------------------------------------------------------------------------

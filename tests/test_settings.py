@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.contrib.staticfiles.finders import get_finders
+from django.core.cache.backends.redis import RedisCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
+from kombu import Connection
 
 from marketplace import env, keys, production
 from marketplace.files import static
@@ -101,6 +103,12 @@ def test_the_cache_may_have_a_server_of_its_own(good, tmp_path):
         ({"EMAIL_URL": None}, "EMAIL_URL"),
         ({"CONTACT_EMAIL": None}, "CONTACT_EMAIL"),
         ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES"),
+        ({"LOG_LEVEL": "verbose"}, "LOG_LEVEL"),
+        ({"REDIS_URL": f"127.0.0.1:{SECRET}"}, "REDIS_URL"),
+        ({"CACHE_URL": f"sentinel://:{SECRET}@h:26379/0"}, "CACHE_URL"),
+        ({"DATABASE_URL": f"postgres://u:{SECRET}[x@h/db"}, "DATABASE_URL"),
+        ({"CLAMD_URL": "clamd:3310"}, "CLAMD_URL"),
+        ({"S3_ENDPOINT_URL": "https://h:port"}, "S3_ENDPOINT_URL"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
 )
@@ -372,8 +380,61 @@ def test_what_is_committed_outlives_a_power_cut(tmp_path):
         assert database.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
-@pytest.mark.parametrize("url", ["mysql://h/n", "n", "postgres://h:port/n", "postgres://h:99999/n"])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://h/n", "n", "postgres://h:port/n", "postgres://h:99999/n", "postgres://u:secret[x@h/n",
+     "postgres://u:secret]x@h/n", "postgres://u:secret/x@h/n", "postgres://u:secret\u2100@h/n"],
+)  # fmt: skip
 def test_database_urls_refused(monkeypatch, url):
+    refused(monkeypatch, url, lambda: env.database("X", Path("unused")))
+
+
+def refused(monkeypatch, value, read):
+    """One sentence that names the variable, and nothing of a secret, causes included."""
+    monkeypatch.setenv("X", value)
+    with pytest.raises(ImproperlyConfigured, match=r"^X\b.*\.$") as caught:
+        read()
+    assert "secret" not in "".join(traceback.format_exception(caught.value, limit=0))
+
+
+@pytest.mark.parametrize(
+    ("url", "broker"),
+    [
+        ("redis://h", "redis://h"),
+        ("redis://:p%40ss@h:6380/2", "redis://:p%40ss@h:6380/2"),
+        ("rediss://u:p@h:6380/0?ssl_cert_reqs=required", "rediss://u:p@h:6380/0?ssl_cert_reqs=required"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
+        ("unix://:p%40ss@/run/redis.sock?db=2", "redis+socket://:p%40ss@/run/redis.sock?virtual_host=2"),
+        ("", ""),
+    ],
+)
+def test_addresses_of_redis(monkeypatch, url, broker):
+    """The cache reads it as it is; Celery has its own words for a socket."""
     monkeypatch.setenv("X", url)
-    with pytest.raises(ImproperlyConfigured, match="^X"):
-        env.database("X", Path("unused"))
+    assert env.redis("X", "") == url and env.broker(url) == broker
+    if broker:
+        assert Connection(broker).transport_cls in {"redis", "rediss"}
+        RedisCache(url, {})._cache.get_client("k")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:56380", "h", "sentinel://:secret@h:26379/0", "http://h", "memory://", "redis://h:notaport/0",
+     "redis://:secret@h:99999", "redis://:secret[x@h/0", "redis://:secret/x@h/0", "redis://h/secret", "redis://h/0/1",
+     "unix://", "unix://h", "redis://h?socket_timeout=secret", "redis:secret@h", "://secret"],
+)  # fmt: skip
+def test_addresses_of_redis_refused(monkeypatch, url):
+    refused(monkeypatch, url, lambda: env.redis("X", ""))
+
+
+@pytest.mark.parametrize("url", ["clamd:3310", "tcp://", "tcp://h:port", "http://h", "h", "tcp://[h"])
+def test_addresses_of_servers_refused(monkeypatch, url):
+    refused(monkeypatch, url, lambda: env.server("X", "tcp"))
+    monkeypatch.setenv("X", "tcp://[::1]:3310")
+    assert env.server("X", "tcp") == "tcp://[::1]:3310"
+
+
+def test_a_choice(monkeypatch):
+    refused(monkeypatch, "secret", lambda: env.choice("X", "A", ["A", "B"]))
+    monkeypatch.setenv("X", "b")
+    assert env.choice("X", "A", ["A", "B"]) == "B"

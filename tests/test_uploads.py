@@ -1,6 +1,7 @@
 """Files that people send: typed by name and content, sized, scanned, renamed, encrypted before any disk."""
 
 import io
+import socket
 import socketserver
 import struct
 import threading
@@ -12,10 +13,13 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 from django.test import RequestFactory
 
+from marketplace.dates import clock
+from marketplace.files import clamd as files_clamd
 from marketplace.files import uploads
 from marketplace.files.uploads import checked, clean_name
 from proposals.drafts import actions as draft_actions
 from tests.cast import PUBLISHED_AT
+from tests.test_later import connections_to
 
 MAX = 10 * 1024 * 1024
 
@@ -173,6 +177,86 @@ def test_a_scanner_that_is_down_is_told(settings):
         pass
     assert server.seen == []
     assert checked(sent("a.txt"), field="f")[1]["scanned"] is False
+
+
+def test_a_frozen_scanner_is_waited_for_once(settings, monkeypatch):
+    """It takes connections, and says nothing: the second file of a request, and the next requests, go on without it."""
+    monkeypatch.setattr(files_clamd, "WHOLE", 0.05)
+    monkeypatch.setattr(files_clamd, "CONNECT", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.CLAMD_URL = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert [checked(sent("a.txt"), field="f")[1]["scanned"] for _file in range(9)] == [False] * 9
+        assert connections_to(server) == 2  # the file, then whether it is there at all
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    """This process's watch, which the test moves."""
+
+    class Watch:
+        seconds = 1000.0
+
+    monkeypatch.setattr(clock, "elapsed", lambda: Watch.seconds)
+    return Watch
+
+
+class Answers:
+    """A scanner without a socket: what it answers to each question; a number is so many seconds that it takes."""
+
+    def __init__(self, watch, monkeypatch, **answers):
+        self.watch, self.answers, self.asked = watch, answers, []
+        monkeypatch.setattr(files_clamd, "ask", self.ask)
+
+    def ask(self, words, *, deadline):
+        kind = "ping" if words == b"zPING\0" else "scan"
+        left = deadline.left()
+        self.asked.append((kind, left))
+        answer = self.answers[kind]
+        if isinstance(answer, bytes):
+            return answer
+        self.watch.seconds += min(answer, left)
+        if answer >= left:
+            raise TimeoutError
+        return b"stream: OK"
+
+
+def posted(*names) -> list:
+    request = RequestFactory().post("/", {"files": [sent(name) for name in names]})
+    return request.FILES.getlist("files")
+
+
+def test_the_files_of_one_request_share_one_bound(settings, watch, monkeypatch):
+    settings.CLAMD_URL = "tcp://clamd.invalid:3310"
+    slow = Answers(watch, monkeypatch, scan=9, ping=b"PONG")
+    found = [checked(file, field="f")[1]["scanned"] for file in posted("a.txt", "b.txt", "c.txt", "d.txt")]
+    assert found == [True, True, False, False] and watch.seconds == 1000 + files_clamd.WHOLE
+    assert [left for kind, left in slow.asked if kind == "scan"] == [20, 11, 2]
+    assert checked(posted("e.txt")[0], field="f")[1]["scanned"] is True  # the next request has its own
+
+
+def test_a_file_that_is_slow_to_look_at_is_no_outage(settings, watch, monkeypatch):
+    """Whoever sends one would have the files of everybody taken without a look."""
+    settings.CLAMD_URL = "tcp://clamd.invalid:3310"
+    scanner = Answers(watch, monkeypatch, scan=60, ping=b"PONG")
+    assert checked(sent("lent.txt"), field="f")[1]["scanned"] is False
+    scanner.answers["scan"] = b"stream: OK"
+    assert checked(sent("a.txt"), field="f")[1]["scanned"] is True
+
+
+def test_a_scanner_that_is_back_is_asked_again(settings, watch, monkeypatch, caplog):
+    settings.CLAMD_URL = "tcp://clamd.invalid:3310"
+    scanner = Answers(watch, monkeypatch, scan=60, ping=60)
+    assert checked(sent("a.txt"), field="f")[1]["scanned"] is False
+    assert watch.seconds == 1000 + files_clamd.WHOLE + files_clamd.CONNECT
+    scanner.asked.clear()
+    assert checked(sent("a.txt"), field="f")[1]["scanned"] is False and not scanner.asked
+    watch.seconds += 61
+    assert checked(sent("a.txt"), field="f")[1]["scanned"] is False
+    assert [kind for kind, _left in scanner.asked] == ["ping"]  # one second, not twenty
+    scanner.answers |= {"ping": b"PONG", "scan": b"stream: Eicar-Test-Signature FOUND"}
+    watch.seconds += 61
+    assert "virus" in refused(sent("a.txt"))
+    assert "The antivirus (CLAMD_URL) does not answer" in caplog.text and "answers again" in caplog.text
 
 
 # --- Nothing in the clear on a disk ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.conf import settings
 from storages.backends.s3 import S3Storage
 
 from marketplace.files.storage import Stored
-from marketplace.redis.breaker import Breaker
+from marketplace.patience.breaker import Breaker
 
 # Seconds. A deposit waits for them with the occasion's row locked: a store in trouble must say so soon.
 CONNECT_WITHIN, ANSWER_WITHIN, TRIES = 2, 5, 2

@@ -3,12 +3,9 @@
 import hashlib
 import io
 import re
-import socket
-import struct
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
@@ -17,6 +14,7 @@ from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.utils.translation import gettext as _
 
+from marketplace.files import clamd
 from marketplace.lifecycle import complain
 
 _ZIP = b"PK\x03\x04"
@@ -51,8 +49,13 @@ ACCEPT_ARCHIVES = ",".join(f".{extension}" for extension in ARCHIVES)
 class SizedMemoryUploadHandler(FileUploadHandler):
     """Keeps an upload in memory, and stops keeping it (not reading it) past the largest allowed size.
 
-    `marketplace.doors.middleware.limits` bounds the whole request.
+    `marketplace.doors.middleware.limits` bounds the whole request. A request has one handler, and its files one turn at
+    the scanner.
     """
+
+    def __init__(self, request: Any = None) -> None:
+        super().__init__(request)
+        self._turn = clamd.Turn()
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
@@ -65,9 +68,11 @@ class SizedMemoryUploadHandler(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> InMemoryUploadedFile:
         self._buffer.seek(0)
-        return InMemoryUploadedFile(
+        upload = InMemoryUploadedFile(
             self._buffer, self.field_name, self.file_name, self.content_type, self._size, self.charset
         )
+        upload.turn = self._turn  # type: ignore[attr-defined]  # `checked` looks for it
+        return upload
 
 
 def clean_name(name: str) -> str:
@@ -102,7 +107,7 @@ def checked(upload: UploadedFile, *, field: str, types: Kinds = TYPES) -> tuple[
     media_type, start = kind
     if not (_is_text(blob) if start is None else blob.startswith(start)):
         complain(field, _("« %s » n’est pas ce que son extension annonce.") % name)
-    scanned = _scan(blob, name, field)
+    scanned = _scan(blob, name, field, getattr(upload, "turn", None) or clamd.Turn())
     return blob, {
         "name": name,
         "size": len(blob),
@@ -119,22 +124,9 @@ def _is_text(blob: bytes) -> bool:
         return False
 
 
-def clamd(*, timeout: float) -> socket.socket:
-    """A connection to the scanner of CLAMD_URL, which waits so many seconds for each thing. OSError when it is down."""
-    where = urlsplit(settings.CLAMD_URL)
-    return socket.create_connection((where.hostname, where.port or 3310), timeout=timeout)
-
-
-def _scan(blob: bytes, name: str, field: str) -> bool:
+def _scan(blob: bytes, name: str, field: str, turn: clamd.Turn) -> bool:
     """True when clamd found nothing; False when there is no scanner, or it is down: the page says « non analysé »."""
-    if not settings.CLAMD_URL:
-        return False
-    try:
-        with clamd(timeout=20) as link:
-            link.sendall(b"zINSTREAM\0" + struct.pack("!I", len(blob)) + blob + struct.pack("!I", 0))
-            answer = link.makefile("rb").read().rstrip(b"\0").decode("utf-8", "replace")
-    except OSError:
-        return False
+    answer = clamd.verdict(blob, turn)
     if answer.endswith("FOUND"):
         complain(field, _("« %s » contient un virus : il n’a pas été conservé.") % name)
     return answer.endswith("OK")

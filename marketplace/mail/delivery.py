@@ -24,7 +24,7 @@ from django.db.models import F, Q, QuerySet
 from marketplace.dates import clock
 from marketplace.mail.address import can_be_written
 from marketplace.models import OutgoingEmail
-from marketplace.redis.breaker import Breaker
+from marketplace.patience.breaker import Breaker
 
 log = logging.getLogger(__name__)
 State, Reason = OutgoingEmail.State, OutgoingEmail.Reason
@@ -32,7 +32,7 @@ State, Reason = OutgoingEmail.State, OutgoingEmail.Reason
 INTERVALS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 120, 240)]  # then the last one, again
 LIMIT = timedelta(hours=72)  # from `waits_since`
 LEASE = timedelta(minutes=10)  # longer than a message takes (SOFT_LIMIT): then who claimed it is dead
-SOFT_LIMIT = 300  # seconds of a task: against a server that answers one byte at a time
+SOFT_LIMIT = 300  # seconds of a task; one conversation has an end of its own (mail/smtp.py)
 ALONE = timedelta(minutes=1)  # a message that nobody took by then was lost by the queue: the sweep takes it
 ROUND = 500  # messages, at most, that one sweep takes
 server = Breaker("The mail server (EMAIL_URL)", seconds=60)
@@ -60,8 +60,9 @@ class Failure:
 @shared_task(name="marketplace.tasks.deliver_email", soft_time_limit=SOFT_LIMIT)
 def deliver_email(pk: int, **kwargs: Any) -> None:
     """A task takes ids; `**kwargs` lets old workers live."""
-    # Without a queue, whoever acts waits for it: once the server was silent, others go on, and the sweep takes theirs.
-    if not settings.CELERY_TASK_ALWAYS_EAGER or server.allows():
+    # Who acts waits for it where there is no queue, and the whole queue where there is one: once the server was silent,
+    # others go on, and the sweep takes theirs.
+    if server.allows():
         deliver(pk)
 
 
@@ -132,9 +133,10 @@ def failure_of(error: Exception) -> Failure:
         code, said = next(iter(error.recipients.values()), (0, b""))
         return _replied(name, code, said, permanent=code // 100 == 5)
     if isinstance(error, smtplib.SMTPResponseException):
-        # At the greeting, the sign-in or the sender, a 5xx is about us: it is corrected, and the message can leave.
-        about_it = isinstance(error, smtplib.SMTPDataError) and error.smtp_code // 100 == 5
-        return _replied(name, error.smtp_code, error.smtp_error, permanent=about_it)
+        if isinstance(error, smtplib.SMTPDataError):
+            return _replied(name, error.smtp_code, error.smtp_error, permanent=error.smtp_code // 100 == 5)
+        # At the greeting, the sign-in or the sender it is about us: it is corrected, and the message can leave.
+        return Failure(Reason.UNWELCOME, _note(name, error.smtp_code, error.smtp_error))
     if isinstance(error, OSError | SoftTimeLimitExceeded):  # smtplib's other errors are OSErrors
         server.failed(error)
         return Failure(Reason.UNREACHABLE, name)
@@ -143,9 +145,12 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _replied(name: str, code: int, said: bytes | str, *, permanent: bool) -> Failure:
+    return Failure(Reason.REFUSED if permanent else Reason.PUT_OFF, _note(name, code, said), permanent)
+
+
+def _note(name: str, code: int, said: bytes | str) -> str:
     found = _ENHANCED.match(said if isinstance(said, bytes) else said.encode())
-    note = " ".join([name, str(code), *([found[1].decode()] if found else [])])
-    return Failure(Reason.REFUSED if permanent else Reason.PUT_OFF, note, permanent)
+    return " ".join([name, str(code), *([found[1].decode()] if found else [])])
 
 
 def _sent(email: OutgoingEmail) -> None:

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from marketplace import later
-from marketplace.mail.delivery import State, deliver_email
+from marketplace.mail.delivery import Reason, State, deliver_email
 from marketplace.models import OutgoingEmail, User
 
 _holding = False
@@ -88,15 +88,25 @@ def enqueue(
 
 
 # --- What is told of it ----------------------------------------------------------------------------------------------
+_SHUT = (Reason.UNREACHABLE, Reason.UNWELCOME)  # about the mail service
+_HEARD = (Reason.PUT_OFF, Reason.REFUSED)  # it let us in, and answered about one message
+
+
 @dataclass(frozen=True)
 class Figures:
-    """What has not left. `oldest_seconds`: the age of the oldest that waits, 0 without any; `failed`: of those that
-    wait, how many met at least one failure; `given_up`: how many wait for a person."""
+    """What has not left: how many messages wait, how many of these met at least one failure, how many were given up and
+    wait for a person.
+
+    stopped_seconds: the age of the oldest that the mail service itself keeps: nobody tried it, or the server answered
+    nothing, or did not let us in, and took no other message since. put_off_seconds: of the oldest that waits for
+    itself, most often because its recipient's server asks to wait. 0 without any.
+    """
 
     waiting: int
-    oldest_seconds: float
     failed: int
     given_up: int
+    stopped_seconds: float
+    put_off_seconds: float
 
 
 def to_tell() -> QuerySet[OutgoingEmail]:
@@ -108,14 +118,27 @@ def to_tell() -> QuerySet[OutgoingEmail]:
 
 
 def figures(*, at: datetime) -> Figures:
-    """In one query, on rows that have not left."""
+    """In two queries: the last sign that the mail server works, then the rows that have not left."""
+    signs = OutgoingEmail.objects.filter(Q(state=State.SENT) | Q(reason__in=_HEARD), confidential=False)
+    heard = signs.aggregate(last=Max("claimed_at"))["last"]
     waits = Q(state__in=[State.WAITING, State.SENDING])
+    shut = Q(reason__in=_SHUT, claimed_at__gt=heard) if heard else Q(reason__in=_SHUT)
+    stopped = Q(attempts=0) | Q(reason="") | shut
     row = to_tell().aggregate(
         waiting=Count("pk", filter=waits),
-        oldest=Min("waits_since", filter=waits),
         failed=Count("pk", filter=waits & ~Q(reason="")),
         given_up=Count("pk", filter=Q(state=State.GIVEN_UP)),
+        stopped=Min("waits_since", filter=waits & stopped),
+        put_off=Min("waits_since", filter=waits & ~stopped),
     )
-    oldest = row.pop("oldest")
-    age = max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
-    return Figures(oldest_seconds=age, **row)
+
+    def age(since: datetime | None) -> float:
+        return max(0.0, (at - since).total_seconds()) if since else 0.0
+
+    return Figures(
+        waiting=row["waiting"],
+        failed=row["failed"],
+        given_up=row["given_up"],
+        stopped_seconds=age(row["stopped"]),
+        put_off_seconds=age(row["put_off"]),
+    )

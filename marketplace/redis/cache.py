@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from marketplace.redis.breaker import Breaker
+from marketplace.patience.breaker import Breaker
 
 TIMEOUT = 0.3  # seconds, to connect and to answer: a page that meets an outage waits twice that at most
 # What the process does not keep in its place: large, only quicker to have than to make. Any other key may be a limit.

@@ -1,4 +1,4 @@
-"""Readiness: whether this process could do its work now, in six checks that take a moment.
+"""Readiness: whether this process could do its work now, in eight checks that take a moment.
 
 Kept a few seconds in each process, so that a caller who insists costs nothing.
 """
@@ -80,13 +80,28 @@ def seal_key() -> bool:
 
 def scheduler() -> bool:
     """The periodic tasks ran less than five minutes ago."""
-    age = heartbeat.age(at=clock.now())
-    return age is not None and age <= heartbeat.LATE
+    return not heartbeat.late(at=clock.now())
+
+
+def mail_worker() -> bool:
+    """So did those that go through the messages' queue."""
+    return not heartbeat.late(at=clock.now(), name=heartbeat.MAIL)
+
+
+def payments_worker() -> bool | None:
+    """So did those of the payments' queue; None where bodies pay by their own system."""
+    return not heartbeat.late(at=clock.now(), name=heartbeat.PAYMENTS) if settings.STRIPE_SECRET_KEY else None
 
 
 # Those of the second kind ask the database: useless once it is known not to answer, and slow.
 CHECKS: dict[str, Check] = {"database": probes.database, "keys": keys_readable, "broker": probes.broker}
-IN_DATABASE: dict[str, Check] = {"migrations": migrations, "seal_key": seal_key, "scheduler": scheduler}
+IN_DATABASE: dict[str, Check] = {
+    "migrations": migrations,
+    "seal_key": seal_key,
+    "scheduler": scheduler,
+    "mail_worker": mail_worker,
+    "payments_worker": payments_worker,
+}
 
 
 def _state(name: str, check: Check) -> str:

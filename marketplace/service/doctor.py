@@ -6,14 +6,11 @@ writes, waits, or asks what cannot change by itself.
 
 import hashlib
 import logging
-import smtplib
-import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -25,12 +22,12 @@ from marketplace.ledger import checkpoints
 from marketplace.ledger.checkpoints import Checkpoint
 from marketplace.ledger.entries import LedgerEntry, canonical
 from marketplace.lifecycle import IllegalMove
+from marketplace.mail import smtp
 from marketplace.service import checks, probes
 from marketplace.service.gauges import Gauge, Reading, read
 
 logger = logging.getLogger(__name__)
 OK, ATTENTION, FAULT = "OK", "ATTENTION", "PANNE"
-MAIL_TIMEOUT = 5  # seconds
 DRIFT, DRIFT_FAULT = 2.0, 60.0  # seconds between both clocks
 OLDEST_POSTGRES = 15_00_00
 
@@ -135,15 +132,8 @@ def _mail() -> Iterator[Line]:
     if not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
         yield Line("Serveur de courriel", ATTENTION, "aucun : rien n’est envoyé", "Réglez EMAIL_URL.")
         return
-    trust = ssl.create_default_context()  # as messages leave: a certificate that is not the server's stops them
-    kind = partial(smtplib.SMTP_SSL, context=trust) if settings.EMAIL_USE_SSL else smtplib.SMTP
     try:
-        with kind(settings.EMAIL_HOST, settings.EMAIL_PORT, timeout=MAIL_TIMEOUT) as server:
-            if settings.EMAIL_USE_TLS:
-                server.starttls(context=trust)
-            if settings.EMAIL_HOST_USER:
-                server.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)
-            server.noop()
+        smtp.enter()
     except OSError as error:  # smtplib's errors are OSErrors
         seen = f"ne nous laisse pas entrer ({type(error).__name__})"
         yield Line("Serveur de courriel", FAULT, seen, "Voyez EMAIL_URL et le serveur; les messages attendent.")

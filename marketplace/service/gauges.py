@@ -127,8 +127,12 @@ def read(gauges: Sequence[Gauge], *, at: datetime) -> list[Reading]:
 
 
 # --- The ground floor's ----------------------------------------------------------------------------------------------
-def _oldest_message(at: datetime) -> float:
-    return float(outbox.figures(at=at).oldest_seconds)
+def _stopped_message(at: datetime) -> float:
+    return outbox.figures(at=at).stopped_seconds
+
+
+def _put_off_message(at: datetime) -> float:
+    return outbox.figures(at=at).put_off_seconds
 
 
 def _waiting_messages(at: datetime) -> float:
@@ -150,11 +154,6 @@ def _checkpoint_age(at: datetime) -> float | None:
     return _since(Checkpoint.objects.order_by("-size").values_list("at", flat=True).first(), at)
 
 
-def _heartbeat_age(at: datetime) -> float:
-    age = heartbeat.age(at=at)
-    return math.inf if age is None else max(0.0, age.total_seconds())
-
-
 def _sweep_age(at: datetime) -> float | None:
     """Since the last comparison; before the first one, since the first entry of the ledger."""
     return _since(FileSweep.objects.order_by("-at").values_list("at", flat=True).first(), at)
@@ -173,7 +172,7 @@ GAUGES = [
         name="dan_scheduler_age_seconds",
         help="Since the periodic tasks last ran.",
         unit="seconds",
-        read=_heartbeat_age,
+        read=lambda at: heartbeat.seconds(at=at),
         most=heartbeat.LATE.total_seconds(),
         urgent=True,
         label=gettext_lazy("Tâches automatiques"),
@@ -189,14 +188,31 @@ GAUGES = [
         ),
     ),
     Gauge(
-        name="dan_outbox_oldest_seconds",
-        help="Age of the oldest message that waits to be sent.",
+        name="dan_mail_worker_age_seconds",
+        help="Since the worker of the messages' queue last ran, in whole minutes.",
         unit="seconds",
-        read=_oldest_message,
+        read=lambda at: heartbeat.seconds(at=at, name=heartbeat.MAIL),
+        most=heartbeat.LATE.total_seconds(),
+        urgent=True,
+        label=gettext_lazy("Exécuteur des courriels"),
+        about=gettext_lazy("Temps depuis son dernier signe de vie, en minutes. Sans lui, aucun courriel ne part."),
+        remedy=gettext_lazy(
+            "Relancez l’exécuteur de la file « mail ». S’il est en marche, voyez si le serveur de courriel le retient "
+            "(manage.py doctor). Les messages attendent dans la boîte d’envoi."
+        ),
+    ),
+    Gauge(
+        name="dan_outbox_stopped_seconds",
+        help="Age of the oldest message that the mail service keeps from leaving.",
+        unit="seconds",
+        read=_stopped_message,
         most=600,
         urgent=True,
         label=gettext_lazy("Boîte d’envoi"),
-        about=gettext_lazy("Âge du plus vieux message qui attend d’être envoyé, hors propositions scellées."),
+        about=gettext_lazy(
+            "Âge du plus vieux message que personne n’a essayé d’envoyer, ou que le serveur de courriel n’a pas laissé "
+            "entrer, hors propositions scellées."
+        ),
         remedy=gettext_lazy(
             "Voyez si le serveur de courriel répond (manage.py doctor). Les messages restent dans la boîte d’envoi et "
             "partent d’eux-mêmes quand il revient."
@@ -204,13 +220,29 @@ GAUGES = [
         public=Public(
             label=gettext_lazy("Courriels"),
             well=gettext_lazy(
-                "Aucun message n’attend depuis plus de dix minutes. Ceux qui concernent une proposition scellée ne "
-                "sont comptés nulle part."
+                "L’envoi des courriels fonctionne. Le serveur d’un destinataire peut encore en faire attendre un. Ceux "
+                "qui concernent une proposition scellée ne sont comptés nulle part."
             ),
             watch=gettext_lazy(
-                "Des messages attendent depuis plus de dix minutes. Un accusé de dépôt se lit aussi dans votre compte, "
-                "dès le dépôt."
+                "L’envoi des courriels est arrêté : des messages attendent depuis plus de dix minutes. Un accusé de "
+                "dépôt se lit aussi dans votre compte, dès le dépôt."
             ),
+        ),
+    ),
+    Gauge(
+        name="dan_outbox_put_off_seconds",
+        help="Age of the oldest message that was tried, and waits while others leave.",
+        unit="seconds",
+        read=_put_off_message,
+        most=4 * 3600,
+        label=gettext_lazy("Messages remis à plus tard"),
+        about=gettext_lazy(
+            "Âge du plus vieux message essayé sans succès pendant que d’autres partent, le plus souvent parce que le "
+            "serveur de son destinataire demande d’attendre. Il est essayé pendant 72 heures."
+        ),
+        remedy=gettext_lazy(
+            "Lisez la raison de chacun à /pilotage/courriels/. Si le même domaine revient, voyez avec le serveur de "
+            "courriel si nos messages y sont bien reçus; les autres partent."
         ),
     ),
     Gauge(
@@ -220,7 +252,7 @@ GAUGES = [
         read=_waiting_messages,
         label=gettext_lazy("Messages en attente"),
         about=gettext_lazy("Messages de la boîte d’envoi qui ne sont pas encore partis."),
-        remedy=gettext_lazy("Voyez l’âge du plus vieux : c’est lui qui dit si l’envoi est arrêté."),
+        remedy=gettext_lazy("Voyez « Boîte d’envoi » : c’est elle qui dit si l’envoi est arrêté."),
     ),
     Gauge(
         name="dan_outbox_given_up",
@@ -273,6 +305,20 @@ GAUGES = [
         label=gettext_lazy("Files de tâches"),
         about=gettext_lazy("Tâches qui attendent un exécuteur, à 50 près."),
         remedy=gettext_lazy("Voyez si les exécuteurs sont en marche, ou ajoutez-en un."),
+    ),
+    Gauge(
+        name="dan_cache_up",
+        help="1 when the cache's server takes something and gives it back.",
+        unit="yes",
+        read=lambda at: _yes(probes.cache()),
+        least=1,
+        label=gettext_lazy("Serveur du cache"),
+        about=gettext_lazy(
+            "Sans lui chaque page est refaite à chaque visite, et les limites d’essais comptent dans chaque processus."
+        ),
+        remedy=gettext_lazy(
+            "Relancez-le, et voyez s’il prend encore des écritures (CACHE_URL). Rien n’y est gardé qui ne se refasse."
+        ),
     ),
     Gauge(
         name="dan_scanner_up",

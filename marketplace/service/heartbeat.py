@@ -1,14 +1,17 @@
-"""The heartbeat: a row that a periodic task writes each minute. Its age tells whether scheduler and worker both live.
+"""The heartbeats: rows that a periodic task writes each minute, one through each queue. The age of one tells whether
+the scheduler and that queue's worker both live.
 
 Kept in the database: what a process believes of itself says nothing of the others.
 """
 
+import math
 from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-SCHEDULER = "scheduler"
+SCHEDULER = "scheduler"  # through the queue `celery`
+MAIL, PAYMENTS = "mail", "payments"  # through the queue of that name
 LATE = timedelta(minutes=5)  # four beats missed: more than a restart
 
 
@@ -36,3 +39,21 @@ def age(*, at: datetime, name: str = SCHEDULER) -> timedelta | None:
     """How long ago `name` last ran; None when it never did."""
     last = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
     return at - last if last else None
+
+
+def seconds(*, at: datetime, name: str = SCHEDULER) -> float:
+    """The same in seconds, +Inf for never.
+
+    Other queues than the first are told in whole minutes: a worker that has just sent somebody's message beats a moment
+    later, and a moment must not tell of a deposit.
+    """
+    since = age(at=at, name=name)
+    if since is None:
+        return math.inf
+    told = max(0.0, since.total_seconds())
+    return told if name == SCHEDULER else told // 60 * 60
+
+
+def late(*, at: datetime, name: str = SCHEDULER) -> bool:
+    """It has not beaten for too long, or never."""
+    return seconds(at=at, name=name) > LATE.total_seconds()

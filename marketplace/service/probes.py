@@ -1,5 +1,6 @@
 """Short questions to what stands around us. Each has a time-out: what is frozen must not freeze whoever asks."""
 
+import secrets
 import shutil
 from contextlib import closing
 
@@ -10,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from marketplace.celery import app
-from marketplace.files import store, uploads
+from marketplace.files import clamd, store
 
 TIMEOUT = 0.5  # seconds, for what is near
 STEP = 50  # tasks
@@ -31,14 +32,16 @@ def database() -> bool:
         return bool(cursor.fetchone() == (1,))
 
 
-def _broker() -> redis.Redis | None:
-    """A client without patience; None when tasks run in the same process."""
-    url = settings.CELERY_BROKER_URL
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        return None
+def _redis(url: str, *, timeout: float) -> redis.Redis:
+    """A client without patience, which has not connected yet."""
     return redis.Redis.from_url(
-        url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
+        url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
     )
+
+
+def _broker() -> redis.Redis | None:
+    """The queue's server; None when tasks run in the same process."""
+    return _redis(settings.REDIS_URL, timeout=TIMEOUT) if settings.REDIS_URL else None
 
 
 def broker() -> bool | None:
@@ -49,6 +52,25 @@ def broker() -> bool | None:
     with closing(client):
         try:
             return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+def cache() -> bool | None:
+    """Whether the cache's server takes something and gives it back; None without one.
+
+    By a connection of its own: the site's cache goes on without its server, and would say that all is well.
+    """
+    url = settings.CACHE_URL
+    if not url:
+        return None
+    key, value = f"probe:{secrets.token_hex(8)}", secrets.token_bytes(8)
+    with closing(_redis(url, timeout=TIMEOUT / 2)) as client:  # to connect, then to answer
+        try:
+            with client.pipeline(transaction=False) as asked:
+                asked.set(key, value, ex=5)
+                asked.get(key)
+                return bool(asked.execute() == [True, value])
         except redis.RedisError:
             return False
 
@@ -78,9 +100,7 @@ def scanner() -> bool | None:
     if not settings.CLAMD_URL:
         return None
     try:
-        with uploads.clamd(timeout=TIMEOUT) as link:
-            link.sendall(b"zPING\0")
-            return link.recv(16).startswith(b"PONG")
+        return clamd.ping(TIMEOUT)
     except OSError:
         return False
 

@@ -9,6 +9,7 @@ from marketplace.service import heartbeat
 
 
 @shared_task(name="marketplace.tasks.heartbeat")
-def write_heartbeat(**kwargs: Any) -> None:
-    """Each minute. It waits in the queue like any other: a queue that nobody empties shows as a heart that stopped."""
-    heartbeat.beat(at=clock.now())
+def write_heartbeat(name: str = heartbeat.SCHEDULER, **kwargs: Any) -> None:
+    """Each minute, in each queue. It waits there like any other: a queue that nobody empties shows as a heart that
+    stopped."""
+    heartbeat.beat(at=clock.now(), name=name)

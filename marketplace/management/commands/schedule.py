@@ -1,4 +1,8 @@
-"""The periodic tasks of an installation without Redis, in one process: what celery beat and a worker do elsewhere."""
+"""The periodic tasks of an installation without Redis, in one process: what celery beat and the workers do elsewhere.
+
+One thread for each queue, as there is one worker for each elsewhere: what waits for a mail server, or for Stripe, keeps
+neither an opening nor the heart from its turn.
+"""
 
 import copy
 import logging
@@ -6,21 +10,24 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from celery.schedules import BaseSchedule, maybe_schedule, schedule
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from marketplace.celery import app
 from marketplace.dates import clock
 
 logger = logging.getLogger(__name__)
 
+Table = Mapping[str, Mapping[str, Any]]
 LOOKS_EVERY = 5  # seconds, at most: for a parent that is gone
 
 
@@ -39,7 +46,7 @@ class Beat:
     waits for its hour.
     """
 
-    def __init__(self, table: Mapping[str, Mapping[str, Any]], *, at: datetime) -> None:
+    def __init__(self, table: Table, *, at: datetime) -> None:
         for module in app.conf.imports:  # the tasks themselves; Celery's own way sets Django up again, logs included
             import_module(module)
         self.at = at
@@ -65,6 +72,15 @@ class Beat:
         return min(nexts)
 
 
+def by_queue(table: Table) -> dict[str, Table]:
+    """The same rows, by the queue that Celery would send them to."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for name, row in table.items():
+        queue = app.amqp.router.route(dict(row.get("options", {})), row["task"])["queue"]
+        found.setdefault(getattr(queue, "name", queue), {})[name] = row
+    return dict(found)
+
+
 def _run(entry: _Entry) -> None:
     try:
         app.tasks[entry.task].apply(kwargs=dict(entry.given), throw=True)
@@ -84,19 +100,37 @@ class Command(BaseCommand):
                 "REDIS_URL est définie : les tâches périodiques sont celles de « celery -A marketplace beat », "
                 "qu’un worker exécute. Cette commande est pour une installation sans Redis."
             )
-        stop = threading.Event()
+        # Not the event that threads wait for: its lock may be held by the very code that a signal interrupts.
+        told: SimpleQueue[int] = SimpleQueue()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_received: stop.set())
-        beat = Beat(app.conf.beat_schedule, at=clock.now())
-        self.stdout.write(f"schedule: {len(beat.entries)} tasks", ending="\n")
+            signal.signal(number, lambda received, _frame: told.put(received))
+        stop = threading.Event()
+        at = clock.now()
+        beats = {queue: Beat(rows, at=at) for queue, rows in by_queue(app.conf.beat_schedule).items()}
+        self.stdout.write(f"schedule: {sum(len(beat.entries) for beat in beats.values())} tasks", ending="\n")
         self.stdout.flush()
-        while not stop.is_set() and parent in {None, os.getppid()}:
-            stop.wait(min(self._tick(beat, stop), LOOKS_EVERY))
+        threads = [threading.Thread(target=_work, args=(beat, stop), name=queue) for queue, beat in beats.items()]
+        for thread in threads:
+            thread.start()
+        while parent in {None, os.getppid()}:
+            with suppress(Empty):
+                told.get(timeout=LOOKS_EVERY)
+                break
+        stop.set()
+        for thread in threads:  # a task that has begun is finished
+            thread.join()
 
-    def _tick(self, beat: Beat, stop: threading.Event) -> float:
-        close_old_connections()  # as each request does
-        try:
-            return beat.tick(at=clock.now(), stop=stop)
-        except Exception:  # the database that tells the time may be away for a while
-            logger.exception("The schedule could not be read.")
-            return LOOKS_EVERY
+
+def _work(beat: Beat, stop: threading.Event) -> None:
+    while not stop.is_set():
+        stop.wait(min(_tick(beat, stop), LOOKS_EVERY))
+    connections.close_all()  # this thread's own
+
+
+def _tick(beat: Beat, stop: threading.Event) -> float:
+    close_old_connections()  # as each request does
+    try:
+        return beat.tick(at=clock.now(), stop=stop)
+    except Exception:  # the database that tells the time may be away for a while
+        logger.exception("The schedule could not be read.")
+        return LOOKS_EVERY
