@@ -52,7 +52,7 @@ NOUNS = {
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
     "marketplace": (
-        "acts administration boxes cache celery context converters env keep keys later lifecycle lists logs "
+        "acts administration boxes cache celery context converters env guard keep keys later lifecycle lists logs "
         "markup models money pdf production reasons regions requests settings texts wsgi"
     )
 }
