@@ -32,7 +32,7 @@ NOUNS = {
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters person reauthentication",
     "marketplace/dates": "calendar clock fields localtime",
-    "marketplace/doors": "charsets multipart site start",
+    "marketplace/doors": "arguments charsets multipart site start",
     "marketplace/files": "bucket disk documents downloads static storage store sweep uploads",
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries grants labels merkle verifier",
