@@ -8,6 +8,7 @@ from django.db import transaction
 
 from audit.ledger import export as ledger_export
 from marketplace.dates import clock
+from marketplace.doors import arguments
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
@@ -19,8 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="- (par défaut) : sortie standard")
-        parser.add_argument("--from", dest="first", type=int, default=1, metavar="N", help="première inscription")
-        parser.add_argument("--to", dest="last", type=int, metavar="N", help="dernière inscription")
+        rank = arguments.whole(least=1, most=arguments.LARGEST)
+        parser.add_argument("--from", dest="first", type=rank, default=1, metavar="N", help="première inscription")
+        parser.add_argument("--to", dest="last", type=rank, metavar="N", help="dernière inscription")
         parser.add_argument(
             "--with-payloads",
             action="store_true",
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, file: str, first: int, last: int | None, with_payloads: bool, **options):
-        if first < 1 or (last is not None and last < first):
+        if last is not None and last < first:
             raise CommandError("Les bornes doivent être des nombres d’au moins 1, dans l’ordre.")
         try:
             checkpoints.check_origin()
@@ -59,10 +61,11 @@ def _record(first: int, last: int | None, with_payloads: bool) -> None:
 
 
 def _save(lines, path: Path) -> None:
-    """Whole or not at all: a cut export would look like a tampered one."""
+    """Whole or not at all: a cut export would look like a tampered one. Details are personal: 0600."""
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as target:
+        part.unlink(missing_ok=True)
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
             target.writelines(lines)
         os.replace(part, path)
     finally:
