@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 import pytest
+import stripe
 from celery.exceptions import SoftTimeLimitExceeded
 
 from audit.flags import compute
@@ -212,3 +213,14 @@ def test_the_line_names_the_place_and_never_the_words(caplog):
 def test_a_time_limit_is_about_the_task():
     with pytest.raises(SoftTimeLimitExceeded), guard.one("facture", 7):
         raise SoftTimeLimitExceeded
+
+
+def test_a_closed_account_is_a_refusal_and_a_wrong_key_is_not():
+    """Stripe answers 403 to both; silence would end the whole comparison, each night."""
+
+    def answered(code):
+        error = stripe.PermissionError("x", http_status=403, json_body={"error": {"code": code}}, code=code)
+        return stripe_gateway._translated(error)
+
+    assert isinstance(answered("account_invalid"), stripe_gateway.Refused)
+    assert isinstance(answered("more_permissions_required"), stripe_gateway.Unsure)
