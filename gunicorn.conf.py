@@ -30,6 +30,7 @@ control_socket_disable = True
 
 # No access log here: the proxy has one, and one-time links (invitation, new password) travel in paths.
 accesslog = None
+logger_class = "marketplace.logs.AccessLogger"  # and if one is asked for, it holds none of them
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

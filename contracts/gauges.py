@@ -1,12 +1,14 @@
-"""What the service shows of payments: whether both books agree, and since when they were compared."""
+"""What the service shows of payments: whether both books agree, since when they were compared, and what Stripe told
+that could not be followed."""
 
 import math
 from datetime import datetime
 
+from django.db.models import Min
 from django.utils.translation import gettext_lazy
 
 from contracts.models import Reconciliation
-from contracts.payments import stripe_gateway
+from contracts.payments import stripe_gateway, webhooks
 from marketplace.service import heartbeat
 from marketplace.service.gauges import Gauge
 
@@ -34,6 +36,18 @@ def _worker_age(at: datetime) -> float | None:
     return heartbeat.seconds(at=at, name=heartbeat.PAYMENTS) if stripe_gateway.enabled() else None
 
 
+def _events_left(at: datetime) -> float | None:
+    return webhooks.given_up().count() if stripe_gateway.enabled() else None
+
+
+def _oldest_event(at: datetime) -> float | None:
+    """Of those that are still tried; 0 without any."""
+    if not stripe_gateway.enabled():
+        return None
+    oldest = webhooks.waiting().aggregate(oldest=Min("received_at"))["oldest"]
+    return max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
+
+
 GAUGES = [
     Gauge(
         name="dan_payments_worker_age_seconds",
@@ -48,6 +62,33 @@ GAUGES = [
         remedy=gettext_lazy(
             "Relancez l’exécuteur de la file « payments »; s’il est en marche, voyez si Stripe le retient. Rien n’est "
             "perdu : chaque paiement est repris où il en était."
+        ),
+    ),
+    Gauge(
+        name="dan_stripe_events_left",
+        help="Events of Stripe that were given up.",
+        unit="count",
+        read=_events_left,
+        most=0,
+        label=gettext_lazy("Événements de Stripe abandonnés"),
+        about=gettext_lazy(
+            "Ce que Stripe a annoncé (une contestation, un compte changé) et que 72 heures d’essais n’ont pas suivi."
+        ),
+        remedy=gettext_lazy(
+            "manage.py stripe_events dit lesquels et pourquoi; corrigez la cause, puis ajoutez --again. Rien n’est "
+            "perdu chez Stripe."
+        ),
+    ),
+    Gauge(
+        name="dan_stripe_events_oldest_seconds",
+        help="Age of the oldest event of Stripe that waits to be followed.",
+        unit="seconds",
+        read=_oldest_event,
+        most=3600,
+        label=gettext_lazy("Événements de Stripe en attente"),
+        about=gettext_lazy("Âge du plus vieil événement que la plateforme n’a pas encore suivi."),
+        remedy=gettext_lazy(
+            "Voyez si Stripe répond (manage.py reconcile). Les événements attendent et sont suivis quand il revient."
         ),
     ),
     Gauge(

@@ -16,6 +16,7 @@ from contracts import emails as contract_emails
 from contracts.deliveries.actions import ANSWER_BUSINESS_DAYS
 from contracts.enums import CONCLUDED, PaymentState, State
 from contracts.models import Contract, Delivery, Invoice, Milestone, Payment, Reminder
+from marketplace import guard
 from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
@@ -33,10 +34,9 @@ def remind(**kwargs: Any) -> None:
     """`/a-faire/` says the same at any time; this is for who does not come."""
     at = clock.now()
     today = local(at).date()
-    _deliveries(today, at=at)
-    _milestones(today, at=at)
-    _invoices(today, at=at)
-    _declared(today, at=at)
+    for kind in (_deliveries, _milestones, _invoices, _declared):
+        with guard.one("reminders of", kind.__name__):
+            kind(today, at=at)
 
 
 def _once(
@@ -44,7 +44,7 @@ def _once(
 ) -> None:
     """Write to those who were not told of this event yet."""
     for person in persons:
-        with transaction.atomic():
+        with guard.one("reminder to person", person.pk), transaction.atomic():
             _row, new = Reminder.objects.get_or_create(event=event, to=person, defaults={"at": at})
             if new:
                 contract_emails.tell([person], template, contract, at=at, **context)
@@ -56,10 +56,11 @@ def _deliveries(today: date, *, at: datetime) -> None:
         accepted=None, milestone__state="delivered", milestone__contract__state=State.ACTIVE
     ).select_related("milestone__contract__award__opportunity__body", "milestone__contract__award__proposal__vendor")
     for delivery in rows.order_by("pk"):
-        if business_days_between(local(delivery.at).date(), today) >= ANSWER_BUSINESS_DAYS:
-            contract, event = delivery.contract, f"delivery-waits:{delivery.pk}"
-            buyers = contract_emails.body_people(contract, "buyer")
-            _once(event, buyers, "emails/milestone_waiting.txt", contract, at=at, delivery=delivery)
+        with guard.one("reminder of delivery", delivery.pk):
+            if business_days_between(local(delivery.at).date(), today) >= ANSWER_BUSINESS_DAYS:
+                contract, event = delivery.contract, f"delivery-waits:{delivery.pk}"
+                buyers = contract_emails.body_people(contract, "buyer")
+                _once(event, buyers, "emails/milestone_waiting.txt", contract, at=at, delivery=delivery)
 
 
 def _milestones(today: date, *, at: datetime) -> None:
@@ -70,16 +71,17 @@ def _milestones(today: date, *, at: datetime) -> None:
         "contract__award__opportunity__body", "contract__award__proposal__vendor"
     )
     for milestone in rows.order_by("pk"):
-        day = milestone.cure_by or milestone.due_date
-        if day < today:
-            kind, template = "milestone-late", "emails/milestone_late.txt"
-        elif milestone.cure_by:
-            kind, template = "milestone-cure", "emails/milestone_cure.txt"
-        else:
-            kind, template = "milestone-due", "emails/milestone_due.txt"
-        event = f"{kind}:{milestone.pk}:{day}"
-        persons = contract_emails.vendor_people(milestone.contract)
-        _once(event, persons, template, milestone.contract, at=at, milestone=milestone, day=day)
+        with guard.one("reminder of milestone", milestone.pk):
+            day = milestone.cure_by or milestone.due_date
+            if day < today:
+                kind, template = "milestone-late", "emails/milestone_late.txt"
+            elif milestone.cure_by:
+                kind, template = "milestone-cure", "emails/milestone_cure.txt"
+            else:
+                kind, template = "milestone-due", "emails/milestone_due.txt"
+            event = f"{kind}:{milestone.pk}:{day}"
+            persons = contract_emails.vendor_people(milestone.contract)
+            _once(event, persons, template, milestone.contract, at=at, milestone=milestone, day=day)
 
 
 def _invoices(today: date, *, at: datetime) -> None:
@@ -92,11 +94,12 @@ def _invoices(today: date, *, at: datetime) -> None:
         .select_related("contract__award__opportunity__body", "contract__award__proposal__vendor")
     )
     for invoice in rows.order_by("pk"):
-        kind, template = "invoice-due", "emails/invoice_due.txt"
-        if invoice.due_on < today:
-            kind, template = "invoice-late", "emails/invoice_late.txt"
-        officers = contract_emails.body_people(invoice.contract, "officer", but=[invoice.accepted_by])
-        _once(f"{kind}:{invoice.pk}", officers, template, invoice.contract, at=at, invoice=invoice)
+        with guard.one("reminder of invoice", invoice.pk):
+            kind, template = "invoice-due", "emails/invoice_due.txt"
+            if invoice.due_on < today:
+                kind, template = "invoice-late", "emails/invoice_late.txt"
+            officers = contract_emails.body_people(invoice.contract, "officer", but=[invoice.accepted_by])
+            _once(f"{kind}:{invoice.pk}", officers, template, invoice.contract, at=at, invoice=invoice)
 
 
 def _declared(today: date, *, at: datetime) -> None:
@@ -105,9 +108,10 @@ def _declared(today: date, *, at: datetime) -> None:
         "invoice__contract__award__opportunity__body", "invoice__contract__award__proposal__vendor"
     )
     for payment in rows.order_by("pk"):
-        waited = business_days_between(local(payment.created_at).date(), today)
-        passed = next((days for days in CONFIRM_BUSINESS_DAYS if waited >= days), None)
-        if passed:
-            contract, about = payment.contract, {"payment": payment, "invoice": payment.invoice}
-            event, persons = f"payment-declared-{passed}:{payment.pk}", contract_emails.vendor_people(contract)
-            _once(event, persons, "emails/payment_unconfirmed.txt", contract, at=at, **about)
+        with guard.one("reminder of payment", payment.pk):
+            waited = business_days_between(local(payment.created_at).date(), today)
+            passed = next((days for days in CONFIRM_BUSINESS_DAYS if waited >= days), None)
+            if passed:
+                contract, about = payment.contract, {"payment": payment, "invoice": payment.invoice}
+                event, persons = f"payment-declared-{passed}:{payment.pk}", contract_emails.vendor_people(contract)
+                _once(event, persons, "emails/payment_unconfirmed.txt", contract, at=at, **about)

@@ -317,11 +317,13 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "json": {"()": "marketplace.logs.JsonFormatter"},
-        "plain": {"format": "%(levelname)s %(name)s %(message)s"},
+        "plain": {"()": "marketplace.logs.PlainFormatter", "format": "%(levelname)s %(name)s %(message)s"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if PRODUCTION else "plain"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False} for name in ("django", "django.server")
+    },
 }
 
 if DEMONSTRATION:

@@ -32,7 +32,7 @@ NOUNS = {
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters change links person reauthentication second_factor undo",
     "marketplace/dates": "calendar clock fields localtime",
-    "marketplace/doors": "charsets multipart site start",
+    "marketplace/doors": "arguments charsets multipart site start",
     "marketplace/files": "bucket clamd disk documents downloads static storage store sweep uploads",
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries grants labels merkle verifier",
@@ -56,7 +56,7 @@ NOUNS = {
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
     "marketplace": (
-        "acts administration boxes cache celery context converters env keep keys later lifecycle lists logs "
+        "acts administration boxes cache celery context converters env guard keep keys later lifecycle lists logs "
         "markup models money pdf production reasons regions requests settings texts wsgi"
     )
 }

@@ -4,13 +4,18 @@ import json
 import random
 import time
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
+from contracts import gauges
 from contracts.models import StripeEvent
+from contracts.payments import stripe_gateway, webhooks
 from contracts.payments import tasks as payment_tasks
-from contracts.payments import webhooks
+from marketplace.dates import clock
+from marketplace.ledger import labels
 from marketplace.models import LedgerEntry, OutgoingEmail
 from tests.payment_cast import Till, again, use
 from tools.stripe_standin import webhooks as stripe_side
@@ -215,7 +220,7 @@ def test_an_event_waits_for_stripe(till):
     till.standin.chaos(probability={"500_before": 1.0})
     till.deliver()
     rows = StripeEvent.objects.filter(handled_at=None)
-    assert rows and all(row.attempts == 1 and row.last_error.startswith("Unsure") for row in rows)
+    assert rows and all(row.attempts == 0 and row.last_error.startswith("Unsure") for row in rows)
     till.assert_not_paid(payment)
     till.standin.chaos()
     till.wait(timedelta(minutes=2))
@@ -240,9 +245,7 @@ def test_a_broken_event_does_not_stop_the_others(till, monkeypatch):
     till.assert_paid_once(payment)
     (row,) = StripeEvent.objects.filter(handled_at=None)
     assert (row.attempts, row.last_error) == (1, "RuntimeError")
-    StripeEvent.objects.filter(pk=row.pk).update(attempts=webhooks.MAX_ATTEMPTS)
-    till.sweep()
-    assert StripeEvent.objects.get(pk=row.pk).attempts == webhooks.MAX_ATTEMPTS
+    assert row.next_at == till.at + timedelta(minutes=1) and row.given_up_at is None
 
 
 def test_without_a_key_the_sweep_asks_nobody(till, settings):
@@ -267,3 +270,106 @@ def test_the_payers_bank_is_told_of_once_per_state(till):
     for payload, signature in till.standin.take_events() + first:
         till.post(payload, signature)
     assert again(payment).dispute_status == "lost"
+
+
+# --- For how long ----------------------------------------------------------------------------------------------------
+def kept_event(at, name="evt_1") -> StripeEvent:
+    payload = {"id": "acct_1", "object": "account"}
+    return StripeEvent.objects.create(
+        event_id=name, type="account.updated", payload=payload, created_at=at, received_at=at
+    )
+
+
+@pytest.fixture
+def stripe_says(monkeypatch, settings):
+    """Have Stripe answer this about every account; how many times it was asked."""
+    settings.STRIPE_SECRET_KEY = "sk_test_x"
+    monkeypatch.setattr(webhooks.PayoutAccount.objects, "filter", lambda **named: [named])
+    asked = []
+
+    def use(error):
+        def refresh(account):
+            asked.append(account)
+            if error:
+                raise error
+
+        monkeypatch.setattr(webhooks.payout_account, "refresh", refresh)
+        return asked
+
+    return use
+
+
+def sweeps(start, until, *, every=timedelta(minutes=1)):
+    at = start
+    while at < until:
+        with clock.set_to(at):
+            payment_tasks.sweep_payments()
+        at += every
+
+
+def test_a_stripe_that_is_away_for_days_loses_nothing(stripe_says, now):
+    """Fault of 0.5: after fifty minutes of silence, a dispute or an account's change was never applied."""
+    stripe_says(stripe_gateway.Unsure("APIConnectionError"))
+    row = kept_event(now)
+    sweeps(now, now + timedelta(hours=80), every=timedelta(hours=1))
+    row.refresh_from_db()
+    assert (row.attempts, row.given_up_at, row.failing_since) == (0, None, None)
+    stripe_says(None)
+    sweeps(now + timedelta(hours=80), now + timedelta(hours=80, minutes=1))
+    row.refresh_from_db()
+    assert row.handled_at and row.last_error == ""
+
+
+def test_what_stripe_refuses_is_tried_at_growing_intervals_for_72_hours(stripe_says, now):
+    asked = stripe_says(stripe_gateway.Refused("resource_missing"))
+    row = kept_event(now - timedelta(minutes=2))
+    sweeps(now, now + timedelta(hours=73), every=timedelta(minutes=30))
+    row.refresh_from_db()
+    assert len(asked) == row.attempts < 30 and row.last_error == "Refused: resource_missing"
+    assert row.given_up_at == now + timedelta(hours=72) and row.next_at is None
+    assert [gauge.read(now) for gauge in gauges.GAUGES[:2]] == [1, 0]
+
+
+def test_a_silent_stripe_costs_three_time_outs_a_sweep_and_everybody_has_a_turn(stripe_says, now):
+    asked = stripe_says(stripe_gateway.Unsure("timeout"))
+    for number in range(7):
+        kept_event(now, f"evt_{number}")
+    at = now + timedelta(hours=2)
+    for turn in range(3):
+        with clock.set_to(at + turn * timedelta(minutes=1)):
+            payment_tasks.sweep_payments()
+    assert len(asked) == 9
+    assert not StripeEvent.objects.filter(next_at=None).exists()  # seven in three sweeps of three
+    assert [gauge.read(at) for gauge in gauges.GAUGES[:2]] == [0, 7200]
+
+
+def given_up(now) -> list[StripeEvent]:
+    rows = [kept_event(now, f"evt_{number}") for number in range(3)]
+    StripeEvent.objects.update(given_up_at=now, failing_since=now, attempts=20, last_error="Refused: x")
+    return rows
+
+
+def told(*args) -> str:
+    out = StringIO()
+    call_command("stripe_events", *args, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def test_the_operator_takes_them_up_again_or_closes_them(stripe_says, now):
+    stripe_says(None)
+    rows = given_up(now)
+    assert "evt_0\taccount.updated" in told() and told().endswith("3 événement(s) abandonné(s).\n")
+    assert told("--again", "evt_0") == "1 repris.\n"
+    assert told("--close", "evt_1", "evt_9").splitlines()[1:] == ["1 classé(s)."]
+    assert told("--again") == "1 repris.\n" and told("--again") == "0 repris.\n"
+    for wrong in (["--close"], ["evt_1"], ["--again", "--close", "evt_1"]):
+        with pytest.raises(CommandError):
+            told(*wrong)
+    acts = list(LedgerEntry.objects.order_by("seq").values_list("action", flat=True))
+    assert acts == ["payment.events_again", "payment.events_close", "payment.events_again"]
+    assert not LedgerEntry.objects.public().exists() and all(map(labels.label, acts))
+    sweeps(now + timedelta(minutes=2), now + timedelta(minutes=3))
+    for row in rows:
+        row.refresh_from_db()
+    assert all(row.handled_at for row in rows)
+    assert [row.last_error for row in rows] == ["", "Refused: x", ""]

@@ -35,6 +35,7 @@ def main() -> None:
     os.environ.setdefault("SECOND_FACTOR_REQUIRED", "false")  # a band says so: demo accounts have no telephone
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit(0))
     var = Path(os.environ.get("VAR_DIR") or ROOT / "var")
+    os.umask(0o077)  # the database that is made here, its keys and its files are their owner's alone
     var.mkdir(parents=True, exist_ok=True)
     simulated = not os.environ.get("STRIPE_SECRET_KEY")
     shown = {}

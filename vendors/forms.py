@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.dates.fields import plausible_year
+from marketplace.mail import address
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
@@ -26,6 +27,7 @@ class InviteForm(PlainTexts, forms.Form):
     email = forms.EmailField(
         label=_("Adresse courriel"),
         max_length=254,
+        validators=[address.check],
         help_text=_("La personne reçoit une invitation, qu’elle accepte ou décline."),
     )
     role = forms.ChoiceField(
@@ -71,6 +73,7 @@ class VendorForm(PlainTexts, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["email"].validators.append(address.check)
         neq = self.fields["neq"]
         neq.validators = []  # spaces are taken out first; ten digits is the model's rule
         neq.widget.attrs["maxlength"] = "20"

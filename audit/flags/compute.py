@@ -14,6 +14,7 @@ from audit.flags.catalogue import CATALOGUE, amount
 from audit.flags.data import Measure, World, decimal, quartiles
 from audit.flags.loader import Reads, load
 from audit.models import FlagPeers, RedFlag
+from marketplace import guard
 from marketplace.ledger import entries as ledger
 from opportunities.models import Opportunity
 
@@ -70,9 +71,13 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
     """Compute everything and write it down: {found, new, back, ceased}. `by`: who asked, None for the night.
 
     A flag keeps its state: explained or dismissed, it stays so while the formula stays true, and when it comes back.
+    A formula that breaks changes none of its flags, and keeps no other from being computed; `failed` then counts them.
     """
     world = load(at)
-    measured = {code: measures(code, world, at) for code in FORMULAS}
+    measured: dict[str, list[Measure]] = {}
+    for code in FORMULAS:
+        with guard.one("signal", code):
+            measured[code] = measures(code, world, at)
     rows = flagged(measured)
     with transaction.atomic():
         occasions = dict(
@@ -80,10 +85,12 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
         )
         known = {
             (flag.code, flag.opportunity_id, flag.vendor_id): flag
-            for flag in RedFlag.objects.select_for_update().order_by("pk")
+            for flag in RedFlag.objects.select_for_update().filter(code__in=measured).order_by("pk")
         }
         new, seen = [], set()
         counts: dict[str, Any] = {"found": len(rows), "new": 0, "back": 0, "ceased": 0}
+        if len(measured) < len(FORMULAS):
+            counts["failed"] = len(FORMULAS) - len(measured)
         for row in rows:
             key = (row.code, occasions[row.number], row.vendor)
             seen.add(key)
@@ -112,7 +119,8 @@ def refresh(at: datetime, *, by=None) -> dict[str, int]:
 
 
 def _keep_peers(measured: dict[str, list[Measure]], at: datetime) -> None:
-    FlagPeers.objects.exclude(code__in=[code for code, rows in measured.items() if rows]).delete()
+    broken = FORMULAS.keys() - measured.keys()
+    FlagPeers.objects.exclude(code__in=[code for code, rows in measured.items() if rows] + list(broken)).delete()
     quartiles_of = []
     for code, rows in measured.items():
         if rows:

@@ -282,7 +282,11 @@ class StripeEvent(models.Model):
     created_at = models.DateTimeField()
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True, blank=True)
+    # Attempts that Stripe, or we, answered no to; one that Stripe did not answer counts for nothing.
     attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True)
 
     class Meta:

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from contracts.emails import body_people, tell, vendor_people
 from contracts.models import Payment, Reconciliation
+from marketplace import guard
 from marketplace.mail import outbox
 from marketplace.models import User
 
@@ -66,4 +69,5 @@ def disputed(payment: Payment, *, at: datetime) -> None:
 def mismatches(run: Reconciliation, count: int, *, at: datetime) -> None:
     """To the administrators: what the nightly comparison found."""
     for person in User.objects.filter(is_staff=True, is_active=True).order_by("pk"):
-        outbox.queue("emails/payment_mismatches.txt", to=person, at=at, run=run, count=count)
+        with guard.one("mismatches told to person", person.pk), transaction.atomic():
+            outbox.queue("emails/payment_mismatches.txt", to=person, at=at, run=run, count=count)

@@ -5,7 +5,7 @@ not one: what is found is looked at a second time, and only what is still there 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
@@ -42,6 +42,7 @@ KINDS = {
     "refund_missing": _("Un paiement remboursé selon la plateforme ne l’est pas chez Stripe."),
     "dispute_unknown": _("Une contestation chez Stripe n’est pas inscrite ici, ou a changé."),
     "account_differs": _("Le compte de versement d’un prestataire a changé chez Stripe."),
+    "account_closed": _("Stripe ne montre plus le compte de versement d’un prestataire."),
 }
 
 
@@ -72,13 +73,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Books:
-    """Stripe's side of a window, each by id. `accounts`: those of our vendors who were paid in it."""
+    """Stripe's side of a window, each by id. `accounts`: those of our vendors who were paid in it; `closed`: those of
+    them that Stripe refuses to show, with its code: one account that was closed must not stop the whole comparison."""
 
     charges: dict[str, Charge]
     transfers: dict[str, Transfer]
     refunds: dict[str, Refund]
     disputes: dict[str, Dispute]
     accounts: dict[str, Account]
+    closed: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.charges) + len(self.transfers) + len(self.refunds) + len(self.disputes) + len(self.accounts)
@@ -128,12 +131,19 @@ def last_runs(count: int) -> QuerySet[Reconciliation]:
 def read(since: datetime) -> Books:
     """Stripe's books. stripe_gateway.Unsure or stripe_gateway.Refused."""
     recent = Payment.objects.filter(method="stripe", created_at__gte=since).values_list("destination", flat=True)
+    accounts, closed = {}, {}
+    for name in sorted(set(recent) - {""}):
+        try:
+            accounts[name] = stripe_gateway.account(name)
+        except stripe_gateway.Refused as refusal:
+            closed[name] = refusal.code
     return Books(
         charges={each.id: each for each in stripe_gateway.charges(since)},
         transfers={each.id: each for each in stripe_gateway.transfers(since)},
         refunds={each.id: each for each in stripe_gateway.refunds(since)},
         disputes={each.id: each for each in stripe_gateway.disputes(since)},
-        accounts={name: stripe_gateway.account(name) for name in sorted(set(recent) - {""})},
+        accounts=accounts,
+        closed=closed,
     )
 
 
@@ -265,3 +275,5 @@ def _accounts(books: Books) -> Iterator[Finding]:
         if (ours.transfers_active, ours.payouts_enabled) != (theirs.transfers_active, theirs.payouts_enabled):
             said = [f"transfers={each.transfers_active}, payouts={each.payouts_enabled}" for each in (ours, theirs)]
             yield Finding("account_differs", None, ours.account_id, *said)
+    for name, code in books.closed.items():
+        yield Finding("account_closed", None, name, "", code)

@@ -119,6 +119,8 @@ def _translated(error: stripe.StripeError) -> Unsure | Refused:
         return Refused("idempotency")
     if isinstance(error, stripe.InvalidRequestError | stripe.CardError) and status in {400, 402, 404}:
         return Refused(error.code or "invalid_request")
+    if status == 403 and error.code == "account_invalid":  # closed, or taken away from us: about this one, and for good
+        return Refused("account_invalid")
     return Unsure(f"{type(error).__name__} {status}".strip(), replayed=replayed)
 
 

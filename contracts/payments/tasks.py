@@ -7,11 +7,14 @@ from celery import shared_task
 from django.db.models import Q
 
 from contracts.enums import PaymentState
-from contracts.models import Payment, StripeEvent
+from contracts.models import Payment
 from contracts.payments import actions, reconciliation, settlement, stripe_gateway, webhooks
+from marketplace import guard
 from marketplace.dates import clock
 
 PATIENCE = timedelta(minutes=2)  # longer than any request to Stripe
+ROUND = 200  # events, at most, that one sweep takes
+IN_A_ROW = 3  # events that Stripe did not answer to: it is Stripe that is away, and the others' turn is kept
 YOUNG = timedelta(minutes=30)  # from then on, what waits for a person or a bank is asked for twice an hour
 
 
@@ -24,23 +27,32 @@ def sweep_payments(**kwargs: Any) -> None:
 
 def sweep(*, at: datetime, everything: bool = False) -> int:
     """How many things were taken up. `everything`: without waiting for anybody's turn."""
-    left = StripeEvent.objects.filter(handled_at=None, attempts__lt=webhooks.MAX_ATTEMPTS)
-    if not everything:
-        left = left.filter(received_at__lt=at - timedelta(minutes=1))
-    events = list(left.order_by("received_at", "pk").values_list("pk", flat=True)[:200])
+    left = webhooks.waiting() if everything else webhooks.due(at=at)
+    events = list(left.values_list("pk", flat=True)[:ROUND])
+    silent = 0
     for pk in events:
-        webhooks.handle(pk)
+        outcome = webhooks.Outcome.FAILED
+        with guard.one("event", pk):
+            outcome = webhooks.handle(pk)
+        silent = silent + 1 if outcome is webhooks.Outcome.SILENT else 0
+        if silent == IN_A_ROW and not everything:
+            break
     old = at if everything else at - PATIENCE
     waiting = Q(state__in=[PaymentState.STARTED, PaymentState.PROCESSING], created_at__lte=old)
     ours = Q(state__in=[PaymentState.RECEIVED, PaymentState.REVERSING])
     rows = list(Payment.objects.filter(waiting | ours, method="stripe").order_by("pk"))
     for payment in rows:
-        asked_of_us = payment.state in {PaymentState.RECEIVED, PaymentState.REVERSING}
-        if payment.state == PaymentState.STARTED and not payment.session_id:
-            actions.give_up_without_page(payment)
-        elif everything or (not settlement.resting(payment, at=at) if asked_of_us else _its_turn(payment, at=at)):
-            actions.advance_or_wait(payment)
+        with guard.one("payment", payment.public_id):
+            _take_up(payment, at=at, everything=everything)
     return len(events) + len(rows)
+
+
+def _take_up(payment: Payment, *, at: datetime, everything: bool) -> None:
+    asked_of_us = payment.state in {PaymentState.RECEIVED, PaymentState.REVERSING}
+    if payment.state == PaymentState.STARTED and not payment.session_id:
+        actions.give_up_without_page(payment)
+    elif everything or (not settlement.resting(payment, at=at) if asked_of_us else _its_turn(payment, at=at)):
+        actions.advance_or_wait(payment)
 
 
 def _its_turn(payment: Payment, *, at: datetime) -> bool:

@@ -5,13 +5,16 @@ object to what Stripe says of it now. https://docs.stripe.com/webhooks
 """
 
 import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from celery import shared_task
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -21,10 +24,21 @@ from contracts.models import Payment, PayoutAccount, StripeEvent
 from contracts.payments import actions, payout_account, settlement, stripe_gateway
 from marketplace import later
 from marketplace.dates import clock
+from marketplace.ledger import entries as ledger
+from marketplace.mail.delivery import INTERVALS, LIMIT
 
 log = logging.getLogger(__name__)
 MOST = 256 * 1024  # bytes; Stripe's events are far smaller
-MAX_ATTEMPTS = 50  # then the nightly comparison is what remains
+SILENT_FOR = timedelta(minutes=2)  # until Stripe, which did not answer, is asked again
+ALONE = timedelta(minutes=1)  # an event that nobody handled by then was lost by the queue: the sweep takes it
+
+
+class Outcome(Enum):
+    """What became of one event. SILENT: Stripe answered nothing, about this one or about any."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SILENT = "silent"
 
 
 @login_not_required
@@ -59,25 +73,76 @@ def handle_event(pk: int, **kwargs: Any) -> None:
     handle(pk)
 
 
-def handle(pk: int) -> bool:
-    """Bring what the event names to what Stripe says now; True when done. A failure is left for the sweep."""
-    event = StripeEvent.objects.filter(pk=pk, handled_at=None).first()
+def handle(pk: int) -> Outcome:
+    """Bring what the event names to what Stripe says now. What is not done is left for the sweep, at growing intervals
+    for 72 hours as a message of the outbox; a Stripe that does not answer is asked again for as long as it takes.
+    """
+    event = StripeEvent.objects.filter(pk=pk, handled_at=None, given_up_at=None).first()
     if event is None:
-        return True
+        return Outcome.DONE
     try:
         _follow(event)
-    except (stripe_gateway.Unsure, stripe_gateway.Refused, settlement.Disagreement) as error:
-        return _failed(pk, f"{type(error).__name__}: {getattr(error, 'code', error)}")
+    except stripe_gateway.Unsure as error:
+        why = f"{type(error).__name__}: {error}"[:200]
+        StripeEvent.objects.filter(pk=pk).update(next_at=clock.now() + SILENT_FOR, last_error=why)
+        return Outcome.SILENT
+    except (stripe_gateway.Refused, settlement.Disagreement) as error:
+        _failed(event, f"{type(error).__name__}: {getattr(error, 'code', error)}")
+        return Outcome.FAILED
     except Exception as error:  # one event that breaks must not keep the others waiting
         log.exception("event %s", event.event_id)
-        return _failed(pk, type(error).__name__)
-    StripeEvent.objects.filter(pk=pk).update(handled_at=clock.now(), last_error="")
-    return True
+        _failed(event, type(error).__name__)
+        return Outcome.FAILED
+    StripeEvent.objects.filter(pk=pk).update(handled_at=clock.now(), next_at=None, last_error="")
+    return Outcome.DONE
 
 
-def _failed(pk: int, why: str) -> bool:
-    StripeEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1, last_error=why[:200])
-    return False
+def _failed(event: StripeEvent, why: str) -> None:
+    at = clock.now()
+    since = event.failing_since or at
+    known: dict[str, Any] = {"attempts": F("attempts") + 1, "failing_since": since, "last_error": why[:200]}
+    if at >= since + LIMIT:
+        known |= {"given_up_at": at, "next_at": None}
+        log.error("event %s was given up: %s", event.event_id, why)
+    else:
+        interval = INTERVALS[min(event.attempts, len(INTERVALS) - 1)]
+        known["next_at"] = min(at + interval, since + LIMIT)
+    StripeEvent.objects.filter(pk=event.pk).update(**known)
+
+
+def due(*, at: datetime) -> QuerySet[StripeEvent]:
+    """What a sweep takes: whose next attempt has come, and what the queue lost."""
+    return waiting().filter(Q(next_at__lte=at) | Q(next_at=None, received_at__lt=at - ALONE))
+
+
+def waiting() -> QuerySet[StripeEvent]:
+    """Not done with, and still tried. The one whose turn came first is first."""
+    rows = StripeEvent.objects.filter(handled_at=None, given_up_at=None)
+    return rows.order_by(F("next_at").asc(nulls_first=True), "received_at", "pk")
+
+
+def given_up() -> QuerySet[StripeEvent]:
+    """What nobody tries any more: it waits for a person."""
+    return StripeEvent.objects.filter(handled_at=None).exclude(given_up_at=None).order_by("received_at", "pk")
+
+
+def take_up(names: Sequence[str] = (), *, at: datetime) -> int:
+    """Have what was given up tried at the next sweep, with 72 hours before it; how many. No name: all of it."""
+    return _settle("payment.events_again", names, at=at, failing_since=None, given_up_at=None, next_at=at, attempts=0)
+
+
+def close(names: Sequence[str], *, at: datetime) -> int:
+    """Have nobody asked about these any more: somebody looked. Why they failed is kept."""
+    return _settle("payment.events_close", names, at=at, handled_at=at)
+
+
+def _settle(action: str, names: Sequence[str], *, at: datetime, **known: Any) -> int:
+    with transaction.atomic():
+        rows = given_up().filter(event_id__in=names) if names else given_up()
+        count = rows.order_by().update(**known)
+        if count:
+            ledger.record(action, "payments", by=None, at=at, events=count, operator=True)
+    return count
 
 
 def _follow(event: StripeEvent) -> None:

@@ -82,10 +82,12 @@ class Disk(FileSystemStorage):
 
 
 def written_whole(path: Path, lines: Iterable[bytes]) -> None:
-    """A file that somebody asked for, whole or not at all: a cut export would look like a tampered one. OSError."""
+    """A file that somebody asked for, its owner's alone (it may hold personal information), whole or not at all: a cut
+    export would look like a tampered one. OSError."""
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as target:
+        part.unlink(missing_ok=True)
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as target:
             target.writelines(lines)
         os.replace(part, path)
     finally:

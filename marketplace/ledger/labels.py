@@ -51,6 +51,8 @@ _OTHERS = {
     "payment.declare": gettext_lazy("Déclarer un paiement"),
     "payment.decline_reversal": gettext_lazy("Refuser la demande d’annulation d’un paiement"),
     "payment.dispute": gettext_lazy("Constater une contestation de la banque"),
+    "payment.events_again": gettext_lazy("Reprendre des événements de Stripe"),
+    "payment.events_close": gettext_lazy("Classer des événements de Stripe"),
     "payment.request_reversal": gettext_lazy("Demander l’annulation d’un paiement"),
     "payment.start": gettext_lazy("Commencer un paiement"),
     "payment.stripe_refused": gettext_lazy("Constater un refus de Stripe"),

@@ -1,10 +1,15 @@
 """Which addresses a message can be sent to: what is only typed is not always an address that a header can hold.
 
 `=?utf-8?q?=0a?=@example.com` passes for an address, and is read by mail software as an encoded line feed; another such
-text would be read as somebody else's address.
+text would be read as somebody else's address. And the domain `faß.de` is written `fass.de` by Python's codec (IDNA of
+2003), which is somebody else's (RFC 5894, section 7.2): one that does not come back as it was typed is refused.
 """
 
+import unicodedata
 from email.headerregistry import Address
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 _MOST = 254  # characters: RFC 5321, section 4.5.3.1.3, without the brackets
 _MOST_LOCAL = 64  # section 4.5.3.1.1
@@ -22,4 +27,40 @@ def can_be_written(address: str) -> bool:
         parsed = Address(addr_spec=f"{local}@{written}")
     except Exception:  # the parsers raise IndexError, ValueError, HeaderParseError, UnicodeError…
         return False
-    return (parsed.username, parsed.domain) == (local.strip('"'), written) and " " not in address
+    same = (parsed.username, parsed.domain) == (local.strip('"'), written)
+    return same and " " not in address and _comes_back(domain, written)
+
+
+def check(address: str) -> None:
+    """ValidationError, in words, for an address that no message can be written to; for forms and commands."""
+    domain = address.rpartition("@")[2]
+    written = _written(domain)
+    if written and not _comes_back(domain, written):
+        raise ValidationError(
+            _(
+                "Un courriel à cette adresse irait à un autre domaine : « %(written)s » au lieu de "
+                "« %(domain)s ». Écrivez le domaine sous sa forme technique (« xn--… »), ou donnez une autre adresse."
+            )
+            % {"written": written, "domain": domain},
+            code="other_domain",
+        )
+    if not can_be_written(address):
+        raise ValidationError(_("Cette adresse ne peut pas recevoir de courriel."), code="unwritable")
+
+
+def _written(domain: str) -> str:
+    """The domain as a message would have it; empty when the codec refuses it."""
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+
+
+def _comes_back(domain: str, written: str) -> bool:
+    """Whether the codec reads back, in what it wrote, the domain that was typed; letters of ASCII are written as is."""
+    if domain.isascii():
+        return True
+    try:
+        return written.encode().decode("idna") == unicodedata.normalize("NFC", domain).lower()
+    except UnicodeError:
+        return False

@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
+from marketplace import guard
 from marketplace.dates import clock
 from marketplace.mail import delivery
 
@@ -20,7 +21,9 @@ def sweep_emails(**kwargs: Any) -> None:
     rows = delivery.due(at=clock.now()).order_by("attempts", "pk").values_list("pk", flat=True)
     silent, began = 0, clock.elapsed()
     for pk in list(rows[: delivery.ROUND]):
-        fate = delivery.attempt(pk)
+        fate = delivery.Fate.FAILED
+        with guard.one("message", pk):
+            fate = delivery.attempt(pk)
         if fate is not delivery.Fate.NOT_NOW:
             silent = silent + 1 if fate is delivery.Fate.SILENT else 0
         if silent == IN_A_ROW or clock.elapsed() - began > ROUND_SECONDS:

@@ -20,4 +20,8 @@ class Command(BaseCommand):
                 self.stdout.write(line)
             return
         counts = compute.refresh(at)
+        if counts.get("failed"):
+            self.stderr.write(
+                f"{counts['failed']} formule(s) en défaut, signaux laissés tels quels : voyez le journal."
+            )
         self.stdout.write("{found} signaux : {new} nouveaux, {back} revenus, {ceased} qui ont cessé.".format(**counts))

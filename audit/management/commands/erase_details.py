@@ -4,6 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from marketplace.dates import clock
+from marketplace.doors import arguments
 from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, LedgerPayload
 from opportunities.enums import State
@@ -14,7 +15,7 @@ class Command(BaseCommand):
     help = "Détruit le détail d’inscriptions au registre; la chaîne et les preuves restent vérifiables."
 
     def add_arguments(self, parser):
-        parser.add_argument("numbers", nargs="+", type=int, metavar="N")
+        parser.add_argument("numbers", nargs="+", type=arguments.whole(least=1, most=arguments.LARGEST), metavar="N")
         parser.add_argument("--reason", required=True, help="pourquoi, inscrit au registre")
 
     def handle(self, numbers: list[int], reason: str, **options):

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from audit.ledger import export as ledger_export
 from marketplace.dates import clock
+from marketplace.doors import arguments
 from marketplace.files.disk import written_whole
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
@@ -19,8 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="- (par défaut) : sortie standard")
-        parser.add_argument("--from", dest="first", type=int, default=1, metavar="N", help="première inscription")
-        parser.add_argument("--to", dest="last", type=int, metavar="N", help="dernière inscription")
+        rank = arguments.whole(least=1, most=arguments.LARGEST)
+        parser.add_argument("--from", dest="first", type=rank, default=1, metavar="N", help="première inscription")
+        parser.add_argument("--to", dest="last", type=rank, metavar="N", help="dernière inscription")
         parser.add_argument(
             "--with-payloads",
             action="store_true",
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, file: str, first: int, last: int | None, with_payloads: bool, **options):
-        if first < 1 or (last is not None and last < first):
+        if last is not None and last < first:
             raise CommandError("Les bornes doivent être des nombres d’au moins 1, dans l’ordre.")
         try:
             checkpoints.check_origin()

@@ -6,13 +6,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from contracts.payments import reconciliation, stripe_gateway
 from marketplace.dates import clock
+from marketplace.doors import arguments
+
+MOST_DAYS = 3_660
 
 
 class Command(BaseCommand):
     help = "Compare les paiements avec les livres de Stripe, et écrit les écarts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=int, default=reconciliation.DAYS, help="jours à comparer (35)")
+        days = arguments.whole(least=1, most=MOST_DAYS)
+        parser.add_argument("--days", type=days, default=reconciliation.DAYS, help="jours à comparer (35)")
 
     def handle(self, *, days: int, **options: Any) -> None:
         if not stripe_gateway.enabled():

@@ -17,7 +17,9 @@ from django.db import IntegrityError, transaction
 from django.utils import translation
 
 from marketplace.dates import clock
+from marketplace.doors import arguments
 from marketplace.ledger import entries as ledger
+from marketplace.mail import address
 from marketplace.models import User
 from marketplace.texts import longest, one_line
 
@@ -34,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, email: str, name: str, **options: Any) -> None:
         with translation.override("fr-ca"):
-            email = self._email(email or input("Adresse courriel : "))
+            email = self._email(email or arguments.asked("Adresse courriel : "))
             known = User.objects.filter(email__iexact=email).exists()
             try:
                 with transaction.atomic():
@@ -52,6 +54,10 @@ class Command(BaseCommand):
             validate_email(email)
         except ValidationError as error:
             raise CommandError(f"« {email} » n’est pas une adresse courriel.") from error
+        try:
+            address.check(email)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
         return email
 
     def _promoted(self, email: str) -> User:
@@ -72,7 +78,7 @@ class Command(BaseCommand):
     def _new(self, email: str, name: str) -> User:
         if EmailAddress.objects.filter(email__iexact=email).exists():
             raise CommandError("Cette adresse est celle d’un autre compte : rien n’a été changé.")
-        name = one_line(name or input("Nom complet : "))
+        name = one_line(name or arguments.asked("Nom complet : "))
         if not name or len(name) > longest(User, "name"):
             raise CommandError(f"Le nom compte de 1 à {longest(User, 'name')} caractères.")
         password = self._password(User(email=email, name=name))
@@ -82,12 +88,12 @@ class Command(BaseCommand):
 
     def _password(self, person: User) -> str:
         """Typed twice at a terminal; one line of the standard input elsewhere."""
-        if sys.stdin.isatty():
-            password = getpass("Mot de passe : ")
-            if getpass("Mot de passe, une deuxième fois : ") != password:
+        if sys.stdin and sys.stdin.isatty():
+            password = arguments.asked("Mot de passe : ", by=getpass)
+            if arguments.asked("Mot de passe, une deuxième fois : ", by=getpass) != password:
                 raise CommandError("Les deux mots de passe diffèrent.")
         else:
-            password = sys.stdin.readline().rstrip("\n")
+            password = arguments.asked("")
         try:
             validate_password(password, person)
         except ValidationError as error:

@@ -24,6 +24,7 @@ from django.db import close_old_connections, connections
 
 from marketplace.celery import app
 from marketplace.dates import clock
+from marketplace.doors import arguments
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,8 @@ class Command(BaseCommand):
     help = "Exécute les tâches périodiques d’une installation sans Redis (avec Redis : celery beat et un worker)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--parent", type=int, help="le processus avec lequel finir, par son numéro")
+        process = arguments.whole(least=1, most=arguments.LARGEST)
+        parser.add_argument("--parent", type=process, help="le processus avec lequel finir, par son numéro")
 
     def handle(self, *args: Any, parent: int | None = None, **options: Any) -> None:
         if not settings.CELERY_TASK_ALWAYS_EAGER:

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketplace.dates import clock
+from marketplace.doors import arguments
 from marketplace.files import store, sweep
 
 
@@ -16,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="dit ce qui serait enlevé, et n’enlève rien")
-        parser.add_argument("--older-than", type=float, default=24, metavar="HEURES", help="24 heures sans cela")
+        parser.add_argument(
+            "--older-than", type=arguments.hours, default=24, metavar="HEURES", help="24 heures sans cela"
+        )
         parser.add_argument("--many", action="store_true", help="enlève même s’il y en a plus que de lignes")
 
     def handle(self, *args: Any, dry_run: bool, older_than: float, many: bool, **options: Any) -> None:
