@@ -34,7 +34,7 @@ from drills import ground  # noqa: E402 - after the path
 
 FILE_BYTES = 200_000
 # What the doctor must find, no scheduler runs here; and may find, from the day on which the world's occasion closes.
-STOPPED, LATE = {"Tâches automatiques"}, {"Ouverture en retard"}
+STOPPED, LATE = {"Tâches automatiques", "Exécuteur des courriels"}, {"Ouverture en retard"}
 
 
 class Drill:
