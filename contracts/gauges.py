@@ -1,7 +1,6 @@
 """What the service shows of payments: whether both books agree, since when they were compared, and what Stripe told
 that could not be followed."""
 
-import math
 from datetime import datetime
 
 from django.db.models import Min
@@ -10,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from contracts.models import Reconciliation
 from contracts.payments import stripe_gateway, webhooks
 from marketplace.service import heartbeat
-from marketplace.service.gauges import Gauge
+from marketplace.service.gauges import Gauge, NotYet, since
 
 
 def _last() -> Reconciliation | None:
@@ -19,9 +18,11 @@ def _last() -> Reconciliation | None:
 
 
 def _mismatches(at: datetime) -> float | None:
-    """Those of the last comparison; None before the first."""
+    """Those of the last comparison; None where bodies pay by their own system."""
+    if not stripe_gateway.enabled():
+        return None
     last = _last()
-    return last.mismatches.count() if last else None
+    return last.mismatches.count() if last else NotYet(0)
 
 
 def _age(at: datetime) -> float | None:
@@ -29,7 +30,7 @@ def _age(at: datetime) -> float | None:
     if not stripe_gateway.enabled():
         return None
     last = _last()
-    return max(0.0, (at - last.started_at).total_seconds()) if last else math.inf
+    return since(last.started_at if last else None, at)
 
 
 def _worker_age(at: datetime) -> float | None:

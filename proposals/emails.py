@@ -60,10 +60,11 @@ def _tell_body(
                 outbox.queue(template, to=person, at=at, opportunity=opportunity, **context)
 
 
-def submitted(proposal: Proposal, submission: Submission, *, at: datetime) -> None:
+def submitted(proposal: Proposal, submission: Submission, *, replaces: bool, at: datetime) -> None:
+    """replaces: whether a dépôt stood until this one."""
     outbox.queue(
         "emails/proposal_submitted.txt", to=submission.submitted_by, at=at, confidential=True,
-        opportunity=proposal.opportunity, proposal=proposal, submission=submission,
+        opportunity=proposal.opportunity, proposal=proposal, submission=submission, replaces=replaces,
     )  # fmt: skip
 
 

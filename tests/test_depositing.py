@@ -51,7 +51,7 @@ def test_check_declare_deposit(owner, client, proposal):
     assert submission.terms == Terms.objects.get(kind="proposal")
     assert TermsAcceptance.objects.filter(user=owner, terms=submission.terms).exists()
     receipt = text_of(client.get(response.url))
-    assert "Personne ne peut la lire avant mardi 24 novembre 2026, 14 h 00 (HNE)" in receipt
+    assert "Personne ne peut la lire avant le mardi 24 novembre 2026, 14 h 00 (HNE)" in receipt
 
 
 @pytest.mark.parametrize("missing", ["integrity", "accept_terms", "key", "terms", "stamp"])

@@ -16,9 +16,11 @@ from django.utils import translation
 from marketplace import keys
 from marketplace.dates import clock
 from marketplace.ledger.entries import LedgerEntry, canonical
+from marketplace.models import OutgoingEmail
 from proposals.deposit import actions as deposit_actions
 from proposals.deposit.receipt import check
 from proposals.models import Proposal, Submission
+from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
 pytestmark = pytest.mark.usefixtures("now")
@@ -58,7 +60,7 @@ def test_the_page_says_what_was_received(cast, client, submission):
         submission.receipt_number,
         "Atelier Boréal inc.",
         "3 novembre 2026, 9 h 00 min 00,000 s (HNE)",
-        "Personne ne peut la lire avant mardi 24 novembre 2026, 14 h 00 (HNE).",
+        "Personne ne peut la lire avant le mardi 24 novembre 2026, 14 h 00 (HNE).",
         submission.envelope_sha256[:8],
     ]:
         assert said in page
@@ -89,7 +91,7 @@ def test_after_a_withdrawal_the_receipt_stays_and_the_envelope_is_gone(cast, cli
     deposit_actions.withdraw(submission.proposal, by=cast.vendor_owner)
     client.force_login(cast.vendor_owner)
     page = text_of(client.get(address("receipt", submission)))
-    assert "Cette proposition est retirée" in page and "Télécharger l’enveloppe" not in page
+    assert "Ce dépôt a été retiré" in page and "Télécharger l’enveloppe" not in page
     assert client.get(address("envelope", submission)).status_code == 404
     assert client.get(address("receipt_json", submission)).status_code == 200
 
@@ -102,6 +104,30 @@ def test_a_replaced_receipt_names_the_last(cast, client, submission):
     page = text_of(client.get(address("receipt", second)))
     assert "dépôt n° 1 du 3 novembre 2026" in page
     assert "scellée" in page
+
+
+def test_a_withdrawn_receipt_stays_withdrawn_once_another_is_deposited(cast, client, submission, mailoutbox):
+    """« n° 1 (retiré) » for ever; the second one replaces nothing, whatever the chain of digests says."""
+    deposit_actions.withdraw(submission.proposal, by=cast.vendor_owner)
+    second = cast.deposit(Proposal.objects.get(), at=PUBLISHED_AT + timedelta(hours=1))
+    third = cast.deposit(Proposal.objects.get(), at=PUBLISHED_AT + timedelta(hours=2))
+    client.force_login(cast.vendor_owner)
+    pages = [text_of(client.get(address("receipt", row))) for row in (submission, second, third)]
+    assert "Ce dépôt a été retiré" in pages[0] and "Remplacé par" not in pages[0]
+    assert "Aucun dépôt : le n° 1 a été retiré" in pages[1] and "Remplacé par le dépôt n° 3" in pages[1]
+    assert "dépôt n° 2 du 3 novembre 2026" in pages[2]
+    own = text_of(client.get(submission.proposal.get_absolute_url()))
+    assert own.count("(retiré)") == 1 and own.count("(remplacé)") == 1
+    bodies = [row.body for row in OutgoingEmail.objects.filter(template="emails/proposal_submitted.txt").order_by("pk")]
+    assert ["(remplace le précédent)" in body for body in bodies] == [False, False, True]
+
+
+def test_once_the_closing_is_past_the_receipt_does_not_offer_to_replace(cast, client, submission, monkeypatch):
+    monkeypatch.setattr(opening_actions, "ask", lambda number: opening_actions.Outcome.AWAITED)
+    client.force_login(cast.vendor_owner)
+    with clock.set_to(CLOSES_AT):
+        page = text_of(client.get(address("receipt", submission)))
+    assert "l’ouverture est attendue" in page and "Vous pouvez la remplacer" not in page
 
 
 @pytest.mark.parametrize(

@@ -1572,20 +1572,17 @@ def _arguments(arguments):
         description=__doc__.partition("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    added = {
-        name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", "notice", "notices", *READERS)
-    }
-    added = {name: commands.add_parser(name, parents=[common]) for name in ("ledger", "draw", "notes", *READERS)}
+    names = ("ledger", "draw", "notice", "notices", "notes", *READERS)
+    added = {name: commands.add_parser(name, parents=[common]) for name in names}
     added["ledger"].add_argument("--from", dest="first", metavar="N", type=int, default=1)
     added["ledger"].add_argument("--expect", metavar="HASH", type=str.lower)
     added["ledger"].add_argument("--checkpoints", metavar="FILE")
     added["draw"].add_argument("--commitment", metavar="HEX", type=str.lower)
     added["draw"].add_argument("--minutes", metavar="FILE")
-    for name, files in (("notice", ("proof", "ledger", "kept")), ("notices", ("ledger",))):
+    several = {"notice": ("proof", "ledger", "kept"), "notices": ("ledger",), "notes": ("proof", "ledger")}
+    for name, files in several.items():
         for beside in files:
             added[name].add_argument(f"--{beside}", metavar="FILE")
-    added["notes"].add_argument("--proof", metavar="FILE")
-    added["notes"].add_argument("--ledger", metavar="FILE")
     for name, (_verify_it, beside) in READERS.items():
         if beside:
             added[name].add_argument(f"--{beside}", metavar="FILE", dest="beside")

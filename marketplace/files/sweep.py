@@ -62,7 +62,7 @@ def sweep(*, at: datetime, older_than: timedelta = OLDER_THAN, many: bool = Fals
         raise TooMany(len(found.orphans), found.owned)
     for file in found.orphans:
         store.destroy(file.name)
-    removed = [file for file in found.orphans if not store.storage.has(file.name)]
+    removed = [file for file in found.orphans if _gone(file)]
     if found.missing:
         # How many, not which: a name of a sealed file would tell of a deposit. `sweep_files --dry-run` says which.
         logger.critical("%d rows have lost their stored file.", len(found.missing))
@@ -73,3 +73,10 @@ def sweep(*, at: datetime, older_than: timedelta = OLDER_THAN, many: bool = Fals
         bytes=sum(file.size for file in removed),
         missing=len(found.missing),
     )
+
+
+def _gone(file: Stored) -> bool:
+    try:
+        return not store.storage.has(file.name)
+    except OSError:  # not known: what was found is counted all the same
+        return False

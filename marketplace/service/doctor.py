@@ -85,9 +85,14 @@ def _guarded(name: str, look: Look) -> Iterator[Line]:
 
 def _of(reading: Reading) -> Line:
     gauge = reading.gauge
-    state = {"ok": OK, "told": OK, "unused": OK, "unread": FAULT, "watch": FAULT if gauge.urgent else ATTENTION}[
-        reading.state
-    ]
+    state = {
+        "ok": OK,
+        "told": OK,
+        "unused": OK,
+        "awaited": OK,
+        "unread": FAULT,
+        "watch": FAULT if gauge.urgent else ATTENTION,
+    }[reading.state]
     seen = {"unused": "sans objet ici", "unread": "illisible"}.get(reading.state, reading.words)
     return Line(str(gauge.label), state, seen, str(gauge.remedy))
 

@@ -61,6 +61,10 @@ class Gauge:
     public: Public | None = None
 
 
+class NotYet(float):
+    """A number about what never happened and is not late yet: counted since the beginning."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """A gauge, and what it showed. `failed`: it could not be read."""
@@ -70,7 +74,7 @@ class Reading:
     failed: bool = False
 
     @property
-    def state(self) -> Literal["ok", "watch", "unused", "unread", "told"]:
+    def state(self) -> Literal["ok", "watch", "unused", "unread", "told", "awaited"]:
         gauge, value = self.gauge, self.value
         if self.failed:
             return "unread"
@@ -79,7 +83,9 @@ class Reading:
         if gauge.most is None and gauge.least is None:
             return "told"
         high = gauge.most is not None and value > gauge.most
-        return "watch" if high or (gauge.least is not None and value < gauge.least) else "ok"
+        if high or (gauge.least is not None and value < gauge.least):
+            return "watch"
+        return "awaited" if isinstance(value, NotYet) else "ok"
 
     @property
     def wrong(self) -> bool:
@@ -88,7 +94,9 @@ class Reading:
     @property
     def words(self) -> str:
         """The value, for people."""
-        return "–" if self.failed or self.value is None else in_words(self.value, self.gauge.unit)
+        if self.failed or self.value is None:
+            return "–"
+        return _("pas encore") if self.state == "awaited" else in_words(self.value, self.gauge.unit)
 
     @property
     def bound(self) -> str:
@@ -143,24 +151,27 @@ def _given_up_messages(at: datetime) -> float:
     return outbox.figures(at=at).given_up
 
 
-def _since(last: datetime | None, at: datetime) -> float | None:
-    """Seconds since `last`; where it never happened, since the ledger's first entry."""
-    since = last or LedgerEntry.objects.order_by("seq").values_list("recorded_at", flat=True).first()
-    return max(0.0, (at - since).total_seconds()) if since else None
+def since(last: datetime | None, at: datetime) -> float | None:
+    """Seconds since `last`; where it never happened, since the ledger's first entry (NotYet)."""
+    if last:
+        return max(0.0, (at - last).total_seconds())
+    began = LedgerEntry.objects.order_by("seq").values_list("recorded_at", flat=True).first()
+    return NotYet(max(0.0, (at - began).total_seconds())) if began else None
 
 
 def _checkpoint_age(at: datetime) -> float | None:
     """Since the last checkpoint; before the first one, since the first entry, which none attests."""
-    return _since(Checkpoint.objects.order_by("-size").values_list("at", flat=True).first(), at)
+    return since(Checkpoint.objects.order_by("-size").values_list("at", flat=True).first(), at)
 
 
 def _sweep_age(at: datetime) -> float | None:
     """Since the last comparison; before the first one, since the first entry of the ledger."""
-    return _since(FileSweep.objects.order_by("-at").values_list("at", flat=True).first(), at)
+    return since(FileSweep.objects.order_by("-at").values_list("at", flat=True).first(), at)
 
 
 def _missing_files(at: datetime) -> float | None:
-    return FileSweep.objects.order_by("-at").values_list("missing", flat=True).first()
+    missing = FileSweep.objects.order_by("-at").values_list("missing", flat=True).first()
+    return NotYet(0) if missing is None else missing
 
 
 def _yes(answer: bool | None) -> float | None:

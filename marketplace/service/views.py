@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
@@ -27,7 +27,7 @@ from marketplace.administration import administrators_only
 from marketplace.dates import clock
 from marketplace.requests import PersonRequest
 from marketplace.service import checks, gauges
-from marketplace.service.gauges import Gauge, Reading
+from marketplace.service.gauges import Gauge, Reading, Words
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NextClosing = Callable[..., tuple[datetime, int] | None]
@@ -102,6 +102,7 @@ BADGES = {
     "unread": ("bad", gettext_lazy("Illisible")),
     "unused": ("neutral", gettext_lazy("Sans objet")),
     "told": ("neutral", gettext_lazy("Pour information")),
+    "awaited": ("neutral", gettext_lazy("Pas encore")),
 }
 AT_ONCE = ("bad", gettext_lazy("À régler maintenant"))
 
@@ -111,11 +112,19 @@ def _told(reading: Reading) -> dict[str, Any] | None:
     public = reading.gauge.public
     if public is None:
         return None
-    said = {"ok": public.well, "watch": public.watch, "unused": public.unused, "unread": UNREAD_WORDS}.get(
-        reading.state
-    )
-    tone, label = BADGES[reading.state]
-    return {"label": public.label, "said": said, "tone": tone, "state": label} if said else None
+    said = {
+        "ok": public.well,
+        "awaited": public.well,
+        "watch": public.watch,
+        "unused": public.unused,
+        "unread": UNREAD_WORDS,
+    }.get(reading.state)
+    return {"label": public.label, "said": said} | _badge(reading) if said else None
+
+
+def _badge(reading: Reading) -> dict[str, Any]:
+    tone, label = AT_ONCE if reading.state == "watch" and reading.gauge.urgent else BADGES[reading.state]
+    return {"tone": tone, "state": label}
 
 
 UNREAD_WORDS = gettext_lazy("Nous ne pouvons pas le savoir en ce moment.")
@@ -128,21 +137,24 @@ def status(request: HttpRequest, catalogue: tuple[Gauge, ...]) -> HttpResponse:
     """The service as anybody may know it: what is true now, read at most a few seconds ago; no history."""
     at, readings = _kept(tuple(gauge for gauge in catalogue if gauge.public))()
     lines = [line for reading in readings if (line := _told(reading))]
-    wrong = sum(reading.wrong for reading in readings)
-    title = _summary(wrong) if wrong else _("Tout fonctionne")
-    return render(request, "service/status.html", {"at": at, "lines": lines, "wrong": wrong, "title": title})
+    wrong = [reading for reading in readings if reading.wrong]
+    title = _summary([(reading.gauge.public.label, reading) for reading in wrong if reading.gauge.public])
+    context = {"at": at, "lines": lines, "wrong": wrong, "title": title or _("Tout fonctionne")}
+    return render(request, "service/status.html", context)
 
 
-def _summary(wrong: int) -> str:
-    return ngettext(
-        "Le site répond; une chose est à surveiller", "Le site répond; %(count)d choses sont à surveiller", wrong
-    ) % {"count": wrong}
+def _summary(wrong: Sequence[tuple[Words, Reading]]) -> str:
+    """What is not well, by name, what cannot wait first; empty when all is well."""
+    if not wrong:
+        return ""
+    at_once = [label for label, reading in wrong if _badge(reading)["state"] == AT_ONCE[1]]
+    if at_once:
+        return _("À régler maintenant : %s") % ", ".join(str(label) for label in at_once)
+    return _("Le site répond; à surveiller : %s") % ", ".join(str(label) for label, _reading in wrong)
 
 
 def _line(reading: Reading) -> dict[str, Any]:
-    urgent = reading.state == "watch" and reading.gauge.urgent
-    tone, label = AT_ONCE if urgent else BADGES[reading.state]
-    return {"reading": reading, "gauge": reading.gauge, "tone": tone, "state": label}
+    return {"reading": reading, "gauge": reading.gauge} | _badge(reading)
 
 
 @administrators_only
@@ -152,13 +164,16 @@ def pilot(request: PersonRequest, catalogue: Sequence[Gauge], next_closing: Next
     at = clock.now()
     lines = [_line(reading) for reading in gauges.read(catalogue, at=at)]
     wrong = [line for line in lines if line["reading"].wrong]
+    at_once = [line for line in wrong if line["state"] == AT_ONCE[1]]
     well = [line for line in lines if not line["reading"].wrong]
     context = {
         "at": at,
         "wrong": wrong,
+        "at_once": at_once,
+        "watched": [line for line in wrong if line not in at_once],
         "urgent": [line for line in well if line["gauge"].urgent],
         "others": [line for line in well if not line["gauge"].urgent],
-        "title": _summary(len(wrong)) if wrong else _("Rien à signaler"),
+        "title": _summary([(line["gauge"].label, line["reading"]) for line in wrong]) or _("Rien à signaler"),
         "next_closing": next_closing(at=at),
         "metrics": bool(settings.METRICS_TOKEN),
     }

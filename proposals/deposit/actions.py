@@ -25,6 +25,7 @@ from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.deposit import receipt, sealing
 from proposals.drafts import actions as draft_actions
+from proposals.enums import State
 from proposals.models import Proposal, SealedEnvelope, SealedFile, SealKey, Submission
 from vendors.eligibility import actions as eligibility
 from vendors.models import Vendor
@@ -114,7 +115,7 @@ def deposit(
         for name, box in sealed.files.items():
             SealedFile.objects.create(submission=submission, file_id=name, file=store.keep("sealed", box))
         # Before the move writes the ledger: its lock is everybody's, and rendering a message takes longer than writing.
-        proposal_emails.submitted(row, submission, at=at)
+        proposal_emails.submitted(row, submission, replaces=row.state == State.SUBMITTED, at=at)
         row.submit(by=by, at=at, submission=submission)
     proposal.__dict__.update(row.__dict__)
     return submission

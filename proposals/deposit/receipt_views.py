@@ -50,7 +50,8 @@ def page(request: PersonRequest, receipt_number: str) -> HttpResponse:
     if opening_actions.ask(submission.proposal.opportunity.number):
         submission = _submission(request, receipt_number, at=now)
     proposal = submission.proposal
-    others = list(proposal.submissions.order_by("version"))
+    others = {row.version: row for row in proposal.submissions.in_order()}
+    last = others[max(others)]
     own = rules.is_author(proposal, request.user)
     recorded, covering = _recorded(submission) if own else (None, None)
     context = {
@@ -59,11 +60,12 @@ def page(request: PersonRequest, receipt_number: str) -> HttpResponse:
         "opportunity": proposal.opportunity,
         "own": own,
         "now": now,
-        "previous": next((row for row in others if row.version == submission.version - 1), None),
-        "last": others[-1],
-        "replaced": others[-1].version != submission.version,
-        "withdrawn": proposal.state == State.WITHDRAWN,
+        "previous": others.get(submission.version - 1),
+        "last": last,
+        "replaced": last != submission,
+        "withdrawn": others[submission.version].withdrawn,
         "sealed": proposal.state == State.SUBMITTED,
+        "due": proposal.opportunity.is_due(at=now),
         "opened": OpenedProposal.objects.filter(submission=submission).select_related("opening").first(),
         "provable": covering is not None,
         "to_be_proved": recorded is not None and covering is None,

@@ -1,5 +1,7 @@
 """What the platform keeps of sealing and opening: keys, submissions, envelopes, the opening and what it opened."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -21,6 +23,13 @@ class SealKey(models.Model):
         return f"{self.opportunity_id}"
 
 
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    def in_order(self) -> Self:
+        """The first one first. `withdrawn`: taken back since; a replaced one keeps its envelope until then."""
+        kept = SealedEnvelope.objects.filter(submission=models.OuterRef("pk"))
+        return self.annotate(withdrawn=~models.Exists(kept)).order_by("version")
+
+
 class Submission(models.Model):
     """A dépôt: one sealed submission of a proposal, and its receipt. Append-only by trigger. Instants in UTC."""
 
@@ -36,6 +45,8 @@ class Submission(models.Model):
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey("marketplace.Terms", on_delete=models.PROTECT, related_name="+")
     idempotency_key = models.UUIDField()
+
+    objects = SubmissionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("dépôt")

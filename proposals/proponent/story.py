@@ -122,7 +122,7 @@ def next_step(proposal: Proposal, last: Submission | None, *, at: datetime) -> d
         body = _("Votre dépôt n° %d reste valide. Ce que vous avez changé depuis ne compte qu’une fois déposé.")
         return say("warn", _("Vos derniers changements ne sont pas déposés"), body % last.version)
     if proposal.state == State.SUBMITTED:
-        body = _("Personne ne peut la lire avant %s. Vous pouvez la remplacer ou la retirer jusque-là.")
+        body = _("Personne ne peut la lire avant le %s. Vous pouvez la remplacer ou la retirer jusque-là.")
         return say("ok", _("Votre proposition est déposée et scellée"), body % until)
     if proposal.state == State.WITHDRAWN:
         body = _("Vous pouvez en déposer une autre jusqu’au %s.") % until

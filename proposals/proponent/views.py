@@ -29,7 +29,7 @@ def detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """One's own proposal: where it stands, its receipts, its content, then its result."""
     now = clock.now()
     proposal = own_proposal(request, public_id, at=now)
-    submissions = list(proposal.submissions.order_by("version"))
+    submissions = list(proposal.submissions.in_order())
     last = submissions[-1] if submissions else None
     opened = proposal.opened if proposal.state in AFTER_OPENING else None
     content = opened.content if opened else draft_actions.read(proposal)
