@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
@@ -93,7 +93,8 @@ def resend(request: PersonRequest, public_id: Any) -> HttpResponse:
     if attempt(request, form, lambda: actions.resend(rows, by=request.user, at=clock.now())):
         messages.success(request, _("Ce courriel part dans la minute."))
         return redirect("outgoing")
-    context = {"page": RESEND, "form": form, "email": email, "address": masked(email.address)}
+    back = reverse("outgoing")
+    context = {"page": RESEND, "form": form, "back": back, "email": email, "address": masked(email.address)}
     return show(request, "mail/resend.html", context)
 
 
@@ -106,7 +107,7 @@ def resend_all(request: PersonRequest) -> HttpResponse:
     if done:
         messages.success(request, _("Les courriels abandonnés qui peuvent partir partent dans la minute."))
         return redirect("outgoing")
-    return show(request, "mail/resend.html", {"page": RESEND_ALL, "form": form})
+    return show(request, "mail/resend.html", {"page": RESEND_ALL, "form": form, "back": reverse("outgoing")})
 
 
 urlpatterns = [

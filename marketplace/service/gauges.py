@@ -189,8 +189,9 @@ GAUGES = [
         label=gettext_lazy("Tâches automatiques"),
         about=gettext_lazy("Temps depuis le dernier signe de vie du planificateur et de l’exécuteur."),
         remedy=gettext_lazy(
-            "Voyez si le planificateur (beat) et l’exécuteur (worker) sont en marche, puis relancez celui qui ne l’est "
-            "pas. Rien n’est perdu : courriels, ouvertures et paiements reprennent où ils en étaient."
+            "Voyez si le planificateur (beat) et l’exécuteur (worker), ou manage.py schedule sans Redis, sont en "
+            "marche; relancez ce qui ne l’est pas. "
+            "Rien n’est perdu : courriels, ouvertures et paiements reprennent où ils en étaient."
         ),
         public=Public(
             label=gettext_lazy("Tâches automatiques"),

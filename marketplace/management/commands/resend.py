@@ -22,8 +22,9 @@ class Command(BaseCommand):
             raise CommandError("Nommez des courriels, ou donnez --all-failed.")
         rows = actions.given_up() if all_failed else OutgoingEmail.objects.filter(public_id__in=ids)
         count = actions.resend(rows, by=None, at=clock.now())
+        left = "sont partis, n’existent pas, ou contenaient un lien personnel qui a été effacé."
+        if ids and not count:
+            raise CommandError(f"Aucun n’est remis en attente : ils {left}")
         if ids and count < len(set(ids)):
-            self.stderr.write(
-                "Certains sont partis, n’existent pas, ou contenaient un lien personnel qui a été effacé."
-            )
+            self.stderr.write(f"Certains {left}")
         self.stdout.write(f"{count} en attente.")

@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
+from opportunities.models import Opportunity
 from proposals.deposit import sealing
 from proposals.opening import actions as opening_actions
 from proposals.opening.actions import Outcome
@@ -24,5 +25,7 @@ class Command(BaseCommand):
                 "Des fichiers scellés manquent : rien n’a été ouvert. Rétablissez le stockage, ou ajoutez "
                 "--fichiers-perdus si la perte est certaine : les propositions touchées ne pourront qu’être rejetées."
             ) from error
+        if outcome is Outcome.NOTHING and not Opportunity.objects.filter(number=number).exists():
+            raise CommandError(f"Aucune occasion ne porte le numéro {number}.")
         said = {Outcome.OPENED: "Ouverte.", Outcome.UNDER_WAY: "L’ouverture est en cours, par un autre processus."}
         self.stdout.write(said.get(outcome, "Rien à ouvrir."))
