@@ -1,7 +1,8 @@
 """Logs in production: one JSON object a line. Never a request's body, a form's values or a local variable.
 
-Nor the secret of a one-time link (new password, confirmation, invitation): whoever reads a line could follow it. It is
-taken out of the whole line, so that a message, an exception's words, a referrer and a traceback are alike.
+Nor the secret of a one-time link (new password, confirmation, invitation, a change to undo): whoever reads a line could
+follow it. It is taken out of the whole line, so that a message, an exception's words, a referrer and a traceback are
+alike.
 """
 
 import logging
@@ -15,7 +16,7 @@ MASK = "•••"
 # What follows these words in a path, or in one that travels in a query: tests/test_logs.py walks the routes.
 _SLASH, _COLON = "(?:/|%(?:25)*2F)", "(?::|%(?:25)*3A)"
 _LINK = re.compile(
-    rf"""((?:password{_SLASH}reset{_SLASH}key|confirm-email|invitations){_SLASH})(?:(?!{_SLASH})[^\s"'<>?#&\\])+""",
+    rf"""((?:password{_SLASH}reset{_SLASH}key|confirm-email|invitations|compte{_SLASH}annuler){_SLASH})(?:(?!{_SLASH})[^\s"'<>?#&\\])+""",
     re.IGNORECASE,
 )
 # What django.core.signing makes, wherever it is: value:instant:signature.

@@ -19,7 +19,7 @@ from contracts.payments import actions as payment_actions
 from marketplace.dates import clock
 from marketplace.files import store
 from marketplace.models import LedgerEntry, LedgerPayload
-from opportunities.models import Attachment
+from opportunities.models import Attachment, Opportunity
 from proposals.drafts import actions as draft_actions
 from proposals.opening import actions as opening_actions
 from tests import contract_cast
@@ -274,12 +274,15 @@ def test_a_night(cast):
 @pytest.mark.parametrize("mode", ["price", "quality_min_price", "adjusted_price"])
 def test_no_signal_tells_a_price_that_waits_for_scores(cast, mode):
     """Equal prices show once the evaluators may read prices, not before."""
-    _occasion, proposals = cast.opened(mode=mode, prices=(55_000_00, 55_000_00))
+    occasion, proposals = cast.opened(mode=mode, prices=(55_000_00, 55_000_00))
     refreshed()
     assert RedFlag.objects.filter(code="R028").exists() == (mode == "price")
     for proposal in proposals:
         cast.admit(proposal)
         cast.score(proposal)
+    refreshed()
+    assert RedFlag.objects.filter(code="R028").exists() == (mode == "price")
+    cast.unveil(Opportunity.objects.get(pk=occasion.pk))
     refreshed()
     assert RedFlag.objects.filter(code="R028").exists()
 

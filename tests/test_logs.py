@@ -43,7 +43,7 @@ def secrets() -> dict[str, tuple[str, str]]:
             continue
         identifier = str(uuid.uuid4())
         secret = identifier if pattern.name in LINKS else TOKEN
-        path = re.sub(r"<uuid:invitation_id>", identifier, route)
+        path = re.sub(r"<uuid:invitation_id>", identifier, route).replace("<str:token>", TOKEN)
         path = re.sub(r"<\w+:\w+>", str(uuid.uuid4()), path)
         path = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda match: KEYS[match[1]], path)
         found[pattern.name] = (f"/{path.replace('^', '').replace('$', '')}", secret)
@@ -51,7 +51,7 @@ def secrets() -> dict[str, tuple[str, str]]:
 
 
 def test_the_routes_that_carry_a_secret_are_these():
-    assert set(secrets()) == {"account_confirm_email", "account_reset_password_from_key", *LINKS}
+    assert set(secrets()) == {"account_confirm_email", "account_reset_password_from_key", "account_undo", *LINKS}
     assert sum(1 for _route in routes(get_resolver().url_patterns)) > 150
 
 
@@ -89,7 +89,7 @@ def test_neither_a_message_nor_an_exception_tells_it(kind, prefix):
             assert secret[-20:] not in text and logs.MASK in text, text
             if kind == "json":
                 json.loads(text)
-    assert seen == 16
+    assert seen == 20
 
 
 def test_what_is_signed_is_masked_wherever_it_stands():

@@ -61,7 +61,7 @@ def world(cast):
         award_actions.suspend(drafts[1], by=cast.officer, reason="Une erreur est à l’étude.")
         cancelled = cast.published(title="Annulée")
         award_actions.cancel(cancelled, by=cast.officer, reason="Le besoin a disparu.")
-    awarded, _proposals = cast.scored(mode="adjusted_price", title="Attribuée")
+    awarded, _proposals = cast.unveiled(mode="adjusted_price", title="Attribuée")
     with clock.set_to(CLOSES_AT + timedelta(days=1)):
         second = award_actions.lines(awarded)[1].proposal
         award_actions.recommend(awarded, second, by=cast.buyer, justification="La première s’est désistée.")

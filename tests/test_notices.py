@@ -144,7 +144,7 @@ def test_opening_and_recommending_make_no_version(cast):
 
 
 def test_the_award_is_told_with_its_ranks_and_reasons(cast):
-    opportunity, proposals = cast.scored(mode="adjusted_price", values=("90", "80"))
+    opportunity, proposals = cast.unveiled(mode="adjusted_price", values=("90", "80"))
     with clock.set_to(CLOSES_AT + timedelta(days=1)):
         second = award_actions.lines(opportunity)[1].proposal
         award_actions.recommend(opportunity, second, by=cast.buyer, justification="La première s’est désistée.")

@@ -240,7 +240,7 @@ def test_staff_without_the_highest_right_sees_nothing(client, cast, now):
     cast.outsider.is_staff = True
     cast.outsider.save()
     again(client, cast.outsider)
-    assert client.get("/pilotage/opportunities/bodymembership/").status_code == 403
+    assert client.get("/pilotage/opportunities/bodymembership/", follow=True).status_code == 403
     assert all(not site._registry[model].has_module_permission(_as(cast.outsider)) for model in (Opportunity,))
 
 

@@ -2,8 +2,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from opportunities import triggers
-
 
 class Migration(migrations.Migration):
 
@@ -22,9 +20,5 @@ class Migration(migrations.Migration):
             model_name='opportunity',
             name='notes_frozen_by',
             field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.RunPython(
-            lambda _apps, editor: triggers.install(editor.connection),
-            lambda _apps, editor: triggers.remove(editor.connection),
         ),
     ]

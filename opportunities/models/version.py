@@ -1,6 +1,5 @@
 """What was published, version after version: an append-only row for each, whose digest the ledger holds."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -11,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.person import User
+from marketplace.files.documents import read_json
 from opportunities.enums import NoticeKind
 from opportunities.versions import document as notice_document
 
@@ -114,7 +114,7 @@ class NoticeVersion(models.Model):
 
     def _body_name(self) -> str:
         try:
-            told = json.loads(self.document)["body"]
+            told = read_json(self.document.encode())["body"]
             return str(told["name"]) if told["id"] == self.opportunity.body_id else ""
         except (ValueError, KeyError, TypeError):  # a document that was tampered with says nothing
             return ""
