@@ -20,7 +20,6 @@ from tests.test_architecture import MODULES, parsed
 WRITES = {"write_text", "write_bytes", "touch"}
 # {file: what it writes}. « private »: opened with 0600, or under a umask of 077, and tested here or where it says.
 PLACES = {
-    "audit/management/commands/export_ledger.py": "private",
     "audit/casefile/archive.py": "a part of an archive, in a temporary file without a name",
     "marketplace/keys.py": "private",
     "marketplace/files/disk.py": "private: tests/test_store.py",
