@@ -11,7 +11,7 @@ class ProposalsConfig(AppConfig):
         "award": but("reversed_at", "reversed_by_id", "reversal_reason"),
         "draftfile": ROWS,
         "draw": APPEND,
-        "notereexamination": but("state", "decided_by_id", "decided_at", "refusal"),
+        "notereexamination": KEEP,  # its triggers let it be decided, once
         "notereexaminationline": APPEND,
         "notesseal": APPEND,
         "notesversion": APPEND,
