@@ -45,6 +45,7 @@ class Submission(models.Model):
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey("marketplace.Terms", on_delete=models.PROTECT, related_name="+")
     idempotency_key = models.UUIDField()
+    withdrawn: bool  # only what `in_order` gives has it
 
     objects = SubmissionQuerySet.as_manager()
 
