@@ -109,7 +109,7 @@ def _recorded(submission: Submission) -> tuple[LedgerPayload | None, Checkpoint 
     payload = next((row for row in acts if row.body["version"] == submission.version), None)
     if payload is None:
         return None, None
-    return payload, Checkpoint.objects.filter(size__gte=payload.entry_id).order_by("-size").first()
+    return payload, checkpoints.covering(payload.entry_id)
 
 
 @never_cache
