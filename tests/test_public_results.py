@@ -1,6 +1,7 @@
 """The public's pages about results: minutes of openings, awards, the ledger."""
 
 import hashlib
+import json
 import re
 from datetime import timedelta
 
@@ -78,15 +79,55 @@ def test_the_name_is_the_receipts(cast):
 
 
 # --- Awards ----------------------------------------------------------------------------------------------------------
-def test_an_award_tells_the_winner_and_hides_the_others_scores(cast):
-    opportunity, _proposals = cast.awarded(values=("91.25", "83.75"))
+def test_an_award_tells_the_winner_and_the_totals_of_the_others(cast):
+    opportunity, (_first, second) = cast.awarded(values=("91.25", "83.75"))
     with clock.set_to(AFTER):
         shown = words(Client().get(address(opportunity, "attribution/")))
-    for part in ("Atelier Boréal inc.", "64 000 $", "3 200,00 $", "6 384,00 $", "73 584,00 $", "91,25 sur 100"):
+    for part in ("Atelier Boréal inc.", "64 000 $", "3 200,00 $", "6 384,00 $", "73 584,00 $"):
         assert part in shown
+    name = second.vendor.legal_name
+    assert f"Rang Proposant Note finale sur 100 1 Atelier Boréal inc. Retenue 91,25 2 {name} 83,75" in shown
+    assert shown.count("83,75") == 1  # its total, not its notes by criterion
     assert "25 novembre 2026, 14 h 00 (HNE)" in shown and "26 novembre 2026, 14 h 00 (HNE)" in shown
     assert "personne acheteuse" in shown and "responsable des règles contractuelles" in shown
-    assert "83,75" not in shown and cast.buyer.name not in shown and cast.officer.name not in shown
+    assert cast.buyer.name not in shown and cast.officer.name not in shown
+
+
+def ranked_of(response) -> str:
+    """The public table of the ranking."""
+    return re.search(r"<table[^>]*><caption[^>]*>Propositions classées.*?</table>", text_of(response), re.DOTALL)[0]
+
+
+@pytest.mark.parametrize("mode", ["price", "quality_fixed", "quality_min_price", "adjusted_price"])
+def test_the_public_ranking_of_each_mode(cast, mode):
+    """Ranks; final notes where there is a grid; prices where the mode asks them; adjusted prices where it adjusts."""
+    opportunity, proposals = cast.awarded(mode=mode, values=("90", "80"), prices=(48_173_29, 51_234_56))
+    with clock.set_to(AFTER):
+        table = ranked_of(Client().get(address(opportunity, "attribution/")))
+    expected = ["Rang", "Proposant"]
+    expected += ["Note finale sur 100"] if mode != "price" else []
+    expected += ["Prix, avant taxes"] if mode != "quality_fixed" else []
+    expected += ["Prix ajusté"] if mode == "adjusted_price" else []
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', table) == expected
+    assert re.findall(r'<td data-l="Rang">(\d)</td>', table) == ["1", "2"] and table.count("Retenue") == 1
+    for proposal, price in zip(proposals, ("48\xa0173,29\xa0$", "51\xa0234,56\xa0$"), strict=True):
+        assert proposal.vendor.legal_name in table and (price in table) == (mode != "quality_fixed")
+    assert (">90,00<" in table and ">80,00<" in table) == (mode != "price")
+
+
+def test_neither_price_nor_notes_of_a_proposal_below_the_minimum_are_told(cast):
+    """It is not ranked: not on the page, not in the notice; its price, not to the body either."""
+    fields = {"mode": "quality_min_price", "values": ("90", "61.25"), "prices": (48_173_29, 31_234_56)}
+    opportunity, (_first, second) = cast.awarded(**fields)
+    with clock.set_to(AFTER):
+        page = Client().get(address(opportunity, "attribution/"))
+        notice = text_of(Client().get(address(opportunity, "avis.json")))
+    assert "1 proposition admissible n’atteignait pas le minimum" in words(page)
+    assert second.vendor.legal_name not in ranked_of(page)
+    for mark in ("31 234,56", "3123456", "61,25", "61.25"):
+        assert mark not in words(page) + notice, mark
+    told = json.dumps(opportunity.awards.get().recommendation.shown)
+    assert "3123456" not in told and "4817329" in told and "4817329" in notice
 
 
 def test_an_award_is_among_the_awards_in_the_navigation(cast):

@@ -83,6 +83,8 @@ class CaseFile:
     def parts(self) -> Iterator[Part]:
         yield Part("sommaire.pdf", self.at, pdf.render("casefile", texts.summary(self), at=self.at))
         yield Part("occasion.json", known(self.opportunity.published_at), _json(texts.occasion(self.opportunity)))
+        for version in self.opportunity.versions.all():
+            yield Part(f"avis/version-{version.number:02d}.json", version.at, version.document.encode())
         if hasattr(self.opportunity, "opening"):
             signed = minutes.signed(self.opportunity)
             yield Part("proces-verbal.json", self.opportunity.opening.opened_at, _json(signed))

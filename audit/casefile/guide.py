@@ -18,6 +18,7 @@ from marketplace.ledger import verifier
 FILES = {
     "sommaire.pdf": ("le dossier en quelques pages", "the file in a few pages (in French)"),
     "occasion.json": ("l’avis, sa grille, ses addendas", "the notice, its grid, its addenda"),
+    "avis/version-*.json": ("ce qui fut publié, version par version", "what was published, version by version"),
     "proces-verbal.json": ("le procès-verbal de l’ouverture, signé", "the signed minutes of the opening"),
     "propositions/*/proposition.json": (
         "une proposition ouverte : état, prix s’il se voit, notes, motif du rejet",
@@ -97,6 +98,9 @@ def commands(casefile, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
         if path.endswith("/accuse.json"):
             words = ("Un accusé de dépôt est authentique :", "A receipt is genuine:")
             checks.append((words, f"python3 verify.py receipt {quoted} {key}"))
+        elif fnmatchcase(path, "avis/version-*.json") and (proof := _proof_of_version(casefile, path)) in proofs:
+            words = ("Une version de l’avis est celle qui fut publiée :", "A version of the notice is as published:")
+            checks.append((words, f"python3 verify.py notice {path} --proof {proof} {key}"))
         elif path == "tirage.json":
             words = ("Le tirage est celui que donne le calcul :", "The draw is the computed one:")
             commitment = casefile.opportunity.draw_commitment
@@ -111,6 +115,15 @@ def commands(casefile, paths: list[str]) -> list[tuple[tuple[str, str], str]]:
             words = ("Le contrat est celui que les parties ont signé :", "The contract is what the parties signed:")
             checks.append((words, f"python3 verify.py contract {quoted} --pdf {shlex.quote(signed)} {key}"))
     return checks
+
+
+def _proof_of_version(casefile, path: str) -> str:
+    """The file of the proof of the entry that holds this version's digest; "" for a version that no entry holds."""
+    number, occasion = int(path[-7:-5]), casefile.opportunity.ledger_subject()
+    for act in casefile.told:
+        if act.entry.subject == occasion and act.body and act.body.get("notice_version") == number:
+            return f"preuves/{act.entry.seq:08d}.json"
+    return ""
 
 
 def guides(casefile, paths: list[str]) -> list[tuple[str, str]]:

@@ -78,7 +78,7 @@ def award(row) -> dict:
         "amount_cents": row.amount_cents,
         "confirmed_by": row.confirmed_by.name,
         "at": instant(row.at),
-        "ranking": row.recommendation.ranking,
+        "ranking": row.recommendation.shown,
         "recommended_by": row.recommendation.by.name,
         "recommended_at": instant(row.recommendation.at),
         "justification": row.recommendation.justification,

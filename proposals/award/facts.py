@@ -19,9 +19,9 @@ def of(opportunity: Opportunity) -> Facts:
 def told(recommendation: Recommendation, amount_cents: int, *, winner: int, at: datetime) -> Facts:
     """Names are those of the receipts: a vendor's page may change later, an award does not.
 
-    amount_cents: before taxes; winner: the retained proposal's key. The ranking: ranks, prices and adjusted prices in
-    cents, final notes as exact fractions; the winner's notes by criterion, in the grid's order. No one else's notes:
-    they are each vendor's own.
+    amount_cents: before taxes; winner: the retained proposal's key. The ranking, of the ranked alone (the price of a
+    proposal below a minimum is never shown): ranks, prices and adjusted prices in cents, final notes as exact
+    fractions; the winner's notes by criterion, in the grid's order. No one else's notes: they are each vendor's own.
     """
     opened = OpenedProposal.objects.filter(opening__opportunity=recommendation.opportunity_id)
     rows = {
@@ -47,7 +47,7 @@ def told(recommendation: Recommendation, amount_cents: int, *, winner: int, at: 
                 "price_cents": row["price_cents"], "adjusted_cents": row["adjusted_cents"], "drawn": row["drawn"],
             }
             for row in recommendation.ranking
-            if row["proposal"] in rows
+            if row["rank"] is not None and row["proposal"] in rows
         ],
         "notes": [
             {"title": label, "value": mine.get("scores", {})[str(pk)]}

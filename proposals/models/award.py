@@ -1,6 +1,5 @@
 """How an evaluation ends: recommendations, draws, awards."""
 
-from fractions import Fraction
 from typing import Any, Self
 
 from django.conf import settings
@@ -54,6 +53,11 @@ class Recommendation(models.Model):
         return next((row for row in self.ranking if row["proposal"] == str(proposal.public_id)), None)
 
     @property
+    def shown(self) -> list[dict[str, Any]]:
+        """The ranking as people may read it: the price of a proposal below a minimum is known to nobody."""
+        return [row if row["rank"] is not None else row | {"price_cents": None} for row in self.ranking]
+
+    @property
     def why_not_first(self) -> str:
         """The justification that those who came before the recommended proposal are owed; empty when it is first."""
         line = self.line(self.proposal)
@@ -73,7 +77,7 @@ class Draw(models.Model):
     digests = models.JSONField()
     order = models.JSONField()
 
-    ties: list[list[dict[str, str]]]  # proposals/public/views.py, `_draw`: its digests with their names
+    ties: list[list[dict[str, str]]]  # proposals/public/award.py, `draw`: its digests with their names
 
     class Meta:
         verbose_name = _("tirage au sort")
@@ -113,11 +117,9 @@ class Award(models.Model):
 
     objects = AwardQuerySet.as_manager()
 
-    # proposals/public/views.py, `_with_ranking`
+    # proposals/public/award.py, `with_ranking`
     admissible: int
-    line: dict[str, Any] | None
     drawn: bool
-    final: Fraction | None
     taxes: TaxBreakdown
     days: int
 

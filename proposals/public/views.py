@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from fractions import Fraction
 from typing import Any, cast
 
 from django.conf import settings
@@ -20,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from marketplace import lists, money
+from marketplace import lists
 from marketplace.cache import SECONDS, hold, public_page
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
@@ -33,10 +32,11 @@ from opportunities.models import Opportunity
 from opportunities.search.labels import public_badge
 from opportunities.versions import section as version_section
 from proposals.evaluation import notes
-from proposals.models import Award, Draw, NoteReexamination, OpenedProposal, Proposal
+from proposals.models import Award, Draw, OpenedProposal, Proposal
 from proposals.opening.actions import Outcome
 from proposals.opening.middleware import outcome_of
 from proposals.opening.minutes import signed as signed_minutes
+from proposals.public import award as award_module
 from proposals.public import figures, history
 from proposals.public import parts as parts_module
 
@@ -293,8 +293,9 @@ def award(request: HttpRequest, number: str) -> HttpResponse:
     opportunity, at = _occasion(request, number, published=True)
     rows = opportunity.awards.select_related("recommendation__proposal", "proposal").annotate(winner=_WINNER)
     opened = hasattr(opportunity, "opening")
-    confirmed = [_with_ranking(row, opportunity) for row in rows.order_by("-at", "-pk")] if opened else []
+    confirmed = [award_module.with_ranking(row, opportunity) for row in rows.order_by("-at", "-pk")] if opened else []
     standing = next((row for row in confirmed if row.reversed_at is None), None)
+    ranking = award_module.ranking(standing) if standing else []
     received = opportunity.opening.proposals.count() if confirmed else 0
     context = {
         "o": opportunity,
@@ -303,46 +304,17 @@ def award(request: HttpRequest, number: str) -> HttpResponse:
         "undone": [row for row in confirmed if row.reversed_at is not None],
         "received": received,
         "rejected": received - standing.admissible if standing else 0,
-        "notes": _notes(standing) if standing else None,
-        "reexaminations": _reexaminations(opportunity) if standing else [],
-        "draw": _draw(opportunity) if standing and standing.drawn else None,
+        "ranking": ranking,
+        "unranked": standing.admissible - len(ranking) if standing else 0,
+        "adjusts": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
+        "notes": award_module.notes_of(standing) if standing else None,
+        "reexaminations": award_module.reexaminations(opportunity) if standing else [],
+        "draw": award_module.draw(opportunity) if standing and standing.drawn else None,
         "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "can_contract": request.user.is_authenticated and standing and _can_contract(opportunity, request.user),
         "can_reverse": request.user.is_authenticated and standing and _can_reverse(opportunity, request.user),
     }
     return _while_true(render(request, "public/award.html", context), opportunity, at)
-
-
-def _with_ranking(award: Award, opportunity: Opportunity) -> Award:
-    """The award with what is public of the ranking that led to it: the winner's line, how many were ranked."""
-    ranking = award.recommendation.ranking
-    award.admissible = len(ranking)
-    award.line = award.recommendation.line(award.proposal)
-    award.drawn = any(row["drawn"] for row in ranking)
-    award.final = Fraction(award.line["final"]) if award.line and award.line["final"] else None
-    award.taxes = money.taxes(award.amount_cents, on=local(award.at).date())
-    award.days = (local(award.at).date() - local(opportunity.published).date()).days
-    return award
-
-
-def _notes(award: Award) -> dict[str, Any] | None:
-    """The winner's notes by criterion, and how to compute their digest again; None where there is no grid.
-
-    Not the comments: they are between the body and its vendor.
-    """
-    version = award.proposal.notes_versions.order_by("-number").first()
-    if version is None:
-        return None
-    award.proposal.opportunity = award.opportunity
-    sealed = notes.sealed(award.proposal)
-    return {"lines": version.criteria, "proof": sealed.shown() if sealed else None}
-
-
-def _reexaminations(opportunity: Opportunity) -> list[dict[str, Any]]:
-    """Notes that changed after they were frozen: whose total, from what to what, why, when. Never who, nor one note."""
-    rows = NoteReexamination.objects.accepted().filter(proposal__opportunity=opportunity)
-    rows = rows.select_related("proposal__opened__submission").defer("proposal__opened__content", "proposal__draft")
-    return [{"row": row, "name": row.proposal.opened.submission.receipt["proponent"]} for row in rows.order_by("pk")]
 
 
 @login_not_required
@@ -356,16 +328,6 @@ def notes_json(request: HttpRequest, number: str) -> HttpResponse:
     if sealed is None:
         raise Http404
     return json_download(sealed.file(comments=False), f"notes-{number}.json")
-
-
-def _draw(opportunity: Opportunity) -> Draw | None:
-    """The last draw, with the names behind its digests, all public since the opening."""
-    draw = opportunity.draws.order_by("at", "pk").last()
-    if draw:
-        receipts = opportunity.opening.proposals.values_list("submission__receipt", flat=True)
-        names = {receipt["envelope_sha256"]: receipt["proponent"] for receipt in receipts}
-        draw.ties = [[{"digest": digest, "name": names.get(digest, "")} for digest in tie] for tie in draw.order]
-    return draw
 
 
 def _can_contract(opportunity: Opportunity, user: User) -> bool:
