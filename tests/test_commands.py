@@ -7,8 +7,11 @@ from argparse import ArgumentTypeError
 from importlib import import_module
 
 import pytest
+from django.core import management
 from django.core.management import CommandError, call_command, load_command_class
+from django.db import OperationalError
 
+import manage
 from marketplace.dates import clock
 from marketplace.doors import arguments
 from tests.conftest import NOW
@@ -104,3 +107,21 @@ def test_a_refusal_is_short():
     with pytest.raises(ArgumentTypeError) as caught:
         arguments.whole(least=1, most=9)("9" * 5_000)
     assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_database_that_is_away_is_told_in_a_sentence(name, monkeypatch, capsys):
+    """Whatever the command, with neither a traceback nor the error's text, which names the server and the person."""
+
+    def away(argv):
+        assert argv[1] == name
+        raise OperationalError("connection to server at db.internal failed for user dan")
+
+    monkeypatch.setattr(management, "execute_from_command_line", away)
+    monkeypatch.setattr(sys, "argv", ["manage.py", name])
+    with pytest.raises(SystemExit) as caught:
+        manage.main()
+    assert str(caught.value).startswith("La base de données ne répond pas") and "dan" not in str(caught.value)
+    monkeypatch.setattr(sys, "argv", ["manage.py", name, "--traceback"])
+    with pytest.raises(OperationalError):
+        manage.main()

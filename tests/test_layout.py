@@ -50,7 +50,7 @@ NOUNS = {
     "proposals/evaluation": "board draw notes ranking",
     "proposals/notice": "export",
     "proposals/opening": "lock minutes",
-    "proposals/public": "figures history parts",
+    "proposals/public": "award figures history parts",
     "proposals/proponent": "explanation story",
 }
 # The flat ground floor: what every app stands on, and the wiring.
