@@ -30,5 +30,4 @@ class ContractsConfig(AppConfig):
         "signatory": KEEP,
         "signature": KEEP,
         "stripeevent": KEEP,
-        "taxregistration": KEEP,
     }

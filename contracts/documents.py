@@ -9,11 +9,12 @@ from typing import Any
 from django.utils.translation import override
 
 from contracts.enums import Party
-from contracts.models import Amendment, Clause, Contract, Document, Invoice, Signature, taxes_charged
+from contracts.models import Amendment, Clause, Contract, Document, Invoice, Signature
 from marketplace import pdf
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.files import store
 from marketplace.money import format_cents
+from vendors import taxes as vendor_taxes
 from vendors.models import Vendor
 
 FRENCH = "fr-ca"
@@ -58,7 +59,7 @@ def contract_data(
 ) -> dict[str, Any]:
     """templates/pdf/contract.typ's data. `signatures`: Signature rows, none while the text is only offered."""
     opportunity, body = contract.opportunity, contract.body
-    amount, vendor = taxes_charged(contract.vendor, contract.value_cents), vendor_data(contract.vendor)
+    amount, vendor = vendor_taxes.charged(contract.vendor, contract.value_cents), vendor_data(contract.vendor)
     return {
         "number": contract.number,
         "title": opportunity.title,

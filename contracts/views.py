@@ -22,7 +22,7 @@ from contracts.deliveries import section as delivery_section
 from contracts.enums import CONCLUDED, State
 from contracts.health import measures
 from contracts.invoices import section as invoice_section
-from contracts.models import Contract, Milestone, taxes_charged
+from contracts.models import Contract, Milestone
 from contracts.models.contract import ContractQuerySet
 from contracts.reuse import section as reuse_section
 from marketplace.cache import public_page
@@ -35,6 +35,7 @@ from marketplace.models import User
 from marketplace.requests import PersonRequest
 from marketplace.search import query_words
 from opportunities.models import PublicBody
+from vendors import taxes as vendor_taxes
 
 PAGE = 20
 Act = tuple[str, str]  # the label and the address of a button
@@ -80,7 +81,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "contract": contract,
         "badge": badge(contract),
-        "amount": taxes_charged(contract.vendor, contract.value_cents),
+        "amount": vendor_taxes.charged(contract.vendor, contract.value_cents),
         "parts": [template for _name, template, _section, _early in shown],
         "paid": sum(row.state == "paid" for row in milestones),
         "accepted": sum(row.state in {"accepted", "invoiced", "paid"} for row in milestones),

@@ -14,7 +14,7 @@ from contracts.agreement import draft_actions, signature_actions
 from contracts.deliveries import actions as delivery_actions
 from contracts.end import actions as end_actions
 from contracts.invoices import actions as invoice_actions
-from contracts.models import Contract, Milestone, Signatory, TaxRegistration
+from contracts.models import Contract, Milestone, Signatory
 from contracts.payments import actions as payment_actions
 from contracts.payments import payout_account, stripe_gateway
 from contracts.reuse import actions as reuse_actions
@@ -24,6 +24,7 @@ from marketplace.dates.localtime import local
 from marketplace.files import uploads
 from marketplace.models import User
 from opportunities.models import Opportunity, PublicBody
+from vendors.models import TaxRegistration
 
 SIGNING_LIMIT_CENTS = 90_000_00
 

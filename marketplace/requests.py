@@ -4,6 +4,7 @@ import ipaddress
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from marketplace.accounts.person import User
@@ -19,6 +20,13 @@ class PersonRequest(HtmxRequest):
     """`user` is never the anonymous one: only signed-in people reach the view (marketplace/middleware.py)."""
 
     user: User
+
+
+def way_back(request: HttpRequest) -> str:
+    """The page of ours that `suite` names, posted or in the address, to go to after the act; "" for any other."""
+    then = request.POST.get("suite") or request.GET.get("suite") or ""
+    safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
+    return then if safe else ""
 
 
 def caller_address(request: HttpRequest) -> str:

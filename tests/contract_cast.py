@@ -5,10 +5,11 @@ from datetime import date, datetime, timedelta
 from contracts.agreement import draft_actions, signature_actions
 from contracts.deliveries import actions as delivery_actions
 from contracts.invoices import actions as invoice_actions
-from contracts.models import Contract, Invoice, Milestone, Signatory, TaxRegistration
+from contracts.models import Contract, Invoice, Milestone, Signatory
 from marketplace.dates import clock
 from tests.cast import CLOSES_AT
 from tests.kept import kept
+from vendors.models import TaxRegistration
 
 SIGNED_AT = CLOSES_AT + timedelta(days=3)  # vendredi 27 novembre 2026
 TPS, TVQ = "123456789 RT0001", "1234567890 TQ0001"

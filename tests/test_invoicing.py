@@ -17,7 +17,7 @@ from contracts import documents
 from contracts.deliveries import actions as delivery_actions
 from contracts.invoices import actions as invoice_actions
 from contracts.invoices import views as invoice_views
-from contracts.models import Contract, Invoice, Milestone, Reminder, TaxRegistration
+from contracts.models import Contract, Invoice, Milestone, Reminder
 from contracts.payments import actions as payment_actions
 from marketplace.dates import clock
 from marketplace.lifecycle import IllegalMove
@@ -31,6 +31,7 @@ from tests.reading import signed_in, text_of, words
 from tests.test_delivering import READERS, STRANGERS, again, fetched, remind
 from tests.test_every_page import assert_whole
 from tests.test_races import assert_chain_intact, only, together
+from vendors.models import TaxRegistration
 
 DUE = date(2027, 1, 16)  # 30 days after the invoice of 17 December 2026
 

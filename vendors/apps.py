@@ -11,6 +11,7 @@ class VendorsConfig(AppConfig):
         "ineligibility": KEEP,
         "invitation": KEEP,
         "taxattestation": KEEP,
+        "taxregistration": KEEP,
         "vendor": KEEP,
         "vendormembership": ROWS,
     }

@@ -302,3 +302,38 @@ class Ineligibility(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vendor}, {self.get_source_display()}"
+
+
+class TaxRegistration(models.Model):
+    """A vendor's tax numbers, or its statement that it is a small supplier (ETA, s. 148; CQLR c. T-0.1, s. 294)."""
+
+    vendor = models.OneToOneField(Vendor, primary_key=True, on_delete=models.PROTECT, related_name="tax_registration")
+    small_supplier = models.BooleanField(_("petit fournisseur : aucune taxe n’est facturée"), default=False)
+    tps_number = models.CharField(
+        _("numéro de TPS"),
+        max_length=20,
+        blank=True,
+        validators=[RegexValidator(r"^\d{9} RT\d{4}$", _("Un numéro de TPS s’écrit 123456789 RT0001."))],
+    )
+    tvq_number = models.CharField(
+        _("numéro de TVQ"),
+        max_length=20,
+        blank=True,
+        validators=[RegexValidator(r"^\d{10} TQ\d{4}$", _("Un numéro de TVQ s’écrit 1234567890 TQ0001."))],
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("inscription aux taxes")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(small_supplier=True, tps_number="", tvq_number="")
+                | (Q(small_supplier=False) & ~Q(tps_number="") & ~Q(tvq_number="")),
+                name="tax_numbers_or_small_supplier",
+                violation_error_message=_("Inscrivez les deux numéros, ou déclarez-vous petit fournisseur."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tps_number} {self.tvq_number}"

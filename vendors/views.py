@@ -11,7 +11,6 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -19,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
-from marketplace.requests import PersonRequest
+from marketplace.requests import PersonRequest, way_back
 from vendors import rules
 from vendors.forms import InviteForm, VendorForm
 from vendors.models import Invitation, Vendor, VendorMembership
@@ -39,7 +38,7 @@ def mine(request: PersonRequest) -> HttpResponse:
 def create(request: PersonRequest) -> HttpResponse:
     """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
     now = clock.now()
-    then = _safe_return(request)
+    then = way_back(request)
     kind = request.GET.get("nature")
     initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
     form = VendorForm(request.POST or None, initial=initial)
@@ -122,13 +121,6 @@ def page(
         "facts": _facts(vendor),
     }
     return render(request, "vendors/edit.html", context, status=422 if form or invite_form else 200)
-
-
-def _safe_return(request: PersonRequest) -> str:
-    """The page of ours to go back to, or an empty text."""
-    then = request.POST.get("suite") or request.GET.get("suite") or ""
-    safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
-    return then if safe else ""
 
 
 def _notice_neq(request: PersonRequest, form: VendorForm) -> None:

@@ -187,7 +187,7 @@ def summary(casefile) -> dict:
         "facts": [
             {"label": _("Organisme"), "value": row.body.name},
             {"label": _("État"), "value": row.get_state_display()},
-            {"label": _("Montant maximal"), "value": format_cents(row.budget_cents, exact=True)},
+            {"label": row.amount_label, "value": format_cents(row.budget_cents, exact=True)},
             {"label": _("Publiée le"), "value": moment(row.published_at)},
             {"label": _("Date limite"), "value": moment(row.closes_at)},
         ],

@@ -18,7 +18,7 @@ from contracts.agreement import signature_actions
 from contracts.agreement.forms import SignForm, VendorSignForm
 from contracts.agreement.obstacles import gate, missing, why_not
 from contracts.enums import DocumentKind
-from contracts.models import Contract, taxes_charged
+from contracts.models import Contract
 from marketplace.acts import ConfirmForm, act_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
@@ -26,6 +26,7 @@ from marketplace.keep import data_of
 from marketplace.models import User
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
+from vendors import taxes as vendor_taxes
 from vendors.eligibility import actions as eligibility
 
 
@@ -49,7 +50,7 @@ def offer(request: PersonRequest, number: str) -> HttpResponse:
     context = {
         "contract": contract,
         "form": form,
-        "amount": taxes_charged(contract.vendor, contract.value_cents),
+        "amount": vendor_taxes.charged(contract.vendor, contract.value_cents),
         "milestones": list(contract.milestones.prefetch_related("criteria")),
         "clauses": documents.clauses_for(contract),
         "missing": lacks,
@@ -109,7 +110,7 @@ def sign(request: PersonRequest, number: str) -> HttpResponse:
         "contract": contract,
         "form": form,
         "document": document,
-        "amount": taxes_charged(contract.vendor, contract.value_cents),
+        "amount": vendor_taxes.charged(contract.vendor, contract.value_cents),
         "as_vendor": as_vendor,
         "why_not": reason,
         "checks": _standing(contract, clock.now()),

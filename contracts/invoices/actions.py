@@ -15,7 +15,7 @@ from contracts import conditions, documents, rules
 from contracts import emails as contract_emails
 from contracts.enums import CONCLUDED, InvoiceKind
 from contracts.invoices import interest
-from contracts.models import Contract, Invoice, Milestone, TaxRegistration, taxes_charged
+from contracts.models import Contract, Invoice, Milestone
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files import store
@@ -24,7 +24,8 @@ from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import User
 from marketplace.money import TaxBreakdown, format_cents
 from vendors import rules as vendor_rules
-from vendors.models import Vendor
+from vendors import taxes as vendor_taxes
+from vendors.models import TaxRegistration, Vendor
 
 # Printed on invoices, which are in French; a page says it in the reader's language.
 TERMS = gettext_noop(
@@ -85,7 +86,7 @@ def _bill(
     """With the vendor's taxes, at today's rates; ValidationError while it has given no number."""
     today, before = local(at).date(), work_cents - held_cents
     registration(contract)
-    amount = taxes_charged(contract.vendor, before, on=today)
+    amount = vendor_taxes.charged(contract.vendor, before, on=today)
     if kind == InvoiceKind.INTEREST:
         amount = TaxBreakdown(before=before, tps=0, tvq=0, total=before)
     due = interest.due_on(today, accepted_on)

@@ -7,8 +7,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contracts.models import Invoice, TaxRegistration
+from contracts.models import Invoice
 from marketplace.texts import PlainTexts, longest
+from vendors.models import TaxRegistration
 
 TPS, TVQ = re.compile(r"(\d{9})RT(\d{4})", re.ASCII), re.compile(r"(\d{10})TQ(\d{4})", re.ASCII)
 REGISTERED, SMALL = "registered", "small"

@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from contracts import rules
 from contracts.deliveries.section import lateness
 from contracts.invoices import actions, interest
-from contracts.models import Contract, Invoice, Milestone, TaxRegistration
+from contracts.models import Contract, Invoice, Milestone
 from marketplace.accounts.person import Visitor
 from marketplace.dates.localtime import local
+from vendors.models import TaxRegistration
 
 
 # --- Paid, due, late -------------------------------------------------------------------------------------------------

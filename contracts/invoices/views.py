@@ -14,7 +14,7 @@ from django.db.models import Count, Q
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -26,7 +26,7 @@ from contracts.invoices import actions, interest
 from contracts.invoices.actions import Bill
 from contracts.invoices.forms import IssueForm, TaxForm
 from contracts.invoices.section import standing
-from contracts.models import Contract, Invoice, TaxRegistration
+from contracts.models import Contract, Invoice
 from contracts.payments.history import history
 from marketplace.acts import ConfirmForm, act_page, attempt, show
 from marketplace.dates import clock
@@ -36,9 +36,9 @@ from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.lists import page
-from marketplace.requests import PersonRequest
+from marketplace.requests import PersonRequest, way_back
 from vendors import rules as vendor_rules
-from vendors.models import Vendor
+from vendors.models import TaxRegistration, Vendor
 
 PAGE = 20
 TABS = ("a-payer", "en-retard", "payees")
@@ -225,19 +225,12 @@ def taxes(request: PersonRequest, public_id: UUID) -> HttpResponse:
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses taxes."))
     registered = TaxRegistration.objects.filter(vendor=vendor).first()
     form = TaxForm(data_of(request), initial=TaxForm.first(registered))
-    then = _safe_return(request)
+    then = way_back(request)
     if attempt(request, form, lambda: actions.register_taxes(vendor, by=request.user, **form.registration())):
         messages.success(request, _("Vos taxes sont inscrites. Les factures déjà émises ne changent pas."))
         return redirect(then or reverse("contracts:taxes", args=[public_id]))
     context = {"vendor": vendor, "form": form, "kept": registered, "may_change": may_change, "suite": then}
     return show(request, "contracts/tax.html", context)
-
-
-def _safe_return(request: PersonRequest) -> str:
-    """The page of ours to go back to, or an empty text."""
-    then = request.POST.get("suite") or request.GET.get("suite") or ""
-    safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
-    return then if safe else ""
 
 
 urlpatterns = [

@@ -3,7 +3,7 @@
 from contracts.models.amendment import Amendment, Duty, Performance
 from contracts.models.contract import Contract
 from contracts.models.delivery import CriterionCheck, Delivery, DeliveryFile
-from contracts.models.invoice import Invoice, TaxRegistration, taxes_charged
+from contracts.models.invoice import Invoice
 from contracts.models.passport import Passport, Reuse
 from contracts.models.payment import Mismatch, Payment, PayoutAccount, Reconciliation, StripeEvent
 from contracts.models.reminder import Reminder
@@ -32,6 +32,4 @@ __all__ = [
     "Signatory",
     "Signature",
     "StripeEvent",
-    "TaxRegistration",
-    "taxes_charged",
 ]

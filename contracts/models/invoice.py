@@ -1,11 +1,10 @@
 """What is owed: tax registrations and invoices. Never changed once issued, except for the payment's instant."""
 
 import uuid
-from datetime import date, datetime
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -14,52 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from contracts.enums import InvoiceKind
 from contracts.models.contract import of_parties
 from marketplace.accounts.person import Visitor
-from marketplace.money import TaxBreakdown, taxes
-from vendors.models import Vendor
-
-
-class TaxRegistration(models.Model):
-    """A vendor's tax numbers, or its statement that it is a small supplier (ETA, s. 148; CQLR c. T-0.1, s. 294)."""
-
-    vendor = models.OneToOneField(
-        "vendors.Vendor", primary_key=True, on_delete=models.PROTECT, related_name="tax_registration"
-    )
-    small_supplier = models.BooleanField(_("petit fournisseur : aucune taxe n’est facturée"), default=False)
-    tps_number = models.CharField(
-        _("numéro de TPS"),
-        max_length=20,
-        blank=True,
-        validators=[RegexValidator(r"^\d{9} RT\d{4}$", _("Un numéro de TPS s’écrit 123456789 RT0001."))],
-    )
-    tvq_number = models.CharField(
-        _("numéro de TVQ"),
-        max_length=20,
-        blank=True,
-        validators=[RegexValidator(r"^\d{10} TQ\d{4}$", _("Un numéro de TVQ s’écrit 1234567890 TQ0001."))],
-    )
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-
-    class Meta:
-        verbose_name = _("inscription aux taxes")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(small_supplier=True, tps_number="", tvq_number="")
-                | (Q(small_supplier=False) & ~Q(tps_number="") & ~Q(tvq_number="")),
-                name="tax_numbers_or_small_supplier",
-                violation_error_message=_("Inscrivez les deux numéros, ou déclarez-vous petit fournisseur."),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.tps_number} {self.tvq_number}"
-
-
-def taxes_charged(vendor: Vendor, before_cents: int, *, on: date | None = None) -> TaxBreakdown:
-    """The taxes that this vendor adds to an amount, at the rates of the local day `on`: none from a small supplier."""
-    if TaxRegistration.objects.filter(vendor=vendor, small_supplier=True).exists():
-        return TaxBreakdown(before=before_cents, tps=0, tvq=0, total=before_cents)
-    return taxes(before_cents, on=on)
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):

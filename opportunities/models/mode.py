@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from opportunities.enums import AwardMode
 
 
@@ -14,6 +16,11 @@ class ByMode:
     @property
     def asks_price(self) -> bool:
         return bool(self.award_mode != AwardMode.QUALITY_FIXED)
+
+    @property
+    def amount_label(self) -> str:
+        """What the notice's amount is called, wherever it is shown: a ceiling, or what is paid whoever wins."""
+        return _("Montant maximal, avant taxes") if self.asks_price else _("Montant forfaitaire, avant taxes")
 
     @property
     def default_minimum(self) -> int | None:

@@ -17,7 +17,6 @@ from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, locked
 from marketplace.models import User
-from marketplace.money import taxes
 from marketplace.requests import PersonRequest
 from opportunities.models import Opportunity
 from proposals import occasion_acts
@@ -28,6 +27,7 @@ from proposals.enums import State
 from proposals.evaluation.board import board
 from proposals.models import Proposal, Recommendation
 from proposals.occasion_acts import decide, evaluation_of
+from vendors import taxes as vendor_taxes
 from vendors.eligibility import actions as eligibility
 
 
@@ -92,7 +92,7 @@ def confirm(request: PersonRequest, number: str, auditing: Auditing | None = Non
         "recommendation": recommendation,
         "row": row,
         "checks": _checks([row.proposal], at=now),
-        "amount": taxes(row.proposal.opened.price, on=local(now).date()),
+        "amount": vendor_taxes.charged(row.proposal.vendor, row.proposal.opened.price, on=local(now).date()),
         "form": form if form.is_bound else AwardForm(initial={"recommendation": recommendation.pk}),
         "recommended": recommendation.pk,
         "failed": form if request.method == "POST" else None,

@@ -125,7 +125,7 @@ def problems_of(opportunity: Opportunity, content: dict[str, Any]) -> dict[str, 
     """What keeps a draft from being deposited, by field."""
     problems = {}
     if not content.get("text", "").strip():
-        problems["text"] = _("Ce champ est obligatoire.")
+        problems["text"] = _("Écrivez votre proposition.")
     for field in ("text", "comments"):
         if len(content.get(field, "")) > TEXT_MAX:
             problems[field] = _("Ce texte dépasse 10 000 caractères.")

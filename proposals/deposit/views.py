@@ -17,7 +17,6 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of, typed_before
 from marketplace.models import Terms
-from marketplace.money import taxes
 from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
 from proposals import rules
@@ -29,6 +28,7 @@ from proposals.drafts.forms import DraftForm
 from proposals.drafts.views import closed
 from proposals.models import Proposal, Submission
 from proposals.proponent import story
+from vendors import taxes as vendor_taxes
 from vendors.eligibility import actions as eligibility
 
 
@@ -104,7 +104,7 @@ def _answers(proposal: Proposal, *, at: datetime) -> dict[str, Any]:
         "content": content,
         "edit_url": edit_url,
         "missing": missing,
-        "price": taxes(price) if price else None,
+        "price": vendor_taxes.charged(proposal.vendor, price) if price else None,
         "last": proposal.submissions.order_by("version").last(),
     }
 

@@ -12,12 +12,12 @@ from django.views.decorators.http import require_safe
 from marketplace import lists
 from marketplace.dates import clock
 from marketplace.files.downloads import json_download
-from marketplace.money import taxes
 from marketplace.requests import PersonRequest
 from proposals.access import own_proposal
 from proposals.drafts import actions as draft_actions
 from proposals.models import AFTER_OPENING, Proposal
 from proposals.proponent import story
+from vendors import taxes as vendor_taxes
 from vendors.models import Vendor
 
 LISTED = 100
@@ -41,7 +41,7 @@ def detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "last": last,
         "opened": opened,
         "content": content,
-        "price": taxes(price) if price else None,
+        "price": vendor_taxes.charged(proposal.vendor, price) if price else None,
         "badge": story.badge(proposal, at=now),
         "next": story.next_step(proposal, last, at=now),
         "events": story.timeline(proposal, submissions),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from marketplace import money
 from marketplace.dates.localtime import local
 from opportunities.models import Opportunity
 from proposals.evaluation import notes
 from proposals.models import Award, Draw, NoteReexamination, OpenedProposal
+from vendors import taxes as vendor_taxes
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def with_ranking(award: Award, opportunity: Opportunity) -> Award:
     lines = award.recommendation.ranking
     award.admissible = len(lines)
     award.drawn = any(line["drawn"] for line in lines)
-    award.taxes = money.taxes(award.amount_cents, on=local(award.at).date())
+    award.taxes = vendor_taxes.charged(award.proposal.vendor, award.amount_cents, on=local(award.at).date())
     award.days = (local(award.at).date() - local(opportunity.published).date()).days
     return award
 

@@ -291,7 +291,7 @@ def awards(request: HttpRequest) -> HttpResponse:
 def award(request: HttpRequest, number: str) -> HttpResponse:
     """Who won, for how much, by which rank, decided how; reversed awards stay, with their reason."""
     opportunity, at = _occasion(request, number, published=True)
-    rows = opportunity.awards.select_related("recommendation__proposal", "proposal").annotate(winner=_WINNER)
+    rows = opportunity.awards.select_related("recommendation__proposal", "proposal__vendor").annotate(winner=_WINNER)
     opened = hasattr(opportunity, "opening")
     confirmed = [award_module.with_ranking(row, opportunity) for row in rows.order_by("-at", "-pk")] if opened else []
     standing = next((row for row in confirmed if row.reversed_at is None), None)

@@ -54,6 +54,11 @@ class Standing:
     reasons: list[Reason]
     attestation: TaxAttestation | None = None
 
+    @property
+    def unverified(self) -> bool:
+        """Whether it rests on an attestation that nobody has yet looked up at Revenu Québec."""
+        return self.attestation is not None and self.attestation.verified_at is None
+
 
 def reasons(vendor: Vendor, *, amount_cents: int, on: date, integrity: bool) -> list[Reason]:
     """Every reason why this vendor is not eligible for this amount (cents before taxes) on a day in Québec; or none."""

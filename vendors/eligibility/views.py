@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -21,7 +22,7 @@ from marketplace.dates.localtime import day, local
 from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
-from marketplace.requests import PersonRequest
+from marketplace.requests import PersonRequest, way_back
 from vendors import rules
 from vendors.eligibility import actions
 from vendors.forms import AttestationForm
@@ -34,18 +35,19 @@ def _vendor(request: PersonRequest, public_id: UUID) -> Vendor:
 
 @act_page
 def papers(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """The list, and a form to add one for whoever commits the vendor; its members read."""
+    """The list, and a form to add one for whoever commits the vendor; its members read. `suite`: where to go after."""
     on = local(clock.now()).date()
     vendor = _vendor(request, public_id)
-    may_add = rules.may_add_papers(vendor, request.user)
+    may_add, then = rules.may_add_papers(vendor, request.user), way_back(request)
     if request.method == "POST" and not may_add:
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses documents."))
     form = AttestationForm(data_of(request), request.FILES or None)
     if done := attempt(request, form, lambda: actions.declare(vendor, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Attestation ajoutée : valide jusqu’au %s.") % day(done.result.valid_through))
-        return redirect("vendors:papers", public_id=public_id)
+        return redirect(then or reverse("vendors:papers", args=[public_id]))
     context = {
         "vendor": vendor,
+        "suite": then,
         "form": form,
         "may_add": may_add,
         "rows": [(row, row.valid_on(on)) for row in _attestations(request, vendor)],
