@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from marketplace.accounts.person import Visitor
+from django.db.models import BigIntegerField, F, Q, Value
+from django.db.models.functions import Cast
+
+from marketplace.accounts.person import User, Visitor
 
 Occasion = Any  # opportunities.models.Opportunity: rules import no model
 
@@ -45,15 +48,27 @@ def can_review(opportunity: Occasion, user: Visitor | None) -> bool:
 
 
 def has_tie(opportunity: Occasion, user: Visitor | None) -> bool:
-    """The person belongs to a vendor that deposited an answer here: a conflict, whatever the person's other roles."""
+    """A conflict, whatever the person's other roles: a vendor of theirs deposited an answer here, or they wrote or
+    deposited one for a vendor that they left since.
+    """
     if user is None or not user.is_authenticated:
         return False
-    vendors = getattr(user, "_vendor_ids", None)
-    if vendors is None:
-        vendors = set(user.vendor_memberships.values_list("vendor_id", flat=True))
-        user._vendor_ids = vendors  # type: ignore[attr-defined]  # this app's own, of which people know nothing
+    ties = getattr(user, "_ties", None)
+    if ties is None:
+        ties = _ties(user, opportunity.proposals.model)
+        user._ties = ties  # type: ignore[attr-defined]  # this app's own, of which people know nothing
     answers = opportunity.proposals.exclude(state__in=["draft", "withdrawn"])
-    return bool(vendors) and answers.filter(vendor__in=vendors).exists()
+    hand = Q(created_by=user) | Q(submissions__submitted_by=user)
+    return bool(ties) and answers.filter(hand | Q(vendor__in=ties - {None})).exists()
+
+
+def _ties(user: User, proposals: Any) -> set[int | None]:
+    """The vendors of a person, and None if a proposal of any vendor came from their hand; one query."""
+    hand = Q(created_by=user) | Q(submissions__submitted_by=user)
+    nobody = Cast(Value(None), BigIntegerField())
+    by_hand = proposals.objects.filter(hand).order_by().annotate(key=nobody).values_list("key")
+    vendors = user.vendor_memberships.order_by().annotate(key=F("vendor_id")).values_list("key")
+    return {key for (key,) in vendors.union(by_hand)}
 
 
 def can_recommend(opportunity: Occasion, user: Visitor | None) -> bool:

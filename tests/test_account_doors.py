@@ -299,6 +299,43 @@ def test_a_takeover_in_several_steps_is_undone_by_its_first_link(odile, django_c
         assert Client().post(links_in(message.body)[0]).status_code == 410
 
 
+def test_any_later_link_puts_the_strange_address_out_too(odile, django_capture_on_commit_callbacks):
+    """The thief's address came first, the person uses the link of what followed: nothing of the thief's stays."""
+    thief = signed_in(odile)
+    with django_capture_on_commit_callbacks(execute=True):
+        confirm(thief, odile)
+        thief.post(reverse("account_email"), {"action_add": "", "email": EVIL})
+        EmailAddress.objects.filter(email=EVIL).update(verified=True)
+        later = NOW + timedelta(minutes=5)
+        with clock.set_to(later):
+            thief.post(reverse("account_email"), {"action_primary": "", "email": EVIL})
+            thief.post(reverse("account_email"), {"action_remove": "", "email": odile.email})
+    told = [message for message in mail.outbox if message.to == [odile.email] and links_in(message.body)]
+    assert len(told) == 3
+    with clock.set_to(later), django_capture_on_commit_callbacks(execute=True):
+        assert Client().post(links_in(told[-1].body)[0]).status_code == 200
+        mail.outbox.clear()
+        Client().post(reverse("account_reset_password"), {"email": EVIL})
+    assert [row[0] for row in state(odile)[2]] == [odile.email] == [User.objects.get(pk=odile.pk).email]
+    assert not [message for message in mail.outbox if EVIL in message.to and "/password/reset/key/" in message.body]
+
+
+def test_an_address_added_lately_undoes_nothing(odile):
+    """The person puts the thief's address out: told, without a link by which it would come back."""
+    before = undo.as_it_is(odile)
+    EmailAddress.objects.create(user=odile, email=EVIL, verified=True)
+    kinds = AccountChange.Kind
+    undo.tell(odile, kinds.ADDRESS_ADDED, before=before, to=[odile.email], at=NOW, address=EVIL)
+    later = NOW + timedelta(days=1)
+    for at, link in [(later, False), (NOW + UNDO_FOR, True)]:
+        before = undo.as_it_is(odile)
+        undo.tell(odile, kinds.ADDRESS_REMOVED, before=before, to=[EVIL.upper()], at=at, address=EVIL)
+        message = OutgoingEmail.objects.filter(address__iexact=EVIL).latest("pk")
+        assert bool(links_in(message.body)) == link
+        assert ("Cette adresse est récente" in message.body) != link
+    assert AccountChange.objects.filter(told=EVIL).count() == 1
+
+
 def test_a_link_is_ours_timely_and_served_once(odile):
     undo.tell(odile, AccountChange.Kind.PASSWORD_CHANGED, before=undo.as_it_is(odile), to=[odile.email], at=NOW)
     change = AccountChange.objects.get()

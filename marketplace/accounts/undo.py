@@ -11,9 +11,10 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from marketplace.accounts.change import AccountChange
+from marketplace.accounts.change import UNDO_FOR, AccountChange
 from marketplace.accounts.links import undo_token
 from marketplace.accounts.person import User
 from marketplace.ledger import entries as ledger
@@ -39,12 +40,19 @@ def as_it_is(user: User) -> dict[str, Any]:
 def tell(
     user: User, kind: AccountChange.Kind, *, before: dict[str, Any], to: Iterable[str], at: datetime, address: str = ""
 ) -> None:
-    """Write to each of these addresses what was changed, with a link of its own that undoes it."""
+    """Write to each of these addresses what was changed, with a link of its own that undoes it.
+
+    Without the link to an address that was itself added in the time for undoing: whoever added it with a stolen session
+    would take the account back with it.
+    """
+    recent = {row.address.lower() for row in _added(user, at=at)}
     # Only what takes a factor away gives one back: otherwise a mailbox alone would undo the factor set up since.
     kept = {name: value for name, value in before.items() if name != "factors" or kind in _FACTORS}
     with transaction.atomic():
         for told in dict.fromkeys(each.lower() for each in to):
-            change = AccountChange.objects.create(user=user, kind=kind, told=told, address=address, before=kept, at=at)
+            change = AccountChange(user=user, kind=kind, told=told, address=address, before=kept, at=at)
+            if told not in recent:
+                change.save()
             outbox.queue_to_address(
                 "emails/account_changed.txt",
                 address=told,
@@ -52,8 +60,14 @@ def tell(
                 at=at,
                 secret=True,
                 change=change,
-                token=undo_token(change),
+                token=undo_token(change) if change.pk else "",
             )
+
+
+def _added(user: User, *, at: datetime) -> QuerySet[AccountChange]:
+    """The additions of addresses that can still be undone."""
+    rows = AccountChange.objects.filter(user=user, kind=Kind.ADDRESS_ADDED, undone_at=None)
+    return rows.filter(at__gt=at - UNDO_FOR, at__lte=at)
 
 
 def password_changed(user: User, *, at: datetime) -> None:
@@ -73,7 +87,9 @@ def undo(change: AccountChange, *, at: datetime) -> bool:
         row = AccountChange.objects.select_for_update().get(pk=change.pk)
         if not row.can_be_undone(at=at):
             raise IllegalMove(_("Ce lien a déjà servi, ou n’est plus valide."))
-        whole = _restore_addresses(user, row.before)
+        # Nor those that were added shortly before it, but the one that is told: a stolen session adds an address first.
+        strange = {other.address.lower() for other in _added(user, at=at)} - {row.told}
+        whole = _restore_addresses(user, row.before, strange=strange)
         if "factors" in row.before:
             _restore_factors(user, row.before["factors"])
         user.set_unusable_password()
@@ -85,16 +101,20 @@ def undo(change: AccountChange, *, at: datetime) -> bool:
     return whole
 
 
-def _restore_addresses(user: User, before: dict[str, Any]) -> bool:
-    """The addresses of before, and no other. False when one of them now belongs to somebody else: it stays there."""
+def _restore_addresses(user: User, before: dict[str, Any], *, strange: set[str]) -> bool:
+    """The addresses of before without the strange ones, and no other.
+
+    False when one of them now belongs to somebody else: it stays there.
+    """
     lost = {
         email
         for email, verified, _primary in before["addresses"]
         if EmailAddress.objects.filter(email__iexact=email, verified=True).exclude(user=user).exists()
         or User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists()
     }
-    wanted = [row for row in before["addresses"] if row[0] not in lost]
-    main = before["email"] if before["email"] not in lost else ""
+    away = lost | {email for email, *_rest in before["addresses"] if email.lower() in strange}
+    wanted = [row for row in before["addresses"] if row[0] not in away]
+    main = before["email"] if before["email"] not in away else ""
     if not wanted and not main:
         return False
     EmailAddress.objects.filter(user=user).exclude(email__in=[email for email, *_rest in wanted]).delete()

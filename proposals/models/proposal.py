@@ -54,12 +54,14 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         return self.filter(state__in=AFTER_OPENING)
 
     def tying(self, user: User) -> Self:
-        """Those by which this person has a tie with the occasion: a vendor of theirs sent it, and did not take it back.
+        """Those by which this person has a tie with the occasion: a vendor of theirs sent it, or they wrote or sent it
+        for one that they left since, and it was not taken back.
 
         What opportunities.rules.has_tie asks of one occasion, for lists.
         """
         sent = self.exclude(state__in=[State.DRAFT, State.WITHDRAWN])
-        return sent.filter(vendor__in=user.vendor_memberships.values("vendor"))
+        hand = Q(created_by=user) | Q(pk__in=Submission.objects.filter(submitted_by=user).values("proposal"))
+        return sent.filter(hand | Q(vendor__in=user.vendor_memberships.values("vendor")))
 
     def with_instants(self) -> Self:
         """Each with `deposited_at`, of its last dépôt, and `decided_at`, of the standing award; None before."""
