@@ -26,6 +26,7 @@ from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
 from marketplace.accounts.reauthentication import asks_again
+from marketplace.texts import PlainModelForm
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
@@ -109,6 +110,7 @@ class _Chosen(AutocompleteSelect):
 class Administered(admin.ModelAdmin):
     """Base of every administration class of the project (tests/test_admin.py checks that)."""
 
+    form = PlainModelForm
     actions = None
     show_full_result_count = False
 

@@ -116,7 +116,7 @@ def public_keys(request: HttpRequest) -> JsonResponse:
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Every component in every state."""
 
-    class Demo(forms.Form):
+    class Demo(PlainTexts, forms.Form):
         title = forms.CharField(label=_("Titre"), max_length=200, help_text=_("Une phrase courte."))
         description = forms.CharField(label=_("Description"), widget=forms.Textarea, max_length=10_000)
         region = forms.ChoiceField(label=_("Région"), choices=[("01", "Bas-Saint-Laurent"), ("06", "Montréal")])

@@ -19,6 +19,7 @@ from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.lifecycle import known
 from marketplace.requests import PersonRequest
+from marketplace.texts import PlainTexts
 from opportunities import conditions
 from opportunities.models import PublicBody
 from proposals.models import Award
@@ -26,7 +27,7 @@ from proposals.models import Award
 MOST = 20_000
 
 
-class PeriodForm(forms.Form):
+class PeriodForm(PlainTexts, forms.Form):
     """Read from the address; by default, the last twelve months."""
 
     du = day_field(gettext_lazy("Attribuées du"))

@@ -37,7 +37,7 @@ from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import LedgerPayload
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
-from marketplace.texts import Words
+from marketplace.texts import PlainTexts, Words
 from opportunities.models import PublicBody
 
 PAGE = 30
@@ -238,7 +238,7 @@ def page_of(act: Act) -> View:
     return view
 
 
-class JoinForm(forms.Form):
+class JoinForm(PlainTexts, forms.Form):
     """`cases`: those that the signal may join; cleans to one of them."""
 
     def __init__(self, *args, cases, **kwargs):
