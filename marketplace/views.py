@@ -77,7 +77,7 @@ def profile(request: PersonRequest) -> HttpResponse:
         messages.success(request, _("Votre profil est à jour."))
         return redirect("profile")
     status = 422 if form.is_bound else 200
-    memberships = request.user.body_memberships.select_related("body").order_by("body__name", "role")
+    memberships = request.user.body_memberships.select_related("body").order_by("body__sort_key", "role")
     return render(request, "account/profile.html", {"form": form, "memberships": memberships}, status=status)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.person import User, Visitor
 from marketplace.regions import Region
+from marketplace.search import SortKey
 from marketplace.values.columns import NeqColumn, TelephoneColumn
 
 
@@ -40,6 +41,7 @@ class Vendor(models.Model):
     public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("nature"), max_length=10, choices=Kind, default=Kind.COMPANY)
     legal_name = models.CharField(_("nom légal"), max_length=100)
+    sort_key = SortKey("legal_name")
     neq = NeqColumn(_("numéro d’entreprise du Québec (NEQ)"), max_length=10, blank=True)
     street = models.CharField(_("adresse"), max_length=100)
     street2 = models.CharField(_("adresse (suite)"), max_length=100, blank=True)

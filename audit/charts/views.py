@@ -33,7 +33,7 @@ class PeriodForm(PlainTexts, forms.Form):
     du = day_field(gettext_lazy("Attribuées du"))
     au = day_field(gettext_lazy("Au"))
     organisme = forms.ModelChoiceField(
-        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("name"), required=False,
+        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("sort_key", "pk"), required=False,
         empty_label=gettext_lazy("Tous les organismes"),
     )  # fmt: skip
 

@@ -81,7 +81,7 @@ def body_flags(request: PersonRequest) -> HttpResponse:
 
 
 def _list(request: PersonRequest, seen, name: str) -> HttpResponse:
-    bodies = PublicBody.objects.filter(opportunities__flags__in=seen).distinct().order_by("name")
+    bodies = PublicBody.objects.filter(opportunities__flags__in=seen).distinct().order_by("sort_key", "pk")
     form = FlagFilter(request.GET, organisme=[(str(body.pk), body.name) for body in bodies])
     rows = _matching(seen, form.asked)
     counts = dict(rows.order_by().values("code").annotate(n=Count("pk")).values_list("code", "n"))
