@@ -114,6 +114,8 @@ class PlainTexts(forms.BaseForm):
             _read(field, number.fractional)
         elif isinstance(field, forms.IntegerField):
             _read(field, number.whole)
+        elif isinstance(field, forms.DateTimeField):
+            _read(field, signs.plain)
         elif isinstance(field, forms.DateField):
             _read(field, day.read)
         elif isinstance(field, forms.TimeField):
