@@ -15,6 +15,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -110,7 +111,7 @@ class _Chosen(AutocompleteSelect):
 class Administered(admin.ModelAdmin):
     """Base of every administration class of the project (tests/test_admin.py checks that)."""
 
-    form = PlainModelForm
+    form: type[ModelForm] = PlainModelForm
     actions = None
     show_full_result_count = False
 

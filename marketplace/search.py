@@ -182,7 +182,8 @@ class SortKey(models.CharField):
 
     def __init__(self, of: str, **kwargs: Any) -> None:
         self.of = of
-        super().__init__(**({"max_length": SORT_KEY, "editable": False, "default": ""} | kwargs))
+        options: dict[str, Any] = {"max_length": SORT_KEY, "editable": False, "default": ""}
+        super().__init__(**(options | kwargs))
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()

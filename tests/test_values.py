@@ -241,8 +241,8 @@ def test_spellings_of_an_hour(typed, kept):
 
 
 SCORES = [
-    ("80", "80"), ("80,5", "80.5"), ("80.50", "80.5"), ("80/100", "80"), ("80 %", "80"), ("\u200b 80", "80"),
-    ("８０", "80"), ("100,00", "100"), ("0", "0"), ("80\u00a0%", "80"), ("٨٠٫٥", "80.5"),
+    ("80", "80"), ("80,5", "80.5"), ("80.50", "80.5"), ("80/100", "80"), ("\u200b 80", "80"),
+    ("８０", "80"), ("100,00", "100"), ("0", "0"), ("٨٠٫٥", "80.5"),
 ]  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def test_spellings_of_a_note(typed, kept):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [("101", "dépasser 100"), ("100,01", "dépasser 100"), ("-1", "négative"), ("80,555", "deux décimales"),
-     ("bien", "de 0 à 100"), ("1e2", "de 0 à 100"), ("\u200b", "Entrez une note")],
+     ("bien", "de 0 à 100"), ("1e2", "de 0 à 100"), ("80 %", "de 0 à 100"), ("\u200b", "Entrez une note")],
 )  # fmt: skip
 def test_what_is_wrong_of_a_note_is_named(typed, said):
     with translation.override("fr-ca"), pytest.raises(ValueError, match=said):
@@ -270,7 +270,9 @@ def test_spellings_of_a_whole_number(typed, kept):
     assert number.whole(typed) == kept
 
 
-@pytest.mark.parametrize("typed", ["", "x", "4.5", "4²", "4 5", "--4", "9" * 30, "0" * 9_000 + "x", "inf"])
+@pytest.mark.parametrize(
+    "typed", ["", "x", "4.5", "4²", "4 5", "9223372036854775808", "--4", "9" * 30, "0" * 9_000 + "x", "inf"]
+)
 def test_what_is_no_whole_number_is_told(typed):
     with pytest.raises(ValueError, match="[a-z]"):
         number.whole(typed)

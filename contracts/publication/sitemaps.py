@@ -1,6 +1,7 @@
 """Concluded contracts, and the code that anybody may take up, for search engines."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max, QuerySet
 from django.urls import reverse
@@ -29,7 +30,8 @@ class Code(Pages):
     def location(self, item: Passport) -> str:
         return reverse("contracts:code", args=[item.public_id])
 
-    def lastmod(self, item: Passport) -> datetime:
+    def lastmod(self, item: Any) -> datetime:
+        """`item`: a row of `items`."""
         return max(instant for instant in (item.at, item.reused, item.left) if instant)
 
 

@@ -31,7 +31,8 @@ class Pages(Sitemap):
     limit = MOST
 
     def get_urls(self, page: int | str = 1, site: Any = None, protocol: str | None = None) -> list[dict[str, Any]]:
-        return super().get_urls(page, _Here(), urlsplit(settings.BASE_URL).scheme)
+        here: Any = _Here()
+        return super().get_urls(page, here, urlsplit(settings.BASE_URL).scheme)
 
 
 class Fixed(Pages):

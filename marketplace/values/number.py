@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from marketplace.values.signs import plain, shown
 
-MOST_DIGITS = 18  # what a 64-bit column holds, and what int() reads in no time
+LARGEST = 2**63 - 1  # what a column of the database holds
+MOST_DIGITS = 19  # of that number; and what int() reads in no time
 _GROUPED = re.compile(r"[+-]?(?:[0-9]{1,3}(?: [0-9]{3})+|[0-9]{1,3}(?:'[0-9]{3})+|[0-9]+)(?:[.,](?P<decimals>[0-9]+))?")
 _UNIT = re.compile(r" ?%$")
 _OUT_OF = re.compile(r" ?/ ?100$")
@@ -24,7 +25,7 @@ def whole(text: str) -> int:
     if (match["decimals"] or "").strip("0"):
         raise ValueError(_("Entrez un nombre entier, sans décimales."))
     digits = re.sub("[ ']|[.,].*", "", number).lstrip("+-0") or "0"
-    if len(digits) > MOST_DIGITS:
+    if len(digits) > MOST_DIGITS or int(digits) > LARGEST:
         raise ValueError(_("Ce nombre est trop grand."))
     return -int(digits) if number.startswith("-") else int(digits)
 
@@ -42,8 +43,8 @@ def fractional(text: str) -> Decimal:
 
 
 def score(text: str) -> Decimal:
-    """A note from 0 to 100, two decimals at most: « 80 », « 70,5 », « 80/100 », « 80 % ». ValueError: a sentence."""
-    number = _OUT_OF.sub("", _UNIT.sub("", plain(text)))
+    """A note from 0 to 100, two decimals at most: « 80 », « 70,5 », « 80/100 ». ValueError, with a sentence, otherwise."""
+    number = _OUT_OF.sub("", plain(text))
     if not number:
         raise ValueError(_("Entrez une note."))
     match = re.fullmatch(r"\+?([0-9]+)(?:[.,]([0-9]+))?", number)

@@ -1,6 +1,7 @@
 """Occasions, their openings and awards, for search engines."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max, QuerySet
 from django.urls import reverse
@@ -22,7 +23,8 @@ class Occasions(Pages):
     def location(self, item: Opportunity) -> str:
         return reverse("opportunities:detail", args=[item.number])
 
-    def lastmod(self, item: Opportunity) -> datetime:
+    def lastmod(self, item: Any) -> datetime:
+        """`item`: a row of `items`."""
         opened = item.opening.opened_at if hasattr(item, "opening") else item.published
         known = [item.published, item.changed or item.published, opened]
         return max([*known, item.closing] if item.is_due(at=self.now) else known)
@@ -53,7 +55,8 @@ class Awards(Pages):
     def location(self, item: Opportunity) -> str:
         return reverse("proposals:award", args=[item.number])
 
-    def lastmod(self, item: Opportunity) -> datetime:
+    def lastmod(self, item: Any) -> datetime:
+        """`item`: a row of `items`."""
         return max(instant for instant in (item.confirmed, item.reversed) if instant)
 
 
