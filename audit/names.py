@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 from django.db.models import Q
 
+from marketplace.money import parse_cents
 from marketplace.search import MAX_QUERY_WORDS, fold
 
 _VARIANTS = {
@@ -38,17 +39,18 @@ def named(column: str, text: str) -> Q:
     return every
 
 
-_AMOUNT = re.compile(r"(\d{1,3}(?:[ ,]\d{3})+|\d{1,12})(?:[.,](\d\d))?", re.ASCII)
 ALIKE = 0.75
 SHORTEST = 4
 
 
 def amount(text: str) -> int | None:
-    """Cents of « 48000 », « 48 000,00 $ », « $48,000.00 »; None for anything else."""
-    match = _AMOUNT.fullmatch(re.sub(r"\s", " ", text.replace("$", "")).strip())
-    if not match:
-        return None
-    return int(re.sub(r"[ ,]", "", match[1])) * 100 + int(match[2] or 0)
+    """Cents of « 48000 », « 48 000,00 $ », « $48,000.00 », "48,000"; None for anything else."""
+    for reading in (text, f"${text}"):  # « 48,000 » alone is read as English writes it: nobody signs what is searched
+        try:
+            return parse_cents(reading)
+        except ValueError:
+            continue
+    return None
 
 
 def nearest(text: str, names: Iterable[str]) -> str:

@@ -29,8 +29,10 @@ from marketplace.ledger.entries import BEFORE_PUBLICATION
 from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import LedgerPayload, User
 from marketplace.requests import PersonRequest
-from marketplace.search import query_words
+from marketplace.search import having, query_words
 from marketplace.texts import Words
+from marketplace.values import neq
+from marketplace.values.signs import packed
 from opportunities.models import BodyMembership, Opportunity, PublicBody
 from opportunities.search.labels import public_badge
 from proposals.models import Award, Proposal
@@ -72,9 +74,11 @@ def contracts(text: str, user: User):
 
 
 def vendors(text: str, user: User):
-    digits = "".join(sign for sign in text if sign.isascii() and sign.isdigit())
-    neq = Q(neq=digits) if len(digits) == 10 else Q(pk__in=[])
-    return vendors_told(user).filter(named("legal_name", text) | neq)
+    try:
+        same = Q(neq=neq.read(text))
+    except ValueError:
+        same = Q(pk__in=[])
+    return vendors_told(user).filter(named("legal_name", text) | same)
 
 
 def vendors_told(user: User):
@@ -112,15 +116,11 @@ def samples(text: str, user: User):
 
 def _words(column: str, text: str) -> Q:
     """Every word of the search, as marketplace.search keeps them; nothing without a word."""
-    words = query_words(text)
-    every = Q() if words else Q(pk__in=[])
-    for word in words:
-        every &= Q(**{f"{column}__contains": f" {word} "})
-    return every
+    return having(column, text) if query_words(text) else Q(pk__in=[])
 
 
 def _number(column: str, text: str) -> Q:
-    return Q(**{column: text.upper()[:24]})
+    return Q(**{column: packed(text).upper()[:24]})
 
 
 def _amount(text: str, *columns: str) -> Q:

@@ -42,7 +42,7 @@ class SignatoryForm(PlainTexts, forms.ModelForm):
         return values
 
 
-class EndForm(forms.ModelForm):
+class EndForm(PlainTexts, forms.ModelForm):
     """A mandate is never edited: it ends, and another one is named."""
 
     end = forms.BooleanField(

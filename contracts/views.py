@@ -33,7 +33,7 @@ from marketplace.ledger.entries import canonical
 from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import User
 from marketplace.requests import PersonRequest
-from marketplace.search import query_words
+from marketplace.search import having
 from opportunities.models import PublicBody
 from vendors import taxes as vendor_taxes
 
@@ -258,8 +258,7 @@ class ContractFilter(FilterForm):
 
     def rows(self, contracts: ContractQuerySet) -> ContractQuerySet:
         """Those that match."""
-        for word in query_words(self.asked["q"]):
-            contracts = contracts.filter(search_text__contains=f" {word} ")
+        contracts = contracts.filter(having("search_text", self.asked["q"]))
         if self.asked["organisme"]:
             contracts = contracts.filter(award__opportunity__body=self.asked["organisme"])
         if self.asked["etat"]:
@@ -276,7 +275,7 @@ class ContractFilter(FilterForm):
 def contracts(request: HttpRequest) -> HttpResponse:
     """Concluded contracts, the last one first. Unknown values are left out."""
     public = Contract.objects.public()
-    bodies = PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("name")
+    bodies = PublicBody.objects.filter(opportunities__awards__contract__in=public).distinct().order_by("sort_key", "pk")
     named = [(str(body.pk), body.name) for body in bodies]
     years = [str(instant.year) for instant in public.datetimes("signed_at", "year", order="DESC", tzinfo=ZONE)]
     form = ContractFilter(request.GET, organisme=named, annee=[(year, year) for year in years])
@@ -305,7 +304,7 @@ def mine(request: PersonRequest) -> HttpResponse:
     context = {
         "rows": [(contract, badge(contract)) for contract in shown.rows],
         "own": True,
-        "clauses_of": PublicBody.objects.filter(memberships__user=user).distinct().order_by("name"),
+        "clauses_of": PublicBody.objects.filter(memberships__user=user).distinct().order_by("sort_key", "pk"),
         "older": shown.older,
         "first": shown.first,
     }

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from marketplace.files.store import NotKept
 from marketplace.keep import keeps_typed
-from marketplace.texts import Words
+from marketplace.texts import PlainTexts, Words
 
 View = Callable[..., HttpResponseBase]
 
@@ -51,7 +51,7 @@ def confirmed_act_page(view: View) -> View:
     return sensitive_post_parameters("password", "code")(act_page(view))
 
 
-class ConfirmForm(forms.Form):
+class ConfirmForm(PlainTexts, forms.Form):
     """Nothing to type: one button, and a place for what the verb refuses."""
 
 

@@ -26,6 +26,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
 from marketplace.requests import PersonRequest
+from marketplace.texts import PlainTexts
 
 # Rights come from memberships, not from groups; addresses and second factors belong to their owners.
 admin.site.unregister([Group, EmailAddress, Authenticator])
@@ -33,18 +34,12 @@ admin.site.unregister([Group, EmailAddress, Authenticator])
 RIGHTS = ("is_active", "is_auditor", "is_staff")
 
 
-class UserForm(forms.ModelForm):
+class UserForm(PlainTexts, forms.ModelForm):
     """Rights, name and language. One active administrator always remains."""
 
     class Meta:
         model = User
         fields = ["name", "language", *RIGHTS]
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"].strip()
-        if not name:
-            raise forms.ValidationError(_("Ce champ est obligatoire."))
-        return name
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -105,7 +100,7 @@ class UserAdmin(Administered):
             ledger.record("person.edit", whom, by=request.user, at=at, changes=edited)
 
 
-class TermsForm(forms.ModelForm):
+class TermsForm(PlainTexts, forms.ModelForm):
     """A new version. The texts that people accepted are never edited."""
 
     class Meta:
@@ -117,14 +112,6 @@ class TermsForm(forms.ModelForm):
         if instant < clock.now():
             raise forms.ValidationError(_("Des conditions ne peuvent pas s’appliquer avant d’exister."))
         return instant
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        data = self.cleaned_data
-        for field in ("text_fr", "text_en"):
-            if field in data and not data[field].strip():
-                self.add_error(field, _("Ce champ est obligatoire."))
-        return data
 
 
 @admin.register(Terms)

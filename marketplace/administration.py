@@ -15,6 +15,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -26,6 +27,7 @@ from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
 from marketplace.accounts.reauthentication import asks_again
+from marketplace.texts import PlainModelForm
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
@@ -109,6 +111,7 @@ class _Chosen(AutocompleteSelect):
 class Administered(admin.ModelAdmin):
     """Base of every administration class of the project (tests/test_admin.py checks that)."""
 
+    form: type[ModelForm] = PlainModelForm
     actions = None
     show_full_result_count = False
 

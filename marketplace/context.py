@@ -34,12 +34,26 @@ def _languages(request: HttpRequest) -> dict[str, str]:
     return {code: translate_url(request.get_full_path(), code) for code, _name in settings.LANGUAGES}
 
 
+def _addresses(request: HttpRequest) -> dict[str, str]:
+    """{language: the address that search engines keep} of a page that anybody may read; empty for all others.
+
+    What narrows or turns the pages of a list is not in it: it is the same list.
+    """
+    match = request.resolver_match
+    public = match is not None and not getattr(match.func, "login_required", True)
+    if not public or request.method not in {"GET", "HEAD"}:
+        return {}
+    return {code: settings.BASE_URL + translate_url(request.path, code) for code, _name in settings.LANGUAGES}
+
+
 def site(request: HttpRequest) -> dict[str, Any]:
     """The context of templates/base.html, and `notice_lang`, the attribute of what a notice's authors wrote."""
     return {
         "site_name": "Développe avec nous",
         "nav": SimpleLazyObject(lambda: _nav(request)),
         "language_urls": SimpleLazyObject(lambda: _languages(request)),
+        "page_addresses": SimpleLazyObject(lambda: _addresses(request)),
+        "base_url": settings.BASE_URL,
         "LANGUAGE_CODE": translation.get_language(),
         # Public bodies write their notices in French: on a page in English, screen readers must be told.
         "notice_lang": format_html(' lang="{}"', "fr-CA") if language() == "en" else "",

@@ -16,11 +16,13 @@ from django import forms
 from django.db.models import DateField, DateTimeField, Q, QuerySet, UUIDField
 from django.http import HttpRequest, QueryDict
 
-from marketplace.texts import Words
+from marketplace.texts import PlainTexts, Words, one_line
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = 18  # at most, before int(), which refuses thousands of digits; and no database has larger keys
 _UUID_DIGITS = 39  # of 2**128
+MOST_SEARCHED = 200  # characters; the boxes of the pages stop there too
+MOST_TYPED = 2_000
 Order = Sequence[str]
 Pairs = Sequence[tuple[str, Any]]
 
@@ -116,14 +118,21 @@ def _value(field: Any, number: int) -> Any:
 class WordsField(forms.CharField):
     """What is searched for: one line, cut at 200 characters, where the page's own box stops too."""
 
+    reads_typed = True
+
     def __init__(self) -> None:
         super().__init__(required=False)
 
     def to_python(self, value: Any) -> str:
-        return " ".join((super().to_python(value) or "").replace("\x00", "").split())[:200]
+        return searched(super().to_python(value) or "")
 
 
-class FilterForm(forms.Form):
+def searched(typed: str) -> str:
+    """What is searched for, in one line, as it is shown again."""
+    return " ".join(one_line(typed[:MOST_TYPED]).split())[:MOST_SEARCHED]
+
+
+class FilterForm(PlainTexts, forms.Form):
     """What narrows a list, read from the address. A value that it does not know is left out: never an error."""
 
     def __init__(self, data: QueryDict, **choices: Sequence[tuple[str, Words]]) -> None:

@@ -7,26 +7,34 @@ name says otherwise. A ``float`` anywhere raises ``TypeError``: 0.1 + 0.2 has no
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from marketplace.dates.localtime import language
+from marketplace.values.signs import plain
 
 NBSP = "\u00a0"
 MAX_CENTS = 10**15  # ten thousand billion dollars: far over any contract, far under a 64-bit column
 MAX_TYPED = 40  # characters; longer is not an amount
 
-_SPACES = re.compile("[ \u00a0\u2007\u2009\u202f]+")
-_DOLLARS = re.compile(r"^(?P<lead>(?:CA ?)?\$ ?)?(?P<number>.*?)(?P<tail> ?\$(?: ?CAD?)?| ?CAD)?$", re.I | re.S)
+# « $ », « CAD », « $ CAN », « CA$ », « dollars canadiens »: before the number or after it.
+_WORD = r"(?:(?:CAD|CAN|CA|C) ?\$|\$ ?(?:canadiens?|CAD|CAN|CA|C)?|CAD|CAN|dollars?(?: canadiens?)?|canadian dollars?)"
+_AMOUNT = re.compile(rf"(?P<lead>{_WORD} ?)?(?P<number>[^A-Z$]*?)(?P<tail> ?{_WORD}\.?)?", re.I)
 _FRENCH = re.compile(r"(?P<units>[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:[.,](?P<decimals>[0-9]{1,2}))?")
 _ENGLISH = re.compile(r"(?P<units>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<decimals>[0-9]{1,2}))?")
+_APOSTROPHES = re.compile(r"(?P<units>[0-9]{1,3}(?:'[0-9]{3})+)(?:[.,](?P<decimals>[0-9]{1,2}))?")
 # « 64.000,00 », « 1.234.567 »: points group, and a comma or a second point proves it.
 _POINTS = re.compile(r"(?=.*,|.*\..*\.)(?P<units>[0-9]{1,3}(?:\.[0-9]{3})+)(?:,(?P<decimals>[0-9]{1,2}))?")
 _LONE_GROUP = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")  # « 1,234 »: thousands for some, decimals for others
 _TOO_PRECISE = re.compile(r"[0-9 ]+[.,][0-9]{3,}")
+_NO_CENTS = re.compile(r"[.,] ?-+$")  # « 48 500,- »
+_THOUSANDS = re.compile(r"[0-9]+(?:[.,][0-9]+)? ?(?:k|M|mille|millions?)(?: ?\$)?", re.I)
+_OTHER_MONEY = re.compile(r"[€£¥]|\b(?:USD?|EUR|GBP|euros?)\b|\bUS ?\$|\$ ?US", re.I)
+
+_FORMS = (_FRENCH, _POINTS, _ENGLISH, _APOSTROPHES)
 
 # (first day, TPS, TVQ) in thousandths of a percent. Both taxes apply to the amount before taxes: since
 # 2013-01-01 the TVQ is no longer computed on the TPS. Sources: Excise Tax Act (R.S.C. 1985, c. E-15), s. 165;
@@ -51,35 +59,41 @@ def parse_cents(text: str) -> int:
     """
     if not isinstance(text, str):
         raise TypeError(f"an amount is read from a str, not {type(text).__name__}")
-    typed = _SPACES.sub(" ", text).strip()
+    typed = plain(text)
     if not typed:
         raise ValueError(_("Entrez un montant."))
     if len(typed) > MAX_TYPED:
         raise ValueError(_("Ce montant est trop grand."))
-    parts = cast(re.Match[str], _DOLLARS.match(typed))  # anything matches
-    lead, number, tail = parts["lead"], parts["number"].strip(), parts["tail"]
-    if number.startswith(("-", "\u2212", "\u2013")) or typed.startswith(("-", "\u2212", "\u2013")):
+    if re.search(r"^(?:[A-Z$]{1,4} ?)?- ?[0-9$]|^\(.*[0-9].*\)$|[0-9]-$", typed, re.I):
         raise ValueError(_("Le montant ne peut pas être négatif."))
-    if lead and tail and "$" in tail:
-        raise ValueError(_("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50."))
-    match = _FRENCH.fullmatch(number)
-    if match is None:
-        match = _POINTS.fullmatch(number)
-    if match is None:
-        match = _ENGLISH.fullmatch(number)
-        # One comma and three digits is English thousands only when the dollar sign comes first, as English writes it.
-        if match and _LONE_GROUP.fullmatch(number) and not lead:
-            match = None
+    if _OTHER_MONEY.search(typed):
+        raise ValueError(_("Les montants sont en dollars canadiens : entrez par exemple 64 000 ou 64 000,50."))
+    parts = _AMOUNT.fullmatch(typed)
+    if parts is None or typed.count("$") > 1:
+        raise ValueError(_shortened() if _THOUSANDS.fullmatch(typed) else _expected())
+    number, lead = _NO_CENTS.sub("", parts["number"].strip()), parts["lead"] or ""
+    match = next((found for form in _FORMS if (found := form.fullmatch(number))), None)
+    # One comma and three digits is English thousands only when the dollar sign comes first, as English writes it.
+    if match and match.re is _ENGLISH and _LONE_GROUP.fullmatch(number) and "$" not in lead:
+        match = None
     if match is None:
         if _LONE_GROUP.fullmatch(number):
             raise ValueError(_ambiguous(number))
         if _TOO_PRECISE.fullmatch(number):
             raise ValueError(_("Un montant a deux décimales au plus."))
-        raise ValueError(_("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50."))
-    cents = int(re.sub("[ ,.]", "", match["units"])) * 100 + int((match["decimals"] or "").ljust(2, "0"))
+        raise ValueError(_expected())
+    cents = int(re.sub("[ ,.']", "", match["units"])) * 100 + int((match["decimals"] or "").ljust(2, "0"))
     if cents > MAX_CENTS:
         raise ValueError(_("Ce montant est trop grand."))
     return cents
+
+
+def _expected() -> str:
+    return _("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50.")
+
+
+def _shortened() -> str:
+    return _("Écrivez le montant en entier, sans « k » ni « million », par exemple 64 000.")
 
 
 def _ambiguous(number: str) -> str:
@@ -147,6 +161,8 @@ class MoneyField(forms.CharField):
     `min_cents` and `max_cents` are inclusive bounds. What was typed is shown again as it was when it is refused.
     """
 
+    reads_typed = True
+
     def __init__(self, *, min_cents: int | None = None, max_cents: int | None = None, **kwargs: Any) -> None:
         self.min_cents = None if min_cents is None else check_cents(min_cents)
         self.max_cents = None if max_cents is None else check_cents(max_cents)
@@ -161,7 +177,7 @@ class MoneyField(forms.CharField):
             return None
         if not isinstance(value, str):
             return check_cents(value)
-        if not value.strip():
+        if not plain(value):
             return None
         try:
             return parse_cents(value)

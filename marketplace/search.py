@@ -1,20 +1,25 @@
 """Words for search, the same on every database: accents, capitals, plurals and endings do not count.
 
 A text is folded first (« québécois » → « quebecois ») and stemmed after, both when it is indexed and when it is
-searched, so that what is typed without accents meets what was written with them.
+searched, so that what is typed without accents meets what was written with them. The start of a word finds it too.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import snowballstemmer
-from django.db import migrations
+from django.db import connection, migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
+from django.db.models import BooleanField, F, Func, Q
 
 MAX_QUERY_WORDS = 12
+LEAST_START = 5  # letters
+SORT_KEY = 600  # characters: two for each byte
 
 # Names of tools keep their signs. Order counts: the longest reading first.
 _TOKEN = re.compile(
@@ -73,37 +78,151 @@ def _stem(word: str) -> str:
     return re.sub(r"(?<=[a-z]{2}[aiou])s$", "", stem)
 
 
+def _tokens(text: str | None) -> list[str]:
+    """The words of a text in order, folded, without stop words; "c++", "c#", ".net", "node.js" stay whole."""
+    folded = _ELISION.sub(" ", _POSSESSIVE.sub("", _ADDRESS.sub(" ", fold(text or ""))))
+    return [token for token in _TOKEN.findall(folded) if token not in STOP_WORDS]
+
+
+def _root(token: str) -> str:
+    return token if _TECHNICAL.search(token) else _stem(token)
+
+
 def words(text: str | None) -> list[str]:
     """The words of a text in order, folded, stemmed, without stop words; "c++", "c#", ".net", "node.js" stay whole."""
-    folded = _ELISION.sub(" ", _POSSESSIVE.sub("", _ADDRESS.sub(" ", fold(text or ""))))
-    tokens = (token for token in _TOKEN.findall(folded) if token not in STOP_WORDS)
-    return [token if _TECHNICAL.search(token) else _stem(token) for token in tokens]
+    return [_root(token) for token in _tokens(text)]
 
 
 def index_text(*parts: str | None) -> str:
-    """What to store beside a row: its unique words separated and surrounded by spaces, for ``LIKE '% word %'``.
+    """What to store beside a row: its unique words, stemmed and as they are written (folded), surrounded by spaces.
 
-    "node.js" is also indexed as "node" and "nodejs". Empty when there is no word.
+    "node.js" is also indexed as "node" and "nodejs". Empty when there is no word. `having` finds them.
     """
     unique: dict[str, None] = {}
     for part in parts:
-        for word in words(part):
-            unique[word] = None
-            if word.endswith(".js"):
-                unique[_stem(word[:-3])] = unique[_stem(word[:-3] + "js")] = None
+        for token in _tokens(part):
+            unique[_root(token)] = unique[token] = None
+            if token.endswith(".js"):
+                unique[_stem(token[:-3])] = unique[_stem(token[:-3] + "js")] = None
     return f" {' '.join(unique)} " if unique else ""
 
 
 def query_words(query: str | None) -> list[str]:
     """The unique words of what a person searches, in order, 12 at most (a longer query is cut)."""
-    return list(dict.fromkeys(words((query or "")[:1000])))[:MAX_QUERY_WORDS]
+    return [term.word for term in query_terms(query)]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word of a search: a row has it when `word` is one of its words, or when one of them starts with `start`."""
+
+    word: str
+    start: str = ""
+
+
+def query_terms(query: str | None) -> list[Term]:
+    """The unique words of what a person searches, in order, 12 at most (a longer query is cut).
+
+    From LEAST_START letters on, what is typed also finds the longer words that start so: « compost » finds
+    « compostage ». Under that, one would find « JavaScript » by « Java ».
+    """
+    terms: dict[str, Term] = {}
+    for token in _tokens((query or "")[:1000]):
+        plural = token[:-1] if len(token) > LEAST_START and token[-1] in "sx" else token
+        start = plural if len(plural) >= LEAST_START and not _TECHNICAL.search(token) else ""
+        terms.setdefault(_root(token), Term(_root(token), start))
+    return list(terms.values())[:MAX_QUERY_WORDS]
+
+
+class _HasTerms(Func):
+    """PostgreSQL: the row has each term. Its left side is written exactly as the indexes of `start_index` are."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, column: str, terms: Sequence[Term]):
+        super().__init__(F(column))
+        self.terms = terms
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
+        column, params = compiler.compile(self.source_expressions[0])
+        each = [f"'{term.word}'" + (f" | '{term.start}':*" if term.start else "") for term in self.terms]
+        return f"{_INDEXED.format(column=column)} @@ %s::tsquery", [*params, " & ".join(f"({one})" for one in each)]
+
+
+_INDEXED = "array_to_tsvector(string_to_array(btrim({column}), ' '))"
+
+
+def having(column: str, query: str | None) -> Q:
+    """Rows whose `column` (an index_text) has every word of the query, on every database the same; all without one."""
+    terms = query_terms(query)
+    if not terms:
+        return Q()
+    if connection.vendor == "postgresql":
+        return Q(_HasTerms(column, terms))
+    every = Q()
+    for term in terms:
+        one = Q(**{f"{column}__contains": f" {term.word} "})
+        every &= (one | Q(**{f"{column}__contains": f" {term.start}"})) if term.start else one
+    return every
+
+
+def sort_key(text: str) -> str:
+    """What orders names as a French dictionary does, in every database: « Eau », « École », « Zoo ».
+
+    Accents, capitals, ligatures and punctuation do not count, but between names that are otherwise equal. In
+    hexadecimal: each database, whatever its collation, puts these sixteen signs in the same order.
+    """
+    plain = " ".join(re.sub(r"[^\w]+|_", " ", fold(text)).split())
+    return f"{plain.encode().hex()}00{text.encode().hex()}"[:SORT_KEY]
+
+
+class SortKey(models.CharField):
+    """A column that holds the `sort_key` of another one, written with it: names are ordered by it, then by the key."""
+
+    def __init__(self, of: str, **kwargs: Any) -> None:
+        self.of = of
+        options: dict[str, Any] = {"max_length": SORT_KEY, "editable": False, "default": ""}
+        super().__init__(**(options | kwargs))
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, kwargs | {"of": self.of}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        key = sort_key(getattr(model_instance, self.of))
+        setattr(model_instance, self.attname, key)
+        return key
+
+
+def fill_sort_keys(app: str, model: str, name: str, column: str = "sort_key") -> migrations.RunPython:
+    """The migration's operation: what was written before the column was there."""
+
+    def fill(apps: StateApps, _editor: BaseDatabaseSchemaEditor) -> None:
+        rows = apps.get_model(app, model).objects
+        for pk, text in rows.values_list("pk", name).iterator():
+            rows.filter(pk=pk).update(**{column: sort_key(text)})
+
+    return migrations.RunPython(fill, migrations.RunPython.noop)
+
+
+def _on_postgresql(sql: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+    return lambda _apps, editor: editor.execute(sql) if editor.connection.vendor == "postgresql" else None
 
 
 def word_index(name: str, table: str) -> migrations.RunPython:
-    """The migration's operation. PostgreSQL indexes the words of `search_text` (GIN); SQLite scans the same column."""
-
-    def on_postgresql(sql: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
-        return lambda _apps, editor: editor.execute(sql) if editor.connection.vendor == "postgresql" else None
-
+    """What `start_index` replaces: whole words only."""
     create = f"CREATE INDEX {name} ON {table} USING gin (string_to_array(search_text, ' '))"
-    return migrations.RunPython(on_postgresql(create), on_postgresql(f"DROP INDEX {name}"))
+    return migrations.RunPython(_on_postgresql(create), _on_postgresql(f"DROP INDEX {name}"))
+
+
+def start_index(name: str, table: str) -> migrations.RunPython:
+    """The migration's operation. PostgreSQL indexes words and their starts (GIN); SQLite scans the same column."""
+    create = f"CREATE INDEX {name} ON {table} USING gin ({_INDEXED.format(column='search_text')})"
+    return migrations.RunPython(_on_postgresql(create), _on_postgresql(f"DROP INDEX {name}"))
+
+
+def without_word_index(name: str, table: str) -> migrations.RunPython:
+    """The migration's operation that takes away what `word_index` made."""
+    before = word_index(name, table)
+    return migrations.RunPython(_on_postgresql(f"DROP INDEX IF EXISTS {name}"), before.code)

@@ -13,17 +13,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from marketplace.dates.localtime import NBSP, language
+from marketplace.mail import address
+from marketplace.values import day, number, signs
 
 Words = str | Promise  # a text, or one that is translated when it is shown
-# Letters by their category, yet they show nothing: Hangul fillers and the empty Braille cell.
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _LINE_BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
 _JOINERS = "\u200c\u200d"  # they hold emoji and some scripts together: kept in long texts
 
 
 def visible(text: str, kinds: str = "LNPS") -> bool:
     """Whether at least one character can be seen: of these kinds (letter, number, punctuation, symbol)."""
-    return any(unicodedata.category(char)[0] in kinds and char not in _BLANK for char in text)
+    return any(unicodedata.category(char)[0] in kinds and char not in signs.BLANK for char in text)
 
 
 def one_line(text: str) -> str:
@@ -37,8 +37,9 @@ def one_line(text: str) -> str:
 
 
 def several_lines(text: str) -> str:
-    """A long text: the same, but its lines, tabs and joined characters stay."""
-    keepers = "\t\n\r" + _JOINERS
+    """A long text: the same, but its lines (each break one character), tabs and joined characters stay."""
+    keepers = "\t\n" + _JOINERS
+    text = signs.line_breaks(text)
     text = "".join(char for char in text if char in keepers or unicodedata.category(char) not in {"Cc", "Cf"})
     return text.strip() if visible(text, "LMNPS") else ""
 
@@ -67,9 +68,13 @@ class Limit(MaxLengthValidator):
 
 
 class PlainTexts(forms.BaseForm):
-    """Mixin of a form: its text fields come cleaned by `one_line`, or `several_lines` in a text area, then limited.
+    """Mixin of every form of the product: each of its fields reads what people really type and paste.
 
-    keeps_lines: names of one-line inputs where line breaks separate things. `as_typed`: texts are only limited.
+    Texts come cleaned by `one_line`, or `several_lines` in a text area, then limited; numbers, days, hours, addresses
+    go through marketplace/values/. Fields with `reads_typed` do it by themselves; passwords stay as they are.
+
+    keeps_lines: names of one-line inputs where line breaks separate things. `as_typed`: texts are only limited (their
+    line breaks are one character, and U+0000 goes, as everywhere).
     """
 
     keeps_lines: tuple[str, ...] = ()
@@ -77,25 +82,87 @@ class PlainTexts(forms.BaseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in limit_texts(self):
-            if not self.as_typed:
-                lines = isinstance(field.widget, forms.Textarea) or name in self.keeps_lines
-                clean = several_lines if lines else one_line
-                field.to_python = _cleaned(field.to_python, clean)  # type: ignore[assignment,method-assign]  # this one's
+        self.read_plainly()
+
+    def full_clean(self) -> None:
+        self.read_plainly()  # those added since, by a class above
+        super().full_clean()
+
+    def read_plainly(self) -> None:
+        """Give its way of reading to each field that has none yet."""
+        for name, field in self.fields.items():
+            self._read_plainly(name, field)
+
+    def _read_plainly(self, name: str, field: forms.Field) -> None:
+        if getattr(field, "reads_typed", False):
+            return
+        if isinstance(field, forms.MultiValueField):
+            for part in field.fields:
+                self._read_plainly(name, part)
+        elif isinstance(field, forms.EmailField):
+            _read(field, address.read)
+            field.validators = [*field.validators, address.check]
+        elif isinstance(field, forms.URLField):
+            _read(field, signs.bare)
+        elif isinstance(field, forms.UUIDField | forms.ModelChoiceField):
+            _read(field, signs.packed)
+        elif isinstance(field.widget, forms.PasswordInput):
+            if is_password(field):
+                return
+            _read(field, signs.packed)  # a code that serves once
+        elif isinstance(field, forms.DecimalField | forms.FloatField):
+            _read(field, number.fractional)
+        elif isinstance(field, forms.IntegerField):
+            _read(field, number.whole)
+        elif isinstance(field, forms.DateTimeField):
+            _read(field, signs.plain)
+        elif isinstance(field, forms.DateField):
+            _read(field, day.read)
+        elif isinstance(field, forms.TimeField):
+            _read(field, day.hour)
+        elif isinstance(field, forms.CharField):
+            lines = isinstance(field.widget, forms.Textarea) or name in self.keeps_lines
+            clean = _as_typed if self.as_typed else several_lines if lines else one_line
+            field.to_python = _cleaned(field.to_python, clean)  # type: ignore[assignment,method-assign]  # this one's
+        else:
+            return
+        field.reads_typed = True  # type: ignore[attr-defined]  # a mark of ours
+        _limit(field)
 
 
-def limit_texts(form: forms.BaseForm) -> list[tuple[str, forms.Field]]:
-    """Have the form's text fields tell their limit with `Limit`; they are answered."""
-    texts = [
-        (name, field)
-        for name, field in form.fields.items()
-        if type(field) in {forms.CharField, forms.EmailField} and not isinstance(field.widget, forms.PasswordInput)
+class PlainModelForm(PlainTexts, forms.ModelForm):
+    """What a form of the administration is, when nothing else is said."""
+
+
+def is_password(field: forms.Field) -> bool:
+    """Whether what is typed is hidden: a password is kept sign for sign."""
+    return isinstance(field.widget, forms.PasswordInput) and field.widget.input_type == "password"
+
+
+def _limit(field: forms.Field) -> None:
+    """Have a text field tell its limit with `Limit`."""
+    field.validators = [
+        Limit(check.limit_value) if type(check) is MaxLengthValidator else check for check in field.validators
     ]
-    for _name, field in texts:
-        field.validators = [
-            Limit(check.limit_value) if isinstance(check, MaxLengthValidator) else check for check in field.validators
-        ]
-    return texts
+
+
+def _as_typed(text: str) -> str:
+    return signs.without_nul(signs.line_breaks(text))
+
+
+def _read(field: forms.Field, read: Callable[[str], Any]) -> None:
+    """Have the field read by `read`, whose sentence is the field's error; what is not a text goes as it did."""
+    before = field.to_python
+
+    def to_python(value: Any) -> Any:
+        if not isinstance(value, str) or not signs.plain(value):
+            return before("" if isinstance(value, str) else value)
+        try:
+            return before(read(value))
+        except ValueError as error:
+            raise ValidationError(str(error), code="invalid") from error
+
+    field.to_python = to_python  # type: ignore[method-assign]  # this one's
 
 
 def _cleaned(read: Callable[[Any], Any], clean: Callable[[str], str]) -> Callable[[Any], Any]:

@@ -11,7 +11,10 @@ from audit.flags import public_views as public_flag_views
 from contracts import gauges as contract_gauges
 from contracts import todo
 from contracts.payments import urls as payment_urls
+from contracts.publication import sitemaps as contract_sitemaps
 from marketplace import views
+from marketplace.discovery import views as discovery_views
+from marketplace.discovery.sitemaps import Fixed
 from marketplace.ledger import views as public_ledger_views
 from marketplace.mail import views as mail_views
 from marketplace.service import gauges as ground_gauges
@@ -26,6 +29,7 @@ from proposals.award import views as award_views
 from proposals.dashboard import views as dashboard_views
 from proposals.notice import views as notice_views
 from proposals.opening import gauges as opening_gauges
+from proposals.public import sitemaps as public_sitemaps
 from proposals.public import views as public_views
 
 admin.site.site_header = _("Développe avec nous : administration")
@@ -68,7 +72,24 @@ answers = [
     *proposals.urlpatterns,
 ]
 
+# What search engines are told of: every page that anybody may read, and no other.
+SITEMAPS = {
+    "pages": Fixed(
+        [
+            *("home", "opportunities:list", "proposals:awards", "contracts:list", "contracts:code_list"),
+            *("proposals:verify", "ledger", "ledger_checkpoints", "signals", "status"),
+            *(f"pages:{page.name}" for page in pages),
+        ]
+    ),
+    **public_sitemaps.SECTIONS,
+    **contract_sitemaps.SECTIONS,
+}
+
 urlpatterns = [
+    path("robots.txt", discovery_views.robots, name="robots"),
+    path("sitemap.xml", discovery_views.sitemap_index, {"sections": SITEMAPS}, name="sitemap"),
+    path("sitemap-<slug:section>.xml", discovery_views.sitemap, {"sections": SITEMAPS}, name="sitemap_section"),
+    path(".well-known/security.txt", discovery_views.security_text, name="security_text"),
     path("sante", views.health, name="health"),
     path("pret", service_views.ready, name="ready"),
     path("metrics", service_views.metrics, {"catalogue": GAUGES}, name="metrics"),

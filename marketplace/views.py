@@ -77,7 +77,7 @@ def profile(request: PersonRequest) -> HttpResponse:
         messages.success(request, _("Votre profil est à jour."))
         return redirect("profile")
     status = 422 if form.is_bound else 200
-    memberships = request.user.body_memberships.select_related("body").order_by("body__name", "role")
+    memberships = request.user.body_memberships.select_related("body").order_by("body__sort_key", "role")
     return render(request, "account/profile.html", {"form": form, "memberships": memberships}, status=status)
 
 
@@ -116,7 +116,7 @@ def public_keys(request: HttpRequest) -> JsonResponse:
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Every component in every state."""
 
-    class Demo(forms.Form):
+    class Demo(PlainTexts, forms.Form):
         title = forms.CharField(label=_("Titre"), max_length=200, help_text=_("Une phrase courte."))
         description = forms.CharField(label=_("Description"), widget=forms.Textarea, max_length=10_000)
         region = forms.ChoiceField(label=_("Région"), choices=[("01", "Bas-Saint-Laurent"), ("06", "Montréal")])

@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 from marketplace.administration import Administered, ReadOnly, is_administrator
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
+from marketplace.texts import PlainTexts
 from opportunities.enums import State
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 
 
-class MembershipForm(forms.ModelForm):
+class MembershipForm(PlainTexts, forms.ModelForm):
     """An administrator gives rights to others, never to one who administers: oneself first of all."""
 
     class Meta:

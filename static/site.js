@@ -43,8 +43,8 @@
     const limit = Number(field.dataset.maxlength);
     const note = field.parentElement.querySelector(".counter");
     if (!limit || !note) return;
-    // A line break travels as two characters, and the server counts two.
-    const left = limit - field.value.replace(/\n/g, "\r\n").length;
+    // As the server counts: a line break is one character, and so is what takes two units of UTF-16 here.
+    const left = limit - [...field.value].length;
     note.textContent = (left >= 0 ? words.tLeft : words.tOver).replace("{n}", Math.abs(left).toLocaleString(document.documentElement.lang));
     note.classList.toggle("over", left < 0);
     // Speak only near the limit: a count at each key is noise in a screen reader.

@@ -15,6 +15,8 @@ from tests.cast import CLOSES_AT, PUBLISHED_AT
 PUBLIC = {
     "health", "workflow", "public_keys", "stripe_events", "home", "ledger", "signals", "styleguide",
     "ledger_checkpoints",
+    # What machines read first: which pages there are, and whom to tell of a flaw.
+    "robots", "sitemap", "sitemap_section", "security_text",
     # Machines ask whether we are ready; Prometheus shows a token of its own; anybody may know how the service is.
     "ready", "metrics", "status",
     "opportunities:list", "opportunities:detail", "opportunities:attachment",
@@ -35,12 +37,13 @@ PUBLIC = {
     "account_undo",  # a message's link: whoever lost the account to another cannot sign in
 }  # fmt: skip
 # The ledger's downloads, for whoever wants to verify it; each says so in its view.
-DATA = {"health", "workflow", "public_keys"}
+DATA = {"health", "workflow", "public_keys", "robots", "sitemap", "sitemap_section", "security_text"}
 # No page: tests/test_ready.py, tests/test_metrics.py, tests/test_opening_pages.py.
 TO_MACHINES = {"ready": {200, 503}, "metrics": {404}, "proposals:opening_state": {200, 204}}
 SAME_FORM_TWICE = {"/guide-de-style/"}  # a component as it starts, and as it is with errors
 FILLED = {
     "key": "abc",
+    "section": "pages",
     "uidb36": "1",
     "content_type_id": "1",
     "object_id": "1",

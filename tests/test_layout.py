@@ -12,6 +12,7 @@ from tests.test_architecture import APPS, MODULES, ROOT, code, name_of, parsed
 ROLES = {
     *("rules", "conditions", "actions", "forms", "views", "urls", "api", "feeds", "emails", "tasks", "todo"),
     *("admin", "apps", "enums", "triggers", "middleware", "webhooks", "access", "search", "section", "gauges"),
+    "sitemaps",
 }
 # One pure computation, or one document, named after what it is.
 NOUNS = {
@@ -39,6 +40,7 @@ NOUNS = {
     "marketplace/mail": "address delivery outbox smtp",
     "marketplace/patience": "breaker deadline",
     "marketplace/redis": "cache",
+    "marketplace/values": "columns day fields neq number postal_code signs tax_number telephone",
     "marketplace/service": "backup checks doctor heartbeat postgres probes",
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.dates import localtime
+from marketplace.dates.fields import LocalDateTimeField
 from marketplace.dates.localtime import (
     AmbiguousLocalTime,
-    LocalDateTimeField,
     NonexistentLocalTime,
     countdown,
     local,
@@ -211,6 +211,8 @@ def typed(day, hour, **more):
     [
         (typed("2026-11-24", "14:00"), CLOSING),
         (typed("2026-11-24", "14:00:00", fold=""), CLOSING),
+        (typed("24 novembre 2026", "14 h 00"), CLOSING),
+        (typed("\u200b24/11/2026", "2:00\u202fp.m."), CLOSING),
         (typed("2026-11-24", "14:00", fold="1"), CLOSING),
         (typed("2026-11-01", "01:30", fold="0"), datetime(2026, 11, 1, 5, 30, tzinfo=UTC)),
         (typed("2026-11-01", "01:30", fold="1"), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)),
@@ -231,7 +233,7 @@ def test_the_field_cleans_to_utc(data, utc):
         (typed("2026-11-01", "01:30", fold="7"), ["invalid_choice"], ["2026-11-01", "01:30"]),
         (typed("2026-02-30", "14:00"), ["invalid"], ["2026-02-30", "14:00"]),
         (typed("2026-11-24", "25:00"), ["invalid"], ["2026-11-24", "25:00"]),
-        (typed("24/11/2026", "14:00"), ["invalid"], ["24/11/2026", "14:00"]),
+        (typed("11/12/2026", "14:00"), ["invalid"], ["11/12/2026", "14:00"]),
         (typed("2026-11-24", ""), [None], ["2026-11-24"]),
         (typed("", "14:00"), [None], ["14:00"]),
         (typed("9999-12-31", "23:59"), ["invalid"], ["9999-12-31"]),

@@ -186,7 +186,7 @@ def test_chips_take_one_filter_away(client, cast, now):
     chips = {str(chip["label"]): chip["url"] for chip in answer.context["chips"]}
     assert list(chips) == ["«\u00a0pont\u00a0»", "Attribuée", "Bas-Saint-Laurent", "Capitale-Nationale", "C++"]
     assert chips["C++"] == f"{URL}?q=pont&etat=attribuee&region=01&region=03"
-    assert chips["Attribuée"] == f"{URL}?q=pont&region=01&region=03&competence=c%2B%2B"
+    assert chips["Attribuée"] == f"{URL}?q=pont&region=01&region=03&competence=c%2B%2B&etat="
     assert "Effacer" in answer.content.decode()
 
 
@@ -285,3 +285,32 @@ def test_a_post_is_refused_and_the_page_has_no_inline_code(client, cast, now):
     assert client.post(URL).status_code == 405
     page = client.get(URL).content.decode()
     assert not re.search(r"<script(?![^>]* src=)|\sstyle=|\son\w+=", page)
+
+
+def test_the_state_can_be_emptied(client, cast, now):
+    """No box ticked, or the last chip taken away, is every state; « Tous les états » leads back to the open ones."""
+    mixture(cast, now)
+    everything = Opportunity.objects.public().count()
+    opened = total(client)
+    answer = client.get(f"{URL}?etat=")
+    assert 0 < opened < everything == answer.context["total"] and "Tous les états" in answer.content.decode()
+    assert [(str(chip["label"]), chip["url"]) for chip in answer.context["chips"]] == [("Tous les états", URL)]
+    assert not any(line["chosen"] for line in answer.context["groups"][0]["values"])
+    assert 'name="etat" value=""' in answer.content.decode()
+    one = client.get(f"{URL}?etat=&etat=attribuee&q=")  # what the form sends with one box ticked
+    assert one.context["total"] == total(client, "etat=attribuee")
+    (chip,) = one.context["chips"]
+    assert client.get(chip["url"]).context["total"] == everything
+    assert total(client, "q=drone&etat=") == 0
+    pages = found_all(client, f"{URL}?etat=", "older")
+    assert len(pages) == len(set(pages)) == everything
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("compost", 1), ("COMPOST", 1), ("composts", 1), ("logiciels", 1), ("accessibilite", 1), ("accessib", 1),
+     ("\u200bcompost\ufeff", 1), ("compo", 1), ("comp", 0), ("composteur", 0)],
+)  # fmt: skip
+def test_a_word_is_found_by_its_start(client, cast, now, query, expected):
+    stored(cast, now, title="Suivi du compostage", description="Un logiciel pensé pour l’accessibilité")
+    assert total(client, reverse_query(q=query)) == expected

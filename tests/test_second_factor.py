@@ -28,7 +28,6 @@ from marketplace import boxes, keep
 from marketplace.accounts.reauthentication import SecondLook, confirm_person, period_of, spend
 from marketplace.dates import clock
 from marketplace.models import LedgerEntry, LedgerPayload, OutgoingEmail, User
-from marketplace.texts import PlainTexts
 from tests import leaks
 from tests.cast import PASSWORD, person
 from tests.conftest import NOW
@@ -379,7 +378,7 @@ def test_an_altered_secret_is_refused(rita):
 
 
 # --- The second look -------------------------------------------------------------------------------------------------
-class ActForm(PlainTexts, SecondLook):
+class ActForm(SecondLook):
     """An act's form, as a contract's signature or a payment will have."""
 
     note = forms.CharField(label="Note", max_length=10)

@@ -35,7 +35,7 @@ def test_one_line(typed, kept):
 
 def test_several_lines_keep_their_lines_and_their_emoji():
     family = "👩\u200d👧"
-    assert several_lines(f" Un\r\n\tdeux\u202e {family}\x00 \n") == f"Un\r\n\tdeux {family}"
+    assert several_lines(f" Un\r\n\tdeux\u202e {family}\x00 \n") == f"Un\n\tdeux {family}"
     assert several_lines("\n\u200b\n") == ""
 
 

@@ -189,7 +189,9 @@ def test_the_list_costs_the_same(cast, client, django_assert_num_queries, rows):
         ("Canada", "75001", None),
         ("Canada", "D8B 1A1", None),
         ("Canada", "G8B 1A", None),
-        ("Canada", "G8B  1A1", None),
+        ("Canada", "G8B  1A1", "G8B 1A1"),
+        ("Canada", "g8b\u00a0\u20131a1", "G8B 1A1"),
+        ("C\u200banada", "G8B\u20021A1", "G8B 1A1"),
     ],
 )
 def test_a_canadian_postal_code(owner, client, country, typed, kept):

@@ -33,7 +33,7 @@ class VendorAdmin(ReadOnly):
     list_display = ["legal_name", "kind", "neq", "city", "region", "created_at"]
     list_filter = ["kind", "region"]
     search_fields = ["legal_name", "neq", "city"]
-    ordering = ["legal_name", "pk"]
+    ordering = ["sort_key", "pk"]
     exclude = ["members"]
     inlines = [People]
 

@@ -6,7 +6,6 @@ from typing import Self
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -14,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.person import User, Visitor
 from marketplace.regions import Region
+from marketplace.search import SortKey
+from marketplace.values.columns import NeqColumn, TelephoneColumn
 
 
 class VendorQuerySet(models.QuerySet["Vendor"]):
@@ -40,12 +41,8 @@ class Vendor(models.Model):
     public_id = models.UUIDField(_("identifiant public"), default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("nature"), max_length=10, choices=Kind, default=Kind.COMPANY)
     legal_name = models.CharField(_("nom légal"), max_length=100)
-    neq = models.CharField(
-        _("numéro d’entreprise du Québec (NEQ)"),
-        max_length=10,
-        blank=True,
-        validators=[RegexValidator(r"^\d{10}$", _("Le NEQ a dix chiffres."))],
-    )
+    sort_key = SortKey("legal_name")
+    neq = NeqColumn(_("numéro d’entreprise du Québec (NEQ)"), max_length=10, blank=True)
     street = models.CharField(_("adresse"), max_length=100)
     street2 = models.CharField(_("adresse (suite)"), max_length=100, blank=True)
     city = models.CharField(_("ville"), max_length=100)
@@ -54,12 +51,7 @@ class Vendor(models.Model):
     postal_code = models.CharField(_("code postal"), max_length=100)
     country = models.CharField(_("pays"), max_length=100, default="Canada")
     email = models.EmailField(_("courriel"), max_length=100)
-    phone = models.CharField(
-        _("téléphone"),
-        max_length=30,
-        blank=True,
-        validators=[RegexValidator(r"^\+?[\d\s().-]{7,25}(\s*(poste|ext\.?)\s*\d{1,6})?$", _("Numéro non reconnu."))],
-    )
+    phone = TelephoneColumn(_("téléphone"), max_length=30, blank=True)
     created_at = models.DateTimeField(_("date d’inscription du prestataire"))
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="VendorMembership", related_name="vendors")
     objects = VendorQuerySet.as_manager()

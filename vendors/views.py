@@ -28,7 +28,7 @@ from vendors.models import Invitation, Vendor, VendorMembership
 @require_safe
 def mine(request: PersonRequest) -> HttpResponse:
     """The vendors one acts for, with one's role in each."""
-    memberships = request.user.vendor_memberships.select_related("vendor").order_by("vendor__legal_name", "pk")
+    memberships = request.user.vendor_memberships.select_related("vendor").order_by("vendor__sort_key", "pk")
     invitations = Invitation.objects.addressed_to(request.user).select_related("vendor", "invited_by").order_by("pk")
     return render(request, "vendors/mine.html", {"memberships": memberships, "invitations": invitations})
 

@@ -40,6 +40,7 @@ from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import User
 from marketplace.requests import PersonRequest
 from marketplace.texts import Words
+from marketplace.values.signs import packed
 from opportunities.models import Opportunity, PublicBody
 
 PAGE = 20
@@ -72,7 +73,7 @@ def monitorings(request: PersonRequest) -> HttpResponse:
     """Those that the person may see, the last one first, a page at a time."""
     at, user = clock.now(), request.user
     today, seen = local(at).date(), Monitoring.objects.visible_to(user, at=at)
-    bodies = PublicBody.objects.filter(opportunities__monitorings__in=seen).distinct().order_by("name")
+    bodies = PublicBody.objects.filter(opportunities__monitorings__in=seen).distinct().order_by("sort_key", "pk")
     form = CaseFilter(
         request.GET,
         organisme=[(str(body.pk), body.name) for body in bodies],
@@ -332,7 +333,7 @@ def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
 
 
 def _sampled(request: PersonRequest, occasion: Opportunity) -> str:
-    number = request.GET.get("echantillon", "").replace("\x00", "")[:20]
+    number = packed(request.GET.get("echantillon", ""))[:20]
     return sample_actions.reason_for(number, occasion) if number else ""
 
 

@@ -19,6 +19,7 @@ from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.lifecycle import known
 from marketplace.requests import PersonRequest
+from marketplace.texts import PlainTexts
 from opportunities import conditions
 from opportunities.models import PublicBody
 from proposals.models import Award
@@ -26,13 +27,13 @@ from proposals.models import Award
 MOST = 20_000
 
 
-class PeriodForm(forms.Form):
+class PeriodForm(PlainTexts, forms.Form):
     """Read from the address; by default, the last twelve months."""
 
     du = day_field(gettext_lazy("Attribuées du"))
     au = day_field(gettext_lazy("Au"))
     organisme = forms.ModelChoiceField(
-        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("name"), required=False,
+        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("sort_key", "pk"), required=False,
         empty_label=gettext_lazy("Tous les organismes"),
     )  # fmt: skip
 

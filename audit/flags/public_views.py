@@ -43,7 +43,7 @@ def totals() -> dict:
         cells[row["code"], row["year"]] += row["n"]
         of_body[body] += row["n"]
         flagged[body].add(row["opportunity"])
-    names = PublicBody.objects.filter(pk__in=bodies).order_by("name")
+    names = PublicBody.objects.filter(pk__in=bodies).order_by("sort_key", "pk")
     return {
         "years": list(years.items()),
         "codes": {code: [cells[code, year] for year in years] for code in CATALOGUE},

@@ -37,7 +37,7 @@ from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import LedgerPayload
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
-from marketplace.texts import Words
+from marketplace.texts import PlainTexts, Words
 from opportunities.models import PublicBody
 
 PAGE = 30
@@ -81,7 +81,7 @@ def body_flags(request: PersonRequest) -> HttpResponse:
 
 
 def _list(request: PersonRequest, seen, name: str) -> HttpResponse:
-    bodies = PublicBody.objects.filter(opportunities__flags__in=seen).distinct().order_by("name")
+    bodies = PublicBody.objects.filter(opportunities__flags__in=seen).distinct().order_by("sort_key", "pk")
     form = FlagFilter(request.GET, organisme=[(str(body.pk), body.name) for body in bodies])
     rows = _matching(seen, form.asked)
     counts = dict(rows.order_by().values("code").annotate(n=Count("pk")).values_list("code", "n"))
@@ -238,7 +238,7 @@ def page_of(act: Act) -> View:
     return view
 
 
-class JoinForm(forms.Form):
+class JoinForm(PlainTexts, forms.Form):
     """`cases`: those that the signal may join; cleans to one of them."""
 
     def __init__(self, *args, cases, **kwargs):

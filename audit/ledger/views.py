@@ -6,7 +6,7 @@ from itertools import chain
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,36 +27,31 @@ from marketplace.files.downloads import as_download, download
 from marketplace.keep import data_of
 from marketplace.ledger import checkpoints
 from marketplace.ledger import entries as ledger
-from marketplace.lists import FilterForm, page
+from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import Checkpoint, LedgerEntry
 from marketplace.requests import PersonRequest
+from marketplace.texts import PlainTexts
 
 PAGE = 50
 SEQ_MAX = 2**62
 
 
 class Rank(forms.IntegerField):
-    """An entry's number: ASCII digits and nothing else (IntegerField takes « 5.0 » and « ١ »)."""
+    """An entry's number."""
 
     def __init__(self, **options):
         super().__init__(min_value=1, max_value=SEQ_MAX, **options)
-
-    def to_python(self, value):
-        text = str(value or "").strip()
-        if text and not (text.isascii() and text.isdigit() and len(text) < 20):
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return super().to_python(value)
 
 
 class SearchForm(FilterForm):
     """A day that is not understood is left out of the search, and said."""
 
-    q = forms.CharField(required=False, max_length=200)
+    q = WordsField()
     du = day_field(gettext_lazy("Du"))
     au = day_field(gettext_lazy("Au"))
 
 
-class ExportForm(forms.Form):
+class ExportForm(PlainTexts, forms.Form):
     """Bounds of an export, both included."""
 
     first = Rank(label=gettext_lazy("De l’inscription"))

@@ -6,10 +6,9 @@ from django.utils.translation import gettext_lazy
 from audit.enums import Opinion
 from audit.reviews.actions import COMMENT_MAX
 from marketplace.accounts.reauthentication import SecondLook
-from marketplace.texts import PlainTexts
 
 
-class ConcludeAwardForm(PlainTexts, SecondLook):
+class ConcludeAwardForm(SecondLook):
     """The opinion, why, the checklist that was on the screen (`seen`), then who it is."""
 
     opinion = forms.ChoiceField(label=gettext_lazy("Conclusion"), choices=Opinion.choices, widget=forms.RadioSelect)

@@ -75,7 +75,7 @@ class AwardFilter(FilterForm):
 def awards(request: PersonRequest) -> HttpResponse:
     """The last award first, a page at a time. Unknown values of filters are left out."""
     seen = seen_by(request.user)
-    bodies = PublicBody.objects.filter(opportunities__awards__in=seen).distinct().order_by("name")
+    bodies = PublicBody.objects.filter(opportunities__awards__in=seen).distinct().order_by("sort_key", "pk")
     form = AwardFilter(request.GET, organisme=[(str(body.pk), body.name) for body in bodies])
     rows = with_review(_matching(seen, form.asked)).for_list()
     listed = page(request, rows, order=("-at", "-pk"), size=PAGE, pairs=form.pairs)

@@ -71,7 +71,7 @@ class PlanForm(Quiet, PlainTexts, forms.Form):
     since = day_field(gettext_lazy("Attribuées du"))
     until = day_field(gettext_lazy("Au"))
     body = forms.ModelChoiceField(
-        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("name"), required=False,
+        label=gettext_lazy("Organisme"), queryset=PublicBody.objects.order_by("sort_key", "pk"), required=False,
         empty_label=gettext_lazy("Tous les organismes"),
     )  # fmt: skip
     minimum_cents = MoneyField(label=gettext_lazy("Montant minimal, avant taxes"), required=False, min_cents=0)

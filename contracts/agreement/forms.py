@@ -224,7 +224,7 @@ def with_rows_changed(data: QueryDict, *, remove: int | None = None) -> QueryDic
 
 
 # --- Signing ---------------------------------------------------------------------------------------------------------
-class SignForm(PlainTexts, SecondLook):
+class SignForm(SecondLook):
     """The body's signature: the digest of the text that was on the screen, then who it is."""
 
     text_sha256 = forms.CharField(widget=forms.HiddenInput)

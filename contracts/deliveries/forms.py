@@ -91,8 +91,8 @@ class DeliverForm(PlainTexts, forms.Form):
 MET = [("yes", gettext_lazy("Respecté")), ("no", gettext_lazy("Non respecté"))]
 
 
-class _PerCriterion(forms.Form):
-    """The fields, made before PlainTexts looks at them."""
+class _PerCriterion(PlainTexts, forms.Form):
+    """The fields, one pair for each criterion."""
 
     delivery = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=32_767)
 
@@ -116,7 +116,7 @@ class _PerCriterion(forms.Form):
         self.fields["cure_by"] = day_field(_("À livrer de nouveau d’ici le"))
 
 
-class ExamineForm(PlainTexts, _PerCriterion):
+class ExamineForm(_PerCriterion):
     """One answer per criterion, then « accept », or « return » with a reason and the day to deliver again by.
 
     `delivery`: the number of the one that was read. `accepting`: which of the two buttons was pressed.

@@ -27,7 +27,7 @@ class CompleteForm(PlainTexts, forms.Form):
             del self.fields["no_code_reason"]
 
 
-class TerminateForm(PlainTexts, SecondLook):
+class TerminateForm(SecondLook):
     """Why, and who it is: ending a contract commits the body."""
 
     reason = forms.CharField(

@@ -1,6 +1,5 @@
 """What is typed about invoices: the vendor's own number, its tax numbers."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -9,9 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from contracts.models import Invoice
 from marketplace.texts import PlainTexts, longest
+from marketplace.values.fields import TpsField, TvqField
 from vendors.models import TaxRegistration
 
-TPS, TVQ = re.compile(r"(\d{9})RT(\d{4})", re.ASCII), re.compile(r"(\d{10})TQ(\d{4})", re.ASCII)
 REGISTERED, SMALL = "registered", "small"
 
 
@@ -44,17 +43,15 @@ class TaxForm(PlainTexts, forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": gettext_lazy("Choisissez votre situation.")},
     )
-    tps_number = forms.CharField(
+    tps_number = TpsField(
         label=gettext_lazy("Numéro de TPS"),
         required=False,
-        max_length=40,
         help_text=gettext_lazy("Neuf chiffres, RT et quatre chiffres : 123456789 RT0001."),
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
-    tvq_number = forms.CharField(
+    tvq_number = TvqField(
         label=gettext_lazy("Numéro de TVQ"),
         required=False,
-        max_length=40,
         help_text=gettext_lazy("Dix chiffres, TQ et quatre chiffres : 1234567890 TQ0001."),
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -66,12 +63,6 @@ class TaxForm(PlainTexts, forms.Form):
             return {}
         situation = SMALL if registered.small_supplier else REGISTERED
         return {"situation": situation, "tps_number": registered.tps_number, "tvq_number": registered.tvq_number}
-
-    def clean_tps_number(self) -> str:
-        return _normalized(self.cleaned_data["tps_number"], TPS, _("Un numéro de TPS s’écrit 123456789 RT0001."), "RT")
-
-    def clean_tvq_number(self) -> str:
-        return _normalized(self.cleaned_data["tvq_number"], TVQ, _("Un numéro de TVQ s’écrit 1234567890 TQ0001."), "TQ")
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -95,14 +86,3 @@ class TaxForm(PlainTexts, forms.Form):
         values = self.cleaned_data
         small = values["situation"] == SMALL
         return {"small_supplier": small, "tps_number": values["tps_number"], "tvq_number": values["tvq_number"]}
-
-
-def _normalized(typed: str, pattern: re.Pattern[str], message: str, letters: str) -> str:
-    """Spaces, dashes and case do not count."""
-    packed = re.sub(r"[\s.\u2010-\u2015-]", "", typed).upper()
-    if not packed:
-        return ""
-    match = pattern.fullmatch(packed)
-    if match is None:
-        raise forms.ValidationError(message)
-    return f"{match[1]} {letters}{match[2]}"

@@ -7,13 +7,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.accounts.reauthentication import SecondLook
+from marketplace.dates.fields import day_field
 from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
 
 STRIPE, OUTSIDE = "stripe", "outside"
 
 
-class PayForm(PlainTexts, SecondLook):
+class PayForm(SecondLook):
     """By Stripe, or a payment already made by the body's own system. `stripe`: whether the first is possible."""
 
     way = forms.ChoiceField(label=gettext_lazy("Moyen de paiement"), widget=forms.RadioSelect, choices=[])
@@ -23,12 +24,7 @@ class PayForm(PlainTexts, SecondLook):
         max_length=100,
         required=False,
     )
-    paid_on = forms.DateField(
-        label=gettext_lazy("Date du paiement"),
-        required=False,
-        input_formats=["%Y-%m-%d"],
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
+    paid_on = day_field(gettext_lazy("Date du paiement"))
 
     def __init__(self, *args: Any, stripe: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

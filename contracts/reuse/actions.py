@@ -86,7 +86,7 @@ def bodies_for(contract: Contract, user: Visitor) -> list[PublicBody]:
     if not user.is_authenticated or not user.is_active:
         return []
     rows = PublicBody.objects.filter(memberships__user=user, active=True).exclude(pk=contract.body.pk)
-    return list(rows.exclude(reuses__in=contract.reuses.filter(ended_at=None)).distinct().order_by("name"))
+    return list(rows.exclude(reuses__in=contract.reuses.filter(ended_at=None)).distinct().order_by("sort_key", "pk"))
 
 
 def declare_reuse(contract: Contract, *, body: PublicBody, by: User, note: str = "") -> Reuse:

@@ -30,15 +30,13 @@ from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.files.downloads import download
 from marketplace.keep import data_of
-from marketplace.lists import page
+from marketplace.lists import page, searched
 from marketplace.requests import PersonRequest
-from marketplace.search import query_words
-from marketplace.texts import PlainTexts
+from marketplace.search import having, query_words
+from marketplace.texts import PlainTexts, one_line
 from opportunities.models import Opportunity, PublicBody, Skill
-from opportunities.search.filters import with_words
 
 PAGE = 20
-QUERY_MAX = 200
 SHOWN = 12  # values of a filter
 _BODY, _LICENCE = "contract__award__opportunity__body", "licence"
 _OCCASION = "contract__award__opportunity"
@@ -58,9 +56,9 @@ class Asked:
     @classmethod
     def read(cls, data: QueryDict) -> "Asked":
         def values(name: str) -> list[str]:
-            return [text[:100].replace("\x00", "") for text in data.getlist(name)[:SHOWN]]
+            return [one_line(text[:100]) for text in data.getlist(name)[:SHOWN]]
 
-        query = " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX]
+        query = searched(data.get("q", ""))
         bodies = [text for text in values("organisme") if text.isascii() and text.isdecimal() and len(text) < 10]
         return cls(query, values("competence"), bodies, values("licence"))
 
@@ -70,7 +68,7 @@ class Asked:
 
     def rows(self, without: str = "") -> PassportQuerySet:
         """Catalogued passports that match, minus one of the filters (to count its values)."""
-        rows: Any = with_words(Passport.objects.catalogued(), self.words)
+        rows: Any = Passport.objects.catalogued().filter(having("search_text", self.query))
         if self.bodies and without != "organisme":
             rows = rows.filter(**{f"{_BODY}__in": self.bodies})
         if self.licences and without != "licence":
@@ -90,16 +88,16 @@ class Asked:
 
     def groups(self) -> list[dict[str, Any]]:
         """Bodies and licences as opportunities/_facets.html shows them: two queries."""
-        bodies = self._counted("organisme", f"{_BODY}__pk", f"{_BODY}__name")
-        licences = self._counted("licence", _LICENCE, _LICENCE)
+        bodies = self._counted("organisme", f"{_BODY}__pk", f"{_BODY}__name", f"{_BODY}__sort_key")
+        licences = self._counted("licence", _LICENCE, _LICENCE, _LICENCE)
         return [
             self._group("organisme", _("Organisme public"), bodies, self.bodies),
             self._group("licence", _("Licence"), licences, self.licences),
         ]
 
-    def _counted(self, name: str, key: str, label: str) -> list[tuple[Any, ...]]:
+    def _counted(self, name: str, key: str, label: str, order: str) -> list[tuple[Any, ...]]:
         rows = self.rows(without=name).order_by().values_list(key, label).annotate(number=Count("pk"))
-        return list(rows.order_by("-number", label)[: SHOWN * 4])
+        return list(rows.order_by("-number", order)[: SHOWN * 4])
 
     @staticmethod
     def _group(param: str, legend: str, counted: list[tuple[Any, ...]], chosen: list[str]) -> dict[str, Any]:

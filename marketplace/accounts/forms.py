@@ -15,7 +15,6 @@ from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.totp import forms as totp_forms
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
-from django import forms
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.accounts.person import User
 from marketplace.accounts.reauthentication import OneTimeCode, SecondLook, period_of, spend
 from marketplace.dates import clock
+from marketplace.texts import PlainTexts
 
 LABELS = {
     "login": _("Adresse courriel"),
@@ -34,7 +34,7 @@ LABELS = {
 }
 
 
-class OurWords(forms.BaseForm):
+class OurWords(PlainTexts):
     """Labels above, and no placeholder: it would repeat the label, in other words."""
 
     labels: Mapping[str, Any] = {}

@@ -34,6 +34,7 @@ from django.views.decorators.debug import sensitive_variables
 from marketplace.accounts.person import User
 from marketplace.dates import clock
 from marketplace.requests import PersonRequest
+from marketplace.texts import PlainTexts
 
 _PERIOD = 30  # seconds that a code lasts (RFC 6238, section 5.2)
 _DRIFT = 1  # periods by which a telephone's clock may be early or late (same section)
@@ -168,7 +169,7 @@ def confirm_person(user: User, form_data: Mapping[str, Any], request: HttpReques
     return way.method(user)
 
 
-class SecondLook(forms.Form):
+class SecondLook(PlainTexts, forms.Form):
     """Asks who is there, at the act: a form by itself, or the base of the act's form. `request` is required.
 
     Once valid, `confirmed_by` is confirm_person's answer, and `cleaned_data` holds none of what was asked. It is

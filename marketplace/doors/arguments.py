@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.core.management.base import CommandError
 
+from marketplace.values import number as typed
+
 LARGEST = 2**63 - 1  # what a column of the database holds
 MOST_HOURS = 24 * 3_660
 
@@ -15,7 +17,7 @@ def whole(*, least: int, most: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         try:
-            number = int(text)
+            number = typed.whole(text)
         except ValueError:
             number = least - 1
         if not least <= number <= most:
@@ -28,7 +30,7 @@ def whole(*, least: int, most: int) -> Callable[[str], int]:
 def hours(text: str) -> float:
     """So many hours, from none to ten years; neither « nan » nor « inf »."""
     try:
-        number = float(text)
+        number = float(typed.fractional(text))
     except ValueError:
         number = math.nan
     if not 0 <= number <= MOST_HOURS:  # « nan » is neither

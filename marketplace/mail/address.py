@@ -5,14 +5,29 @@ text would be read as somebody else's address. And the domain `faß.de` is writt
 2003), which is somebody else's (RFC 5894, section 7.2): one that does not come back as it was typed is refused.
 """
 
+import re
 import unicodedata
 from email.headerregistry import Address
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from marketplace.values.signs import plain
+
 _MOST = 254  # characters: RFC 5321, section 4.5.3.1.3, without the brackets
 _MOST_LOCAL = 64  # section 4.5.3.1.1
+
+
+def read(typed: str) -> str:
+    """The address in what was typed or pasted: « Jeanne <jeanne@exemple.ca> », « mailto:jeanne@exemple.ca; ».
+
+    Cleaned, not judged: the field's validators and `check` do that. Never an error.
+    """
+    text = plain(typed)
+    if match := re.fullmatch(r"[^<>]*<([^<>]*)>[ .,;]*", text):
+        text = match[1]
+    text = re.sub(r"^ *mailto: *", "", text, flags=re.I).strip(" ,;:.<>()")
+    return re.sub(r" *@ *", "@", text)
 
 
 def can_be_written(address: str) -> bool:

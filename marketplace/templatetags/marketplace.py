@@ -112,6 +112,24 @@ def decimal_fr(value: Decimal | None, places: int = 2) -> str:
     return _shown(value, _number, places)
 
 
+class _Kept(template.Node):
+    def __init__(self, nodelist: template.NodeList, name: str) -> None:
+        self.nodelist, self.name = nodelist, name
+
+    def render(self, context: template.Context) -> str:
+        context[self.name] = self.nodelist.render(context)
+        return ""
+
+
+@register.tag
+def keep(parser: template.base.Parser, token: template.base.Token) -> _Kept:
+    """{% keep as title %}…{% endkeep %}: what is inside is written where `{{ title }}` is, as often as needed."""
+    _keep, _as, name = token.split_contents()
+    nodelist = parser.parse(["endkeep"])
+    parser.delete_first_token()
+    return _Kept(nodelist, name)
+
+
 @register.filter
 def percent(value: Decimal | None) -> str:
     """A number already in percent, without useless zeros: « 9,975 % », in English "9.975%"."""

@@ -11,11 +11,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from marketplace.dates.fields import day_field, plausible_year
-from marketplace.dates.localtime import LocalDateTimeField, local
+from marketplace.dates.fields import LocalDateTimeField, day_field, plausible_year
+from marketplace.dates.localtime import local
 from marketplace.files.uploads import FilesField
 from marketplace.keep import Quiet
-from marketplace.mail import address
 from marketplace.money import MoneyField, format_cents
 from marketplace.reasons import REASON_MAX
 from marketplace.regions import Region
@@ -108,7 +107,6 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
     def __init__(self, *args: Any, at: datetime, quiet: bool = False, **kwargs: Any) -> None:
         self.at, self.quiet = at, quiet
         super().__init__(*args, **kwargs)
-        self.fields["contact_email"].validators.append(address.check)
         region = cast(forms.ChoiceField, self.fields["region"])
         region.choices = [("", _("Choisissez")), *Region.choices]
         if self.instance.pk and "skills" not in self.initial:

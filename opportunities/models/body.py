@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.regions import Region
+from marketplace.search import SortKey
 from opportunities.enums import BodyRole, Regime
 
 
@@ -16,12 +17,13 @@ class PublicBody(models.Model):
     acronym = models.CharField(_("sigle"), max_length=20, blank=True)
     regime = models.CharField(_("régime"), max_length=20, choices=Regime, default=Regime.LCOP)
     region = models.CharField(_("région administrative"), max_length=2, choices=Region)
+    sort_key = SortKey("name")
     active = models.BooleanField(_("en activité sur la plateforme"), default=True)
 
     class Meta:
         verbose_name = _("organisme public")
         verbose_name_plural = _("organismes publics")
-        ordering = ["name"]
+        ordering = ["sort_key", "pk"]
         constraints = [models.CheckConstraint(condition=Q(regime__in=Regime.values), name="body_regime_known")]
 
     def __str__(self) -> str:

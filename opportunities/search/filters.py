@@ -8,52 +8,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
 
-from django.db import connection
-from django.db.models import BooleanField, Case, CharField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.http import QueryDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.lists import searched
 from marketplace.regions import Region
-from marketplace.search import query_words
-from marketplace.texts import Words
+from marketplace.search import having, query_words
+from marketplace.texts import Words, one_line
 from opportunities.enums import State
 from opportunities.models import Opportunity, Skill
 
 OPEN = "ouverte"
-QUERY_MAX = 200
+EVERY_STATE = ("etat", "")  # without any parameter, one reads the open ones
 SKILLS_MAX = 20
 SKILLS_SHOWN = 12
 Rows = QuerySet[Opportunity]
-Searched = TypeVar("Searched", bound=QuerySet[Any])  # occasions, or other rows with a search text
-
-
-class HasWords(Func):
-    """PostgreSQL: every word is in `search_text`; written exactly as the index opportunity_words is."""
-
-    output_field = BooleanField()
-    conditional = True
-
-    def __init__(self, words: list[str]):
-        super().__init__(F("search_text"))
-        self.words = words
-
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
-        column, _params = compiler.compile(self.source_expressions[0])
-        return f"string_to_array({column}, ' ') @> %s::text[]", [self.words]
-
-
-def with_words(rows: Searched, words: list[str]) -> Searched:
-    """Those whose search text holds every one of these (folded, stemmed) words."""
-    if not words:
-        return rows
-    if connection.vendor == "postgresql":
-        return rows.filter(HasWords(words))
-    for word in words:
-        rows = rows.filter(search_text__contains=f" {word} ")
-    return rows
 
 
 @dataclass(frozen=True)
@@ -153,13 +125,14 @@ class Filters:
     @classmethod
     def read(cls, data: QueryDict, at: datetime) -> "Filters":
         """One query, only when skills are asked for."""
-        query = " ".join(data.get("q", "").replace("\x00", "").split())[:QUERY_MAX]
+        query = searched(data.get("q", ""))
         chosen = {}
         for group in GROUPS:
             asked = set(data.getlist(group.param))
             chosen[group.param] = [value for value in group.values if value in asked]
-        chosen["etat"] = chosen["etat"] or [OPEN]
-        names = [name[:100].replace("\x00", "") for name in data.getlist("competence")[:SKILLS_MAX]]
+        if not chosen["etat"] and "" not in data.getlist("etat"):  # an empty one is somebody's choice: every state
+            chosen["etat"] = [OPEN]
+        names = [one_line(name[:100]) for name in data.getlist("competence")[:SKILLS_MAX]]
         skills = list(Skill.objects.filter(folded__in=names)) if names else []
         return cls(at=at, query=query, chosen=chosen, skills=skills)
 
@@ -173,7 +146,7 @@ class Filters:
 
     # --- Rows -------------------------------------------------------------------------------------------------------
     def by_words(self, rows: Rows) -> Rows:
-        return with_words(rows, self.words)
+        return rows.filter(having("search_text", self.query))
 
     def by_groups(self, rows: Rows) -> Rows:
         for group in GROUPS:
@@ -222,13 +195,22 @@ class Filters:
 
     # --- Addresses ----------------------------------------------------------------------------------------------------
     def pairs(self, without: tuple[str, str] | None = None) -> list[tuple[str, str]]:
-        """The address's parameters, always in the same order and without the defaults; minus one for a chip."""
+        """The address's parameters, always in the same order and without the defaults; minus one for a chip.
+
+        Without its last state, the list is of every state; without « every state », of the open ones again.
+        """
         pairs = [("q", self.query)] if self.query else []
         for group in GROUPS:
-            if group.param != "etat" or not self.only_open:
+            if group.param == "etat" and not self.chosen["etat"]:
+                pairs.append(EVERY_STATE)
+            elif group.param != "etat" or not self.only_open:
                 pairs += [(group.param, value) for value in self.chosen[group.param]]
         pairs += [("competence", skill.folded) for skill in self.skills]
-        return [pair for pair in pairs if pair != without]
+        left = [pair for pair in pairs if pair != without]
+        if without == EVERY_STATE:
+            return left
+        asked = any(param == "etat" for param, _value in left)
+        return left if without is None or asked or self.only_open else [*left, EVERY_STATE]
 
     def labels(self) -> list[tuple[tuple[str, str], Words]]:
         """((param, value), what a person reads) for each active filter."""
@@ -236,4 +218,5 @@ class Filters:
             (group.param, value): label for group in GROUPS for value, label in group.values.items()
         }
         names |= {("competence", skill.folded): skill.name for skill in self.skills}
+        names[EVERY_STATE] = _("Tous les états")
         return [(pair, names.get(pair, _("« %s »") % pair[1])) for pair in self.pairs()]

@@ -22,7 +22,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import language
 from marketplace.requests import HtmxRequest
 from opportunities.models import Opportunity
-from opportunities.search.filters import GROUPS, OPEN, Filters, Group
+from opportunities.search.filters import EVERY_STATE, GROUPS, OPEN, Filters, Group
 from opportunities.search.labels import public_badge
 
 PAGE = 20
@@ -69,7 +69,7 @@ def occasions(request: HtmxRequest) -> HttpResponse:
         "skills": filters.skill_counts(public),
         "chosen_skills": {skill.pk for skill in filters.skills},
         "pages": _links(path, filters, page),
-        "elsewhere_url": _url(path, [*filters.pairs(), *_other_states(filters)]),
+        "elsewhere_url": _url(path, [*(pair for pair in filters.pairs() if pair[0] != "etat"), EVERY_STATE]),
         "clear_url": path,
         "can_create": request.user.is_authenticated and request.user.body_memberships.filter(role="buyer").exists(),
     }
@@ -123,11 +123,6 @@ def _url(path: str, pairs: list[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
-def _other_states(filters: Filters) -> list[tuple[str, str]]:
-    """All the states, for « chercher aussi parmi les occasions fermées »."""
-    return [("etat", value) for value in GROUPS[0].values if value not in filters.chosen["etat"] or filters.only_open]
-
-
 def _group(group: Group, filters: Filters, counts: Counter[str]) -> dict[str, Any]:
     chosen = set(filters.chosen[group.param])
     values: list[dict[str, Any]] = [
@@ -154,7 +149,7 @@ def _result(filters: Filters, total: int) -> str:
             "sans-suite": _("Aucune occasion sans suite"),
         }.get("".join(filters.chosen["etat"]), _("Aucune occasion"))
     number = f"{total:,}".replace(",", "," if language() == "en" else "\u00a0")
-    if len(filters.chosen["etat"]) > 1:
+    if len(filters.chosen["etat"]) != 1:
         return ngettext("%(n)s occasion", "%(n)s occasions", total) % {"n": number}
     return {
         OPEN: ngettext("%(n)s occasion ouverte", "%(n)s occasions ouvertes", total),

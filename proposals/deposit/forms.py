@@ -6,11 +6,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.files.documents import read_json
+from marketplace.texts import PlainTexts
 
 RECEIPT_MAX_BYTES = 20_000
 
 
-class DepositForm(forms.Form):
+class DepositForm(PlainTexts, forms.Form):
     """The two acceptances, and a key that makes a second click harmless."""
 
     integrity = forms.BooleanField(
@@ -30,8 +31,10 @@ class DepositForm(forms.Form):
     )
 
 
-class VerifyForm(forms.Form):
+class VerifyForm(PlainTexts, forms.Form):
     """A receipt, pasted or sent as a file; cleans to `receipt`, a dict of JSON values of 20 kB at most."""
+
+    as_typed = True
 
     text = forms.CharField(
         label=_("Collez le contenu de l’accusé"),

@@ -63,7 +63,7 @@ class DraftForm(PlainTexts, forms.Form):
         return texts | ({"price_cents": self.cleaned_data["price"]} if "price" in self.fields else {})
 
 
-class VendorChoiceForm(forms.Form):
+class VendorChoiceForm(PlainTexts, forms.Form):
     """Whose proposal it is, among the vendors one acts for that have none yet."""
 
     vendor = forms.ChoiceField(

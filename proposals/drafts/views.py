@@ -57,7 +57,7 @@ def start(request: PersonRequest, number: str) -> HttpResponse:
     now = clock.now()
     occasions = Opportunity.objects.visible_to(request.user, at=now).public().select_related("body")
     opportunity = get_object_or_404(occasions, number=number)
-    vendors = list(Vendor.objects.acted_for(request.user).order_by("legal_name", "pk"))
+    vendors = list(Vendor.objects.acted_for(request.user).order_by("sort_key", "pk"))
     proposals = Proposal.objects.visible_to(request.user, at=now).filter(opportunity=opportunity, vendor__in=vendors)
     existing = list(proposals.select_related("vendor"))
     taken = {proposal.vendor_id for proposal in existing}

@@ -1,45 +1,35 @@
 """What the body's people type of an opened proposal: a rejection, scores."""
 
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.reasons import REASON_MAX
 from marketplace.templatetags.marketplace import decimal_fr
-from marketplace.texts import PlainTexts, limit_texts
+from marketplace.texts import PlainTexts
+from marketplace.values import number
+from marketplace.values.fields import ReadField
 from opportunities.models import Criterion
 from proposals.enums import RejectionCode
 from proposals.models import Score
 
 TEXT_MAX = 2_000
-_SCORE = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,2})?")
 
 
-class ScoreField(forms.CharField):
+class ScoreField(ReadField):
     """A score from 0 to 100, at most two decimals, comma or point; cleans to a Decimal (None when not given)."""
+
+    read = staticmethod(number.score)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(empty_value=None, **kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return super().widget_attrs(widget) | {"inputmode": "decimal", "autocomplete": "off", "size": "8"}
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if text is None:
-            return None
-        if not _SCORE.fullmatch(text):
-            raise ValidationError(_("Entrez une note de 0 à 100, deux décimales au plus : 70,5 par exemple."))
-        score = Decimal(text.replace(",", "."))
-        if score > 100:
-            raise ValidationError(_("La note ne peut pas dépasser 100."))
-        return score
 
     def prepare_value(self, value: Any) -> Any:
         """Typed text as it is; a kept score as « 70,50 »."""
@@ -60,7 +50,7 @@ class RejectForm(PlainTexts, forms.Form):
     )
 
 
-class ScoreForm(forms.Form):
+class ScoreForm(PlainTexts, forms.Form):
     """One score and one comment for each of `criteria` (board.criteria_of), filled with those already given."""
 
     def __init__(
@@ -92,7 +82,6 @@ class ScoreForm(forms.Form):
                 widget=forms.Textarea({"rows": 3}),
                 initial=score.comment if score else "",
             )
-        limit_texts(self)
 
     def lines(self) -> list[dict[str, Any]]:
         """For the page: [{criterion, score, comment}], the last two being bound fields."""
@@ -120,4 +109,3 @@ class NoteReexaminationForm(ScoreForm):
             max_length=REASON_MAX,
             widget=forms.Textarea({"rows": 4}),
         )
-        limit_texts(self)

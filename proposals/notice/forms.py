@@ -3,11 +3,11 @@
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from marketplace.dates.fields import plausible_year
-from marketplace.dates.localtime import LocalDateTimeField
+from marketplace.dates.fields import LocalDateTimeField, plausible_year
+from marketplace.texts import PlainTexts
 
 
-class ResumeForm(forms.Form):
+class ResumeForm(PlainTexts, forms.Form):
     closes_at = LocalDateTimeField(
         label=gettext_lazy("Nouvelle date et heure limites de dépôt"), validators=[plausible_year]
     )

@@ -10,6 +10,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace.search import sort_key
 from opportunities import conditions
 from opportunities.enums import AwardMode
 from opportunities.models import Opportunity
@@ -103,7 +104,7 @@ def parts(opportunity: Opportunity) -> Parts:
     for kind, rank, title, text, weight, minimum, instant, uid in parts:
         least = None if minimum < 0 else minimum
         by_kind[kind].append(Part(kind, rank, title, text, weight, least, instant, uuid.UUID(uid) if uid else None))
-    result.skills.sort(key=lambda part: part.title.casefold())
+    result.skills.sort(key=lambda part: sort_key(part.title))
     for group in (result.criteria, result.addenda, result.attachments):
         group.sort(key=lambda part: part.rank)
     return result

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from contracts.payments import webhooks
 from marketplace.dates import clock
+from marketplace.values.signs import packed
 
 
 class Command(BaseCommand):
@@ -15,7 +16,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("ids", nargs="*", metavar="ID", help="evt_…, comme cette commande les nomme")
+        parser.add_argument("ids", nargs="*", type=packed, metavar="ID", help="evt_…, comme cette commande les nomme")
         act = parser.add_mutually_exclusive_group()
         act.add_argument("--again", action="store_true", help="les reprend")
         act.add_argument("--close", action="store_true", help="les classe : rien ne sera plus demandé à leur sujet")

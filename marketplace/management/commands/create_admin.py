@@ -49,7 +49,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{email} : {done}")
 
     def _email(self, typed: str) -> str:
-        email = one_line(typed).lower()
+        email = address.read(typed).lower()
         try:
             validate_email(email)
         except ValidationError as error:

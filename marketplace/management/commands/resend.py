@@ -8,13 +8,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from marketplace.dates import clock
 from marketplace.mail import actions
 from marketplace.models import OutgoingEmail
+from marketplace.values.signs import packed
+
+
+def _identifier(text: str) -> UUID:
+    return UUID(packed(text))
 
 
 class Command(BaseCommand):
     help = "Remet en attente des courriels abandonnés : ils partent au prochain passage, dans la minute."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("ids", nargs="*", type=UUID, metavar="ID", help="ceux de la page /pilotage/courriels/")
+        parser.add_argument(
+            "ids", nargs="*", type=_identifier, metavar="ID", help="ceux de la page /pilotage/courriels/"
+        )
         parser.add_argument("--all-failed", action="store_true", help="tous ceux qui ont été abandonnés")
 
     def handle(self, *args: Any, ids: list[UUID], all_failed: bool, **options: Any) -> None:

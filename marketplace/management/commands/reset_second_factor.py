@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketplace.accounts import actions
 from marketplace.dates import clock
+from marketplace.mail import address
 from marketplace.models import User
 
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("email")
 
     def handle(self, *args: Any, email: str, **options: Any) -> None:
+        email = address.read(email)
         person = User.objects.filter(email__iexact=email).first()
         if person is None:
             raise CommandError("Personne n’a cette adresse.")

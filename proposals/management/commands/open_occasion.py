@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
+from marketplace.values.signs import packed
 from opportunities.models import Opportunity
 from proposals.deposit import sealing
 from proposals.opening import actions as opening_actions
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--fichiers-perdus", action="store_true", dest="lost")
 
     def handle(self, number, lost, **options):
+        number = packed(number).upper()
         try:
             outcome = opening_actions.open_now(number, missing_files=lost)
         except sealing.KeyUnavailable as error:

@@ -1,0 +1,77 @@
+"""The signs of what people type and paste: what shows nothing goes, what looks alike is written one way.
+
+Spreadsheets, PDFs, telephones and other keyboards add invisible signs (U+200B, U+FEFF, U+202A…, U+00AD), fixed and thin
+spaces, several dashes, digits of other scripts. Everything that reads a value starts here.
+"""
+
+import re
+import unicodedata
+
+MOST = 10_000  # characters of one value that are looked at: far over any value, far under what would take time
+# Letters and signs by their category, yet they show nothing: Hangul fillers, the empty Braille cell, joiners of signs.
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_UNSEEN_MARKS = frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f") | {chr(code) for code in range(0xFE00, 0xFE10)}
+_LINE_BREAK = re.compile("\r\n?|[\u0085\u2028\u2029]")
+_DASHES = {"\u2212", "\u2043", "\u02d7", "\u30fc", "\uff70"}  # besides category Pd: minus, bullet, Japanese long sign
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u2032\u00b4`\uff07", "'"))
+_ARABIC = str.maketrans({"\u066b": ",", "\u066c": " ", "\u066a": "%", "\u060c": ","})  # decimal, thousands, percent
+# « 45² » is not 452, nor « ½ » 1/2: these stay as they are, and are refused where only digits make sense.
+_NOT_DIGITS = ("<super>", "<sub>", "<fraction>", "<circle>")
+
+
+def invisible(char: str) -> bool:
+    """Whether this character is drawn as nothing, not even as a space: control (but line breaks and tabs), format…"""
+    category = unicodedata.category(char)
+    return category == "Cf" or (category == "Cc" and not char.isspace()) or char in _UNSEEN_MARKS
+
+
+def line_breaks(text: str) -> str:
+    """The same text, each of its line breaks one character, whatever wrote it (browsers send two)."""
+    return _LINE_BREAK.sub("\n", text)
+
+
+def without_nul(text: str) -> str:
+    """No database column of text holds U+0000, and nobody types it: it goes, everywhere alike."""
+    return text.replace("\x00", "")
+
+
+def plain(text: str) -> str:
+    """A value in plain signs: compatibility forms written plainly (NFKC), digits of ASCII, one ordinary space between
+    words, one dash, one apostrophe; nothing invisible.
+
+    Cut after `MOST` characters. Never an error.
+    """
+    signs = (char for char in text[:MOST] if not invisible(char))
+    written = unicodedata.normalize("NFC", "".join(map(_plain, signs)))
+    return " ".join(written.translate(_ARABIC).translate(_APOSTROPHES).split())
+
+
+def packed(text: str) -> str:
+    """The same without any space: identifiers are read so."""
+    return plain(text).replace(" ", "")
+
+
+def _plain(char: str) -> str:
+    if char.isascii():
+        return char
+    if char in BLANK or char.isspace():
+        return " "
+    if unicodedata.category(char) == "Pd" or char in _DASHES:
+        return "-"
+    if unicodedata.category(char) == "Nd":
+        return str(unicodedata.decimal(char))
+    if unicodedata.decomposition(char).startswith(_NOT_DIGITS):
+        return char
+    written = unicodedata.normalize("NFKC", char)
+    return "".join(_plain(one) for one in written) if written != char else char
+
+
+def bare(text: str) -> str:
+    """An address of a page: nothing invisible, no space around it, its letters as they are."""
+    return "".join(char for char in text[:MOST] if not invisible(char)).strip().strip("<>").strip()
+
+
+def shown(text: str, most: int = 40) -> str:
+    """What was typed, for a message that quotes it: one line, cut."""
+    line = plain(text)
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,70 @@
+"""Numbers that tax authorities give: of TPS, of TVQ, of an attestation de Revenu Québec."""
+
+import re
+
+from django.utils.translation import gettext as _
+
+from marketplace.values.signs import plain, shown
+
+_TPS, _TVQ = re.compile(r"([0-9]{9})RT([0-9]{4})"), re.compile(r"([0-9]{10})TQ([0-9]{4})")
+_CALLED = re.compile(r"^(?:TPS|TVH|GST|HST|TVQ|QST|NE|BN|NO|N[°º]|NUM[ÉE]RO)(?![A-Z])[ :.#-]*")
+_BETWEEN = re.compile(r"[ ./_-]")
+_ATTESTATION = re.compile(r"[A-Z0-9][A-Z0-9-]{4,28}[A-Z0-9]")
+
+
+def tps(text: str) -> str:
+    """« 123456789 RT0001 ». ValueError, with a sentence, for whatever else."""
+    number = _packed(text)
+    if match := _TPS.fullmatch(number):
+        return f"{match[1]} RT{match[2]}"
+    right = _("Un numéro de TPS s’écrit 123456789 RT0001.")
+    if not number:
+        raise ValueError(right)
+    if _TVQ.fullmatch(number):
+        raise ValueError(right + " " + _("« %s » est un numéro de TVQ.") % shown(text))
+    if re.fullmatch(r"[0-9]{9}", number):
+        raise ValueError(right + " " + _("Il manque « RT » et quatre chiffres."))
+    raise ValueError(right + " " + _in_it(number, "RT"))
+
+
+def tvq(text: str) -> str:
+    """« 1234567890 TQ0001 ». ValueError, with a sentence, for whatever else."""
+    number = _packed(text)
+    if match := _TVQ.fullmatch(number):
+        return f"{match[1]} TQ{match[2]}"
+    right = _("Un numéro de TVQ s’écrit 1234567890 TQ0001.")
+    if not number:
+        raise ValueError(right)
+    if _TPS.fullmatch(number):
+        raise ValueError(right + " " + _("« %s » est un numéro de TPS.") % shown(text))
+    if re.fullmatch(r"[0-9]{10}", number):
+        raise ValueError(right + " " + _("Il manque « TQ » et quatre chiffres."))
+    raise ValueError(right + " " + _in_it(number, "TQ"))
+
+
+def attestation(text: str) -> str:
+    """« ABC-123456 »: capitals without spaces, with its dashes. ValueError, with a sentence, for whatever else."""
+    number = plain(text).replace(" ", "").upper().strip(".,;:#")
+    right = _("Le numéro compte de 6 à 30 lettres, chiffres et traits d’union.")
+    if _ATTESTATION.fullmatch(number):
+        return number
+    strange = next((char for char in number if not re.fullmatch(r"[A-Z0-9-]", char)), "")
+    if strange:
+        raise ValueError(right + " " + _("« %s » n’en est pas un signe.") % strange)
+    raise ValueError(right)
+
+
+def _packed(text: str) -> str:
+    number = plain(text).upper().strip(" .,;:#()")
+    while (shorter := _CALLED.sub("", number)) != number:
+        number = shorter
+    return _BETWEEN.sub("", number)
+
+
+def _in_it(number: str, letters: str) -> str:
+    """What is wrong: how many digits stand before the letters and after them, or which letters are missing."""
+    before, found, after = number.partition(letters)
+    if not found:
+        return _("« %s » n’y est pas.") % letters
+    counts = {"before": sum(char.isdigit() for char in before), "after": sum(char.isdigit() for char in after)}
+    return _("Ici, %(before)d chiffres avant les lettres et %(after)d après.") % counts
