@@ -188,9 +188,9 @@ def _licence(result: Result, path: str, value: object) -> None:
     if not licences.is_open(value):
         result.warn(path, _("Cette licence n’est pas dans notre liste des licences ouvertes."))
     for old, current in licences.deprecated(value):
-        sentence = _("« %(old)s » est un identifiant SPDX déprécié : écrivez %(current)s.")
+        sentence = _("« %(old)s » est un identifiant SPDX déprécié : écrivez %(current)s.")
         if not current:
-            sentence = _("« %(old)s » est un identifiant SPDX déprécié.")
+            sentence = _("« %(old)s » est un identifiant SPDX déprécié.")
         result.warn(path, sentence % {"old": old, "current": current})
 
 
