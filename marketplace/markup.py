@@ -1,8 +1,9 @@
 """The one door from untrusted text to HTML: Markdown, then an allow-list. The only `mark_safe` of the project.
 
-The text is read as CommonMark says, and GitHub for tables (blocks: marketplace/commonmark/). Markdown runs without raw HTML (« <b> » is shown as typed) and without images. Of whatever comes out, two walls keep
-only the same listed tags, attributes and protocols: bleach, whose last version this is, then nh3, which decides. They
-share the list and not a line of code (html5lib in Python, html5ever in Rust): a flaw in one meets the other.
+The text is read as CommonMark says, and GitHub for tables (blocks: marketplace/commonmark/), without raw HTML (« <b> »
+is shown as typed) and without images. Of whatever comes out, two walls keep only the same listed tags, attributes and
+protocols: bleach, whose last version this is, then nh3, which decides. They share the list and not a line of code
+(html5lib in Python, html5ever in Rust): a flaw in one meets the other.
 
 Results are kept in the memory of the process only. They may come from a sealed proposal: they must never reach a
 shared cache (Redis, disk).

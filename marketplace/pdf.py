@@ -1,9 +1,9 @@
 """Official documents as PDF: accessible (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes for the same data.
 
 Templates are `templates/pdf/*.typ`, compiled by Typst with the fonts it carries and those of `templates/pdf/fonts/`
-(tools/fonts.py): nothing of the machine shows in them. Drawn: Latin with all its accents, Greek, Cyrillic, Hebrew, Arabic,
-Armenian, Georgian, Devanagari, and the syllabics of Inuktitut, Cree and Naskapi. Not drawn, but named by its codes: what
-would take whole megabytes of fonts (Chinese, Japanese, Korean) or has no reader here (Tamil, Thai…), and emoji.
+(tools/fonts.py): nothing of the machine shows in them. Drawn: Latin with all its accents, Greek, Cyrillic, Hebrew,
+Arabic, Armenian, Georgian, Devanagari, and the syllabics of Inuktitut, Cree and Naskapi. Not drawn, but named by their
+codes: what would take megabytes of fonts (Chinese, Japanese, Korean), Tamil, Thai and other scripts, and emoji.
 Data reaches them as JSON, where a text is a text: what people typed is never read as markup. Documents are in French:
 the Administration's contracts are drawn up in that language (Charter of the French language, CQLR, c. C-11, s. 21).
 """

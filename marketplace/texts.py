@@ -12,6 +12,7 @@ from django.db.models import CharField, Model, TextField
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from marketplace.commonmark.word import printable
 from marketplace.dates.localtime import NBSP, language
 
 Words = str | Promise  # a text, or one that is translated when it is shown
@@ -33,14 +34,14 @@ def one_line(text: str) -> str:
     """
     text = _LINE_BREAKS.sub(" ", text)
     text = "".join(char for char in text if unicodedata.category(char) not in {"Cc", "Cf"}).strip()
-    return text if visible(text) else ""
+    return printable(text) if visible(text) else ""
 
 
 def several_lines(text: str) -> str:
     """A long text: the same, but its lines, tabs and joined characters stay."""
     keepers = "\t\n\r" + _JOINERS
     text = "".join(char for char in text if char in keepers or unicodedata.category(char) not in {"Cc", "Cf"})
-    return text.strip() if visible(text, "LMNPS") else ""
+    return printable(text.strip()) if visible(text, "LMNPS") else ""
 
 
 def grouped(number: int) -> str:

@@ -21,7 +21,11 @@ ENGLISH = re.compile(r"[“”]|\b(the|is|not|this|of|that|and|which|no)\b")
 
 
 def fields(text):
-    return {name.removesuffix("_fr").removesuffix("_en") for _lit, name, _spec, _conv in string.Formatter().parse(text) if name}
+    return {
+        name.removesuffix("_fr").removesuffix("_en")
+        for _lit, name, _spec, _conv in string.Formatter().parse(text)
+        if name
+    }
 
 
 def without_cryptography(*arguments):
@@ -83,7 +87,15 @@ def test_a_file_that_cannot_be_read(what, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["nothing"], ["ledger"], ["ledger", "x", "--from", "x"], ["receipt", "x", "--lang", "de"], ["draw", "x", "--z"]]
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["ledger"],
+        ["ledger", "x", "--from", "x"],
+        ["receipt", "x", "--lang", "de"],
+        ["draw", "x", "--z"],
+    ],
 )
 def test_a_command_that_is_not_understood(arguments):
     for lang, words, other in (("fr", "ne se comprend pas", ENGLISH), ("en", "cannot be understood", FRENCH)):

@@ -1,4 +1,4 @@
-"""Texts as people write them in notices, addenda, proposals and delivery notes. Invented, after kinds seen in the world."""
+"""Texts as people write them in notices, addenda, proposals and delivery notes. Invented, after kinds really seen."""
 
 # A bug report as a form offers it: bold titles, lists right under their sentence. Eleven list lines.
 BUG_REPORT = """\
@@ -102,7 +102,7 @@ TEXTS = [
     "Du **gras**, de l’*italique*, du __gras__ et de l’_italique_, mot_avec_tirets.",
     "**Échéance :** 2026-11-01\n**Budget :** 40 000 $",
     "[guide](https://exemple.quebec/a?b=1&c=2 'Le guide') et [ici](/aide)",
-    "[guide][1] et [plan]\n\n[1]: https://exemple.quebec/guide\n[plan]: <https://exemple.quebec/plan> \"Le plan\"",
+    '[guide][1] et [plan]\n\n[1]: https://exemple.quebec/guide\n[plan]: <https://exemple.quebec/plan> "Le plan"',
     "<https://exemple.quebec/?é=ü> et <quelqu.un@exemple.quebec>",
     "Prix : 5 * 3 = 15 et 2 * 4 = 8",
     "\\* pas une liste\n\\- non plus",
@@ -129,7 +129,10 @@ DIFFERENT = {
 # Pasted from a word processor, and the Markdown that says the same.
 PASTED = [
     ("\uf0b7\tPoint\n\uf0b7\tAutre", "- Point\n- Autre"),
-    ("\uf0b7\tPoint\no\tSous-point\n\uf0a7\tPlus bas\n\uf0b7\tAutre", "- Point\n  - Sous-point\n    - Plus bas\n- Autre"),
+    (
+        "\uf0b7\tPoint\no\tSous-point\n\uf0a7\tPlus bas\n\uf0b7\tAutre",
+        "- Point\n  - Sous-point\n    - Plus bas\n- Autre",
+    ),
     ("o\tSous-point", "- Sous-point"),
     ("§\tUn\n§\tDeux", "- Un\n- Deux"),
     ("·\tUn\n·\tDeux", "- Un\n- Deux"),

@@ -3,8 +3,8 @@
 
     python tools/fonts.py
 
-Typst reads TrueType and no WOFF2. What is written depends on the package's version alone (VERSION): run it again only to
-change that. Licences stand beside the fonts. Needs npm, and the development dependencies (fonttools, brotli).
+Typst reads TrueType and no WOFF2. What is written depends on the package's version alone (VERSION): run it again only
+to change that. Licences stand beside the fonts. Needs npm, and the development dependencies (fonttools, brotli).
 """
 
 import shutil

@@ -21,8 +21,8 @@ Without `cryptography`, what needs no signature is still checked, and nothing th
                                                              a version of a published notice, and its entry
     verify.py notices FILE --ledger FILE [--key BASE64]      every published notice, its versions, and the ledger
 
-Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments), or no
-signature was.
+Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments), or
+no signature was.
 Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
 signature is checked against the key written in the file itself, which proves nothing about who signed. After a change
 of key, give --key once for each: every one of them is then believed.
@@ -175,11 +175,12 @@ Sans « cryptography », ce qui ne demande pas de signature est vérifié quan
                                                              une version d’un avis publié, et son inscription
     verify.py notices FICHIER --ledger FICHIER [--key BASE64]      tous les avis publiés, leurs versions et le registre
 
-Codes de sortie : 0 vérifié, 1 non vérifié (la première ligne fautive est nommée), 2 rien n’a pu être vérifié, ou pas les
-signatures. Donnez --key, avec la valeur publiée (/.well-known/dan-cles.json) ou celle que vous avez gardée : sans elle,
-une signature est comparée à la clé écrite dans le fichier, ce qui ne prouve pas qui a signé. Après un changement de clé,
-donnez --key une fois pour chacune. Un registre est entier, depuis l’inscription 1, sauf si --from N demande un extrait;
---expect EMPREINTE demande si le registre contient toujours une empreinte gardée, et --checkpoints FICHIER, des relevés.
+Codes de sortie : 0 vérifié, 1 non vérifié (la première ligne fautive est nommée), 2 rien n’a pu être vérifié, ou pas
+les signatures. Donnez --key, avec la valeur publiée (/.well-known/dan-cles.json) ou celle que vous avez gardée : sans
+elle, une signature est comparée à la clé écrite dans le fichier, ce qui ne prouve pas qui a signé. Après un changement
+de clé, donnez --key une fois pour chacune. Un registre est entier, depuis l’inscription 1, sauf si --from N demande un
+extrait; --expect EMPREINTE demande si le registre contient toujours une empreinte gardée, et --checkpoints FICHIER, des
+relevés. Les arbres, l’inclusion et la cohérence sont ceux de la RFC 9162; un relevé est une note signée (C2SP).
 In English: verify.py --lang en --help
 """
 
@@ -196,10 +197,10 @@ MESSAGES = {
     "unpacked": ("elle est abîmée, protégée ou d’un autre format.", "it is damaged, protected or of another format."),
     "arguments": ("Cette commande ne se comprend pas : {given}\nToutes les commandes : verify.py --help",
                   "This command cannot be understood: {given}\nAll commands: verify.py --lang en --help"),
-    "no_signatures": ("Aucune signature n’est vérifiée : installez « cryptography » (python3 -m pip install cryptography), "
-                      "puis refaites cette commande.",
-                      "No signature is verified: install “cryptography” (python3 -m pip install cryptography), then run "
-                      "this command again."),
+    "no_signatures": ("Aucune signature n’est vérifiée : installez « cryptography » (python3 -m pip install "
+                      "cryptography), puis refaites cette commande.",
+                      "No signature is verified: install “cryptography” (python3 -m pip install cryptography), then "
+                      "run this command again."),
     "chain_ok": ("Inscriptions {first} à {last} : dans l’ordre, sans trou, chacune conforme à son empreinte.",
                  "Entries {first} to {last}: in order, with no gap, each agreeing with its hash."),
     "path_ok": ("L’inscription {seq} ({action}, {at}) mène à la racine que donne le relevé.",
@@ -484,7 +485,7 @@ for _kind in ("receipt", "passport", "contract", "review", "minutes"):
         MESSAGES[f"{_kind}_{_name}"] = tuple(words.replace("KIND", _kind) for words in _words)
 
 
-# What still holds when signatures could not be checked: digests and computations; and what is said in place of the rest.
+# What still holds when signatures could not be checked: digests and computations; and what is said in place of others.
 BY_DIGESTS = {
     *("payloads", "excerpt", "expect_ok", "envelope_ok", "archive_same", "archive_code_ok", "proof_payload_ok"),
     *("proof_receipt_ok", "draw_ok", "draw_facts", "draw_notice_ok", "draw_no_notice", "draw_no_minutes", "notes_ok"),
@@ -590,7 +591,7 @@ def _fits(row, fields):
 
 
 def signed(message, signature, key):
-    """Whether this key signed it. Without `cryptography`, whether it could have: `main` then tells that nobody knows."""
+    """Whether this key signed it. Without `cryptography`, whether it could have: `main` then says so."""
     if Ed25519PublicKey is None:
         UNCHECKED.append(key)
         with suppress(ValueError, TypeError):
@@ -1651,7 +1652,7 @@ class _Parser(argparse.ArgumentParser):
 def _language(arguments):
     """The language asked for, wherever it stands: what is wrong with the other arguments is told in it too."""
     words = list(map(str, arguments))
-    asked = [after for word, after in zip(words, words[1:]) if word == "--lang"]
+    asked = [words[place + 1] for place, word in enumerate(words[:-1]) if word == "--lang"]
     asked += [word[len("--lang=") :] for word in words if word.startswith("--lang=")]
     return EN if "en" in asked else FR
 

@@ -21,7 +21,7 @@ MAX_TITLE = 3_000  # characters of a licence file in which its own name, or its 
 UNDEMANDING = frozenset({CodeLicence.ASSIGNMENT.value, CodeLicence.TO_BE_AGREED.value})
 _IDS = {key.lower(): key for key in LICENSES}
 _EXCEPTIONS = {key.lower(): key for key in EXCEPTIONS}
-# Deprecated ids that say two things, and what SPDX asks to write (spdx.org/licenses, « Deprecated License Identifiers »).
+# Deprecated ids that say two things, and what SPDX asks to write instead (spdx.org/licenses, deprecated identifiers).
 # Those of the GNU licences follow a rule: see `_current`.
 _REPLACED = {
     "GPL-2.0-with-autoconf-exception": "GPL-2.0-only WITH Autoconf-exception-2.0",
@@ -44,7 +44,9 @@ _TOKEN = re.compile(r"[()]|[^\s()]+")
 _WORD = r"licen[cs]e|copying(?:v?[0-9.]*)|unlicen[cs]e|liliq"
 _MAIN = re.compile(r"(?:licen[cs]e|copying|unlicense)(?:[.-].*)?", re.I)
 _FILE = re.compile(rf"(?:.*[^a-z])?(?:{_WORD})(?:[^a-z].*)?", re.I)
-_ENDING = re.compile(r"(?:.*\.(?:txt|text|md|markdown|rst|adoc|html?|fr|en|lesser|mit|apache|bsd|gpl)|[^.]*|.*[0-9.]+)", re.I)
+_ENDING = re.compile(
+    r"(?:.*\.(?:txt|text|md|markdown|rst|adoc|html?|fr|en|lesser|mit|apache|bsd|gpl)|[^.]*|.*[0-9.]+)", re.I
+)
 _OTHERS = re.compile(r"third|3rd|tiers|depend|vendor|check|header|template|gabarit|modele", re.I)
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})")
 _ADDRESS = re.compile(r"<?\bhttps?://[^\s<>)\]]*>?|</?[a-z][^<>]{0,200}>")
@@ -110,8 +112,8 @@ def _current(key: str) -> str:
     return key
 
 
-# Approved by the Open Source Initiative, or free for the Free Software Foundation, as SPDX's own list says of an id or of
-# the one that it replaces.
+# Approved by the Open Source Initiative, or free for the Free Software Foundation, as SPDX's own list says of an id or
+# of the one that it replaces.
 _OPEN = {key for key, licence in LICENSES.items() if licence.osi_approved or licence.fsf_libre}
 OPEN = frozenset(_OPEN | {current for key in _OPEN if (current := _current(key)) in LICENSES})
 
@@ -132,7 +134,7 @@ def _symbol(word: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _parsed(expression: str) -> Any:
-    """The expression as a tree of symbols; None when it is not SPDX (2.3, annex D), or names what SPDX does not list."""
+    """The expression as a tree of symbols; None when it is not SPDX 2.3, annex D, or names an unlisted id."""
     words, symbols = [], {}
     for word in _TOKEN.findall(expression):
         if word in "()" or word.upper() in ("AND", "OR", "WITH"):
@@ -177,7 +179,9 @@ def deprecated(expression: str) -> list[tuple[str, str]]:
     """[(id, what to write instead)] of the deprecated ids of a known expression; "" where SPDX names nothing."""
     if not is_known(expression):
         return []
-    keys = [key for word in _TOKEN.findall(expression) if (key := _IDS.get(word.lower())) and LICENSES[key].deprecated_id]
+    keys = [
+        key for word in _TOKEN.findall(expression) if (key := _IDS.get(word.lower())) and LICENSES[key].deprecated_id
+    ]
     return [(key, "" if _current(key) == key else _current(key)) for key in dict.fromkeys(keys)]
 
 

@@ -264,7 +264,7 @@ class _Reader:
             address = match[2] if match[2] is not None else match[3]
             title = next((match[place] for place in (4, 5, 6) if match[place] is not None), None)
             if name:
-                self.references.setdefault(name, (address, title))
+                self.references.setdefault(name, (address, title or ""))
             at = match.end()
         paragraph.lines = text[at:].split("\n") if text[at:].strip() else []
         if not paragraph.lines:
