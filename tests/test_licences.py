@@ -154,7 +154,8 @@ def test_a_licence_in_windows_1252_is_recognised():
 
 LOOKED_AT = (
     "LICENSE", "LICENSE_ENGLISH.txt", "LICENCE_fr.txt", "Licence LiLiQ.txt", "MIT-LICENSE", "COPYING.LESSER",
-    "COPYING3", "LICENSE-MIT", "licence.fr.md", "LICENSE (MIT).txt", "GPL-LICENSE.txt", "LiLiQ-R.txt", "UNLICENSE", "License.rst",
+    "COPYING3", "LICENSE-MIT", "licence.fr.md", "LICENSE (MIT).txt", "GPL-LICENSE.txt", "LiLiQ-R.txt", "UNLICENSE",
+    "License.rst",
 )  # fmt: skip
 PASSED_OVER = (
     "README", "license_check.py", "licenses.json", "3rdpartylicenses.txt", "THIRD-PARTY-LICENSE.txt", "licensed.txt",
