@@ -1,7 +1,6 @@
 """What goes into the PDFs: a contract, an invoice. Documents are in French, whatever the reader's language."""
 
 import hashlib
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from contracts.models import Amendment, Clause, Contract, Document, Invoice, Sig
 from marketplace import pdf
 from marketplace.dates.localtime import day, local, moment_exact
 from marketplace.files import store
+from marketplace.markup import readable
 from marketplace.money import format_cents
 from vendors import taxes as vendor_taxes
 from vendors.models import Vendor
@@ -30,14 +30,6 @@ def clauses_for(contract: Contract) -> list[dict[str, str]]:
         for clause in [*everyones, *own]
         if contract.personal_information or not clause.personal_information
     ]
-
-
-def readable(text: str) -> str:
-    """Markdown as it is read aloud: without its signs of emphasis and headings; lists and links keep their text."""
-    text = re.sub(r"(?m)^#{1,6}\s+|^>\s?", "", text)
-    text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
-    text = re.sub(r"\[([^\]\n]+)\]\((https?://[^)\s]+)\)", r"\1 (\2)", text)
-    return re.sub(r"(?m)^[*+] ", "- ", text)
 
 
 def vendor_data(vendor: Vendor) -> dict[str, Any]:

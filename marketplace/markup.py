@@ -1,8 +1,9 @@
 """The one door from untrusted text to HTML: Markdown, then an allow-list. The only `mark_safe` of the project.
 
-Markdown runs without raw HTML (« <b> » is shown as typed) and without images. Of whatever comes out, two walls keep
-only the same listed tags, attributes and protocols: bleach, whose last version this is, then nh3, which decides. They
-share the list and not a line of code (html5lib in Python, html5ever in Rust): a flaw in one meets the other.
+The text is read as CommonMark says, and GitHub for tables (blocks: marketplace/commonmark/), without raw HTML (« <b> »
+is shown as typed) and without images. Of whatever comes out, two walls keep only the same listed tags, attributes and
+protocols: bleach, whose last version this is, then nh3, which decides. They share the list and not a line of code
+(html5lib in Python, html5ever in Rust): a flaw in one meets the other.
 
 Results are kept in the memory of the process only. They may come from a sealed proposal: they must never reach a
 shared cache (Redis, disk).
@@ -18,15 +19,19 @@ import bleach
 import markdown
 import nh3
 from django.utils.safestring import SafeString, mark_safe
-from markdown.inlinepatterns import InlineProcessor
+from markdown.extensions import Extension
+from markdown.inlinepatterns import InlineProcessor, SubstituteTagInlineProcessor
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
+
+from marketplace.commonmark.blocks import Blocks
+from marketplace.commonmark.word import as_lists
 
 LINK_REL = "nofollow noopener"
 _HEADINGS = ("h3", "h4", "h5", "h6")  # a page has its own h1 and h2
 _BLOCKS = ("p", "ul", "ol", "li", "pre", "blockquote", "table", "thead", "tbody", "tr", "hr", *_HEADINGS)
 TAGS = frozenset((*_BLOCKS, "th", "td", "br", "strong", "em", "code", "a"))
-ATTRIBUTES = {"a": {"href", "rel", "title"}}
+ATTRIBUTES = {"a": {"href", "rel", "title"}, "ol": {"start"}}
 PROTOCOLS = frozenset(("http", "https", "mailto"))
 # Markdown looks for the end of each sign in the rest of its paragraph: 20 000 lone « [ » cost a minute of processor.
 # Signs × characters, added over the paragraphs, bound that work; a bracket costs eight times the others (measured).
@@ -35,6 +40,8 @@ MAX_WORK = 24_000_000
 _BRACKET_WEIGHT = 8
 _SIGNS = re.compile(r"[\n`|>*_<\\&!]")
 MAX_CHARACTERS = 60_000
+_NUMBER = re.compile(r"[0-9]{1,9}")  # of a list's first item
+_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"  # what a backslash escapes
 
 
 def _safe_address(address: str) -> bool:
@@ -50,6 +57,8 @@ def _allowed_attribute(tag: str, name: str, value: str) -> bool:
         return False
     if name == "href":
         return _safe_address(value)
+    if name == "start":
+        return _NUMBER.fullmatch(value) is not None
     return name != "rel" or value == LINK_REL
 
 
@@ -106,14 +115,22 @@ class _BareAddress(InlineProcessor):
         return link, match.start(0), match.start(0) + len(address)
 
 
+class _House(Extension):
+    """CommonMark's blocks, no raw HTML, no image."""
+
+    def extendMarkdown(self, md: markdown.Markdown) -> None:
+        md.parser = Blocks(md)
+        md.ESCAPED_CHARS = list(_PUNCTUATION)
+        md.preprocessors.deregister("html_block")
+        md.inlinePatterns.deregister("html")
+        md.inlinePatterns.register(SubstituteTagInlineProcessor(r"\\\n", "br"), "backslash_break", 185)
+        md.inlinePatterns.register(_BareAddress(r"https?://[^\s<>\x02\x03]+", md), "bare_address", 95)
+        md.treeprocessors.register(_HouseRules(md), "house_rules", 15)  # after inline (20)
+
+
 def _converter() -> markdown.Markdown:
     # A new one each time: it keeps state and is not safe between threads; making one costs less than a millisecond.
-    converter = markdown.Markdown(extensions=["fenced_code", "sane_lists", "tables"], output_format="html")
-    converter.preprocessors.deregister("html_block")
-    converter.inlinePatterns.deregister("html")
-    converter.inlinePatterns.register(_BareAddress(r"https?://[^\s<>\x02\x03]+", converter), "bare_address", 95)
-    converter.treeprocessors.register(_HouseRules(converter), "house_rules", 15)  # after inline (20)
-    return converter
+    return markdown.Markdown(extensions=[_House()], output_format="html")
 
 
 def _too_costly(text: str) -> bool:
@@ -131,7 +148,7 @@ def _clean_html(text: str) -> str:
     if _too_costly(text):
         return _as_typed(text)
     try:
-        return last_wall(first_wall(_converter().convert(text)))
+        return last_wall(first_wall(_converter().convert(as_lists(text))))
     except RecursionError:  # thousands of nested quotes: nobody's need, shown as typed
         return _as_typed(text)
 
@@ -145,35 +162,103 @@ def render(text: str | None) -> SafeString:
 
 
 class _TextOnly(HTMLParser):
-    """Collects the text of clean HTML, a line for each block, a dash for each list item."""
+    """Collects the text of clean HTML, a line for each block, a dash or its number for each list item.
 
-    def __init__(self):
+    `roomy`: as a person would write it, for messages and documents: an empty line between two paragraphs, items of a
+    list inside another further from the margin, addresses of links after their text.
+    """
+
+    def __init__(self, *, roomy: bool = False):
         super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
+        self.roomy = roomy
+        self.lines: list[str] = []
+        self.line = ""
+        self.lists: list[int | None] = []  # the number of the next item of each open list, None in one of dashes
+        self.marker = ""  # of an item whose first words are still to come
+        self.address = ""
+        self.verbatim = self.row = False
 
     def handle_starttag(self, tag, attrs):
-        if tag in _BLOCKS or tag == "br":
-            self.parts.append("\n")
-        if tag == "li":
-            self.parts.append("- ")
+        if tag == "br":
+            self.end_line()
+        elif tag in _BLOCKS:
+            self.end_line(apart=tag not in ("tr", "thead", "tbody") and not self.lists)
+        if tag in ("ul", "ol"):
+            self.lists.append(int(dict(attrs).get("start") or 1) if tag == "ol" else None)
+        elif tag == "li" and self.lists:
+            number = self.lists[-1]
+            self.end_marker()
+            self.marker = "- " if number is None else f"{number}. "
+            self.lists[-1] = None if number is None else number + 1
+        elif tag == "a":
+            self.address = str(dict(attrs).get("href") or "")
+            self.link = len(self.line)
+        self.verbatim = self.verbatim or tag == "pre"
+        self.row = self.row or tag == "tr"
 
     def handle_endtag(self, tag):
+        if tag in ("ul", "ol") and self.lists:
+            self.lists.pop()
         if tag in _BLOCKS:
-            self.parts.append("\n")
+            self.end_line(apart=tag not in ("tr", "thead", "tbody", "li") and not self.lists)
+            self.verbatim = self.verbatim and tag != "pre"
+            if tag == "li":
+                self.end_marker()
+            self.row = self.row and tag != "tr"
         elif tag in ("td", "th"):
-            self.parts.append(" ")
+            self.line += " | " if self.roomy else " "
+        elif tag == "a" and self.roomy and self.address.removeprefix("mailto:") not in self.line[self.link :]:
+            self.line += f" ({self.address})"
 
     def handle_data(self, data):
-        self.parts.append(data)
+        if self.row and "\n" in data and not data.strip():
+            return  # between two cells
+        first, *others = data.split("\n")
+        self.line += first
+        for line in others:
+            self.end_line()
+            self.line = line
+
+    def end_marker(self):
+        """An item without any word still has its dash, or its number."""
+        if self.marker:
+            self.lines.append(self.indent() + self.marker.rstrip())
+            self.marker = ""
+
+    def indent(self) -> str:
+        return "   " * (len(self.lists) - 1 + (not self.marker)) if self.roomy and self.lists else ""
+
+    def end_line(self, *, apart=False):
+        text = self.line.rstrip(" |") if self.row else self.line
+        text = text if self.roomy and self.verbatim else re.sub(r"[ \t\r\f\v]+", " ", text).strip()
+        self.line, self.link = "", 0
+        if text.strip():
+            self.lines.append(self.indent() + self.marker + text)
+            self.marker = ""
+        if apart and self.roomy and self.lines and self.lines[-1]:
+            self.lines.append("")
+
+
+def _texts(text: str | None, *, roomy: bool) -> str:
+    collector = _TextOnly(roomy=roomy)
+    collector.feed(_clean_html(str(text or "")))
+    collector.close()
+    collector.end_line()
+    return "\n".join(collector.lines).strip("\n")
 
 
 def plain(text: str | None) -> str:
-    """Untrusted Markdown → text without markup, one line per block, for teasers, mails and data.
+    """Untrusted Markdown → text without markup, one line per block, for teasers and data. Lists keep their numbers.
 
     The result is plain text, not HTML: « <b> » in it is three characters, which a template still has to escape.
     """
-    collector = _TextOnly()
-    collector.feed(_clean_html(str(text or "")))
-    collector.close()
-    lines = (re.sub(r"[ \t\r\f\v]+", " ", line).strip() for line in "".join(collector.parts).split("\n"))
-    return re.sub(r"(?m)^- ?\n", "- ", "\n".join(line for line in lines if line))
+    return _texts(text, roomy=False)
+
+
+def readable(text: str | None) -> str:
+    """Untrusted Markdown → the same words and numbers as its page, as a person would type them, for e-mails and PDFs.
+
+    Paragraphs are an empty line apart, lists inside lists stand three spaces further, links give their address. Plain
+    text, as `plain`'s.
+    """
+    return _texts(text, roomy=True)

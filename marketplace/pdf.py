@@ -1,6 +1,9 @@
 """Official documents as PDF: accessible (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes for the same data.
 
-Templates are `templates/pdf/*.typ`, compiled by Typst with the fonts it carries: nothing of the machine shows in them.
+Templates are `templates/pdf/*.typ`, compiled by Typst with the fonts it carries and those of `templates/pdf/fonts/`
+(tools/fonts.py): nothing of the machine shows in them. Drawn: Latin with all its accents, Greek, Cyrillic, Hebrew,
+Arabic, Armenian, Georgian, Devanagari, and the syllabics of Inuktitut, Cree and Naskapi. Not drawn, but named by their
+codes: what would take megabytes of fonts (Chinese, Japanese, Korean), Tamil, Thai and other scripts, and emoji.
 Data reaches them as JSON, where a text is a text: what people typed is never read as markup. Documents are in French:
 the Administration's contracts are drawn up in that language (Charter of the French language, CQLR, c. C-11, s. 21).
 """
@@ -17,6 +20,8 @@ import typst
 from django.conf import settings
 from django.utils import translation
 from django.utils.functional import Promise
+
+from marketplace.commonmark.word import as_lists, printable
 
 TEMPLATES = {
     "amendment": "pdf/amendment.typ",
@@ -88,8 +93,8 @@ def _options(data: Any) -> dict[str, Any]:
 
 @functools.cache
 def _fonts() -> typst.Fonts:
-    """The fonts inside Typst alone: the machine's own would change the bytes from one server to another."""
-    return typst.Fonts(include_system_fonts=False)
+    """The fonts inside Typst, and ours: the machine's own would change the bytes from one server to another."""
+    return typst.Fonts(include_system_fonts=False, font_paths=[settings.BASE_DIR / "templates" / "pdf" / "fonts"])
 
 
 def _plain(value: Any) -> Any:
@@ -109,7 +114,9 @@ def _plain(value: Any) -> Any:
 
 def _legible(text: str) -> str:
     """Composed letters, plain line breaks, nothing invisible; what belongs to no alphabet is named by its code."""
-    text = _VARIATIONS.sub("", _LINE_BREAKS.sub("\n", text).replace("\t", " "))
+    text = _LINE_BREAKS.sub("\n", text)
+    text = as_lists(text) if "\n" in text or "\t" in text else printable(text)  # a title is no list
+    text = _VARIATIONS.sub("", text.replace("\t", " "))
     # Format characters (direction overrides, joiners) go: a contract reads in the order in which it was written.
     text = "".join(char for char in text if char == "\n" or unicodedata.category(char) not in {"Cc", "Cf"})
     nameless = frozenset(char for char in text if unicodedata.category(char) in _NAMELESS)

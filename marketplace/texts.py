@@ -12,6 +12,7 @@ from django.db.models import CharField, Model, TextField
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from marketplace.commonmark.word import printable
 from marketplace.dates.localtime import NBSP, language
 from marketplace.mail import address
 from marketplace.values import day, number, signs
@@ -33,7 +34,7 @@ def one_line(text: str) -> str:
     """
     text = _LINE_BREAKS.sub(" ", text)
     text = "".join(char for char in text if unicodedata.category(char) not in {"Cc", "Cf"}).strip()
-    return text if visible(text) else ""
+    return printable(text) if visible(text) else ""
 
 
 def several_lines(text: str) -> str:
@@ -41,7 +42,7 @@ def several_lines(text: str) -> str:
     keepers = "\t\n" + _JOINERS
     text = signs.line_breaks(text)
     text = "".join(char for char in text if char in keepers or unicodedata.category(char) not in {"Cc", "Cf"})
-    return text.strip() if visible(text, "LMNPS") else ""
+    return printable(text.strip()) if visible(text, "LMNPS") else ""
 
 
 def grouped(number: int) -> str:

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
+from audit.ledger.act_details import described
 from marketplace.dates import clock
 from marketplace.dates.localtime import local, to_utc
 from marketplace.models import LedgerPayload, OutgoingEmail
@@ -52,11 +53,31 @@ def test_everybody_who_answers_is_told_once_and_the_author(cast, now):
     assert {person for person, row in rows.items() if row.confidential} == {cast.vendor_owner, cast.rival_owner}
     assert rows[cast.rival_owner].language == "en" and "November 24, 2026" in rows[cast.rival_owner].body
     for row in rows.values():
-        assert "Le **format** est précisé." in row.body
+        assert "Le format est précisé." in row.body
     said = rows[cast.vendor_owner].body.replace("\u00a0", " ")
     assert "La date limite ne change pas : mardi 24 novembre 2026, 14 h 00 (HNE)" in said
     assert "reste valide et scellée" in said
     assert "/propositions/" not in rows[cast.buyer].body and "Atelier" not in rows[cast.buyer].body
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "html"),
+    [
+        ("Précision.\n\n2. Deuxième", "Précision.\n\n2. Deuxième", '<ol start="2">'),
+        ("1. un\n1. deux", "1. un\n2. deux", "<ol>"),
+        ("Joindre :\n\uf0b7\tle plan\no\tsigné", "Joindre :\n\n- le plan\n   - signé", "<ul>"),
+    ],
+)
+def test_the_page_the_message_and_the_ledger_say_the_same_numbers(client, cast, now, typed, shown, html):
+    opportunity = cast.published()
+    cast.submitted(opportunity)
+    notice_actions.add_addendum(opportunity, by=cast.officer, text=typed)
+    assert html in client.get(opportunity.get_absolute_url()).content.decode()
+    for row in OutgoingEmail.objects.filter(template=TEMPLATE):
+        assert shown in row.body
+    body = LedgerPayload.objects.get(entry__action="opportunity.addendum").body
+    assert body["text"] == typed  # what was typed is what the ledger commits to
+    assert ("Texte", shown) in described("opportunity.addendum", body, {}, {})
 
 
 def test_whoever_left_the_vendor_is_no_longer_told(cast, now):

@@ -29,6 +29,9 @@ class Walls(HTMLParser):
     def handle_starttag(self, tag, attrs):
         assert tag in TAGS, tag
         for name, value in attrs:
+            if (tag, name) == ("ol", "start"):
+                assert re.fullmatch(r"[0-9]{1,9}", value)
+                continue
             assert tag == "a", (tag, name)
             assert name in ("href", "title", "rel"), name
             if name == "rel":

@@ -6,6 +6,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from django.conf import settings
 from django.utils.translation import gettext_lazy
 from pypdf import PdfReader
 
@@ -450,6 +451,65 @@ def test_lines_that_begin_with_a_hyphen_are_a_list():
 def test_a_character_without_a_glyph_is_named_by_its_code(typed, shown):
     text = text_of(made("letter", letter(paragraphs=[f"début {typed} fin"])))
     assert f"début {shown}" in text and "fin" in text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ᐃᓄᒃᑎᑐᑦ, ᓄᓇᕕᒃ, ᑲᑎᕕᒃ",  # Inuktitut, as Nunavik's bodies write their names
+        "ᐄᔨᔨᐤ ᐊᔨᒧᐎᓐ, ᒥᔥᑎᓯᓃ",  # Eastern Cree
+        "ᓇᔅᑲᐱ, ᑲᐙᐙᒋᑲᒪᒡ",  # Naskapi
+        "ᓀᐦᐃᔭᐍᐏᐣ ᐠᐡᐢ",  # Cree of the plains, with finals
+        "Kanien’kéha, Wolastoqey, Mi’gmaq, Innu-aimun : ū ē ī ō, uᵉ",
+        "Nguyễn Thị Hồng Hạnh, Đặng, Łukasz, Škvorecký, Ștefănescu, Gökçe, Ɛlɔ, Ħ",  # names from elsewhere
+        "Ελένη Παπαδοπούλου, Σοφία",
+        "Наталія Їжакевич, Ђорђе",
+        "שרה לוי",
+        "محمد بن علي",
+        "Արամ, გიორგი",
+    ],
+)
+def test_names_of_quebec_are_drawn(typed):
+    reader = made("letter", letter(paragraphs=[typed], subject=f"Avis – {typed}", signature=typed))
+    text = text_of(reader)
+    assert "[U+" not in text
+    missing = {char for char in typed if char.isalpha() and char not in text}
+    assert not missing
+    assert not reader.metadata.title or "[U+" not in reader.metadata.title
+
+
+def test_every_syllabic_is_drawn_by_the_font_that_we_carry():
+    """Unified Canadian Aboriginal Syllabics, its first extension; no font but Typst's and ours is read."""
+    blocks = [chr(code) for code in (*range(0x1400, 0x1680), *range(0x18B0, 0x18F6))]
+    assert len(blocks) == 710 and not pdf._undrawable(frozenset(blocks))
+    fonts = sorted(path.name for path in (settings.BASE_DIR / "templates/pdf/fonts").iterdir())
+    assert fonts == [f"NotoSansCanadianAboriginal-{end}" for end in ("Bold.ttf", "OFL.txt", "Regular.ttf")]
+
+
+def test_numbered_lists_keep_their_numbers_and_levels():
+    typed = (
+        "Précision :\n2. deux\n3. trois\n   - détail\n     suite\n   - autre\n7. sept\n\n2026. Une année\n1.5 de plus"
+    )
+    reader = made("letter", letter(paragraphs=[typed]))
+    lines = [" ".join(line.split()) for line in reader.pages[0].extract_text().splitlines()]
+    start = lines.index("Précision :")
+    assert lines[start : start + 10] == [
+        "Précision :", "2. deux", "3. trois", "• détail", "suite", "• autre", "7. sept", "2026. Une année",
+        "1.5 de plus", "Béatrice Acheteuse",
+    ]  # fmt: skip
+    before = tags(made("letter", letter(paragraphs=["x"])))
+    after = tags(reader)
+    assert (after.count("/L") - before.count("/L"), after.count("/LI") - before.count("/LI")) == (3, 6)
+
+
+def test_bullets_of_word_processors_are_lists_in_documents_too():
+    before = tags(made("letter", letter(paragraphs=["x"])))
+    reader = made(
+        "letter", letter(paragraphs=["Joindre :\n\uf0b7\tle plan\n\uf0b7\tle code\n\uf0a7 autre \uf0e0 suite"])
+    )
+    text = text_of(reader)
+    assert "[U+F0" not in text and "• le plan • le code" in text and "→ suite" in text
+    assert tags(reader).count("/LI") - before.count("/LI") == 3
 
 
 def test_no_character_breaks_a_document():

@@ -346,3 +346,39 @@ def test_words_stay_the_text_they_were():
         "i": "bloc\n", "j": None,
     }  # fmt: skip
     assert plain_yaml.load(b"\xef\xbb\xbfname: A") == {"name": "A"}
+
+
+# --- As real projects write it ---------------------------------------------------------------------------------------
+FOLDED = (
+    "  nl:\n    shortDescription: >-\n      Un outil\n      de tous\n    longDescription: >\n      "
+    + LONG.replace("y ", "y\n\n      ")
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        # Facts of files of Amsterdam, AgID, CISOfy: an old version, folded texts, a country's section in lower case…
+        ({"publiccodeYmlVersion": "'0.2'"}, ["publiccodeYmlVersion"]),
+        ({"description": f"\n{FOLDED}\n    features:\n      - >-\n        publier\n        vite"}, []),
+        ({"it": "{countryExtensionVersion: '0.2', riuso: {codiceIPA: agid}}"}, ["it"]),
+        ({"releaseDate": "2025-01-28"}, []),
+        ({"softwareVersion": "1.4.1-beta"}, []),
+        ({"maintenance": "\n  type: community\n  contacts:\n    - name: A\n      email: a@b.quebec\n      phone: ''\n"
+                         "      affiliation: ''"}, []),
+        ({"intendedAudience": "{countries: [it]}"}, ["intendedAudience.countries[0]"]),
+        ({"localisation": "{localisationReady: yes, availableLanguages: [en]}"}, ["localisation.localisationReady"]),
+        ({"landingUrl": "https://a.quebec"}, ["landingUrl"]),
+        ({"dependsOn": "{open: [{name: PostgreSQL, version: '12.1', optional: no}]}"}, ["dependsOn.open[0].optional"]),
+    ],
+)  # fmt: skip
+def test_files_as_projects_write_them_are_valid(changes, warned):
+    for text in (edited(**changes), "# un commentaire\n\n" + edited(**changes), "---\n" + edited(**changes) + "...\n"):
+        assert warnings(text) == warned
+        assert warnings(text.replace("\n", "\r\n")) == warned
+        assert warnings("\ufeff" + text) == warned if not text.startswith("-") else True
+
+
+def test_what_projects_get_wrong_is_told():
+    assert errors(edited(developmentStatus="production")) == ["developmentStatus"]
+    assert errors(edited(categories="[emergency-response]")) == ["categories[0]"]

@@ -97,7 +97,7 @@ def test_what_breaks_the_reader_is_a_file_that_cannot_be_read(tmp_path, capsys, 
     monkeypatch.setitem(verify.READERS, "proof", (breaks, None))
     (tmp_path / "f").write_bytes(b"{}")
     assert verify.main(["proof", str(tmp_path / "f")]) == 2
-    assert "maximum recursion depth exceeded" in capsys.readouterr().err
+    assert "il est imbriqué à l’excès" in capsys.readouterr().err
 
 
 def test_checkpoints_without_a_signature_are_read_at_once():

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Verify what the platform published, without the platform: Python 3.9 or newer and `cryptography`, nothing else.
 
+Without `cryptography`, what needs no signature is still checked, and nothing that needs one is called verified.
+
     verify.py ledger  FILE [--key BASE64] [--lang en] [--from N] [--expect HASH] [--checkpoints FILE]
                                                              an export of the ledger (JSON Lines)
     verify.py proof   FILE [--receipt FILE] [--key BASE64]   the proof that an entry, or a receipt's, is in the ledger
@@ -19,7 +21,8 @@
                                                              a version of a published notice, and its entry
     verify.py notices FILE --ledger FILE [--key BASE64]      every published notice, its versions, and the ledger
 
-Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments).
+Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments), or
+no signature was.
 Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
 signature is checked against the key written in the file itself, which proves nothing about who signed. After a change
 of key, give --key once for each: every one of them is then believed.
@@ -47,8 +50,11 @@ from datetime import datetime, timezone
 from fractions import Fraction
 from itertools import zip_longest
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:  # digests are checked all the same; `main` says that signatures were not
+    Ed25519PublicKey, InvalidSignature = None, ValueError
 
 try:
     from zoneinfo import ZoneInfo
@@ -147,11 +153,58 @@ OPINIONS = {
     "not_compliant": ("non conforme", "not compliant"),
 }
 
+HELP = """\
+Vérifie ce que la plateforme a publié, sans la plateforme : Python 3.9 ou plus récent et « cryptography », rien d’autre.
+Sans « cryptography », ce qui ne demande pas de signature est vérifié quand même, et rien d’autre n’est dit vérifié.
+
+    verify.py ledger  FICHIER [--key BASE64] [--lang fr] [--from N] [--expect EMPREINTE] [--checkpoints FICHIER]
+                                                             un export du registre (JSON Lines)
+    verify.py proof   FICHIER [--receipt FICHIER] [--key BASE64]   la preuve qu’une inscription est au registre
+    verify.py consistency FICHIER [--key BASE64]             la preuve qu’un relevé plus récent n’a rien changé d’avant
+    verify.py checkpoints FICHIER [--key BASE64]             des relevés signés, un seul ou tous ceux publiés
+    verify.py receipt FICHIER [--envelope FICHIER] [--key BASE64]  un accusé de dépôt, et l’enveloppe qu’il nomme
+    verify.py passport FICHIER [--archive FICHIER] [--key BASE64]  un passeport de livrable, et son code
+    verify.py contract FICHIER [--pdf FICHIER] [--key BASE64]      une attestation de signatures, et le PDF signé
+    verify.py review  FICHIER [--key BASE64]                 la conclusion d’une ou d’un responsable sur une attribution
+    verify.py draw    FICHIER [--commitment EMPREINTE] [--minutes FICHIER] [--key BASE64]
+                                                             un tirage au sort, l’empreinte de l’avis, le procès-verbal
+    verify.py notes   FICHIER [--proof FICHIER] [--ledger FICHIER] [--key BASE64]
+                                                             les notes d’une proposition, et l’inscription qui les tient
+    verify.py sample  FICHIER [--ledger FICHIER] [--key BASE64]    un échantillon de vérification, et ses inscriptions
+    verify.py notice  FICHIER [--proof FICHIER] [--ledger FICHIER] [--kept FICHIER] [--key BASE64]
+                                                             une version d’un avis publié, et son inscription
+    verify.py notices FICHIER --ledger FICHIER [--key BASE64]      tous les avis publiés, leurs versions et le registre
+
+Codes de sortie : 0 vérifié, 1 non vérifié (la première ligne fautive est nommée), 2 rien n’a pu être vérifié, ou pas
+les signatures. Donnez --key, avec la valeur publiée (/.well-known/dan-cles.json) ou celle que vous avez gardée : sans
+elle, une signature est comparée à la clé écrite dans le fichier, ce qui ne prouve pas qui a signé. Après un changement
+de clé, donnez --key une fois pour chacune. Un registre est entier, depuis l’inscription 1, sauf si --from N demande un
+extrait; --expect EMPREINTE demande si le registre contient toujours une empreinte gardée, et --checkpoints FICHIER, des
+relevés. Les arbres, l’inclusion et la cohérence sont ceux de la RFC 9162; un relevé est une note signée (C2SP).
+In English: verify.py --lang en --help
+"""
+
 FR, EN = 0, 1
 MESSAGES = {
     "row": ("Ligne {line} : {why}", "Line {line}: {why}"),
     "row_seq": ("Ligne {line} (inscription {seq}) : {why}", "Line {line} (entry {seq}): {why}"),
     "unreadable": ("Le fichier ne peut pas être lu : {why}", "The file cannot be read: {why}"),
+    "no_file": ("il n’y a pas de fichier de ce nom ({path}).", "there is no file of that name ({path})."),
+    "a_folder": ("c’est un dossier ({path}).", "it is a folder ({path})."),
+    "not_allowed": ("vous n’avez pas le droit de le lire ({path}).", "you are not allowed to read it ({path})."),
+    "not_read": ("le système le refuse, erreur {code} ({path}).", "the system refuses it, error {code} ({path})."),
+    "nested": ("il est imbriqué à l’excès.", "it is nested beyond reason."),
+    "unpacked": ("elle est abîmée, protégée ou d’un autre format.", "it is damaged, protected or of another format."),
+    "arguments": ("Cette commande ne se comprend pas : {given}\nToutes les commandes : verify.py --help",
+                  "This command cannot be understood: {given}\nAll commands: verify.py --lang en --help"),
+    "no_signatures": ("Aucune signature n’est vérifiée : installez « cryptography » (python3 -m pip install "
+                      "cryptography), puis refaites cette commande.",
+                      "No signature is verified: install “cryptography” (python3 -m pip install cryptography), then "
+                      "run this command again."),
+    "chain_ok": ("Inscriptions {first} à {last} : dans l’ordre, sans trou, chacune conforme à son empreinte.",
+                 "Entries {first} to {last}: in order, with no gap, each agreeing with its hash."),
+    "path_ok": ("L’inscription {seq} ({action}, {at}) mène à la racine que donne le relevé.",
+                "Entry {seq} ({action}, {at}) leads to the root that the checkpoint gives."),
     "bad_key": ("La clé donnée n’est pas une clé Ed25519 en base64.", "The given key is not an Ed25519 key in base64."),
     "not_json": ("ce n’est pas un objet JSON sous forme canonique.", "this is not a JSON object in canonical form."),
     "too_long": ("la ligne est démesurée.", "the line is far too long."),
@@ -432,6 +485,17 @@ for _kind in ("receipt", "passport", "contract", "review", "minutes"):
         MESSAGES[f"{_kind}_{_name}"] = tuple(words.replace("KIND", _kind) for words in _words)
 
 
+# What still holds when signatures could not be checked: digests and computations; and what is said in place of others.
+BY_DIGESTS = {
+    *("payloads", "excerpt", "expect_ok", "envelope_ok", "archive_same", "archive_code_ok", "proof_payload_ok"),
+    *("proof_receipt_ok", "draw_ok", "draw_facts", "draw_notice_ok", "draw_no_notice", "draw_no_minutes", "notes_ok"),
+    *("notes_line", "notes_comments_ok", "notes_alone", "sample_ok", "sample_order", "sample_no_ledger", "notice_ok"),
+    *("notice_kept_same", "notice_differs", "notice_alone"),
+}
+INSTEAD = {"ledger_ok": "chain_ok", "proof_ok": "path_ok"}
+UNCHECKED = []  # the keys of signatures that were passed over
+
+
 class Bad(Exception):
     """Not verified: (message name, values), after `more` of them."""
 
@@ -527,6 +591,12 @@ def _fits(row, fields):
 
 
 def signed(message, signature, key):
+    """Whether this key signed it. Without `cryptography`, whether it could have: `main` then says so."""
+    if Ed25519PublicKey is None:
+        UNCHECKED.append(key)
+        with suppress(ValueError, TypeError):
+            return bool(from_base64(key, 32) and from_base64(signature, 64))
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(from_base64(key, 32)).verify(from_base64(signature, 64), message)
     except (ValueError, TypeError, InvalidSignature):
@@ -1057,7 +1127,7 @@ def verify_passport(blob, key, packed=None):
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, KeyError,
                 ValueError, RuntimeError, AttributeError, TypeError) as error:  # fmt: skip
             if not same:  # a git bundle, for one: its digest alone is checked
-                raise Unusable("archive_unreadable", why=error) from error
+                raise Unusable("archive_unreadable", why=("unpacked", {})) from error
             found = None
         if found not in (None, row["swhid"]):
             raise Bad("archive_code", swhid=found)
@@ -1563,14 +1633,39 @@ READERS = {
 
 
 # --- Command line --------------------------------------------------------------------------------------------------
+class _Parser(argparse.ArgumentParser):
+    """Speaks the language asked for: argparse's own words are English."""
+
+    lang = FR
+
+    def print_help(self, file=None):
+        print((HELP, __doc__)[self.lang].rstrip(), file=file)
+
+    def error(self, message):
+        given = " ".join(sys.argv[1:] if self.given is None else self.given)
+        print(say(self.lang, "arguments", given=given or "–"), file=sys.stderr)
+        raise SystemExit(2)
+
+    given = None
+
+
+def _language(arguments):
+    """The language asked for, wherever it stands: what is wrong with the other arguments is told in it too."""
+    words = list(map(str, arguments))
+    asked = [words[place + 1] for place, word in enumerate(words[:-1]) if word == "--lang"]
+    asked += [word[len("--lang=") :] for word in words if word.startswith("--lang=")]
+    return EN if "en" in asked else FR
+
+
 def _arguments(arguments):
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    _Parser.lang, _Parser.given = _language(given), given
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("file")
-    common.add_argument("--lang", choices=("fr", "en"), default="fr")
+    common.add_argument("--lang", choices=("fr", "en"), default=argparse.SUPPRESS)
     common.add_argument("--key", metavar="BASE64", action="append")
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser()
+    parser.add_argument("--lang", choices=("fr", "en"), default="fr")
     commands = parser.add_subparsers(dest="what", required=True)
     names = ("ledger", "draw", "notice", "notices", "notes", *READERS)
     added = {name: commands.add_parser(name, parents=[common]) for name in names}
@@ -1587,6 +1682,20 @@ def _arguments(arguments):
         if beside:
             added[name].add_argument(f"--{beside}", metavar="FILE", dest="beside")
     return parser.parse_args(arguments)
+
+
+def _unreadable(error, path):
+    """Why a file cannot be read, as a message of ours: the system has its own language."""
+    if isinstance(error, RecursionError):
+        return Unusable("unreadable", why=("nested", {}))
+    path = getattr(error, "filename", None) or path
+    if isinstance(error, FileNotFoundError):
+        return Unusable("unreadable", why=("no_file", {"path": path}))
+    if isinstance(error, IsADirectoryError):
+        return Unusable("unreadable", why=("a_folder", {"path": path}))
+    if isinstance(error, PermissionError):
+        return Unusable("unreadable", why=("not_allowed", {"path": path}))
+    return Unusable("unreadable", why=("not_read", {"path": path, "code": getattr(error, "errno", None) or "?"}))
 
 
 def _read(path):
@@ -1630,7 +1739,7 @@ def _verify(options):
         reader, beside = READERS[options.what][0], getattr(options, "beside", None)
         return reader(_read(options.file), key, *([_read(beside)] if beside else []))
     except (OSError, RecursionError) as error:  # no file; nested to exhaust the reader
-        raise Unusable("unreadable", why=getattr(error, "strerror", None) or error) from error
+        raise _unreadable(error, options.file) from error
 
 
 def main(arguments=None):
@@ -1639,24 +1748,35 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    del UNCHECKED[:]
     code = 0
     try:
-        for name, values in _verify(options):
+        report = _verify(options)
+        if UNCHECKED:
+            code = 2
+            report = [(INSTEAD.get(name, name), values) for name, values in report if name in BY_DIGESTS | {*INSTEAD}]
+        for name, values in report:
             print(say(lang, name, **values))
             code = 2 if name in {"kept_none", "notice_erased"} else code
     except Bad as bad:
-        values = dict(bad.values)
-        if isinstance(values.get("why"), tuple):
-            name, inner = values["why"]
-            values["why"] = say(lang, name, **inner)
         for name, told in bad.more:
             print(say(lang, name, **told))
-        print(say(lang, bad.name, **values))
-        return 1
+        print(say(lang, bad.name, **_inner(lang, bad.values)))
+        code = 1
     except Unusable as error:
-        print(say(lang, error.name, **error.values), file=sys.stderr)
-        return 2
+        print(say(lang, error.name, **_inner(lang, error.values)), file=sys.stderr)
+        code = 2
+    if UNCHECKED:
+        print(say(lang, "no_signatures"), file=sys.stderr)
     return code
+
+
+def _inner(lang, values):
+    """Values whose « why » is a message itself."""
+    if isinstance(values.get("why"), tuple):
+        name, inner = values["why"]
+        return {**values, "why": say(lang, name, **inner)}
+    return values
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from audit.enums import Checked, FlagState, Opinion, Sampling
 from audit.enums import State as MonitoringState
 from contracts import enums as contract
 from marketplace.dates import localtime
+from marketplace.markup import readable
 from marketplace.money import format_cents
 from opportunities.enums import State as OccasionState
 from opportunities.enums import UnsuccessfulReason
@@ -179,6 +180,8 @@ def described(action: str, body: dict, people: dict, criteria: dict) -> list[tup
             text = _scores(value, criteria)
         elif key == "comments":
             text = _comments(value, criteria)
+        elif key == "text" and action == "opportunity.addendum":
+            text = readable(str(value))  # Markdown: the same numbers as its page
         elif key == "lines" and kind == "notereexamination":
             text = _reexamined(value)
         else:

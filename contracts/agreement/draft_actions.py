@@ -14,6 +14,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, known, locked
+from marketplace.markup import plain
 from marketplace.models import NumberSeries, User
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import CodeLicence
@@ -75,9 +76,12 @@ def start(opportunity: Opportunity, *, by: User) -> Contract:
 
 
 def criteria_of(text: str) -> list[str]:
-    """The notice's acceptance criteria, one per line of its list, or per paragraph; each at most 500 characters."""
-    lines = [line.strip().lstrip("-*•").strip() for line in text.splitlines()]
-    return [line[:CRITERION_MAX] for line in lines if line][:MOST_CRITERIA]
+    """The notice's acceptance criteria, one per line of its list, or per paragraph; each at most 500 characters.
+
+    A list's numbers stay, for people name criteria by them.
+    """
+    lines = [line.removeprefix("- ").strip() for line in plain(text).splitlines()]
+    return [line[:CRITERION_MAX] for line in lines if line.strip("- ")][:MOST_CRITERIA]
 
 
 def version(contract: Contract) -> str:

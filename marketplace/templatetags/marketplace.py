@@ -85,6 +85,12 @@ def plain(text: str | None) -> str:
 
 
 @register.filter
+def readable(text: str | None) -> str:
+    """Untrusted Markdown → text as a person would type it, with the page's numbers, for e-mails."""
+    return markup.readable(text)
+
+
+@register.filter
 def digest_groups(value: str | bytes | None) -> str:
     """A digest in groups of 8 hexadecimal digits, which people can compare: « 1f2e3d4c 5b6a7988 … »."""
     if value is None:
