@@ -1,4 +1,4 @@
-"""The files' nightly work."""
+"""The files' periodic work."""
 
 import logging
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from marketplace.dates import clock
-from marketplace.files import sweep
+from marketplace.files import quarantine, shelf, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -20,3 +20,16 @@ def sweep_files(**kwargs: Any) -> None:
         logger.critical("The sweep removed nothing: %s (manage.py sweep_files --many if that is right).", error)
     except OSError as error:
         logger.critical("The sweep could not list the stored files: %s.", type(error).__name__)
+
+
+@shared_task(name="marketplace.tasks.scan_files")
+def scan_files(**kwargs: Any) -> None:
+    """Have the files that were taken without the antivirus scanned."""
+    quarantine.scan_waiting()
+
+
+@shared_task(name="marketplace.tasks.forget_kept_files")
+def forget_kept_files(**kwargs: Any) -> None:
+    """Take away the files of forms that nobody came back to, and what was said of files that are no more."""
+    shelf.forget_old()
+    quarantine.forget_gone()

@@ -69,7 +69,7 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
     files = FilesField(  # type: ignore[assignment]  # a field: the form's own `files` is something else
         label=gettext_lazy("Ajouter des fichiers"),
         required=False,
-        help_text=gettext_lazy("PDF, Word, Excel, OpenDocument, image ou texte; 10 Mo au plus chacun."),
+        help_text=gettext_lazy("PDF, Word, Excel, PowerPoint, OpenDocument, image ou texte; 10 Mo au plus chacun."),
     )
 
     class Meta:
