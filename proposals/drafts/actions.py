@@ -154,9 +154,10 @@ def scan(proposal: Proposal) -> None:
     ValidationError at `files` where a virus is found. What it does not answer for is sealed all the same, marked: the
     closing instant waits for nobody; such a file is scanned once it is opened, and given to nobody before.
     """
-    unseen = [item for item in read(proposal).get("files", []) if not item["scanned"]]
-    if not unseen or not quarantine.in_use():
+    if not quarantine.in_use():
         return
+    stored = Proposal.objects.get(pk=proposal.pk)  # as it stands: the caller's may be older
+    unseen = [item for item in read(stored).get("files", []) if not item["scanned"]]
     rows, turn = {str(row.file_id): row for row in _rows(proposal)}, clamd.Turn()
     for item in unseen:
         row = rows.get(item["id"])
