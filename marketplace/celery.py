@@ -79,10 +79,6 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
-    "forget the files of forms that nobody came back to": {
-        "task": "marketplace.tasks.forget_kept_files",
-        "schedule": crontab("35"),
-    },
     "sweep the stored files": {"task": "marketplace.tasks.sweep_files", "schedule": crontab("50", "4")},
     "remind people of what is due": {"task": "contracts.tasks_reminders.remind", "schedule": crontab("0", "7")},
     "remind people of what a monitoring awaits": {"task": "audit.reminders.remind", "schedule": crontab("10", "7")},

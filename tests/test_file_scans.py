@@ -212,10 +212,10 @@ def test_what_was_said_of_a_file_goes_with_it(cast, pretended):
     row = attach(cast, cast.draft())
     file_tasks.scan_files()
     assert FileScan.objects.count() == 1
-    file_tasks.forget_kept_files()
+    file_tasks.sweep_files()
     assert FileScan.objects.count() == 1
     row.delete()
-    file_tasks.forget_kept_files()
+    file_tasks.sweep_files()
     assert not FileScan.objects.exists()
 
 

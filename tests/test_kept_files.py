@@ -331,11 +331,11 @@ def test_it_goes_after_a_day(client, story, settings, django_capture_on_commit_c
     refuse(client, story)
     row = KeptFile.objects.get()
     with clock.set_to(row.at + shelf.KEPT_FOR - timedelta(minutes=1)):
-        file_tasks.forget_kept_files()
+        file_tasks.sweep_files()
         assert KeptFile.objects.exists()
     with clock.set_to(row.at + shelf.KEPT_FOR), django_capture_on_commit_callbacks(execute=True):
         assert KEPT not in text_of(client.get(story.path))
-        file_tasks.forget_kept_files()
+        file_tasks.sweep_files()
     assert not KeptFile.objects.exists() and not list((settings.MEDIA_ROOT / "kept").iterdir())
 
 

@@ -11,8 +11,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
+from marketplace import boxes
 from marketplace.files import kinds
 
 _MOST_PART = 2_000_000  # bytes of one part of a ZIP
@@ -204,9 +203,7 @@ def _hardened(salt: bytes) -> bytes:
     """ISO 32000-2, algorithm 2.B, of an empty password."""
     key, turn = hashlib.sha256(salt).digest(), 0
     while True:
-        block = key * 64
-        cipher = Cipher(algorithms.AES(key[:16]), modes.CBC(key[16:32])).encryptor()
-        block = cipher.update(block) + cipher.finalize()
+        block = boxes.aes_cbc(key[:16], key[16:32], key * 64)
         digest = (hashlib.sha256, hashlib.sha384, hashlib.sha512)[sum(block[:16]) % 3]
         key, turn = digest(block).digest(), turn + 1
         if turn >= 64 and block[-1] <= turn - 32:

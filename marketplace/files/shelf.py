@@ -81,15 +81,18 @@ class Chosen(MultiValueDict[str, UploadedFile]):
         """The form comes back: keep what is right of its files, forget what is not; `State` says which."""
         for name, its in form.fields.items():
             if isinstance(its, UploadField) and its.keeps:
-                self._keep(form.add_prefix(name), its)
+                self._keep(form.add_prefix(name), its, refused=name in form.errors)
 
-    def _keep(self, name: str, its: UploadField) -> None:
+    def _keep(self, name: str, its: UploadField, *, refused: bool) -> None:
+        """refused: something is wrong at the field. Where each file is right, the act itself refused them."""
         uploads, lost = self.getlist(name), self.state.lost.setdefault(name, [])
         if isinstance(its, OneFileField) and uploads:
             *replaced, last = uploads
             self._drop([upload for upload in replaced if last is not upload])
             uploads = [last]
-        if its.too_many(uploads):
+        if its.too_many(uploads) or (refused and all(_is_right(upload, name, its) for upload in uploads)):
+            if isinstance(its, OneFileField):
+                self._drop(uploads)
             lost += [upload.name or "" for upload in uploads if not isinstance(upload, KeptUpload)]
             return
         seen: set[tuple[str, str]] = set()
@@ -117,6 +120,14 @@ class Chosen(MultiValueDict[str, UploadedFile]):
         rows = {upload.row.pk for upload in uploads if isinstance(upload, KeptUpload)}
         for kept in [kept for kept in self.state.rows if kept.row.pk in rows]:
             _forget(self.state, kept)
+
+
+def _is_right(upload: UploadedFile, name: str, its: UploadField) -> bool:
+    try:
+        checked(upload, field=name, types=its.types)
+    except ValidationError:
+        return False
+    return True
 
 
 def chosen(request: HttpRequest) -> Chosen | None:

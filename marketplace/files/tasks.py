@@ -13,7 +13,9 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="marketplace.tasks.sweep_files")
 def sweep_files(**kwargs: Any) -> None:
-    """Remove stored files without a row, and tell of rows without their file."""
+    """Remove what nobody came back for and stored files without a row, and tell of rows without their file."""
+    shelf.forget_old()
+    quarantine.forget_gone()
     try:
         sweep.sweep(at=clock.now())
     except sweep.TooMany as error:
@@ -26,10 +28,3 @@ def sweep_files(**kwargs: Any) -> None:
 def scan_files(**kwargs: Any) -> None:
     """Have the files that were taken without the antivirus scanned."""
     quarantine.scan_waiting()
-
-
-@shared_task(name="marketplace.tasks.forget_kept_files")
-def forget_kept_files(**kwargs: Any) -> None:
-    """Take away the files of forms that nobody came back to, and what was said of files that are no more."""
-    shelf.forget_old()
-    quarantine.forget_gone()

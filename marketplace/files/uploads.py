@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -180,7 +180,9 @@ class RawFilesField(UploadField):
     most: how many at once; too_many: what is said of more, with « %d » for it.
     """
 
-    def __init__(self, *, types: Kinds = TYPES, most: int | None = None, too_many: Words = "", **kwargs: Any) -> None:
+    def __init__(
+        self, *, types: Kinds = TYPES, most: int | Callable[[], int] | None = None, too_many: Words = "", **kwargs: Any
+    ) -> None:
         self.types, self.most, self._too_many = types, most, too_many
         kwargs.setdefault("widget", SeveralFiles({"accept": kinds.accept(types), "multiple": True}))
         super().__init__(**kwargs)
@@ -189,9 +191,10 @@ class RawFilesField(UploadField):
         return given(data)
 
     def too_many(self, uploads: Sequence[UploadedFile]) -> str:
-        if self.most is None or len(uploads) <= self.most:
+        most = self.most() if callable(self.most) else self.most
+        if most is None or len(uploads) <= most:
             return ""
-        return (str(self._too_many) or _("Pas plus de %d fichiers.")) % self.most + " " + none_added(len(uploads))
+        return (str(self._too_many) or _("Pas plus de %d fichiers.")) % most + " " + none_added(len(uploads))
 
 
 class FilesField(RawFilesField):
