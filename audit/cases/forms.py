@@ -39,7 +39,7 @@ class MessageForm(PlainTexts, forms.Form):
         required=False,
         most=MOST_FILES,
         too_many=gettext_lazy("Joignez au plus %d fichiers."),
-        help_text=gettext_lazy("Dix au plus, 10 Mo chacun : PDF, image, document, tableur ou texte."),
+        help_text=gettext_lazy("Dix au plus, 10 Mo chacun : PDF, image, document, tableur ou texte."),
     )
     order: tuple[str, ...] = ()
 

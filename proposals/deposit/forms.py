@@ -49,7 +49,7 @@ class VerifyForm(forms.Form):
             return data
         field, raw = ("file", upload[0]) if upload else ("text", text.encode("utf-8", "replace"))
         if len(raw) > RECEIPT_MAX_BYTES:
-            self.add_error(field, _("C’est trop long pour un accusé : 20 ko au plus."))
+            self.add_error(field, _("C’est trop long pour un accusé : 20 ko au plus."))
             return data
         if upload and (read := decoded(raw)):  # an editor may have saved it in another charset
             raw = read[0].encode()
