@@ -404,3 +404,12 @@ def test_a_notice_keeps_names_apart_and_says_already_joined(cast, now):
     add(sent("annexe*.pdf", PDF + b"2"))
     found = Attachment.objects.values_list("name", flat=True)
     assert list(found) == ["annexe_.pdf", "annexe_ (2).pdf", "annexe_ (3).pdf"]
+
+
+def test_too_large_for_a_session_that_ended_says_how_to_send_it_again(story, settings):
+    """A megabyte is kept through a sign-in; more is not read from whoever has none, and the answer is no dead end."""
+    client = Client()
+    client.cookies["sessionid"] = "a" * 32
+    big = sent("plan.pdf", PDF.ljust(settings.VISITOR_REQUEST_MAX_BYTES + 1))
+    answer = client.post(story.path, story.right | {"files": big})
+    assert answer.status_code == 413 and "Connectez-vous dans un autre onglet" in text_of(answer)
