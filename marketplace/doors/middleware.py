@@ -27,7 +27,7 @@ def _too_large(*, ended: bool = False) -> HttpResponse:
     if ended:
         return _plain(
             "Vous n’êtes plus connecté, et cet envoi est trop volumineux pour être gardé. Connectez-vous dans un autre "
-            "onglet, revenez en arrière dans celui-ci, puis envoyez de nouveau. / You are no longer signed in, and this "
+            "onglet, revenez en arrière dans celui-ci, puis envoyez de nouveau. / You are no longer signed in, and it "
             "is too large to be kept. Sign in in another tab, go back in this one, then send again.\n",
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
