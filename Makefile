@@ -53,7 +53,7 @@ fmt: setup  ## format the code and apply the safe lint fixes
 messages: setup  ## compile the translations again
 	@rm -f $(VENV)/.messages && $(MAKE) $(VENV)/.messages
 
-services:  ## install PostgreSQL, Redis, Chromium and fonts from Debian's packages
+services:  ## install PostgreSQL, Redis, Chromium, clamd and fonts from Debian's packages
 	@sh tools/services.sh
 
 bench: setup  ## measure the main pages and the load (see tools/bench.py)

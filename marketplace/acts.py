@@ -6,21 +6,25 @@ tell and leave; then say who may (`lifecycle.gate`), and `show`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from marketplace import keep
+from marketplace.files import shelf
 from marketplace.files.store import NotKept
 from marketplace.keep import keeps_typed
 from marketplace.texts import PlainTexts, Words
 
 View = Callable[..., HttpResponseBase]
+FORGET = "oublier"  # the name of the button that takes a kept file off
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,22 @@ class Done:
 
 def act_page(view: View) -> View:
     """Decorates the view of an act: never cached, and what was typed outlives a session that ended."""
-    return never_cache(keeps_typed(require_http_methods(["GET", "HEAD", "POST"])(view)))
+    return never_cache(keeps_typed(require_http_methods(["GET", "HEAD", "POST"])(_forgets(view))))
+
+
+def _forgets(view: View) -> View:
+    """The button that takes a kept file off, in any form: what was typed comes back, and nothing is done."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        asked = request.POST.get(FORGET) if request.method == "POST" else None
+        if asked is None:
+            return view(request, *args, **kwargs)
+        shelf.forget(request, asked)
+        keep.keep(request, why=keep.FILE_TAKEN_OFF)
+        return redirect(request.get_full_path())
+
+    return wrapped
 
 
 def confirmed_act_page(view: View) -> View:
@@ -70,13 +89,21 @@ def attempt(
     may: False when the verb is known to refuse this person, or this state. It is then called whatever was typed
     (`cleaned_data` holds what is valid): a refusal must not look like a form to correct, and leaves its trace.
     """
-    if request.method != "POST" or (not form.is_valid() and may):
+    if request.method != "POST":
         return None
-    try:
-        return Done(verb())
-    except ValidationError as error:
-        show_refusal(request, form, error, fields)
-        return None
+    files = form.files if isinstance(form.files, shelf.Chosen) else None
+    if form.is_valid() or not may:
+        try:
+            done = Done(verb())
+        except ValidationError as error:
+            show_refusal(request, form, error, fields)
+        else:
+            if files is not None:
+                files.done()
+            return done
+    if files is not None:  # a file chosen beside a wrong field is kept for the next try
+        files.keep(form)
+    return None
 
 
 def show_refusal(

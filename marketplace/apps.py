@@ -12,8 +12,10 @@ class MarketplaceConfig(AppConfig):
     rights = {
         "accountchange": ROWS,  # told to its person, then forgotten
         "checkpoint": APPEND,
+        "filescan": ROWS,
         "filesweep": APPEND,
         "heartbeat": KEEP,
+        "keptfile": ROWS,  # until the next try
         "keycheck": READ,  # written by `migrate` alone
         "ledgerblock": APPEND,
         "ledgerentry": APPEND,

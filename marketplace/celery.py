@@ -69,6 +69,16 @@ app.conf.beat_schedule = {
     "forget the sessions that ended": {"task": "marketplace.tasks.clear_sessions", "schedule": crontab("20", "4")},
     "sign the ledger": {"task": "marketplace.tasks.sign_ledger", "schedule": crontab("0", "0")},
     "blur the count of sealed entries": {"task": "marketplace.tasks.cover_ledger", "schedule": float(COVER_EVERY)},
+    "scan the files that wait": {
+        "task": "marketplace.tasks.scan_files",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "scan the files of proposals that wait": {
+        "task": "proposals.tasks.scan_files",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sweep the stored files": {"task": "marketplace.tasks.sweep_files", "schedule": crontab("50", "4")},
     "remind people of what is due": {"task": "contracts.tasks_reminders.remind", "schedule": crontab("0", "7")},
     "remind people of what a monitoring awaits": {"task": "audit.reminders.remind", "schedule": crontab("10", "7")},

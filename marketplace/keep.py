@@ -22,12 +22,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
 from marketplace import boxes
+from marketplace.files import shelf
 from marketplace.requests import caller_address
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _SESSION = "typed"
-SESSION_ENDED, FACTOR = "session", "factor"  # why it is kept
+SESSION_ENDED, FACTOR, FILE_TAKEN_OFF = "session", "factor", "file"  # why it is kept
 _PER_HOUR = 60  # for one caller's address: an office, not a flood
 _MOST = 300_000  # characters, url-encoded: two texts of 10 000 accented characters and room to spare
 
@@ -47,21 +48,35 @@ def keep(request: HttpRequest, *, why: str = SESSION_ENDED) -> bool:
         view = resolve(request.path_info).func
     except Resolver404:
         return False
-    if request.method != "POST" or not getattr(view, "keeps_typed", False) or not _ours(request):
+    if request.method != "POST" or not getattr(view, "keeps_typed", False):
         return False
+    if why != FILE_TAKEN_OFF and not _ours(request):
+        return False
+    files, lost = shelf.put_all(request)
     typed = request.POST.copy()
-    typed.pop("csrfmiddlewaretoken", None)
+    for name in ("csrfmiddlewaretoken", "oublier"):  # marketplace/acts.py, FORGET
+        typed.pop(name, None)
     if typed.pop("password", None) is not None:  # a second look (marketplace/accounts/reauthentication.py): never kept
         typed.pop("code", None)
     for name in [name for name in typed if name.startswith("confirm-")]:  # the same, asked in the middle of a POST
         del typed[name]
     text = typed.urlencode()
-    if not text or len(text) > _MOST:  # a form with one button holds nothing to keep
+    if len(text) > _MOST or not (text or files):  # a form with one button holds nothing to keep
         return False
     box = boxes.seal(text.encode(), about=f"typed:{request.path}")
+    shelf.remember(request)
     request.session[_SESSION] = {"path": request.path, "box": base64.b64encode(box).decode(), "why": why}
+    if lost:  # no name: messages are stored in the clear
+        messages.warning(request, _("Un fichier n’a pas pu être gardé : il faudra le choisir de nouveau."))
     if why == FACTOR:
         messages.info(request, _("Votre texte est gardé : vous le retrouverez ensuite."))
+    elif why == FILE_TAKEN_OFF:
+        pass  # said on the page that comes back
+    elif files and not request.user.is_authenticated:
+        messages.info(
+            request,
+            _("Votre session a pris fin. Votre texte et vos fichiers sont gardés : connectez-vous pour les retrouver."),
+        )
     elif not request.user.is_authenticated:  # read on the sign-in page, where one fears to have lost everything
         messages.info(request, _("Votre session a pris fin. Votre texte est gardé : connectez-vous pour le retrouver."))
     return True
@@ -93,6 +108,8 @@ def typed_before(request: HttpRequest) -> QueryDict | None:
     text = boxes.open(base64.b64decode(typed["box"]), about=f"typed:{request.path}")
     if typed.get("why") == FACTOR:
         messages.info(request, _("Voici ce que vous aviez écrit; rien n’est encore enregistré."))
+    elif typed.get("why") == FILE_TAKEN_OFF:
+        messages.info(request, _("Le fichier est retiré. Voici ce que vous aviez écrit; rien n’est encore enregistré."))
     else:
         messages.info(
             request, _("Votre session avait pris fin. Voici ce que vous aviez écrit; rien n’est encore enregistré.")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from marketplace import keep
 from marketplace.cache import Handler
 from marketplace.dates import clock
-from marketplace.files import store
+from marketplace.files import quarantine, store
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove
 
@@ -103,6 +103,8 @@ class Refusals:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, store.Unreadable | store.NotKept):
             return _storage_trouble(request, exception)
+        if isinstance(exception, quarantine.Held):
+            return _held(request, exception)
         if not isinstance(exception, PermissionDenied | IllegalMove):
             return None
         act = getattr(exception, "act", None)
@@ -120,6 +122,23 @@ class Refusals:
             "action_label": _("À faire"),
         }
         return render(request, "error.html", context, status=409 if illegal else 403)
+
+
+def _held(request: HttpRequest, exception: quarantine.Held) -> HttpResponse:
+    """409: a file that the antivirus has not seen yet, or where it found a virus."""
+    if exception.infected:
+        title, message = _("Fichier retenu"), _("Un virus a été trouvé dans ce fichier : il n’est donné à personne.")
+    else:
+        title = _("En attente d’analyse")
+        message = _(
+            "L’antivirus n’a pas encore analysé ce fichier : il sera donné dès que ce sera fait. Réessayez dans "
+            "quelques minutes."
+        )
+    context = {"title": title, "message": message, "back_url": page_above(request.path_info)}
+    response = render(request, "error.html", context, status=409)
+    if not exception.infected:
+        response["Retry-After"] = "120"
+    return response
 
 
 def _storage_trouble(request: HttpRequest, exception: store.Unreadable | store.NotKept) -> HttpResponse:

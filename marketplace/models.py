@@ -21,8 +21,10 @@ from marketplace.service.heartbeat import Heartbeat
 __all__ = [
     "AccountChange",
     "Checkpoint",
+    "FileScan",
     "FileSweep",
     "Heartbeat",
+    "KeptFile",
     "KeyCheck",
     "LedgerBlock",
     "LedgerEntry",
@@ -164,6 +166,55 @@ class FileSweep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d}"
+
+
+class KeptFile(models.Model):
+    """A file chosen beside a wrong field, or as a session ended: encrypted, for its author, until the next try.
+
+    marketplace/files/shelf.py. Neither its name, nor its type, nor the form it was for stands here in the clear.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # None: somebody whose session had ended, until the next sign-in of the same browser.
+    owner = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")  # goes with its author
+    place = models.CharField(max_length=64)  # a keyed digest of the form's address
+    about = models.BinaryField()  # a box: the field, the name
+    size = models.PositiveIntegerField()
+    file = models.FileField(upload_to="kept", unique=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("fichier gardé")
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["owner", "place"], name="kept_file_place")]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+
+class FileScan(models.Model):
+    """What the antivirus said of a stored file after it was taken without it (marketplace/files/quarantine.py)."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("en attente d’analyse")
+        CLEAN = "clean", _("analysé")
+        INFECTED = "infected", _("un virus y a été trouvé")
+
+    name = models.CharField(max_length=100, unique=True)  # exactly as the file's row holds it
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    at = models.DateTimeField()  # of the last try
+
+    class Meta:
+        verbose_name = _("analyse d’un fichier")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "clean", "infected"]), name="file_scan_state_known"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "at"], name="file_scan_state")]
+
+    def __str__(self) -> str:
+        return f"{self.state}"
 
 
 class StorageMark(models.Model):

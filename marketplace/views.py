@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from marketplace import keys, lifecycle, markup
 from marketplace.cache import public_page
 from marketplace.dates import clock
+from marketplace.files.uploads import PAPERS, OneFileField
 from marketplace.models import Terms, User
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
@@ -128,7 +129,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         )
         agree = forms.BooleanField(label=_("J’accepte"))
         day = forms.DateField(label=_("Date"), widget=forms.DateInput({"type": "date"}))
-        file = forms.FileField(label=_("Fichier"), required=False)
+        file = OneFileField(label=_("Fichier"), types=PAPERS, keeps=False)
 
     now = clock.now()
     bound = Demo({"title": " ", "description": _("Un texte"), "region": "99"}, auto_id="bound_%s")

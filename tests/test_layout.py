@@ -35,7 +35,9 @@ NOUNS = {
     "marketplace/commonmark": "blocks word",
     "marketplace/dates": "calendar clock fields localtime",
     "marketplace/doors": "arguments charsets multipart site start",
-    "marketplace/files": "bucket clamd disk documents downloads static storage store sweep uploads",
+    "marketplace/files": (
+        "bucket clamd disk documents downloads kinds protection quarantine shelf static storage store sweep uploads"
+    ),
     "marketplace/formats/fr_CA": "formats",
     "marketplace/ledger": "checkpoints entries grants labels merkle verifier",
     "marketplace/mail": "address delivery outbox smtp",

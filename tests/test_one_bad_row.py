@@ -7,6 +7,7 @@ from importlib import import_module
 import pytest
 import stripe
 from celery.exceptions import SoftTimeLimitExceeded
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audit.flags import compute
 from audit.models import FlagPeers, RedFlag
@@ -17,10 +18,12 @@ from contracts.payments.stripe_objects import Account
 from marketplace import guard
 from marketplace.celery import app
 from marketplace.dates import clock
-from marketplace.files import store
+from marketplace.files import clamd, quarantine, store
 from marketplace.mail import delivery, outbox
-from marketplace.models import FileSweep, OutgoingEmail
-from proposals.models import Opening
+from marketplace.models import FileScan, FileSweep, OutgoingEmail
+from opportunities.models import Attachment
+from proposals.drafts import actions as draft_actions
+from proposals.models import DraftFile, Opening
 from proposals.opening import actions as opening_actions
 from tests import audit_moves, contract_cast
 from tests.cast import CLOSES_AT, PUBLISHED_AT, person
@@ -169,7 +172,43 @@ def signals(cast, monkeypatch, settings):
     assert FlagPeers.objects.count() == peers and FlagPeers.objects.filter(at=LATE).exists()
 
 
+def _waiting(cast) -> list[Attachment]:
+    occasion = cast.draft()
+    facts = {"content_type": "text/plain", "size": 5, "sha256": "0" * 64, "added_by": cast.buyer, "at": PUBLISHED_AT}
+    return [
+        Attachment.objects.create(
+            opportunity=occasion, name=f"{n}.txt", file=store.keep("occasions", b"texte"), **facts
+        )
+        for n in range(2)
+    ]
+
+
+def scans(cast, monkeypatch, settings):
+    settings.CLAMD_URL = "tcp://clamd.invalid:3310"
+    monkeypatch.setattr(clamd, "ask", lambda words, *, deadline: b"PONG" if words == b"zPING\0" else b"stream: OK")
+    rows = _waiting(cast)
+    first = quarantine.waiting()[0]
+    monkeypatch.setattr(store, "read", poisoned(store.read, lambda name: name == first))
+    run("marketplace.tasks.scan_files", CLOSES_AT)
+    states = quarantine.states(row.file.name for row in rows)
+    assert sorted(states.values()) == ["clean", "waiting"] and states[first] == "waiting"
+
+
+def proposal_scans(cast, monkeypatch, settings):
+    proposal = cast.proposal(cast.published())
+    for number in range(2):
+        draft_actions.add_file(proposal, SimpleUploadedFile(f"{number}.txt", b"%d" % number), at=PUBLISHED_AT)
+    settings.CLAMD_URL = "tcp://clamd.invalid:3310"
+    monkeypatch.setattr(clamd, "ask", lambda words, *, deadline: b"PONG" if words == b"zPING\0" else b"stream: OK")
+    first = DraftFile.objects.order_by("pk")[0].file.name
+    monkeypatch.setattr(store, "read", poisoned(store.read, lambda name: name == first))
+    run("proposals.tasks.scan_files", PUBLISHED_AT)
+    assert sorted(FileScan.objects.values_list("state", flat=True)) == ["clean", "waiting"]
+
+
 STORIES: dict[str, Callable] = {
+    "marketplace.tasks.scan_files": scans,
+    "proposals.tasks.scan_files": proposal_scans,
     "contracts.tasks_reminders.remind": contract_reminders,
     "audit.reminders.remind": monitoring_reminders,
     "marketplace.tasks.sweep_emails": messages,
@@ -191,7 +230,7 @@ ALONE = {
 def test_every_periodic_task_has_its_story():
     periodic = {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert set(STORIES) | ALONE == periodic and not set(STORIES) & ALONE
-    assert (len(STORIES), len(ALONE)) == (8, 4)
+    assert (len(STORIES), len(ALONE)) == (10, 4)
 
 
 @pytest.mark.parametrize("task", STORIES)

@@ -19,6 +19,7 @@ from marketplace.files import uploads
 from marketplace.files.uploads import checked, clean_name
 from proposals.drafts import actions as draft_actions
 from tests.cast import PUBLISHED_AT
+from tests.files import compound, heic, word, workbook
 from tests.test_later import connections_to
 
 MAX = 10 * 1024 * 1024
@@ -43,6 +44,18 @@ GOOD = {
     "txt": "Déjà vu".encode(),
     "md": b"# Titre",
     "csv": "\ufeffa;b\n1;é".encode(),
+    "pptx": office(),
+    "odp": office(),
+    "doc": word(),
+    "xls": workbook(),
+    "ppt": compound(PowerPoint=b"x" * 5000),
+    "rtf": b"{\\rtf1 a}",
+    "heic": heic(),
+    "heif": heic(b"mif1"),
+    "webp": b"RIFF\x04\x00\x00\x00WEBPVP8 ",
+    "gif": b"GIF89a",
+    "tif": b"II*\x00",
+    "tiff": b"MM\x00*",
 }
 
 
@@ -84,8 +97,8 @@ def test_upper_case_extensions():
     assert checked(sent("PLAN.PDF", GOOD["pdf"]), field="f")[1]["name"] == "PLAN.PDF"
 
 
-@pytest.mark.parametrize("blob", [b"\xff\xfea\x00", b"a\x00b", b"\xe9t\xe9"])
-def test_text_is_utf8_without_null(blob):
+@pytest.mark.parametrize("blob", [b"\xff\xfea\x00b", b"a\x00b", b"\xe9t\xe9\x00", b"\x01\x02"])
+def test_what_is_no_text_in_any_charset_is_refused(blob):
     assert "n’est pas" in refused(sent("a.txt", blob))
 
 

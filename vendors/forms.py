@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.dates.fields import day_field, plausible_year
+from marketplace.files.uploads import PAPERS, OneFileField
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
@@ -104,12 +105,13 @@ class AttestationForm(PlainTexts, forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
     )
     issued_on = day_field(_("Date de délivrance"), required=True)
-    file = forms.FileField(
+    file = OneFileField(
         label=_("Copie de l’attestation"),
-        required=False,
-        allow_empty_file=True,
-        help_text=_("PDF, 10 Mo au plus. Lue par votre équipe et par les organismes qui retiennent votre proposition."),
-        widget=forms.FileInput({"accept": ".pdf"}),
+        types=PAPERS,
+        help_text=_(
+            "PDF ou photo (JPEG, PNG, HEIC), 10 Mo au plus. Lue par votre équipe et par les organismes qui retiennent "
+            "votre proposition."
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower

@@ -11,9 +11,10 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import override
@@ -29,7 +30,7 @@ from audit.reviews import facts as review_facts
 from audit.reviews.checklist_words import shown
 from contracts.agreement import signature_actions
 from marketplace import pdf
-from marketplace.files import store
+from marketplace.files import quarantine, store
 from marketplace.ledger import checkpoints, verifier
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import known
@@ -59,6 +60,24 @@ class Part:
     def read(self) -> bytes:
         """store.Unreadable where the stored file cannot be read: a case file is whole, or is not given."""
         return self.content if self.file is None else store.read(self.file.name)
+
+
+HELD = "Un virus a été trouvé dans ce fichier : il n’est donné à personne.\n"
+
+
+def _given(part: Part, check: Callable[[], None]) -> Part:
+    """The part; a sentence in its place where a virus was found. quarantine.Held until the antivirus has seen it."""
+    try:
+        check()
+    except quarantine.Held as held:
+        if not held.infected:
+            raise
+        return Part(f"{part.path}.retenu.txt", part.at, HELD.encode())
+    return part
+
+
+def _stored(path: str, at: datetime, file: FieldFile) -> Part:
+    return _given(Part(path, at, file=file), lambda: quarantine.check_file(file))
 
 
 class CaseFile:
@@ -112,7 +131,8 @@ class CaseFile:
             for place, item in enumerate(opened.content.get("files", []), start=1):
                 if file := opening_actions.read_file(opened, item["id"]):
                     about, content = file
-                    yield Part(f"{folder}/fichiers/{place:02d}-{safe(about['name'])}", at, content)
+                    path = f"{folder}/fichiers/{place:02d}-{safe(about['name'])}"
+                    yield _given(Part(path, at, content), partial(quarantine.check_item, item))
 
     def _awards(self) -> Iterator[Part]:
         """Each award, reversed ones too; the draw that told ties; the checklist as it stands; what was signed of it."""
@@ -146,7 +166,7 @@ class CaseFile:
             folder = f"contrats/{numbers[milestone.contract_id]}/livraisons/{milestone.position:02d}-{delivery.number}"
             yield Part(f"{folder}/livraison.json", delivery.at, _json(texts.delivery(delivery)))
             for rank, delivered in enumerate(delivery.files.all(), start=1):
-                yield Part(f"{folder}/{rank:02d}-{safe(delivered.name)}", delivery.at, file=delivered.file)
+                yield _stored(f"{folder}/{rank:02d}-{safe(delivered.name)}", delivery.at, delivered.file)
         for invoice in self.story.invoices:
             yield Part(f"factures/{safe(invoice.number)}.pdf", invoice.issued_at, file=invoice.file)
         if self.story.contracts:
@@ -162,7 +182,7 @@ class CaseFile:
                 text = texts.note(case, note, late.get(note.pk, 0))
                 yield Part(f"{folder}/{rank:02d}-{NOTES[note.kind]}.txt", note.at, text.encode())
                 for place, document in enumerate(note.files.all(), start=1):
-                    yield Part(f"{folder}/{rank:02d}-{place:02d}-{safe(document.name)}", note.at, file=document.file)
+                    yield _stored(f"{folder}/{rank:02d}-{place:02d}-{safe(document.name)}", note.at, document.file)
 
     def _ledger(self) -> Iterator[Part]:
         lines, proofs, roots = [], [], checkpoints.Roots()

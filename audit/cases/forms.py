@@ -4,7 +4,6 @@ import uuid
 from typing import cast
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -38,6 +37,8 @@ class MessageForm(PlainTexts, forms.Form):
     files = FilesField(  # type: ignore[assignment]  # a form's uploads have this name; Django tells fields apart
         label=gettext_lazy("Documents"),
         required=False,
+        most=MOST_FILES,
+        too_many=gettext_lazy("Joignez au plus %d fichiers."),
         help_text=gettext_lazy("Dix au plus, 10 Mo chacun : PDF, image, document, tableur ou texte."),
     )
     order: tuple[str, ...] = ()
@@ -52,11 +53,6 @@ class MessageForm(PlainTexts, forms.Form):
         data = cast(QueryDict, self.data).copy()
         data["key"] = str(uuid.uuid4())
         self.data = data
-
-    def clean_files(self) -> list:
-        if len(self.cleaned_data["files"]) > MOST_FILES:
-            raise ValidationError(_("Joignez au plus %d fichiers.") % MOST_FILES)
-        return self.cleaned_data["files"]
 
 
 class OpenForm(MessageForm):

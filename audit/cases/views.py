@@ -33,6 +33,7 @@ from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files.downloads import stored_download
+from marketplace.files.shelf import chosen
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
@@ -276,7 +277,7 @@ def page_of(act: Act) -> View:
     @act_page
     def view(request: PersonRequest, number: str) -> HttpResponse:
         case = case_of(request, number, at=clock.now())
-        form = act.form(data_of(request), request.FILES or None, label=act.label)
+        form = act.form(data_of(request), chosen(request), label=act.label)
         if not _sent(request):  # the second half of a double click, where the first half moved the case on
             act.may(case, request.user)
         if attempt(request, form, lambda: act.verb(case, by=request.user, **form.cleaned_data)):
@@ -292,7 +293,6 @@ def page_of(act: Act) -> View:
             "form": form,
             "last": last,
             "unread": last["by_body"] or act.replies,  # what the other side said
-            "files_lost": bool(request.FILES),
         }
         return show(request, "audit/case_act.html", context)
 
@@ -312,7 +312,7 @@ def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
     sent = _sent(request)
     joined = sent.monitoring.flags.all() if sent else actions.flags_of(occasion, user)
     form = OpenForm(
-        data_of(request), request.FILES or None, flags=joined.order_by("-first_at", "-pk"),
+        data_of(request), chosen(request), flags=joined.order_by("-first_at", "-pk"),
         label=_("Motif de l’ouverture"),
         help_text=_("L’organisme le lira avec la première demande ou avec la conclusion, pas avant."),
         initial={"flags": request.GET.getlist("signal"), "text": _sampled(request, occasion)},
@@ -327,7 +327,6 @@ def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
         "occasion": occasion,
         "others": [(other, badge(other)) for other in others],
         "form": form,
-        "files_lost": bool(request.FILES),
     }
     return show(request, "audit/case_open.html", context)
 

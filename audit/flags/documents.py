@@ -14,7 +14,7 @@ import zipfile
 from django.core.cache import cache
 
 from marketplace import keys
-from marketplace.files import store
+from marketplace.files import kinds, store
 from marketplace.lifecycle import known
 from marketplace.search import fold
 from proposals.models import OpenedProposal
@@ -22,7 +22,7 @@ from proposals.opening import actions as opening_actions
 
 log = logging.getLogger(__name__)
 KEPT = 30 * 24 * 3600  # seconds: an opened file never changes
-EXTENSIONS = ("pdf", "docx", "xlsx", "odt", "ods")
+EXTENSIONS = ("pdf", "docx", "xlsx", "pptx", "odt", "ods", "odp")
 MOST_BYTES = 30_000_000
 _PARTS = {"docProps/core.xml", "docProps/app.xml", "meta.xml"}
 _PART_BYTES = 200_000
@@ -78,7 +78,7 @@ def marks_of_attachment(attachment) -> frozenset[str]:
 
 def marks(blob: bytes) -> frozenset[str]:
     """The fingerprints of one file's makers; none where it says nothing."""
-    said = _of_zip(blob) if blob.startswith(b"PK") else _of_pdf(blob) if blob.startswith(b"%PDF") else set()
+    said = _of_zip(blob) if blob.startswith(b"PK") else _of_pdf(blob) if kinds.recognised(blob) == "pdf" else set()
     plain = {re.sub(r"[^a-z0-9]", "", fold(value)) for value in said}
     return frozenset(_fingerprint(value) for value in plain if len(value) > 3 and value not in _NOBODY)
 

@@ -10,7 +10,7 @@ from django.core.validators import URLValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contracts.deliveries.actions import MOST_FILES, Checked
+from contracts.deliveries.actions import MOST_FILES
 from contracts.models import CriterionCheck, Delivery, MilestoneCriterion
 from marketplace.dates.fields import day_field
 from marketplace.files import uploads
@@ -57,35 +57,21 @@ class DeliverForm(PlainTexts, forms.Form):
         help_text=gettext_lazy("L’empreinte complète du commit de préférence, sinon le nom de la version."),
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
-    archive = forms.FileField(
+    archive = uploads.OneFileField(
         label=gettext_lazy("Archive du code source"),
-        required=False,
-        allow_empty_file=True,
+        types=uploads.ARCHIVES,
         help_text=gettext_lazy(
             "Un .zip, .tar, .tar.gz, .tar.xz ou .bundle de 10 Mo au plus, fait avec « git archive » ou "
             "« git bundle ». Elle est lue aussitôt; le passeport du livrable en est tiré à l’acceptation."
         ),
-        widget=forms.FileInput({"accept": uploads.ACCEPT_ARCHIVES}),
     )
     files = FilesField(  # type: ignore[assignment]  # Django takes the fields out of the class: no `files` is hidden
         label=gettext_lazy("Autres fichiers"),
         required=False,
+        most=MOST_FILES,
+        too_many=gettext_lazy("Au plus %d fichiers par livraison."),
         help_text=gettext_lazy("Cinq au plus, 10 Mo chacun : PDF, image, document, tableur ou texte."),
     )
-
-    def clean_files(self) -> list[Checked]:
-        if len(self.cleaned_data["files"]) > MOST_FILES:
-            raise ValidationError(_("Au plus %d fichiers par livraison.") % MOST_FILES)
-        return self.cleaned_data["files"]
-
-    def clean_archive(self) -> Checked | None:
-        upload = self.cleaned_data["archive"]
-        if not upload:
-            return None
-        try:
-            return uploads.checked(upload, field="archive", types=uploads.ARCHIVES)
-        except ValidationError as error:
-            raise ValidationError(error.messages) from error
 
 
 MET = [("yes", gettext_lazy("Respecté")), ("no", gettext_lazy("Non respecté"))]

@@ -27,6 +27,7 @@ from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files.downloads import stored_download
+from marketplace.files.shelf import chosen
 from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, gate
@@ -44,7 +45,7 @@ def deliver(request: PersonRequest, number: str, position: int) -> HttpResponse:
         raise IllegalMove(_("Le contrat n’est pas en cours."))
     last = milestone.deliveries.order_by("number").last()
     initial = {"repository": last.repository if last else milestone.contract.repository}
-    form = DeliverForm(data_of(request), request.FILES or None, initial=initial)
+    form = DeliverForm(data_of(request), chosen(request), initial=initial)
     if attempt(request, form, lambda: actions.deliver(milestone, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Jalon livré. L’organisme est prévenu : il vérifie chaque critère."))
         return redirect(page_of(milestone))
@@ -55,7 +56,6 @@ def deliver(request: PersonRequest, number: str, position: int) -> HttpResponse:
         "last": last,
         "unmet": last.checks.filter(met=False).select_related("criterion") if last else [],
         "form": form,
-        "files_lost": bool(request.FILES),
     }
     return show(request, "contracts/deliver.html", context)
 

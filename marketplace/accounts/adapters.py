@@ -9,7 +9,7 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse, reverse_lazy, translate_url
 from django.utils import translation
 from django.utils.functional import lazy
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace import boxes
 from marketplace.accounts import undo
 from marketplace.dates import clock
+from marketplace.files import shelf
 from marketplace.mail import outbox
 from marketplace.mail.address import can_be_written
 from marketplace.models import Terms, TermsAcceptance, User
@@ -98,6 +99,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         """For the library's limits: ours, which a request that passed by fewer proxies does not break."""
         return caller_address(request)
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        """Files kept in an earlier session (marketplace/files/shelf.py) are looked for in this one."""
+        shelf.remember(request, user)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
 
     def get_login_redirect_url(self, request: PersonRequest) -> str:
         """« À faire », in the language the person chose; in English for who is on a page in English."""

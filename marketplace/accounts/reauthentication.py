@@ -33,6 +33,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from marketplace.accounts.person import User
 from marketplace.dates import clock
+from marketplace.files import shelf
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 
@@ -241,7 +242,8 @@ def ask(request: PersonRequest) -> HttpResponse | None:
         remember(request, form.confirmed_by)
         request.POST = _without_answers(request)
         return None
-    context = {"form": form, "waiting": list(_without_answers(request).lists()), "files": bool(request.FILES)}
+    kept, lost = shelf.put_all(request)
+    context = {"form": form, "waiting": list(_without_answers(request).lists()), "kept": kept, "lost": lost}
     response = render(request, "account/confirm_act.html", context, status=422)
     response["Cache-Control"] = "no-store"
     return response

@@ -22,7 +22,15 @@ def _length(request: HttpRequest) -> int | None:
     return int(told) if _LENGTH.fullmatch(told) else None
 
 
-def _too_large() -> HttpResponse:
+def _too_large(*, ended: bool = False) -> HttpResponse:
+    """413. ended: perhaps somebody whose session ended while a form with large files was open."""
+    if ended:
+        return _plain(
+            "Vous n’êtes plus connecté, et cet envoi est trop volumineux pour être gardé. Connectez-vous dans un autre "
+            "onglet, revenez en arrière dans celui-ci, puis envoyez de nouveau. / You are no longer signed in, and it "
+            "is too large to be kept. Sign in in another tab, go back in this one, then send again.\n",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        )
     return _plain(
         "Envoi trop volumineux : 10 Mo au plus par fichier. / Too large: 10 MB at most for a file.\n",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -84,7 +92,7 @@ def bodies(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if (_length(request) or 0) > settings.VISITOR_REQUEST_MAX_BYTES and not request.user.is_authenticated:
-            return _too_large()
+            return _too_large(ended=settings.SESSION_COOKIE_NAME in request.COOKIES)
         if request.method == "POST" and request.content_type == FORM:
             try:
                 readable = charsets.is_utf8_form(request.body)

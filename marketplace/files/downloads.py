@@ -7,7 +7,7 @@ from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.utils.http import content_disposition_header
 
-from marketplace.files import store
+from marketplace.files import quarantine, store
 from marketplace.ledger.entries import canonical
 
 Response = TypeVar("Response", bound=HttpResponseBase)
@@ -26,10 +26,11 @@ def download(content: bytes, name: str, content_type: str) -> HttpResponse:
 
 
 def stored_download(file: FieldFile, name: str, content_type: str) -> FileResponse:
-    """A stored file, as a download; store.Unreadable becomes a page (marketplace/middleware.py).
+    """A stored file, as a download; store.Unreadable or quarantine.Held becomes a page (marketplace/middleware.py).
 
     Read whole before it answers: whoever records a read records one that took place.
     """
+    quarantine.check_file(file)
     return as_download(FileResponse(io.BytesIO(store.read(file.name)), content_type=content_type), name)
 
 

@@ -344,7 +344,9 @@ GAUGES = [
         public=Public(
             label=gettext_lazy("Analyse antivirus"),
             well=gettext_lazy("L’antivirus répond : les fichiers reçus sont analysés."),
-            watch=gettext_lazy("L’antivirus ne répond pas : les fichiers sont reçus, et marqués « non analysé »."),
+            watch=gettext_lazy(
+                "L’antivirus ne répond pas : les fichiers reçus sont retenus jusqu’à ce qu’il revienne."
+            ),
             unused=gettext_lazy("Aucun antivirus n’est en service : les fichiers sont marqués « non analysé »."),
         ),
     ),

@@ -3,18 +3,20 @@
 `{% load marketplace %}`. None is shown as « – », an empty string as nothing; a float given as money raises TypeError.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django import template
 from django.conf import settings
+from django.forms import BoundField
 from django.urls import reverse
 
 from marketplace import keys, markup
 from marketplace.dates import localtime
 from marketplace.dates.localtime import language
+from marketplace.files import quarantine, shelf
 from marketplace.keep import sentences_of
 from marketplace.ledger import verifier
 from marketplace.money import format_cents
@@ -186,3 +188,20 @@ def _verifier() -> dict[str, str]:
         "sha256": verifier.sha256(),
         "key_url": settings.BASE_URL + reverse("public_keys"),
     }
+
+
+@register.simple_tag(takes_context=True)
+def kept_files(context: template.Context, field: BoundField) -> dict[str, Any]:
+    """What is kept for the next try of this form: `rows` (Kept), and `lost`, the names of what could not be."""
+    request = context.get("request")
+    if request is None:
+        return {}
+    state = shelf.state_of(request)
+    name = field.html_name
+    return {"rows": [kept for kept in state.rows if kept.field == name], "lost": state.lost.get(name, [])}
+
+
+@register.filter
+def scans(files: Iterable[Any]) -> list[Any]:
+    """The same files, each with `scan`: what is to be said of the antivirus, or nothing."""
+    return quarantine.described(files or [])

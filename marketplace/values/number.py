@@ -43,7 +43,7 @@ def fractional(text: str) -> Decimal:
 
 
 def score(text: str) -> Decimal:
-    """A note from 0 to 100, two decimals at most: « 80 », « 70,5 », « 80/100 ». ValueError, with a sentence, otherwise."""
+    """A note from 0 to 100, two decimals at most: « 80 », « 70,5 », « 80/100 ». Or ValueError with a sentence."""
     number = _OUT_OF.sub("", plain(text))
     if not number:
         raise ValueError(_("Entrez une note."))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
 from marketplace.files import store
+from marketplace.files.uploads import apart, none_added
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, known, locked, name_act
 from marketplace.models import User
@@ -56,7 +57,7 @@ def start(
 ) -> Opportunity:
     """A new draft with all its parts. PermissionDenied unless `by` buys for `body`."""
     with transaction.atomic(), store.taken_back():
-        kept = _kept(files)
+        kept = _kept(files)  # the form gave them names that differ
         opportunity = notice_review_actions.create(by=by, body=body, at=at, **values)
         _write_parts(opportunity, by=by, at=at, skills=skills, criteria=criteria, files=kept)
     return opportunity
@@ -78,6 +79,7 @@ def save(
         if version(row) != seen:
             raise Stale(row)
         at = clock.now()
+        files = fresh(row, files)
         changed = sorted(
             [name for name, value in values.items() if getattr(row, name) != value]
             + _changed_parts(row, skills=skills, criteria=criteria, files=files)
@@ -110,6 +112,17 @@ def version(opportunity: Opportunity) -> str:
     return opportunity.updated_at.isoformat()
 
 
+def fresh(opportunity: Opportunity, files: Files) -> Files:
+    """Those that the draft does not have yet (same name, same digest), under names that no other file of it bears."""
+    there = list(opportunity.attachments.values_list("name", "sha256"))
+    added: Files = []
+    for blob, facts in files:
+        if (facts["name"], facts["sha256"]) not in there:
+            taken = [name for name, _digest in there] + [about["name"] for _blob, about in added]
+            added.append((blob, facts | {"name": apart(facts["name"], taken)}))
+    return added
+
+
 def _kept(files: Files) -> list[tuple[str, Values]]:
     """The files' stored names and facts. Before any entry in the ledger: its lock is everybody's, a storage is slow."""
     suffixes = [f".{facts['name'].rpartition('.')[2].lower()}" for _blob, facts in files]
@@ -133,7 +146,8 @@ def _write_parts(
         Criterion(opportunity=opportunity, position=position, **row) for position, row in enumerate(criteria)
     )
     if files and opportunity.attachments.count() + len(files) > ATTACHMENTS_MAX:
-        complain("files", _("Une occasion compte %d pièces jointes au plus.") % ATTACHMENTS_MAX)
+        sentence = _("Une occasion compte %d pièces jointes au plus.") % ATTACHMENTS_MAX
+        complain("files", f"{sentence} {none_added(len(files))}")
     for stored, facts in files:
         Attachment.objects.create(opportunity=opportunity, added_by=by, at=at, file=stored, **facts)
         ledger.record(

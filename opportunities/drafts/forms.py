@@ -21,6 +21,7 @@ from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
 from opportunities.conditions import ceiling_cents
+from opportunities.drafts import actions
 from opportunities.models import Criterion, Opportunity, PublicBody
 
 SKILL_MAX = 100
@@ -68,7 +69,9 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
     files = FilesField(  # type: ignore[assignment]  # a field: the form's own `files` is something else
         label=gettext_lazy("Ajouter des fichiers"),
         required=False,
-        help_text=gettext_lazy("PDF, Word, Excel, OpenDocument, image ou texte; 10 Mo au plus chacun."),
+        most=lambda: actions.ATTACHMENTS_MAX,
+        too_many=gettext_lazy("Une occasion compte %d pièces jointes au plus."),
+        help_text=gettext_lazy("PDF, Word, Excel, PowerPoint, OpenDocument, image ou texte; 10 Mo au plus chacun."),
     )
 
     class Meta:

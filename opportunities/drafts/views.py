@@ -19,8 +19,10 @@ from marketplace.acts import ConfirmForm, act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, next_business_day
 from marketplace.dates.localtime import local, to_utc
+from marketplace.files import shelf
 from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of, typed_before
+from marketplace.lifecycle import known
 from marketplace.models import User
 from marketplace.requests import PersonRequest
 from opportunities import conditions
@@ -49,14 +51,19 @@ def create(request: PersonRequest) -> HttpResponse:
         raise PermissionDenied(_("Seules les personnes acheteuses d’un organisme créent une occasion."))
     if request.method != "POST":
         return _show(request, at, *_first_forms(request, at, bodies=bodies, initial=_suggested(at, request.user)))
+    files = known(shelf.chosen(request))
     if "ajouter_critere" in request.POST:
-        return _show(request, at, *_quiet_forms(_one_more(request.POST), at, bodies=bodies))
-    form, rows = NewOpportunityForm(request.POST, request.FILES, at=at, bodies=bodies), grid(request.POST)
+        forms = _quiet_forms(_one_more(request.POST), at, bodies=bodies)
+        files.keep(forms[0])
+        return _show(request, at, *forms)
+    form, rows = NewOpportunityForm(request.POST, files, at=at, bodies=bodies), grid(request.POST)
 
     def start() -> Opportunity:
         return actions.start(by=request.user, body=form.cleaned_data["body"], at=at, **_typed(form, rows))
 
-    if rows.is_valid() and (done := attempt(request, form, start)):
+    if not rows.is_valid():
+        files.keep(form)
+    elif done := attempt(request, form, start):
         return _saved(request, done.result)
     return _show(request, at, form, rows, status=422)
 
@@ -70,25 +77,31 @@ def edit(request: PersonRequest, number: str) -> HttpResponse:
         actions.check_editable(opportunity, request.user)
         forms = _first_forms(request, at, instance=opportunity)
         return _show(request, at, *forms, opportunity=opportunity, seen=actions.version(opportunity))
-    seen = request.POST.get("updated_at", "")
+    seen, files = request.POST.get("updated_at", ""), known(shelf.chosen(request))
     if "ajouter_critere" in request.POST:
         actions.check_editable(opportunity, request.user)
         forms = _quiet_forms(_one_more(request.POST), at, instance=opportunity)
+        files.keep(forms[0])
         return _show(request, at, *forms, opportunity=opportunity, seen=seen)
     # The form writes on its own copy: what the page shows beside it stays what is stored.
-    form = OpportunityForm(request.POST, request.FILES, instance=copy.copy(opportunity), at=at)
+    form = OpportunityForm(request.POST, files, instance=copy.copy(opportunity), at=at)
     rows = grid(request.POST)
     stale = None
 
     def save() -> Opportunity:
+        if len(actions.fresh(opportunity, form.cleaned_data["files"])) < len(form.cleaned_data["files"]):
+            messages.info(request, _("Cette pièce est déjà jointe : une seule copie est gardée."))
         return actions.save(opportunity, by=request.user, seen=seen, **_typed(form, rows))
 
     try:
-        if rows.is_valid() and (done := attempt(request, form, save)):
+        if not rows.is_valid():
+            files.keep(form)
+        elif done := attempt(request, form, save):
             return _saved(request, done.result)
         actions.check_editable(opportunity, request.user)
     except actions.Stale as error:
         stale, seen = error.current, actions.version(error.current)
+        files.keep(form)
     return _show(request, at, form, rows, opportunity=opportunity, seen=seen, stale=stale, status=422)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from marketplace import boxes, lifecycle
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
-from marketplace.files import store
+from marketplace.files import quarantine, store
 from marketplace.ledger.entries import canonical, instant
 from marketplace.lifecycle import complain, locked
 from marketplace.models import Terms, TermsAcceptance, User
@@ -64,6 +64,8 @@ def deposit(
     Raises ValidationError (store.NotKept among them), store.Unreadable, PermissionDenied or IllegalMove; then nothing
     has changed and the previous dépôt stands.
     """
+    if already(proposal, idempotency_key) is None:
+        draft_actions.scan(proposal)
     with transaction.atomic(), store.taken_back():
         row = locked(proposal)
         # Under the lock: the other half of a double click finds what the first half wrote, and moves nothing.
@@ -88,6 +90,7 @@ def deposit(
         amount = _complete(row.opportunity, content)
         eligibility.check(row.vendor, amount_cents=amount, on=local(at).date(), integrity=integrity)
         TermsAcceptance.objects.get_or_create(user=by, terms=terms, defaults={"at": at})
+        content |= {"files": draft_actions.sealed_items(row, content["files"])} if content.get("files") else {}
         content |= {
             "price_cents": amount,
             "proponent": proponent(row.vendor),
@@ -112,8 +115,12 @@ def deposit(
         submission.receipt = receipt.signed(submission, row)
         submission.save(force_insert=True)
         SealedEnvelope.objects.create(submission=submission, content=sealed.envelope)
+        unseen = {item["id"] for item in content.get("files", []) if not item["scanned"]}
         for name, box in sealed.files.items():
-            SealedFile.objects.create(submission=submission, file_id=name, file=store.keep("sealed", box))
+            stored = store.keep("sealed", box)
+            SealedFile.objects.create(submission=submission, file_id=name, file=stored)
+            if name in unseen:
+                quarantine.wait(stored)
         # Before the move writes the ledger: its lock is everybody's, and rendering a message takes longer than writing.
         proposal_emails.submitted(row, submission, replaces=row.state == State.SUBMITTED, at=at)
         row.submit(by=by, at=at, submission=submission)

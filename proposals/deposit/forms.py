@@ -6,6 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.files.documents import read_json
+from marketplace.files.kinds import RECEIPTS, decoded
+from marketplace.files.uploads import OneFileField
 from marketplace.texts import PlainTexts
 
 RECEIPT_MAX_BYTES = 20_000
@@ -41,21 +43,19 @@ class VerifyForm(PlainTexts, forms.Form):
         required=False,
         widget=forms.Textarea({"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
     )
-    file = forms.FileField(
-        label=_("Ou choisissez le fichier signé (JSON)"),
-        required=False,
-        allow_empty_file=True,
-        widget=forms.FileInput({"accept": ".json,application/json"}),
-    )
+    file = OneFileField(label=_("Ou choisissez le fichier signé (JSON)"), types=RECEIPTS, keeps=False)
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         upload, text = data.get("file"), data.get("text") or ""
-        field, size = ("file", upload.size) if upload else ("text", len(text.encode("utf-8", "replace")))
-        if size > RECEIPT_MAX_BYTES:
+        if "file" in self.errors:
+            return data
+        field, raw = ("file", upload[0]) if upload else ("text", text.encode("utf-8", "replace"))
+        if len(raw) > RECEIPT_MAX_BYTES:
             self.add_error(field, _("C’est trop long pour un accusé : 20 ko au plus."))
             return data
-        raw = upload.read() if upload else text.encode("utf-8", "replace")
+        if upload and (read := decoded(raw)):  # an editor may have saved it in another charset
+            raw = read[0].encode()
         if not raw.strip():
             self.add_error(field, _("Collez un accusé ou choisissez son fichier."))
             return data

@@ -3,26 +3,15 @@
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.files.uploads import ACCEPT, SeveralFiles
+from marketplace.files.uploads import RawFilesField
 from marketplace.money import MoneyField
 from marketplace.texts import PlainTexts
 from opportunities.models import Opportunity
 from proposals.deposit.actions import TEXT_MAX
 from vendors.models import Vendor
-
-
-class SeveralFilesField(forms.Field):
-    """Any number of uploads, as they came: marketplace.files.uploads.checked judges each one when it is kept."""
-
-    widget = SeveralFiles
-
-    def clean(self, value: Any) -> list[Any]:
-        return [upload for upload in value or [] if upload]
-
-    def bound_data(self, data: Any, initial: Any) -> None:
-        return None  # a browser cannot be given a file back
 
 
 class DraftForm(PlainTexts, forms.Form):
@@ -48,8 +37,8 @@ class DraftForm(PlainTexts, forms.Form):
         required=False,
         help_text=_("Tout compris, pour tout ce que demande l’avis. Par exemple 48 500 ou 48 500,50."),
     )
-    files = SeveralFilesField(  # type: ignore[assignment]  # a field: the form's own `files` is something else
-        label=_("Ajouter des fichiers"), required=False, widget=SeveralFiles({"accept": ACCEPT})
+    files = RawFilesField(  # type: ignore[assignment]  # a field: the form's own `files` is something else
+        label=_("Ajouter des fichiers"), required=False, most=settings.FILES_PER_PROPOSAL
     )
 
     def __init__(self, *args: Any, opportunity: Opportunity, **kwargs: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,10 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace import acts
 from marketplace.acts import act_page, show_refusal
 from marketplace.dates import clock
+from marketplace.files import quarantine
 from marketplace.files.downloads import download
+from marketplace.files.shelf import chosen
 from marketplace.keep import typed_before
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import locked
+from marketplace.lifecycle import known, locked
 from marketplace.money import format_cents
 from marketplace.requests import PersonRequest
 from opportunities import rules as occasion_rules
@@ -93,11 +95,18 @@ def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         return closed(request, proposal, at=now, typed=lost)
     typed, theirs = typed_before(request), None
     if request.method == "POST":
-        form = DraftForm(request.POST, request.FILES, opportunity=opportunity)
-        if form.is_valid():
+        files = known(chosen(request))
+        form = DraftForm(request.POST, files, opportunity=opportunity)
+        valid = form.is_valid()
+        if valid:
             theirs = _save(proposal, form, request.POST.get("stamp", ""), at=now)
-            if theirs is None and _change_files(proposal, form, request, at=now):
+        if valid and theirs is None:
+            done = _change_files(proposal, form, request, at=now)
+            files.done()  # the draft has the good ones
+            if done:
                 return _saved(request, proposal, form)
+        else:
+            files.keep(form)
     else:
         form = DraftForm(typed, initial=_initial(proposal), opportunity=opportunity)
     context = {
@@ -147,13 +156,19 @@ def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *
     gone = request.POST.get("retirer")
     if gone:
         actions.remove_file(proposal, gone, at=at)
-    for upload in form.cleaned_data["files"]:
-        try:
-            actions.add_file(proposal, upload, at=at)
-        except ValidationError as error:  # each file is judged alone: the others are added
-            show_refusal(request, form, error)
+    added = actions.add_files(proposal, form.cleaned_data["files"], at=at)
+    for error in added.refused:
+        show_refusal(request, form, error)
+    if added.already:  # no name where the page is another one: messages are stored in the clear
+        text = _("« %s » est déjà jointe : une seule copie est gardée.") if form.errors else ""
+        for name in added.already if text else []:
+            messages.info(request, text % name)
+        if not text:
+            messages.info(request, _("Cette pièce est déjà jointe : une seule copie est gardée."))
     if form.errors:
         messages.info(request, _("Votre texte est enregistré."))
+        for name in added.names:
+            messages.info(request, _("« %s » est joint au brouillon.") % name)
     return not form.errors
 
 
@@ -200,6 +215,7 @@ def file(request: PersonRequest, public_id: UUID, file_id: UUID) -> HttpResponse
     if opened_file is None:
         raise Http404
     item, blob = opened_file
+    quarantine.check_item(item)
     if not rules.is_author(proposal, request.user):
         ledger.record_read("file", proposal.ledger_subject(), by=request.user, at=now, file=item["id"])
     return download(blob, item["name"], item["content_type"])

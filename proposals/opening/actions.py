@@ -6,26 +6,28 @@ first, and the ledger's lock, which is everybody's, is taken last, for the time 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max, OuterRef, Q, Subquery
 
 from marketplace import lifecycle
 from marketplace.boxes import CannotOpen
 from marketplace.dates import clock
-from marketplace.files import store
+from marketplace.files import quarantine, store
 from marketplace.ledger import entries as ledger
+from marketplace.models import FileScan
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.deposit import sealing
 from proposals.enums import State
-from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealKey, Submission
+from proposals.models import OpenedProposal, Opening, Proposal, SealedEnvelope, SealedFile, SealKey, Submission
 from proposals.opening import lock
 
 logger = logging.getLogger(__name__)
@@ -232,6 +234,19 @@ def _file(submission: Submission, data_key: bytes, item: dict[str, Any]) -> byte
         about=submission.about,
         name=item["id"],
     )
+
+
+def waiting_files() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """(stored name, how to read it in the clear) of the opened proposals' files that wait for the antivirus."""
+    waiting = FileScan.objects.filter(state=FileScan.State.WAITING, name=OuterRef("file"))
+    rows = SealedFile.objects.annotate(tried=Subquery(waiting.values("at")[:1])).exclude(tried=None)
+    for row in rows.exclude(submission__opened=None).order_by("tried", "pk")[: quarantine.BATCH]:
+        yield lifecycle.known(row.file.name), partial(_clear, row)
+
+
+def _clear(row: SealedFile) -> bytes:
+    opened = OpenedProposal.objects.get(submission=row.submission_id)
+    return lifecycle.known(read_file(opened, str(row.file_id)))[1]
 
 
 def read_file(opened: OpenedProposal, file_id: str) -> tuple[dict[str, Any], bytes] | None:

@@ -26,6 +26,7 @@ from marketplace.money import format_cents
 from vendors import rules
 from vendors.models import Ineligibility, TaxAttestation, Vendor
 
+_SUFFIXES = {kind.media_type: f".{extension}" for extension, kind in reversed(uploads.PAPERS.items())}
 PER_DAY = 20  # attestations of one vendor: far over any need, and a bound to what they may store
 
 
@@ -132,15 +133,15 @@ def _barred(row: Ineligibility) -> str:
 
 # --- The papers ------------------------------------------------------------------------------------------------------
 def declare(
-    vendor: Vendor, *, by: User, number: str, issued_on: date, file: UploadedFile | None = None
+    vendor: Vendor, *, by: User, number: str, issued_on: date, file: UploadedFile | uploads.Checked | None = None
 ) -> TaxAttestation:
-    """Add an attestation, with a copy in PDF or not. PermissionDenied unless `by` commits the vendor.
+    """Add an attestation, with a copy (a PDF, a photo) or not. PermissionDenied unless `by` commits the vendor.
 
     ValidationError at `number`, `issued_on` or `file`, or store.NotKept; then nothing was kept.
     """
-    blob, facts = uploads.checked(file, field="file") if file else (b"", {})
-    if facts and facts["content_type"] != "application/pdf":
-        complain("file", _("« %s » n’est pas un PDF.") % facts["name"])
+    if isinstance(file, UploadedFile):
+        file = uploads.checked(file, field="file", types=uploads.PAPERS)
+    blob, facts = file or (b"", {})
     row = TaxAttestation(number=number, issued_on=issued_on, added_by=by)
     with transaction.atomic(), store.taken_back():
         row.vendor = _bound(vendor, by)
@@ -148,7 +149,7 @@ def declare(
         _plausible(row, on=local(row.at).date())
         if facts:
             row.sha256, row.scanned = facts["sha256"], facts["scanned"]
-            row.file = store.keep("attestations", blob, ".pdf")
+            row.file = store.keep("attestations", blob, _SUFFIXES[facts["content_type"]])
         row.save(force_insert=True)
         _record("attestation.add", row, by=by, at=row.at, sha256=row.sha256)
     return row

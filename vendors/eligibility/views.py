@@ -19,9 +19,12 @@ from marketplace import acts
 from marketplace.acts import act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
+from marketplace.files import kinds
 from marketplace.files.downloads import stored_download
+from marketplace.files.shelf import chosen
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
+from marketplace.lifecycle import known
 from marketplace.requests import PersonRequest, way_back
 from vendors import rules
 from vendors.eligibility import actions
@@ -41,7 +44,7 @@ def papers(request: PersonRequest, public_id: UUID) -> HttpResponse:
     may_add, then = rules.may_add_papers(vendor, request.user), way_back(request)
     if request.method == "POST" and not may_add:
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire changent ses documents."))
-    form = AttestationForm(data_of(request), request.FILES or None)
+    form = AttestationForm(data_of(request), chosen(request))
     if done := attempt(request, form, lambda: actions.declare(vendor, by=request.user, **form.cleaned_data)):
         messages.success(request, _("Attestation ajoutée : valide jusqu’au %s.") % day(done.result.valid_through))
         return redirect(then or reverse("vendors:papers", args=[public_id]))
@@ -70,7 +73,8 @@ def file(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpRespons
     paper = get_object_or_404(rows, public_id=paper_id)
     if not paper.file:
         raise Http404
-    copy = stored_download(paper.file, f"attestation-{paper.number}.pdf", "application/pdf")
+    suffix = known(paper.file.name).rpartition(".")[2]
+    copy = stored_download(paper.file, f"attestation-{paper.number}.{suffix}", kinds.PAPERS[suffix].media_type)
     if not rules.is_member(paper.vendor, request.user):
         ledger.record_read("file", f"vendor:{public_id}", by=request.user, at=clock.now(), file=str(paper.public_id))
     return copy

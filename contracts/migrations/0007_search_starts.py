@@ -24,7 +24,7 @@ def index_again(apps, _editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contracts", "0005_rest_stripe_events"), ("opportunities", "0007_search_starts")]
+    dependencies = [("contracts", "0006_tax_registration"), ("opportunities", "0007_search_starts")]
     operations = [
         without_word_index("passport_words", "contracts_passport"),
         migrations.RunPython(index_again, migrations.RunPython.noop),

@@ -29,7 +29,7 @@ def spell(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vendors", "0001_initial")]
+    dependencies = [("vendors", "0002_tax_registration")]
     operations = [
         migrations.RunPython(spell, migrations.RunPython.noop, elidable=True),
         migrations.AlterField(

@@ -5,7 +5,7 @@ from marketplace.search import fill_sort_keys
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vendors", "0002_numbers")]
+    dependencies = [("vendors", "0003_numbers")]
     operations = [
         migrations.AddField("vendor", "sort_key", marketplace.search.SortKey(of="legal_name")),
         fill_sort_keys("vendors", "vendor", "legal_name"),
