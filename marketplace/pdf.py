@@ -1,6 +1,6 @@
 """Official documents as PDF: accessible (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes for the same data.
 
-Templates are `templates/pdf/*.typ`, compiled by Typst with the fonts it carries and those of `templates/pdf/fonts/`
+Templates are `templates/pdf/*.typ`, compiled by Typst with the fonts it carries and those of `marketplace/fonts/`
 (tools/fonts.py): nothing of the machine shows in them. Drawn: Latin with all its accents, Greek, Cyrillic, Hebrew,
 Arabic, Armenian, Georgian, Devanagari, and the syllabics of Inuktitut, Cree and Naskapi. Not drawn, but named by their
 codes: what would take megabytes of fonts (Chinese, Japanese, Korean), Tamil, Thai and other scripts, and emoji.
@@ -94,7 +94,7 @@ def _options(data: Any) -> dict[str, Any]:
 @functools.cache
 def _fonts() -> typst.Fonts:
     """The fonts inside Typst, and ours: the machine's own would change the bytes from one server to another."""
-    return typst.Fonts(include_system_fonts=False, font_paths=[settings.BASE_DIR / "templates" / "pdf" / "fonts"])
+    return typst.Fonts(include_system_fonts=False, font_paths=[settings.BASE_DIR / "marketplace" / "fonts"])
 
 
 def _plain(value: Any) -> Any:

@@ -482,7 +482,7 @@ def test_every_syllabic_is_drawn_by_the_font_that_we_carry():
     """Unified Canadian Aboriginal Syllabics, its first extension; no font but Typst's and ours is read."""
     blocks = [chr(code) for code in (*range(0x1400, 0x1680), *range(0x18B0, 0x18F6))]
     assert len(blocks) == 710 and not pdf._undrawable(frozenset(blocks))
-    fonts = sorted(path.name for path in (settings.BASE_DIR / "templates/pdf/fonts").iterdir())
+    fonts = sorted(path.name for path in (settings.BASE_DIR / "marketplace/fonts").iterdir())
     assert fonts == [f"NotoSansCanadianAboriginal-{end}" for end in ("Bold.ttf", "OFL.txt", "Regular.ttf")]
 
 

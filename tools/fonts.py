@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make again the fonts that PDFs need besides Typst's own: templates/pdf/fonts/, from the npm registry's @fontsource.
+"""Make again the fonts that PDFs need besides Typst's own: marketplace/fonts/, from the npm registry's @fontsource.
 
     python tools/fonts.py
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 
 VERSION = "5.3.0"
-FONTS = Path(__file__).resolve().parent.parent / "templates" / "pdf" / "fonts"
+FONTS = Path(__file__).resolve().parent.parent / "marketplace" / "fonts"
 # @fontsource's family, its subset, the file's name: syllabics of Inuktitut, Cree, Naskapi and their neighbours.
 FAMILIES = (("noto-sans-canadian-aboriginal", "canadian-aboriginal", "NotoSansCanadianAboriginal"),)
 WEIGHTS = ((400, "Regular"), (700, "Bold"))
