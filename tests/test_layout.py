@@ -57,6 +57,7 @@ NOUNS = {
     "proposals/opening": "lock minutes",
     "proposals/public": "award figures history parts",
     "proposals/proponent": "explanation story",
+    "vendors": "taxes",
 }
 # The flat ground floor: what every app stands on, and the wiring.
 GROUND = {
