@@ -40,6 +40,7 @@ NOUNS = {
     "marketplace/patience": "breaker deadline",
     "marketplace/redis": "cache",
     "marketplace/service": "backup checks doctor heartbeat postgres probes",
+    "marketplace/twice": "once sent unique",
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",

@@ -20,6 +20,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from vendors import rules
 from vendors.forms import InviteForm, VendorForm
 from vendors.models import Invitation, Vendor, VendorMembership
@@ -36,6 +37,7 @@ def mine(request: PersonRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def create(request: PersonRequest) -> HttpResponse:
     """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
     now = clock.now()

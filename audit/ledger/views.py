@@ -30,6 +30,7 @@ from marketplace.ledger import entries as ledger
 from marketplace.lists import FilterForm, page
 from marketplace.models import Checkpoint, LedgerEntry
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 
 PAGE = 50
 SEQ_MAX = 2**62
@@ -173,6 +174,7 @@ def export(request: PersonRequest) -> HttpResponseBase:
 
 @require_POST
 @auditors_only
+@once
 def sign(request: PersonRequest) -> HttpResponse:
     """« Signer un relevé maintenant »."""
     checkpoint = checkpoints.make(by=request.user, at=clock.now())

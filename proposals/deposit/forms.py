@@ -11,7 +11,7 @@ RECEIPT_MAX_BYTES = 20_000
 
 
 class DepositForm(forms.Form):
-    """The two acceptances, and a key that makes a second click harmless."""
+    """The two acceptances."""
 
     integrity = forms.BooleanField(
         label=_("Je fais cette déclaration d’intégrité au nom du prestataire"),
@@ -20,13 +20,6 @@ class DepositForm(forms.Form):
     accept_terms = forms.BooleanField(
         label=_("J’accepte les conditions de dépôt"),
         error_messages={"required": _("Acceptez les conditions de dépôt.")},
-    )
-    key = forms.UUIDField(
-        widget=forms.HiddenInput,
-        error_messages={
-            "required": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
-            "invalid": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
-        },
     )
 
 

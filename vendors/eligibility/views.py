@@ -22,6 +22,7 @@ from marketplace.files.downloads import stored_download
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from vendors import rules
 from vendors.eligibility import actions
 from vendors.forms import AttestationForm
@@ -76,6 +77,7 @@ def file(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpRespons
 
 @never_cache
 @require_POST
+@once
 def withdraw(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpResponse:
     """Take back one that was typed wrong."""
     vendor = _vendor(request, public_id)
