@@ -6,17 +6,20 @@ the second: `told` says so in the words that the form would have used. Every ver
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models import UniqueConstraint
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
+
+View = Callable[..., HttpResponseBase]
 
 _SQLITE = re.compile(r"UNIQUE constraint failed: (?:index '(?P<index>\w+)'|(?P<columns>.+))")
 _POSTGRESQL = re.compile(
@@ -36,6 +39,22 @@ def told() -> Iterator[None]:
         if refusal is None:
             raise
         raise refusal from error
+
+
+def asked_again(view: View) -> View:
+    """Mark a view whose form looks by itself, and that is not ours: beaten by another, it looks again, and sees."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            with transaction.atomic():
+                return view(request, *args, **kwargs)
+        except IntegrityError as error:
+            if refusal_of(error) is None:
+                raise
+            return view(request, *args, **kwargs)
+
+    return wrapped
 
 
 def refusal_of(error: IntegrityError) -> ValidationError | None:
