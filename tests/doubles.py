@@ -4,22 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from allauth.account.models import EmailAddress
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from audit.samples import actions as sample_actions
 from contracts.agreement import clause_actions
 from contracts.end import actions as end_actions
-from contracts.models import Contract, Payment
-from contracts.payments import reversal
+from contracts.models import Clause, Payment
 from contracts.reuse import actions as reuse_actions
 from marketplace.dates import clock
 from marketplace.mail import outbox
 from marketplace.models import OutgoingEmail
 from opportunities.models import Attachment
 from proposals.award import actions as award_actions
+from proposals.drafts import actions as draft_actions
 from tests import audit_moves, contract_cast, contract_moves
 from tests.cast import CLOSES_AT, PASSWORD, PUBLISHED_AT
+from tests.test_ending import MARKS
 from tests.test_lifecycle import MODELS, PREPARE
+from tests.test_reuse_catalogue import issued
 from tests.test_wrong_moves import DOORS, url
 from vendors.members import actions as member_actions
 from vendors.models import Invitation, TaxAttestation
@@ -55,7 +59,12 @@ def tell(name: str, who: str, at: datetime = THEN, *, typed=None, page=None):
     return keep
 
 
-def moved(model: str, action: str, state: str, who: str, at: datetime, **typed) -> None:
+def examined(path: str) -> str:
+    """The page of a proposal, where the forms of its acts stand."""
+    return path[: path.rstrip("/").rindex("/") + 1]
+
+
+def moved(model: str, action: str, state: str, who: str, at: datetime, page=None, **typed) -> None:
     """The story of a move: its object is built in `state`."""
 
     def build(cast):
@@ -63,7 +72,7 @@ def moved(model: str, action: str, state: str, who: str, at: datetime, **typed) 
         PREPARE.get(model, lambda *_: None)(cast, made, action)
         return url(model, action, made)
 
-    STORIES[DOORS[model][action]] = Story(build, who, at, typed)
+    STORIES[DOORS[model][action]] = Story(build, who, at, typed, page)
 
 
 # --- Occasions -------------------------------------------------------------------------------------------------------
@@ -79,19 +88,30 @@ moved("opportunity", "reject_recommendation", "recommended", "officer", AWARDED)
 moved("opportunity", "conclude_without_award", "evaluation", "officer", AT_CLOSING, code="other")
 moved("proposal", "submit", "draft", "vendor_owner", BEFORE)
 moved("proposal", "withdraw", "submitted", "vendor_owner", BEFORE)
-moved("proposal", "reject", "opened", "buyer", AT_CLOSING, code="CONF-4")
-moved("proposal", "reexamine", "rejected", "buyer", AT_CLOSING)
+moved("proposal", "reject", "opened", "buyer", AT_CLOSING, page=examined, code="CONF-4")
+moved("proposal", "reexamine", "rejected", "buyer", AT_CLOSING, page=examined)
 moved("notereexamination", "accept", "pending", "officer", AT_CLOSING + timedelta(days=1))
 moved("notereexamination", "refuse", "pending", "officer", AT_CLOSING + timedelta(days=1))
 moved("notereexamination", "withdraw", "pending", "buyer", AT_CLOSING + timedelta(days=1))
 
 
-@tell("opportunities:create", "buyer", BEFORE, typed={"title": "Une nouvelle occasion"})
+def written(title: str):
+    """The long form, its empty rows left empty."""
+
+    def typed(data: dict) -> dict:
+        rows = [name.removesuffix("label") for name in data if name.endswith("-label") and not data[name]]
+        empty = dict.fromkeys((name for name in data if name.startswith(tuple(rows))), "")
+        return empty | {"title": title, "k_percent": ""}
+
+    return typed
+
+
+@tell("opportunities:create", "buyer", BEFORE, typed=written("Une nouvelle occasion"))
 def _(cast):
     return []
 
 
-@tell("opportunities:edit", "buyer", BEFORE, typed={"teaser": "En deux mots."})
+@tell("opportunities:edit", "buyer", BEFORE, typed=written("Un autre titre"))
 def _(cast):
     return [cast.draft().number]
 
@@ -100,7 +120,14 @@ def _(cast):
 def _(cast):
     draft = cast.draft()
     row = Attachment.objects.create(
-        opportunity=draft, name="annexe.txt", content_type="text/plain", size=1, sha256="0" * 64, file="a/b", at=BEFORE
+        opportunity=draft,
+        name="annexe.txt",
+        content_type="text/plain",
+        size=1,
+        sha256="0" * 64,
+        file="a/b",
+        added_by=cast.buyer,
+        at=BEFORE,
     )
     return [draft.number, row.public_id]
 
@@ -152,10 +179,11 @@ def _(cast):
     return [occasion.number, pair[0].public_id]
 
 
-@tell(
-    "proposals:score", "buyer", AT_CLOSING,
-    page=lambda path: path.removesuffix("noter/"),
-)  # fmt: skip
+def noted(data: dict) -> dict:
+    return {name: "80" for name in data if name.startswith("score_")}
+
+
+@tell("proposals:score", "buyer", AT_CLOSING, page=examined, typed=noted)
 def _(cast):
     occasion, pair = cast.opened()
     cast.admit(pair[0])
@@ -186,7 +214,7 @@ def _(cast):
     return [cast.vendor.public_id]
 
 
-@tell("vendors:invite", "vendor_owner", BEFORE, page=lambda path: path.removesuffix("inviter/"))
+@tell("vendors:invite", "vendor_owner", BEFORE, page=examined)
 def _(cast):
     return [cast.vendor.public_id]
 
@@ -203,8 +231,6 @@ def _(cast):
 
 @tell("vendors:invitation", "outsider", BEFORE, typed={"answer": "accept"})
 def _(cast):
-    from allauth.account.models import EmailAddress
-
     EmailAddress.objects.get_or_create(user=cast.outsider, email=cast.outsider.email, verified=True, primary=True)
     return [invited(cast).public_id]
 
@@ -219,9 +245,20 @@ def _(cast):
     return [cast.vendor.public_id]
 
 
+@tell("proposals:remove_file", "vendor_owner", BEFORE)
+def _(cast):
+    made = cast.proposal(cast.published())
+    with clock.set_to(PUBLISHED_AT):
+        draft_actions.add_file(made, SimpleUploadedFile("annexe.txt", b"Texte."), at=PUBLISHED_AT)
+    return [made.public_id, draft_actions.read(made)["files"][0]["id"]]
+
+
 @tell("vendors:withdraw_paper", "vendor_owner", BEFORE)
 def _(cast):
-    return [cast.vendor.public_id, TaxAttestation.objects.filter(vendor=cast.vendor).earliest("pk").public_id]
+    row = TaxAttestation.objects.create(
+        vendor=cast.vendor, number="RQ-2026-000888", issued_on=date(2026, 10, 16), added_by=cast.vendor_owner, at=BEFORE
+    )
+    return [cast.vendor.public_id, row.public_id]
 
 
 # --- Contracts -------------------------------------------------------------------------------------------------------
@@ -237,10 +274,10 @@ moved("milestone", "invoice", "accepted", "vendor_owner", THEN)
 moved("payment", "confirm", "declared", "vendor_owner", THEN, answer="confirm")
 moved("payment", "retract", "declared", "officer", THEN)
 moved("payment", "reverse", "paid", "second_officer", THEN)
-moved("amendment", "approve", "proposed", "officer", THEN)
-moved("amendment", "accept", "approved", "vendor_owner", THEN)
-moved("amendment", "refuse", "proposed", "officer", THEN)
-moved("amendment", "withdraw", "proposed", "buyer", THEN)
+moved("amendment", "approve", "proposed", "officer", THEN, page=examined)
+moved("amendment", "accept", "approved", "vendor_owner", THEN, page=examined)
+moved("amendment", "refuse", "proposed", "officer", THEN, page=examined)
+moved("amendment", "withdraw", "proposed", "buyer", THEN, page=examined)
 
 
 @tell("contracts:start", "buyer", THEN)
@@ -260,11 +297,11 @@ def _(cast):
 
 
 def clause(cast):
-    from contracts.models import ClauseText
-
     with clock.set_to(THEN):
-        clause_actions.keep(cast.body, by=cast.officer, instead=None, title="Clause", text="Texte.")
-    return ClauseText.objects.filter(body=cast.body).latest("pk")
+        clause_actions.keep(
+            cast.body, by=cast.officer, instead=None, title="Clause", text="Texte.", personal_information=False
+        )
+    return Clause.objects.filter(body=cast.body).latest("pk")
 
 
 @tell("contracts:clause", "officer", THEN, typed={"title": "Une clause refaite"})
@@ -277,17 +314,20 @@ def _(cast):
     return [cast.body.pk, clause(cast).pk]
 
 
-@tell("contracts:amend", "buyer", THEN, typed={"reason": "Un module de plus", "amount": "", "end_date": "2027-05-31"})
+@tell(
+    "contracts:amend",
+    "buyer",
+    THEN,
+    typed={"reason": "Un module de plus", "direction": "same", "amount": "", "end_date": "2027-05-31"},
+)
 def _(cast):
     return [contract_cast.active(cast).number]
 
 
 @tell("contracts:holdback", "vendor_owner", THEN)
 def _(cast):
-    contract = contract_cast.active(cast, holdback=10)
-    contract_moves.prepare_contract(cast, contract, "complete")
-    with clock.set_to(THEN):
-        Contract.objects.get(pk=contract.pk).complete(by=cast.officer)
+    contract = contract_cast.active(cast, holdback=10, amounts=(64_000_00,))
+    contract_cast.invoiced(cast, contract)
     return [contract.number]
 
 
@@ -312,15 +352,8 @@ def _(cast):
 def _(cast):
     contract = MODELS["contract"][2](cast, "terminated")
     with clock.set_to(THEN):
-        marks = dict.fromkeys(("quality", "deadlines", "communication", "code"), 3)
-        evaluated(contract, cast.officer, marks)
+        end_actions.evaluate(contract, by=cast.officer, **MARKS, satisfactory=False, comment="Des retards.")
     return [contract.number]
-
-
-def evaluated(contract, by, marks):
-    from tests.test_ending import MARKS
-
-    return end_actions.evaluate(contract, by=by, **MARKS, satisfactory=False, comment="Des retards.")
 
 
 @tell("contracts:duty", "officer", THEN, typed={"done_on": "2026-12-07", "proof": "AVIS-4"})
@@ -330,15 +363,11 @@ def _(cast):
 
 @tell("contracts:reuse", "outside_buyer", THEN, typed={"note": "Chez nous."})
 def _(cast):
-    from tests.test_reuse_catalogue import issued
-
     return [issued(cast).public_id]
 
 
 @tell("contracts:end_reuse", "outside_buyer", THEN)
 def _(cast):
-    from tests.test_reuse_catalogue import issued
-
     passport = issued(cast)
     with clock.set_to(THEN):
         reuse_actions.declare_reuse(passport.contract, body=cast.other_body, by=cast.outside_buyer)
@@ -350,13 +379,11 @@ def _(cast):
     return [contract_cast.invoiced(cast, contract_cast.active(cast)).number]
 
 
-def paid(cast) -> Payment:
-    return MODELS["payment"][2](cast, "paid")
-
-
 @tell("contracts:request_payment_reversal", "officer", THEN)
 def _(cast):
-    return [MODELS["payment"][2](cast, "received").public_id]
+    made = MODELS["payment"][2](cast, "received")
+    Payment.objects.filter(pk=made.pk).update(reversal_requested_by=None, reversal_reason="")
+    return [made.public_id]
 
 
 @tell("contracts:withdraw_payment_reversal", "officer", THEN)
@@ -370,17 +397,14 @@ def _(cast):
 
 
 def asked_back(cast) -> Payment:
-    made = MODELS["payment"][2](cast, "received")
-    with clock.set_to(THEN):
-        if made.reversal_requested_by_id is None:
-            reversal.request_reversal(made, by=cast.officer, reason="Motif")
-    return made
+    """Its reversal is asked for by the officer."""
+    return MODELS["payment"][2](cast, "received")
 
 
 # --- The auditors' floor ---------------------------------------------------------------------------------------------
 AUDITED = audit_moves.LATER
 moved("monitoring", "ask", "open", "auditor", AUDITED, due_on="2027-01-29")
-moved("monitoring", "conclude", "explanation_requested", "auditor", AUDITED, finding="no")
+moved("monitoring", "conclude", "explanation_requested", "auditor", AUDITED, finding="no", due_on="")
 moved("monitoring", "accept_remedy", "concluded", "auditor", AUDITED)
 moved("monitoring", "close", "remedied", "auditor", AUDITED)
 

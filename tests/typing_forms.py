@@ -46,7 +46,7 @@ class Forms(HTMLParser):
 
     def input(self, names):
         kind, name, value = names.get("type", "text"), names["name"], names.get("value") or ""
-        if kind == "file":
+        if kind == "file" or name.endswith("-DELETE"):
             return
         if kind == "checkbox":
             self.data.setdefault(name, []).append(value or "on")
@@ -70,10 +70,11 @@ class Forms(HTMLParser):
             self.inside = False
 
 
-def filled(client, path: str, *, page: str = "", typed: dict | None = None) -> dict:
+def filled(client, path: str, *, page: str = "", typed=None) -> dict:
     """What is sent to `path`: the form of its page, or of `page`, filled, with `typed` over it.
 
-    Where no page shows the form to this person, a number and what is typed, as any browser's.
+    Of several, the last: the act follows what it asks to look at. Where no page shows one to this person, a number and
+    what is typed. typed: over what was filled; or a function of it.
     """
     answer = client.get(page or path)
     data: dict = {"key": str(uuid.uuid4())}
@@ -81,5 +82,4 @@ def filled(client, path: str, *, page: str = "", typed: dict | None = None) -> d
         for action, found in Forms(answer.content.decode()).forms:
             if urljoin(page or path, action).partition("?")[0] == path and "key" in found:
                 data = found
-                break
-    return data | (typed or {})
+    return data | (typed(data) if callable(typed) else typed or {})
