@@ -177,7 +177,7 @@ def _secret(what: str, text: str) -> str:
 
 # --- Coming second ----------------------------------------------------------------------------------------------------
 def _led(request: HttpRequest, row: SentForm) -> HttpResponse:
-    messages.info(request, _("C’était déjà fait : voici ce que votre premier envoi a donné."))
+    messages.info(request, _("C’était déjà fait : voici ce que votre premier envoi a donné."))
     return HttpResponseRedirect(row.address)
 
 
@@ -190,7 +190,7 @@ def _again(
     messages.warning(
         request,
         _(
-            "Ce formulaire a déjà servi : ce qu’il demandait est fait. Ce que vous y avez changé depuis n’est pas "
+            "Ce formulaire a déjà servi : ce qu’il demandait est fait. Ce que vous y avez changé depuis n’est pas "
             "enregistré."
         ),
     )

@@ -83,7 +83,7 @@ class Unique:
         if self.constraint and self.fields and self.constraint.violation_error_message != _DEFAULT:
             return ValidationError({self.fields[-1]: self.constraint.get_violation_error_message()})
         return ValidationError(
-            {NON_FIELD_ERRORS: _("Cela vient d’être fait : rechargez la page pour voir où en est le dossier.")}
+            {NON_FIELD_ERRORS: _("Cela vient d’être fait : rechargez la page pour voir où en est le dossier.")}
         )
 
 
