@@ -77,7 +77,7 @@ class Unique:
 
     def refusal(self) -> ValidationError:
         """As the form would have said it; where it has no words, that somebody came first."""
-        if self.constraint is None and len(self.fields) == 1:
+        if len(self.fields) == 1 and self.model._meta.get_field(self.fields[0]).unique:  # type: ignore[union-attr]
             own = self.model().unique_error_message(self.model, self.fields)
             return ValidationError({self.fields[0]: own})
         if self.constraint and self.fields and self.constraint.violation_error_message != _DEFAULT:
@@ -92,12 +92,21 @@ def every() -> Iterator[Unique]:
     for model in apps.get_models():
         for constraint in model._meta.constraints:
             if isinstance(constraint, UniqueConstraint):
-                yield Unique(model, tuple(constraint.fields), constraint)
+                # « lower(email) » is about the address.
+                written = (name for expression in constraint.expressions for name in _named(expression))
+                yield Unique(model, tuple(constraint.fields or written), constraint)
         for together in model._meta.unique_together:
             yield Unique(model, tuple(together))
         for field in model._meta.local_concrete_fields:
             if field.unique and not (field.primary_key and field.auto_created):
                 yield Unique(model, (field.name,))
+
+
+def _named(expression: Any) -> Iterator[str]:
+    """The fields of an expression."""
+    for part in expression.flatten():
+        if isinstance(part, models.F):
+            yield part.name  # type: ignore[attr-defined]  # a field that its stubs leave out
 
 
 def _name(error: IntegrityError) -> str:
