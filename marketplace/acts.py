@@ -22,6 +22,8 @@ from marketplace.files import shelf
 from marketplace.files.store import NotKept
 from marketplace.keep import keeps_typed
 from marketplace.texts import PlainTexts, Words
+from marketplace.twice import unique
+from marketplace.twice.once import once
 
 View = Callable[..., HttpResponseBase]
 FORGET = "oublier"  # the name of the button that takes a kept file off
@@ -46,7 +48,21 @@ class Done:
 
 
 def act_page(view: View) -> View:
-    """Decorates the view of an act: never cached, and what was typed outlives a session that ended."""
+    """Decorates the view of an act: done once, never cached, and what was typed outlives a session that ended."""
+    return _page(once(view))
+
+
+def draft_page(view: View) -> View:
+    """The same, for what is saved as often as one likes: only the very same words, sent twice, are a second click."""
+    return _page(once(view, again=True))
+
+
+def asking_page(view: View) -> View:
+    """The same as `act_page`, for a view that commits before it asks another service."""
+    return _page(once(view, asks_others=True))
+
+
+def _page(view: View) -> View:
     return never_cache(keeps_typed(require_http_methods(["GET", "HEAD", "POST"])(_forgets(view))))
 
 
@@ -84,7 +100,8 @@ def attempt(
 ) -> Done | None:
     """Call the verb of a posted, valid form; None when nothing was done.
 
-    What the verb refuses (ValidationError) is put at the field that it names (`fields`: as in `show_at`).
+    What the verb refuses (ValidationError), or what another made first that may exist only once, is put at the field
+    that it names (`fields`: as in `show_at`).
     PermissionDenied and IllegalMove rise.
     may: False when the verb is known to refuse this person, or this state. It is then called whatever was typed
     (`cleaned_data` holds what is valid): a refusal must not look like a form to correct, and leaves its trace.
@@ -94,7 +111,8 @@ def attempt(
     files = form.files if isinstance(form.files, shelf.Chosen) else None
     if form.is_valid() or not may:
         try:
-            done = Done(verb())
+            with unique.told():
+                done = Done(verb())
         except ValidationError as error:
             show_refusal(request, form, error, fields)
         else:

@@ -28,6 +28,8 @@ from django.views.decorators.cache import never_cache
 from marketplace.accounts.person import Visitor
 from marketplace.accounts.reauthentication import asks_again
 from marketplace.texts import PlainModelForm
+from marketplace.twice.once import once
+from marketplace.twice.unique import asked_again
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
@@ -76,7 +78,7 @@ class Site(admin.AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         asked = getattr(view, "__name__", "") not in _NOT_ASKED
-        return super().admin_view(asked_first(view) if asked else view, cacheable)
+        return super().admin_view(asked_first(once(asked_again(view))) if asked else view, cacheable)
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: Context = None) -> HttpResponse:

@@ -22,6 +22,7 @@ class MarketplaceConfig(AppConfig):
         "ledgerpayload": APPEND,  # taken away by erase_payload() alone
         "numberseries": KEEP,
         "outgoingemail": KEEP,
+        "sentform": ROWS,  # what a second click is led to, then forgotten
         "storagemark": READ,  # written by `migrate` alone
         "terms": APPEND,
         "termsacceptance": APPEND,

@@ -24,6 +24,7 @@ from django.views.decorators.csrf import requires_csrf_token
 from marketplace import boxes
 from marketplace.files import shelf
 from marketplace.requests import caller_address
+from marketplace.twice import once
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -61,7 +62,7 @@ def keep(request: HttpRequest, *, why: str = SESSION_ENDED) -> bool:
     for name in [name for name in typed if name.startswith("confirm-")]:  # the same, asked in the middle of a POST
         del typed[name]
     text = typed.urlencode()
-    if len(text) > _MOST or not (text or files):  # a form with one button holds nothing to keep
+    if len(text) > _MOST or not (set(typed) - {once.FIELD} or files):  # a form with one button holds nothing to keep
         return False
     box = boxes.seal(text.encode(), about=f"typed:{request.path}")
     shelf.remember(request)
@@ -100,7 +101,10 @@ def _ours(request: HttpRequest) -> bool:
 
 
 def typed_before(request: HttpRequest) -> QueryDict | None:
-    """What was typed on this address before the session ended, once; None otherwise."""
+    """What was typed on this address before the session ended, or in a form that has served, once; None otherwise."""
+    again: QueryDict | None = vars(request).pop("typed_again", None)  # marketplace/twice/once.py
+    if again is not None:
+        return again
     typed = request.session.get(_SESSION)
     if request.method != "GET" or not typed or typed["path"] != request.path:
         return None
@@ -114,7 +118,9 @@ def typed_before(request: HttpRequest) -> QueryDict | None:
         messages.info(
             request, _("Votre session avait pris fin. Voici ce que vous aviez écrit; rien n’est encore enregistré.")
         )
-    return QueryDict(text.decode())
+    kept = QueryDict(text.decode())
+    vars(request)["kept_number"] = once.number_of(kept)  # the same form: if it had served, it has
+    return kept
 
 
 @requires_csrf_token

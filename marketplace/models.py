@@ -1,7 +1,7 @@
 """The ground floor's tables: terms, outgoing mail, number series, sweeps, which seal key opens this database.
 
 Published here with them: people and changes to their accounts (accounts/person.py, accounts/change.py), the ledger's
-(ledger/entries.py, ledger/checkpoints.py), the heartbeat (service/heartbeat.py).
+(ledger/entries.py, ledger/checkpoints.py), the heartbeat (service/heartbeat.py), forms that were sent (twice/sent.py).
 """
 
 import uuid
@@ -17,6 +17,7 @@ from marketplace.accounts.person import User
 from marketplace.ledger.checkpoints import Checkpoint, LedgerBlock
 from marketplace.ledger.entries import LedgerEntry, LedgerPayload
 from marketplace.service.heartbeat import Heartbeat
+from marketplace.twice.sent import SentForm
 
 __all__ = [
     "AccountChange",
@@ -31,6 +32,7 @@ __all__ = [
     "LedgerPayload",
     "NumberSeries",
     "OutgoingEmail",
+    "SentForm",
     "Terms",
     "TermsAcceptance",
     "User",

@@ -111,6 +111,15 @@
       if (!button.children.length) button.textContent = words.tSending;
     });
   });
+  // A form keeps its number with its place in the history: the browser's arrow asks for the page again, gives back what
+  // was typed, and would have it sent as another form (marketplace/twice/once.py).
+  const numbers = {};
+  each("main input[type=hidden][name=key]", (input) => {
+    const address = input.form.getAttribute("action") || "";
+    const place = `${address} ${Object.keys(numbers).filter((other) => other.startsWith(`${address} `)).length}`;
+    input.value = numbers[place] = history.state?.numbers?.[place] || input.value;
+  });
+  if (Object.keys(numbers).length) history.replaceState({ ...history.state, numbers }, "");
   // Coming back with the browser's arrow: the page may be restored as it was, buttons included.
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;

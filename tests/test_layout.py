@@ -45,6 +45,7 @@ NOUNS = {
     "marketplace/redis": "cache",
     "marketplace/values": "columns day fields neq number postal_code signs tax_number telephone",
     "marketplace/service": "backup checks doctor heartbeat postgres probes",
+    "marketplace/twice": "once sent unique",
     "opendata": "implementation subjects",
     "opportunities/drafts": "problems",
     "opportunities/search": "filters labels",

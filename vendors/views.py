@@ -1,24 +1,27 @@
 """One's vendors: the list, a new one, its page. Strangers get 404; members read, owners and administrators change."""
 
+from copy import copy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from marketplace.acts import attempt
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
 from marketplace.requests import PersonRequest, way_back
+from marketplace.twice.once import once
 from vendors import rules
 from vendors.forms import InviteForm, VendorForm
 from vendors.models import Invitation, Vendor, VendorMembership
@@ -35,6 +38,7 @@ def mine(request: PersonRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def create(request: PersonRequest) -> HttpResponse:
     """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
     now = clock.now()
@@ -42,26 +46,23 @@ def create(request: PersonRequest) -> HttpResponse:
     kind = request.GET.get("nature")
     initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
     form = VendorForm(request.POST or None, initial=initial)
-    if vendor := _created(request, form, at=now):
-        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % vendor.legal_name)
+    if made := attempt(request, form, lambda: _create(form, by=request.user, at=now)):
+        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % made.result.legal_name)
         _notice_neq(request, form)
         return redirect(then or reverse("vendors:mine"))
     context = {"form": form, "suite": then, "why_not": request.user.why_not_vendor()}
     return render(request, "vendors/form.html", context, status=422 if form.is_bound else 200)
 
 
-def _created(request: PersonRequest, form: VendorForm, *, at: datetime) -> Vendor | None:
-    """The vendor of a posted, valid form, with its owner; None when nothing was done, and the form says why."""
-    if request.method != "POST" or not form.is_valid():
-        return None
+def _create(form: VendorForm, *, by: User, at: datetime) -> Vendor:
+    """The vendor of a valid form, with its owner; ValidationError when this person may not have one."""
     with transaction.atomic():
-        if why := request.user.locked().why_not_vendor():
-            form.add_error(None, why)
-            return None
+        if why := by.locked().why_not_vendor():
+            raise ValidationError(why)
         form.instance.created_at = at
-        vendor = form.save()
-        VendorMembership.objects.create(user=request.user, vendor=vendor, role=VendorMembership.Role.OWNER)
-        ledger.record("vendor.create", f"vendor:{vendor.public_id}", by=request.user, at=at, kind=vendor.kind)
+        vendor: Vendor = form.save()
+        VendorMembership.objects.create(user=by, vendor=vendor, role=VendorMembership.Role.OWNER)
+        ledger.record("vendor.create", f"vendor:{vendor.public_id}", by=by, at=at, kind=vendor.kind)
     return vendor
 
 
@@ -83,18 +84,24 @@ def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         return page(request, vendor)
     if not rules.can_edit(vendor, request.user):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire modifient sa fiche."))
-    name = vendor.legal_name
-    form = VendorForm(request.POST, instance=vendor)
-    if not form.is_valid():
-        return page(request, vendor, form=form, name=name)
-    if form.changed_data:
-        with transaction.atomic():
-            form.save()
-            changed = sorted(form.changed_data)  # names of fields, never their content
-            ledger.record("vendor.edit", f"vendor:{vendor.public_id}", by=request.user, at=now, fields=changed)
+    form = VendorForm(request.POST, instance=copy(vendor))  # the page shows what is stored
+    if not attempt(request, form, lambda: _change(vendor, request.POST, by=request.user, at=now)):
+        return page(request, vendor, form=form)
     messages.success(request, _("La fiche est à jour. Les dépôts déjà faits gardent celle qu’ils portent."))
     _notice_neq(request, form)
     return redirect("vendors:edit", public_id=public_id)
+
+
+def _change(vendor: Vendor, typed: QueryDict, *, by: User, at: datetime) -> None:
+    """Write what was typed over what is stored now: of the same words twice at once, the second change nothing."""
+    with transaction.atomic():
+        form = VendorForm(typed, instance=Vendor.objects.select_for_update().get(pk=vendor.pk))
+        if not form.is_valid():
+            raise ValidationError(form.errors.as_data())
+        if form.changed_data:
+            form.save()
+            changed = sorted(form.changed_data)  # names of fields, never their content
+            ledger.record("vendor.edit", f"vendor:{vendor.public_id}", by=by, at=at, fields=changed)
 
 
 def page(
@@ -103,16 +110,12 @@ def page(
     *,
     form: VendorForm | None = None,
     invite_form: InviteForm | None = None,
-    name: str = "",
 ) -> HttpResponse:
-    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`.
-
-    name: the one that is stored, when another is being typed.
-    """
+    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`."""
     may_edit = rules.can_edit(vendor, request.user)
     context = {
         "vendor": vendor,
-        "name": name or vendor.legal_name,
+        "name": vendor.legal_name,
         "form": form or VendorForm(instance=vendor),
         "invite_form": invite_form or InviteForm(auto_id="invite_%s"),
         "invitations": vendor.invitations.pending().order_by("pk") if may_edit else [],

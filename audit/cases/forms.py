@@ -1,10 +1,8 @@
 """What is typed in a monitoring: its object, messages with documents, last days, the conclusion."""
 
-import uuid
 from typing import cast
 
 from django import forms
-from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,17 +20,9 @@ FINDING = [
 ]
 
 
-INCOMPLETE = gettext_lazy("Ce formulaire était incomplet : vérifiez, puis envoyez de nouveau.")
-
-
 class MessageForm(PlainTexts, forms.Form):
-    """A text and documents. `label` and `help_text`: what the text is. `key`: this form's own."""
+    """A text and documents. `label` and `help_text`: what the text is."""
 
-    key = forms.UUIDField(
-        initial=uuid.uuid4,
-        widget=forms.HiddenInput({"autocomplete": "off"}),  # Firefox would give back the one before
-        error_messages={"required": INCOMPLETE, "invalid": INCOMPLETE},
-    )
     text = forms.CharField(max_length=TEXT_MAX, widget=forms.Textarea({"rows": 8}))
     files = FilesField(  # type: ignore[assignment]  # a form's uploads have this name; Django tells fields apart
         label=gettext_lazy("Documents"),
@@ -47,12 +37,6 @@ class MessageForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["text"].label, self.fields["text"].help_text = label, help_text
         self.order_fields(self.order)
-
-    def renew(self) -> None:
-        """A form that comes back with what is wrong is another form: its next sending is no double click."""
-        data = cast(QueryDict, self.data).copy()
-        data["key"] = str(uuid.uuid4())
-        self.data = data
 
 
 class OpenForm(MessageForm):

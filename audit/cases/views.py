@@ -27,7 +27,7 @@ from audit.cases.emails import BY_AUDITORS
 from audit.cases.forms import AskForm, ConcludeForm, MessageForm, OpenForm
 from audit.cases.status import AUDITOR, badge, flag_title, late_words, lateness, note_title, outcome, standing
 from audit.enums import TOLD, FlagState, Note, State
-from audit.models import Monitoring, MonitoringFile, MonitoringNote, RedFlag
+from audit.models import Monitoring, MonitoringFile, RedFlag
 from audit.samples import actions as sample_actions
 from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates import clock
@@ -41,6 +41,7 @@ from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import User
 from marketplace.requests import PersonRequest
 from marketplace.texts import Words
+from marketplace.twice.once import number_of
 from marketplace.values.signs import packed
 from opportunities.models import Opportunity, PublicBody
 
@@ -263,14 +264,6 @@ CLOSE = Act(
 )  # fmt: skip
 
 
-def _sent(request: PersonRequest) -> MonitoringNote | None:
-    """The message that this form already made, or None."""
-    try:
-        return actions.sent(UUID(request.POST.get("key", "")), request.user)
-    except ValueError:
-        return None
-
-
 def page_of(act: Act) -> View:
     """The view of one act: what was last said beside the form; what was typed comes back with what is wrong."""
 
@@ -278,13 +271,11 @@ def page_of(act: Act) -> View:
     def view(request: PersonRequest, number: str) -> HttpResponse:
         case = case_of(request, number, at=clock.now())
         form = act.form(data_of(request), chosen(request), label=act.label)
-        if not _sent(request):  # the second half of a double click, where the first half moved the case on
-            act.may(case, request.user)
-        if attempt(request, form, lambda: act.verb(case, by=request.user, **form.cleaned_data)):
+        act.may(case, request.user)
+        key = number_of(request.POST)
+        if attempt(request, form, lambda: act.verb(case, by=request.user, key=key, **form.cleaned_data)):
             messages.success(request, str(act.done))
             return redirect(case)
-        if request.method == "POST":
-            form.renew()
         notes = list(case.notes.select_related("by").prefetch_related("files"))
         last = _shown(case, notes[-1], lateness(notes))
         context = {
@@ -309,19 +300,17 @@ def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
     at, user = clock.now(), request.user
     occasion = get_object_or_404(Opportunity.objects.public().select_related("body"), number=number)
     actions.gate_open(occasion, user)
-    sent = _sent(request)
-    joined = sent.monitoring.flags.all() if sent else actions.flags_of(occasion, user)
+    joined = actions.flags_of(occasion, user)
     form = OpenForm(
         data_of(request), chosen(request), flags=joined.order_by("-first_at", "-pk"),
         label=_("Motif de l’ouverture"),
         help_text=_("L’organisme le lira avec la première demande ou avec la conclusion, pas avant."),
         initial={"flags": request.GET.getlist("signal"), "text": _sampled(request, occasion)},
     )  # fmt: skip
-    if opened := attempt(request, form, lambda: actions.open_(occasion, by=user, **form.cleaned_data)):
+    key = number_of(request.POST)
+    if opened := attempt(request, form, lambda: actions.open_(occasion, by=user, key=key, **form.cleaned_data)):
         messages.success(request, _("Vérification ouverte. L’organisme n’en est pas encore prévenu."))
         return redirect(opened.result)
-    if request.method == "POST":
-        form.renew()
     others = Monitoring.objects.visible_to(user, at=at).with_last().filter(opportunity=occasion).order_by("-pk")
     context = {
         "occasion": occasion,

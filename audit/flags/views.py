@@ -27,7 +27,7 @@ from audit.flags.thresholds import START, THRESHOLDS
 from audit.ledger.search import in_period
 from audit.models import FlagPeers, RedFlag
 from marketplace import later
-from marketplace.acts import Page, View, act_page, attempt, show
+from marketplace.acts import Page, View, act_page, asking_page, attempt, show
 from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
@@ -38,6 +38,7 @@ from marketplace.models import LedgerPayload
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts, Words
+from marketplace.twice.once import undone
 from opportunities.models import PublicBody
 
 PAGE = 30
@@ -264,17 +265,18 @@ def join(request: PersonRequest, pk: int) -> HttpResponse:
     return show(request, "audit/flag_join.html", {"flag": row, "form": form, "cases": cases})
 
 
+@asking_page
 @require_POST
 @auditors_only
 def refresh(request: PersonRequest) -> HttpResponse:
     """« Recalculer maintenant »: what each night does, by the worker where there is one."""
     if later.send(tasks.compute_flags, by=request.user.pk):
         messages.success(request, _("Calcul demandé : la liste change dès qu’il est terminé."))
-    else:
-        messages.warning(
-            request, _("Le calcul n’a pas pu être demandé. Réessayez dans une minute; il se fait aussi chaque nuit.")
-        )
-    return redirect("audit:flags")
+        return redirect("audit:flags")
+    messages.warning(
+        request, _("Le calcul n’a pas pu être demandé. Réessayez dans une minute; il se fait aussi chaque nuit.")
+    )
+    return undone(redirect("audit:flags"))
 
 
 _FLAG = "signaux/<int:pk>/"

@@ -31,6 +31,7 @@ from marketplace.lists import FilterForm, WordsField, page
 from marketplace.models import Checkpoint, LedgerEntry
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
+from marketplace.twice.once import once
 
 PAGE = 50
 SEQ_MAX = 2**62
@@ -168,6 +169,7 @@ def export(request: PersonRequest) -> HttpResponseBase:
 
 @require_POST
 @auditors_only
+@once
 def sign(request: PersonRequest) -> HttpResponse:
     """« Signer un relevé maintenant »."""
     checkpoint = checkpoints.make(by=request.user, at=clock.now())

@@ -16,6 +16,7 @@ from marketplace.acts import act_page, attempt, show
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from opportunities import rules as occasion_rules
 from opportunities.models import PublicBody
 
@@ -63,6 +64,7 @@ def clause(request: PersonRequest, pk: int, clause_id: int | None = None) -> Htt
 
 @never_cache
 @require_POST
+@once
 def retire_clause(request: PersonRequest, pk: int, clause_id: int) -> HttpResponse:
     """Take a clause of the body away."""
     clause = get_object_or_404(_body(request, pk).clauses.select_related("body"), pk=clause_id)

@@ -19,7 +19,7 @@ from contracts.agreement.forms import BasePlan, ContractForm, plan_forms, with_r
 from contracts.enums import State
 from contracts.models import Contract
 from marketplace import pdf
-from marketplace.acts import act_page, attempt
+from marketplace.acts import act_page, attempt, draft_page
 from marketplace.dates import clock
 from marketplace.files.downloads import download
 from marketplace.keep import typed_before
@@ -47,7 +47,7 @@ def start(request: PersonRequest, number: str) -> HttpResponse:
     return redirect("contracts:prepare", number=contract.number)
 
 
-@act_page
+@draft_page
 def prepare(request: PersonRequest, number: str) -> HttpResponse:
     """The terms and the milestones, saved together. Adding, removing and adding up change nothing that is stored."""
     contract = contract_of(request, number, at=clock.now(), among=rules.works_there)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from contracts.models import PayoutAccount
 from contracts.payments import payout_account, stripe_gateway
 from contracts.payments.views import SILENT, to_stripe
-from marketplace.acts import act_page
+from marketplace.acts import asking_page
 from marketplace.requests import PersonRequest
 from vendors import rules
 from vendors.models import Vendor
@@ -39,7 +39,7 @@ def _link(request: PersonRequest, account: PayoutAccount) -> HttpResponse:
     )
 
 
-@act_page
+@asking_page
 @to_stripe
 def account(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """What Stripe says of the account; a POST opens it, or goes on with it, on Stripe's page."""

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from contracts import rules
@@ -26,13 +27,14 @@ from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
 from contracts.payments.forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
 from marketplace.accounts.person import User, Visitor
-from marketplace.acts import Page, View, act_page, attempt, confirmed_act_page, show
+from marketplace.acts import Page, View, act_page, asking_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once, undone
 from vendors.eligibility import actions as eligibility
 
 SILENT = gettext_lazy("Stripe ne répond pas en ce moment. Rien n’est perdu : réessayez dans quelques minutes.")
@@ -65,7 +67,8 @@ def payment(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 # --- Paying ----------------------------------------------------------------------------------------------------------
-@confirmed_act_page
+@sensitive_post_parameters("password", "code")
+@asking_page
 @to_stripe
 def pay(request: PersonRequest, number: str) -> HttpResponse:
     """`/factures/<number>/payer/`: what will be paid, to whom, what stands against it, and two ways to pay."""
@@ -135,7 +138,7 @@ def pay_return(request: PersonRequest, number: str) -> HttpResponse:
     return render(request, "contracts/pay_return.html", context)
 
 
-@never_cache
+@asking_page
 @require_POST
 def abandon(request: PersonRequest, number: str) -> HttpResponse:
     """Close Stripe's page, to pay otherwise."""
@@ -148,8 +151,8 @@ def abandon(request: PersonRequest, number: str) -> HttpResponse:
         actions.abandon(present, by=request.user)
     except (stripe_gateway.Unsure, actions.Disagreement):
         messages.warning(request, str(SILENT))
-    else:
-        messages.success(request, _("La page de paiement est fermée : rien n’a été payé."))
+        return undone(redirect("contracts:pay", number))
+    messages.success(request, _("La page de paiement est fermée : rien n’a été payé."))
     return redirect("contracts:pay", number)
 
 
@@ -282,6 +285,7 @@ def decline_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_POST
+@once
 def withdraw_reversal(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Whoever asked for the reversal takes it back."""
     payment = _payment(request, public_id)

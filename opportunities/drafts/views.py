@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from marketplace.acts import ConfirmForm, act_page, attempt
+from marketplace.acts import ConfirmForm, act_page, attempt, draft_page
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, next_business_day
 from marketplace.dates.localtime import local, to_utc
@@ -68,7 +68,7 @@ def create(request: PersonRequest) -> HttpResponse:
     return _show(request, at, form, rows, status=422)
 
 
-@act_page
+@draft_page
 def edit(request: PersonRequest, number: str) -> HttpResponse:
     """A draft of one's body. Saved whole, unless somebody saved it since it was shown."""
     at = clock.now()

@@ -14,6 +14,7 @@ from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals import occasion_acts
@@ -74,6 +75,7 @@ def _show(request: PersonRequest, opportunity: Opportunity, title: str, submit: 
 
 @never_cache
 @require_POST
+@once
 def withdraw(request: PersonRequest, number: str) -> HttpResponse:
     """Whoever asked for the reversal takes the request back: the award stands."""
     opportunity = occasion_for_staff(request, number, at=clock.now())

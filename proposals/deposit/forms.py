@@ -14,7 +14,7 @@ RECEIPT_MAX_BYTES = 20_000
 
 
 class DepositForm(PlainTexts, forms.Form):
-    """The two acceptances, and a key that makes a second click harmless."""
+    """The two acceptances."""
 
     integrity = forms.BooleanField(
         label=_("Je fais cette déclaration d’intégrité au nom du prestataire"),
@@ -23,13 +23,6 @@ class DepositForm(PlainTexts, forms.Form):
     accept_terms = forms.BooleanField(
         label=_("J’accepte les conditions de dépôt"),
         error_messages={"required": _("Acceptez les conditions de dépôt.")},
-    )
-    key = forms.UUIDField(
-        widget=forms.HiddenInput,
-        error_messages={
-            "required": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
-            "invalid": _("Ce formulaire était incomplet : vérifiez, puis déposez de nouveau."),
-        },
     )
 
 

@@ -18,6 +18,7 @@ from marketplace.dates.localtime import local
 from marketplace.keep import data_of, typed_before
 from marketplace.models import Terms
 from marketplace.requests import PersonRequest
+from marketplace.twice import once
 from opportunities import rules as occasion_rules
 from proposals import rules
 from proposals.access import own_proposal
@@ -35,16 +36,13 @@ from vendors.eligibility import actions as eligibility
 @sensitive_post_parameters()
 @act_page
 def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Check one's answers, declare, deposit. What is sealed is what this page showed; a double click is harmless."""
+    """Check one's answers, declare, deposit. What is sealed is what this page showed."""
     now = clock.now()
     proposal = own_proposal(request, public_id, at=now)
-    earlier = actions.already(proposal, request.POST.get("key", ""))
-    if earlier is not None:  # even after the closing instant: whoever did not see the first answer asks again
-        return redirect("proposals:receipt", receipt_number=earlier.receipt_number)
     if not _accepts(proposal, at=now):
         return closed(request, proposal, at=now)
     typed_before(request)  # boxes to tick are ticked again by hand
-    form = DepositForm(request.POST if request.method == "POST" else None, initial={"key": uuid4()})
+    form = DepositForm(request.POST if request.method == "POST" else None)
     tried = form.is_valid()
     shown = actions.Shown(stamp=request.POST.get("stamp", ""), terms=request.POST.get("terms", ""))
 
@@ -53,7 +51,7 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         return actions.deposit(
             proposal,
             by=request.user,
-            idempotency_key=typed["key"],
+            idempotency_key=once.number_of(request.POST) or uuid4(),
             integrity=typed["integrity"],
             accept_terms=typed["accept_terms"],
             shown=shown,
@@ -66,9 +64,6 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         proposal = own_proposal(request, public_id, at=now)
         if not _accepts(proposal, at=now):
             return closed(request, proposal, at=now)
-    if form.is_bound and "key" in form.errors:  # forged or cut: a new one, so that the next press works
-        form.data = posted = request.POST.copy()
-        posted["key"] = str(uuid4())
     context = _answers(proposal, at=now) | {
         "form": form,
         "terms": Terms.objects.in_force(Terms.Kind.PROPOSAL, at=now),

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace import acts
-from marketplace.acts import act_page, show_refusal
+from marketplace.acts import draft_page, show_refusal
 from marketplace.dates import clock
 from marketplace.files import quarantine
 from marketplace.files.downloads import download
@@ -27,6 +27,7 @@ from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import known, locked
 from marketplace.money import format_cents
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals import rules
@@ -54,6 +55,7 @@ def closed(request: PersonRequest, proposal: Proposal, *, at: datetime, typed: l
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def start(request: PersonRequest, number: str) -> HttpResponse:
     """In whose name; the draft is made by the POST. One who works for the body that asks cannot propose."""
     now = clock.now()
@@ -84,7 +86,7 @@ def start(request: PersonRequest, number: str) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-@act_page
+@draft_page
 def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The draft. Saving it deposits nothing. Files are added and taken off by the same form."""
     now = clock.now()
@@ -188,6 +190,7 @@ def _saved(request: PersonRequest, proposal: Proposal, form: DraftForm) -> HttpR
 
 @never_cache
 @require_POST
+@once
 def remove_file(request: PersonRequest, public_id: UUID, file_id: UUID) -> HttpResponse:
     """Take one file off the draft, without the draft's form."""
     now = clock.now()

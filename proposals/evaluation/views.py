@@ -15,13 +15,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from marketplace.acts import ConfirmForm, act_page, attempt
+from marketplace.acts import ConfirmForm, act_page, attempt, draft_page
 from marketplace.dates import clock
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals import rules
@@ -267,6 +268,7 @@ def _next(proposal: Proposal, here: str) -> str:
 
 @never_cache
 @require_POST
+@once
 def admit(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
     proposal, form = opened_proposal(request, number, public_id, at=clock.now()), ConfirmForm(request.POST)
 
@@ -288,7 +290,7 @@ def reject(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse
     )
 
 
-@act_page
+@draft_page
 def score(request: PersonRequest, number: str, public_id: UUID) -> HttpResponse:
     proposal = opened_proposal(request, number, public_id, at=clock.now())
     criteria, scores = criteria_of(proposal.opportunity), proposal.scores.all()

@@ -26,6 +26,7 @@ from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import known
 from marketplace.requests import PersonRequest, way_back
+from marketplace.twice.once import once
 from vendors import rules
 from vendors.eligibility import actions
 from vendors.forms import AttestationForm
@@ -82,6 +83,7 @@ def file(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpRespons
 
 @never_cache
 @require_POST
+@once
 def withdraw(request: PersonRequest, public_id: UUID, paper_id: UUID) -> HttpResponse:
     """Take back one that was typed wrong."""
     vendor = _vendor(request, public_id)

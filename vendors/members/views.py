@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.acts import attempt
 from marketplace.requests import PersonRequest
+from marketplace.twice.once import once
 from vendors import rules, views
 from vendors.forms import InviteForm, RoleForm
 from vendors.members import actions
@@ -25,6 +26,7 @@ def _vendor(request: PersonRequest, public_id: UUID) -> Vendor:
 
 @never_cache
 @require_POST
+@once
 def invite(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Send an invitation; the answer is the same whether the address has an account or not."""
     vendor = _vendor(request, public_id)
@@ -42,6 +44,7 @@ def invite(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_POST
+@once
 def withdraw(request: PersonRequest, public_id: UUID, invitation_id: UUID) -> HttpResponse:
     """Take back an invitation that nobody answered."""
     vendor = _vendor(request, public_id)
@@ -53,6 +56,7 @@ def withdraw(request: PersonRequest, public_id: UUID, invitation_id: UUID) -> Ht
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def invitation(request: PersonRequest, invitation_id: UUID) -> HttpResponse:
     """What accepting means, for whoever has confirmed the address; then the answer."""
     rows = Invitation.objects.addressed_to(request.user).select_related("vendor", "invited_by")
@@ -77,6 +81,7 @@ def invitation(request: PersonRequest, invitation_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def member(request: PersonRequest, public_id: UUID, person_id: UUID) -> HttpResponse:
     """One of the vendor's people: an owner changes the role or removes; anybody leaves, but the last owner."""
     vendor = _vendor(request, public_id)
