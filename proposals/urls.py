@@ -53,6 +53,11 @@ urlpatterns = [
         name="ask_note_reexamination",
     ),
     path(
+        "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-de-l-admissibilite/",
+        reexamination_views.ask_admission,
+        name="ask_admission_reexamination",
+    ),
+    path(
         "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/<int:pk>/",
         reexamination_views.decide,
         name="decide_note_reexamination",

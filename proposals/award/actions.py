@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
@@ -38,27 +39,45 @@ class Line:
     scores: dict[int, Score]
 
 
-def lines(opportunity: Opportunity) -> list[Line]:
+@dataclass(frozen=True)
+class Instead:
+    """One proposal as it would be. scores: by criterion, None when it would not count; waits: not examined or noted."""
+
+    proposal: Proposal
+    scores: dict[int, Fraction] | None
+    waits: bool
+
+
+def lines(opportunity: Opportunity, *, instead: Instead | None = None, partial: bool = False) -> list[Line]:
     """Scored proposals, best first. Nothing while one still waits, nor before prices are unveiled where they are scored
     apart: a rank would tell them.
+
+    instead: the same, if a proposal were otherwise. partial: those that are scored, though another one waits: who meets
+    the minima is known, ranks are not to be shown.
     """
     if opportunity.prices_wait:
         return []
+    other = instead.proposal.pk if instead else None
+    waiting = Proposal.objects.filter(opportunity=opportunity, state__in=[State.OPENED, State.ADMISSIBLE])
+    if not partial and (waiting.exclude(pk=other).exists() or (instead and instead.waits)):
+        return []
+    counting = Q(state__in=RANKED_STATES) & ~Q(pk=other)
+    if instead and instead.scores is not None:
+        counting |= Q(pk=other)
     rows = (
-        Proposal.objects.filter(opportunity=opportunity, state__in=RANKED_STATES)
+        Proposal.objects.filter(counting, opportunity=opportunity)
         .select_related("vendor", "opened__submission")
         .prefetch_related("scores")
     )
-    waiting = Proposal.objects.filter(opportunity=opportunity, state__in=[State.OPENED, State.ADMISSIBLE])
-    if waiting.exists():
-        return []
     by_digest = {row.opened.submission.envelope_sha256: row for row in rows}
     grid = _grid(opportunity)
     entries = [
         ranking.Entry(
             str(row.public_id),
             row.opened.price,
-            {score.criterion_id: Fraction(score.value) for score in row.scores.all()},
+            instead.scores
+            if instead and instead.scores is not None and row.pk == other
+            else {score.criterion_id: Fraction(score.value) for score in row.scores.all()},
             digest,
         )
         for digest, row in by_digest.items()
@@ -313,14 +332,15 @@ def withdraw_reversal(opportunity: Opportunity, *, by: User) -> None:
 
 
 def reverse(opportunity: Opportunity, *, by: User) -> None:
-    """Second of the two people: the award falls, every proposal goes back on the table, both versions stay visible."""
+    """Second of the two people: the award falls, every proposal is as before it, both versions stay visible."""
     with transaction.atomic():
         opportunity.reverse_award(by=by)
         at = clock.now()
         award = Award.objects.standing().select_for_update().get(opportunity=opportunity)
         award.reversed_at, award.reversed_by, award.reversal_reason = at, by, opportunity.state_reason
         award.save(update_fields=["reversed_at", "reversed_by", "reversal_reason"])
-        states = [State.AWARDED, State.NOT_AWARDED, State.REJECTED]
+        # Each as it was before: who is admissible and the notes stay frozen, a mistake is corrected by a re-examination.
+        states = [State.AWARDED, State.NOT_AWARDED]
         for proposal in Proposal.objects.filter(opportunity=opportunity, state__in=states).order_by("pk"):
-            proposal.reexamine(by=None, reason=opportunity.state_reason)
+            proposal.restore(by=None)
         proposal_emails.reversed_award(opportunity, award, at=at)

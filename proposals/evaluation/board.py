@@ -15,6 +15,7 @@ from opportunities.enums import AwardMode
 from opportunities.models import Criterion, Opportunity
 from proposals.award import actions as award_actions
 from proposals.enums import NoteReexaminationState, State
+from proposals.evaluation import effect
 from proposals.evaluation.ranking import Ranked
 from proposals.models import NoteReexamination, Proposal, Recommendation, Score
 
@@ -123,17 +124,21 @@ def board(opportunity: Opportunity, user: User, *, at: datetime) -> Board:
     )
     lines = award_actions.lines(opportunity) if proposals else []
     pending = next((each for each in recommendations if each.accepted is None), None)
-    ranked = {line.proposal.pk: line.ranked for line in lines}
-    rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending) for p in proposals]
+    frozen = opportunity.notes_frozen_at is not None
+    # What was read is not hidden again while one more waits for its notes: prices and minima stay, without a rank.
+    known = lines or (award_actions.lines(opportunity, partial=True) if proposals and frozen else [])
+    ranked = {line.proposal.pk: line.ranked for line in known}
+    rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending, placed=bool(lines)) for p in proposals]
     places = {line.proposal.pk: place for place, line in enumerate(lines)}
     rows.sort(key=lambda row: (row.proposal.state == State.REJECTED, places.get(row.proposal.pk, 0)))
-    frozen = opportunity.notes_frozen_at is not None
     reexaminations = list(NoteReexamination.objects.of(opportunity)) if frozen else []
     mine = {proposal.pk: proposal for proposal in proposals}
     reexaminations = [row for row in reexaminations if row.proposal_id in mine]  # no more than the table shows
+    names = {str(proposal.public_id): str(proposal.vendor) for proposal in proposals}
     for row in reexaminations:
         row.proposal = mine[row.proposal_id]
         row.proposal.opportunity = opportunity
+        row.told = effect.told(row.effect, str(row.proposal.vendor), names)
     return Board(opportunity, criteria, rows, lines, recommendations, reexaminations)
 
 
@@ -153,7 +158,10 @@ def _row(
     ranked: Ranked | None,
     criteria: list[Criterion],
     pending: Recommendation | None,
+    *,
+    placed: bool,
 ) -> Row:
+    """placed: whether ranks are final enough to be shown."""
     scored = proposal.state in award_actions.RANKED_STATES
     scores = {score.criterion_id: score for score in proposal.scores.all()} if scored else {}
     rank = ranked.rank if ranked else None
@@ -172,9 +180,11 @@ def _row(
         proposal,
         label,
         tone,
-        rank=rank,
-        drawn=bool(ranked and ranked.drawn),
-        chosen=recommended or proposal.state == State.AWARDED or (rank == 1 and opportunity.state == "evaluation"),
+        rank=rank if placed else None,
+        drawn=bool(placed and ranked and ranked.drawn),
+        chosen=recommended
+        or proposal.state == State.AWARDED
+        or (placed and rank == 1 and opportunity.state == "evaluation"),
         scores=[(criterion, scores.get(criterion.pk)) for criterion in criteria],
         final=final,
         price_cents=price,

@@ -58,10 +58,12 @@ def detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def notes_json(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """One's own notes with their comments, as `tools/verify.py notes` reads them; 404 before the award."""
     proposal = own_proposal(request, public_id, at=clock.now())
-    content = story.own_notes(proposal)
+    number = request.GET.get("version", "")
+    content = story.own_notes(proposal, number)
     if content is None:
         raise Http404
-    return json_download(content, f"mes-notes-{proposal.opportunity.number}.json")
+    name = f"-v{content['notes']['version']}" if number else ""
+    return json_download(content, f"mes-notes-{proposal.opportunity.number}{name}.json")
 
 
 @never_cache
