@@ -58,7 +58,7 @@ def admission_frozen(proposal: Proposal, at: datetime) -> None:
 
 
 def may_become(proposal: Proposal, outcome: str, at: datetime) -> None:
-    """An admission that a re-examination may ask for: another than the one that stands, of an envelope that was read."""
+    """An admission that a re-examination may ask for: another than that which stands, of an envelope that was read."""
     standing = "admissible" if proposal.state in {"admissible", "scored"} else proposal.state
     if standing == outcome:
         complain(None, _("Rien ne change : la proposition est déjà dans cet état."))

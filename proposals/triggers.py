@@ -1,9 +1,9 @@
-"""What SQL refuses once an occasion's notes are frozen: a score, or an admission, that no accepted re-examination holds.
+"""What SQL refuses once notes are frozen: a score, or an admission, that no accepted re-examination holds.
 
 Whoever forges one must write that re-examination first, by two people, with its reason and what it asks: rows that
-cannot be changed nor taken away. An accepted one serves once: a later change of the same note, or of the same admission,
-needs a later one. A migration that rebuilds one of these tables on SQLite drops its triggers: it must call `install`
-again.
+cannot be changed nor taken away. An accepted one serves once: a later change of the same note, or of the same
+admission, needs a later one. A migration that rebuilds one of these tables on SQLite drops its triggers: it must call
+`install` again.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper

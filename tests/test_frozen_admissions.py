@@ -1,4 +1,4 @@
-"""Who is admissible, once notes are frozen: by two people, in every mode, and what the database refuses of one alone."""
+"""Who is admissible, once notes are frozen: by two people, in every mode; what the database refuses of one alone."""
 
 from datetime import timedelta
 
@@ -274,7 +274,14 @@ def test_asked_by_one_decided_by_another_through_the_pages(cast, client, later, 
     client.force_login(cast.officer)
     assert decide in main_of(client.get(page("evaluation", opportunity)))
     body = plain(client.get(decide))
-    for word in (WHY, TEXT, "CONF-9", "Rang avant", f"{last.vendor} devient la première", "est rejetée et n’est plus classée"):
+    for word in (
+        WHY,
+        TEXT,
+        "CONF-9",
+        "Rang avant",
+        f"{last.vendor} devient la première",
+        "est rejetée et n’est plus classée",
+    ):
         assert word in body, word
     english = plain(client.get(f"/en{decide}"))
     assert f"{last.vendor} becomes first" in english and "devient" not in english

@@ -47,7 +47,7 @@ NOUNS = {
     "proposals": "occasion_acts",
     "proposals/award": "facts",
     "proposals/deposit": "receipt sealing",
-    "proposals/evaluation": "board draw notes ranking",
+    "proposals/evaluation": "board draw effect notes ranking",
     "proposals/notice": "export",
     "proposals/opening": "lock minutes",
     "proposals/public": "award figures history parts",

@@ -145,7 +145,10 @@ def test_the_page_names_who_scored_and_what_will_be_frozen(cast, client, after):
     table = plain(client.get(page("evaluation", opportunity)))
     assert "51 234,00 $" in table and "Notes et admissibilité gelées le" in table
     examined = plain(client.get(page("examine", opportunity, first)))
-    assert "Les notes et l’admissibilité sont gelées depuis" in examined and page("score", opportunity, first) not in examined
+    assert (
+        "Les notes et l’admissibilité sont gelées depuis" in examined
+        and page("score", opportunity, first) not in examined
+    )
     assert "déjà dévoilés" in plain(client.post(url))
     refused = client.post(page("score", opportunity, first), score_data(opportunity, "1", "1", "1") | {"seen": "1"})
     assert refused.status_code == 422 and "Les notes sont gelées" in plain(refused)

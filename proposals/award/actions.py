@@ -339,7 +339,7 @@ def reverse(opportunity: Opportunity, *, by: User) -> None:
         award = Award.objects.standing().select_for_update().get(opportunity=opportunity)
         award.reversed_at, award.reversed_by, award.reversal_reason = at, by, opportunity.state_reason
         award.save(update_fields=["reversed_at", "reversed_by", "reversal_reason"])
-        # Each as it was before: who is admissible and the notes stay frozen, a mistake is corrected by a re-examination.
+        # Each as it was before: admissions and notes stay frozen, a mistake is corrected by a re-examination.
         states = [State.AWARDED, State.NOT_AWARDED]
         for proposal in Proposal.objects.filter(opportunity=opportunity, state__in=states).order_by("pk"):
             proposal.restore(by=None)

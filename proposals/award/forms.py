@@ -14,7 +14,6 @@ from opportunities.enums import UnsuccessfulReason
 from proposals.award.actions import Line
 from proposals.models import Proposal
 
-
 _EXPLANATION = re.compile(r"explanation_(?P<code>[A-Z0-9_]{1,20})_(?P<vendor>[0-9]{1,12})")
 _MOST = 50  # signals of one award
 

@@ -1,8 +1,8 @@
 """What a re-examination does to the ranks: the place of its proposal and the first one, before and after.
 
-Told to whoever decides before it is accepted, and kept with it from there on: `NoteReexamination.effect`, of JSON values
-`{"before": Place, "after": Place}`, Place being `{"rank", "place", "first"}`: the rank or null; one of PLACES; the public
-identifiers of those at the first rank.
+Told to whoever decides before it is accepted, and kept with it from there on: `NoteReexamination.effect`, of JSON
+values `{"before": Place, "after": Place}`, Place being `{"rank", "place", "first"}`: the rank or null; one of PLACES;
+the public identifiers of those at the first rank.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _place(lines: list[award_actions.Line], proposal: Proposal, *, rejected: boo
 
 # --- Kept elsewhere than with it: signals, checklists ---------------------------------------------------------------
 def change(row: NoteReexamination, names: Mapping[str, str]) -> dict[str, Any]:
-    """An accepted one as JSON, its proposals by name; what `sentence` tells. `row`: with its lines and their criteria."""
+    """An accepted one as JSON, its proposals by name; what `sentence` tells. `row`: with its lines and criteria."""
     kept = row.effect
     if kept:
         kept = {

@@ -132,7 +132,7 @@ class NoteReexaminationForm(ScoreForm):
 
 
 class AdmissionReexaminationForm(PlainTexts, forms.Form):
-    """What an admission that is frozen should be: one of `outcomes`, the codes of ReexaminationOutcome that it may be."""
+    """What a frozen admission should be: one of `outcomes`, the codes of ReexaminationOutcome that it may become."""
 
     outcome = forms.ChoiceField()
     code = forms.ChoiceField(label=gettext_lazy("Motif de rejet"), choices=_rejections, required=False)

@@ -146,7 +146,7 @@ class Sealed:
 
 
 def freezing(opportunity: Opportunity) -> dict[str, Any] | None:
-    """The entry of the ledger by which the notes were frozen, for the body's people; None before, or without digests."""
+    """The entry of the ledger by which notes were frozen, for the body's people; None before, or without digests."""
     if opportunity.notes_frozen_at is None:
         return None
     acts = LedgerEntry.objects.filter(subject=opportunity.ledger_subject(), at=opportunity.notes_frozen_at)

@@ -15,7 +15,7 @@ from proposals.models import NotesVersion
 
 
 class Moved(Exception):
-    """Notes are not those that were on the screen; nothing is frozen. `now`: {public id: number} of those that stand."""
+    """Notes are not those that were on the screen; nothing is frozen. `now`: what `standing` answers."""
 
     def __init__(self, now: Mapping[str, int]) -> None:
         super().__init__(str(now))

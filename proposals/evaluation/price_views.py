@@ -64,7 +64,7 @@ def unveil(request: PersonRequest, number: str) -> HttpResponse:
 
 
 class UnveilForm(ConfirmForm):
-    """`seen`: the version of each proposal's notes that the page showed, « <public id>:<number> » one after the other."""
+    """`seen`: the version of each proposal's notes that the page showed, « <public id>:<number> » and so on."""
 
     @staticmethod
     def written(numbers: Mapping[str, int]) -> str:

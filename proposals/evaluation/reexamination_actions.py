@@ -22,7 +22,6 @@ from proposals.evaluation import effect as effects
 from proposals.evaluation import notes
 from proposals.models import NoteReexamination, NoteReexaminationLine, NotesVersion, Proposal, Score
 
-
 TEXT_MAX = 2_000  # characters of what a rejection explains
 
 

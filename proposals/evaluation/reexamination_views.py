@@ -120,8 +120,8 @@ def _accepting(row: NoteReexamination) -> Words:
         return Words(
             _("Accepter le réexamen des notes"),
             _(
-                "Les notes changent aussitôt, et les rangs sont recalculés. Le motif, le total et le rang avant et après"
-                " seront publics à l’attribution; un signal le dira à l’organisme et aux vérificatrices et"
+                "Les notes changent aussitôt, et les rangs sont recalculés. Le motif, le total et le rang avant et"
+                " après seront publics à l’attribution; un signal le dira à l’organisme et aux vérificatrices et"
                 " vérificateurs."
             ),
             _("Accepter : les notes changent"),
@@ -134,7 +134,9 @@ def _accepting(row: NoteReexamination) -> Words:
     if row.outcome == State.REJECTED:
         return Words(
             _("Accepter que la proposition soit rejetée"),
-            _("La proposition est rejetée aussitôt, et son prestataire est prévenu avec le motif du rejet.") + " " + public,
+            _("La proposition est rejetée aussitôt, et son prestataire est prévenu avec le motif du rejet.")
+            + " "
+            + public,
             _("Accepter : la proposition est rejetée"),
             _("Réexamen accepté : la proposition est rejetée. Le prestataire est prévenu, avec le motif."),
         )

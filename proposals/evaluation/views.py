@@ -339,7 +339,9 @@ def reexamine(request: PersonRequest, number: str, public_id: UUID) -> HttpRespo
     def verb() -> None:
         actions.reexamine(proposal, by=request.user, **form.cleaned_data)
 
-    return _act(request, proposal, "reexamine", form, verb, _("L’admissibilité de cette proposition est à décider de nouveau."))
+    return _act(
+        request, proposal, "reexamine", form, verb, _("L’admissibilité de cette proposition est à décider de nouveau.")
+    )
 
 
 def _reexamine_form(data: Any) -> ReasonForm:

@@ -275,7 +275,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         self.rejection_code = self.rejection_text = ""
         self.examined_by = None
 
-    # --- Once notes are frozen: by two people, whose decision proposals/evaluation/reexamination_actions.py writes -------
+    # --- Once notes are frozen: by two people (proposals/evaluation/reexamination_actions.py) -------------------------
     @moves(
         [State.OPENED, State.REJECTED],
         to=State.ADMISSIBLE,

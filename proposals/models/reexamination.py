@@ -42,8 +42,8 @@ class NoteReexaminationQuerySet(models.QuerySet["NoteReexamination"]):
 
 @lifecycle.register
 class NoteReexamination(lifecycle.Stateful, models.Model):
-    """« Réexamen »: not to be taken for Proposal.reexamine, by which one person alone looks at an admission again, before
-    anything is frozen.
+    """« Réexamen »: not to be taken for Proposal.reexamine, by which one person alone looks at an admission again,
+    before anything is frozen.
 
     `outcome`: empty for notes, whose lines say the change; else the state of the proposal that is asked for, with the
     reason of a rejection (`code`, `text`), and no line. `effect`, once accepted: what it changed in the ranks
@@ -141,7 +141,7 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
     def accept(
         self, *, by: User | None, at: datetime, effect: dict[str, Any] | None = None, seal: NotesSeal | None = None
     ) -> None:
-        """`effect`: on the ranks; `seal`: of the new notes, just written (proposals/evaluation/reexamination_actions.py).
+        """`effect`: on the ranks; `seal`: of the new notes (proposals/evaluation/reexamination_actions.py).
 
         What an admission becomes is in the proposal's own entry, of the same instant.
         """

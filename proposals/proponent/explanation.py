@@ -33,7 +33,9 @@ def reexaminations(proposal: Proposal) -> str:
         elif row.outcome:
             told = _("Le %s, votre proposition a été admise par réexamen, décidé par deux personnes.") % at
         else:
-            told = _("Le %(at)s, vos notes ont été réexaminées, par deux personnes : note finale %(before)s → %(after)s.") % {
+            told = _(
+                "Le %(at)s, vos notes ont été réexaminées, par deux personnes : note finale %(before)s → %(after)s."
+            ) % {
                 "at": at,
                 "before": final_score(row.total_before),
                 "after": final_score(row.total_after),
@@ -43,7 +45,6 @@ def reexaminations(proposal: Proposal) -> str:
             told += " " + _("Rang : %(before)s → %(after)s.") % {"before": ranks.before, "after": ranks.after}
         paragraphs.append(told + " " + _("Motif : %s") % row.reason)
     return "\n\n".join(paragraphs)
-
 
 
 def sentences(recommendation: Recommendation, proposal: Proposal) -> list[str]:

@@ -172,7 +172,10 @@ def debrief(proposal: Proposal) -> dict[str, Any] | None:
 def reexaminations(proposal: Proposal) -> list[NoteReexamination]:
     """The accepted ones, oldest first, each with `told`: what it did to this proposal's rank. No other one is named."""
     rows = list(
-        NoteReexamination.objects.accepted().filter(proposal=proposal).prefetch_related("lines__criterion").order_by("pk")
+        NoteReexamination.objects.accepted()
+        .filter(proposal=proposal)
+        .prefetch_related("lines__criterion")
+        .order_by("pk")
     )
     for row in rows:
         row.told = effect.told(row.effect, proposal.vendor.legal_name, {})
