@@ -64,18 +64,38 @@ def test_a_second_buyer_sees_both_versions_and_nothing_is_written(cast, client, 
     response = client.post(url, mine)
     body = plain(response)
     assert response.status_code == 409
-    for word in ["Béatrice Acheteuse a enregistré d’autres notes", "Le premier avis, &lt;long&gt;.", "90,00", "60,5",
-                 "Le second avis.", "La vôtre, non enregistrée"]:  # fmt: skip
+    for word in ["Béatrice Acheteuse a enregistré d’autres notes", "Le premier avis, &lt;long&gt;.", "90,00", "60,50",
+                 "Le second avis.", "La vôtre, non enregistrée", "écrivez-en une troisième", 'form="notes-form"',
+                 'class="stack text"']:  # fmt: skip
         assert word in body, word
+    assert body.count("Différente") == 2
     assert 'value="60,5"' in body and seen_of(body) == "1"  # typed text is kept; the next save is a choice
     assert {score.comment for score in first.scores.all()} == {"Le premier avis, <long>."}
     assert first.notes_versions.count() == 1
     assert not LedgerPayload.objects.filter(action="proposal.score", body__version=2).exists()
     assert client.post(url, mine | {"seen": "1"}).status_code == 302
     assert {score.comment for score in first.scores.all()} == {"Le second avis."}
+    told = OutgoingEmail.objects.get(template="emails/notes_replaced.txt")
+    assert told.to == cast.buyer and "Boris Acheteur" in told.body  # hers were replaced
     assert [row.by for row in first.notes_versions.all()] == [cast.buyer, cast.other_buyer]
     history = plain(client.get(here))
+    assert not re.search(r'<dd class="num">[^<]*<small', history)  # a comment in a box that does not wrap
     assert "Historique des notes (2 versions)" in history and "Le premier avis, &lt;long&gt;." in history
+
+
+def test_what_is_the_same_in_both_versions_is_said(cast, client, after):
+    """« 91,5 » and « 91,50 » are one note; what differs is marked, what is not a note stays as typed."""
+    opportunity, (first, _second) = cast.opened()
+    cast.admit(first)
+    one, two = opportunity.criteria.all()
+    saved = {one.pk: (Decimal("91.5"), "Vu."), two.pk: (Decimal(70), "")}
+    evaluation_actions.score(first, by=cast.buyer, values=saved)
+    client.force_login(cast.other_buyer)
+    data = {f"score_{one.pk}": "91,5", f"comment_{one.pk}": " Vu. ", f"score_{two.pk}": "71", f"comment_{two.pk}": ""}
+    answer = client.post(page("score", opportunity, first), data | {"seen": "0"})
+    body = plain(answer)
+    assert answer.status_code == 409 and body.count("Différente") == body.count("identique") == 1
+    assert body.count("91,50") == 2
 
 
 @pytest.mark.parametrize("language", ["", "/en"])
@@ -371,10 +391,19 @@ def test_the_public_reads_the_reason_and_totals_never_a_losers_notes(cast, clien
     public = reverse("proposals:award", args=[opportunity.number])
     with clock.set_to(AFTER + timedelta(days=1)):
         assert "réexamin" not in plain(client.get(public))  # nothing before the award
+        assert (
+            opportunity.number
+            not in re.search("Accepter le réexamen.*?</tr>", client.get("/registre/").content.decode(), re.DOTALL)[0]
+        )
+        assert "Réexamen accepté" not in plain(client.get(opportunity.get_absolute_url()))
         best = award_actions.lines(opportunity)[0].proposal
         assert best == first
         award_actions.recommend(opportunity, best, by=cast.buyer)
         award_actions.confirm(again(opportunity), by=cast.officer)
+        notice = opportunity.get_absolute_url()
+        assert client.get("/registre/?x").content.decode().count(f"Une proposition, occasion {opportunity.number}") == 1
+        history = plain(client.get(f"{notice}?x"))
+        assert f"{public}#reexamens" in history and "Réexamen accepté" in history
         body = plain(client.get(f"{public}?"))
         english = plain(client.get(f"/en{public}?"))
     for word in ["Note finale : de 80,00 à 85,50", "Rang avant", "L’annexe C &lt;n’avait&gt; pas été lue.",

@@ -57,7 +57,7 @@ def lines(opportunity: Opportunity, *, instead: Instead | None = None, partial: 
     """
     if opportunity.prices_wait:
         return []
-    other = instead.proposal.pk if instead else None
+    other = instead.proposal.pk if instead else 0
     waiting = Proposal.objects.filter(opportunity=opportunity, state__in=[State.OPENED, State.ADMISSIBLE])
     if not partial and (waiting.exclude(pk=other).exists() or (instead and instead.waits)):
         return []

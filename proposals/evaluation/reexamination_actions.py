@@ -86,7 +86,8 @@ def ask_admission(
         )
         asked.clean_fields(exclude={"state", "decided_by", "decided_at"})
         asked.save()
-        told = {"reason": reason, "outcome": outcome} | ({"code": code, "text": text} if rejects else {})
+        told: dict[str, Any] = {"reason": reason, "outcome": outcome}
+        told |= {"code": code, "text": text} if rejects else {}
         ledger.record("notereexamination.ask", row.ledger_subject(), by=by, at=at, **told)
         proposal_emails.note_reexamination_asked(asked, at=at)
     return asked

@@ -182,16 +182,16 @@ def reexaminations(proposal: Proposal) -> list[NoteReexamination]:
     return rows
 
 
-def own_notes(proposal: Proposal, number: str = "") -> dict[str, Any] | None:
+def own_notes(proposal: Proposal, rank: int | None = None) -> dict[str, Any] | None:
     """The file of a vendor's own notes with their comments, once an award stands; None before, or without a digest.
 
-    number: of the version, as the page's address says it; the last one without it.
+    rank: the number of the version; the last one without it.
     """
     if not Award.objects.standing().filter(opportunity=proposal.opportunity).exists():
         return None
     seals = notes.all_sealed(proposal)
-    if number:
-        seals = [one for one in seals if str(one.seal.version.number) == number]
+    if rank is not None:
+        seals = [one for one in seals if one.seal.version.number == rank]
     return seals[-1].file(comments=True) if seals else None
 
 
