@@ -45,7 +45,7 @@ NOUNS = {
     "opportunities/search": "filters labels",
     "opportunities/versions": "document",
     "proposals": "occasion_acts",
-    "proposals/award": "facts",
+    "proposals/award": "facts ranks",
     "proposals/deposit": "receipt sealing",
     "proposals/evaluation": "board draw effect notes ranking",
     "proposals/notice": "export",

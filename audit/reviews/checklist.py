@@ -16,7 +16,7 @@ from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
-from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import draw as drawing
 from proposals.evaluation import effect
@@ -148,7 +148,7 @@ def notes(facts: Facts) -> Line:
     in_ledger = {one["sha256"] for row in facts.payloads for one in row.body.get("notes", [])}
     sealing = {row.seq for row in facts.entries.values() if row.action in notes_file.SEALING}
     erased = sealing - {row.entry_id for row in facts.payloads}  # what they held can no longer be read
-    ranked = [row for row in facts.proposals if row.state in award_actions.RANKED_STATES]
+    ranked = [row for row in facts.proposals if row.state in ranks.RANKED_STATES]
     missing = [row.vendor for row in ranked if not _sealed(row, facts, in_ledger, erased)]
     changes = _reexamined(facts, notes=True)
     details = {"count": len(ranked) - len(missing), "missing": list(names(missing)), "reexamined": changes}
@@ -192,7 +192,7 @@ def ranking(facts: Facts) -> Line:
     rank = (recommendation.line(facts.award.proposal) or {}).get("rank")
     again = [
         (str(line.proposal.public_id), line.ranked.rank, line.ranked.entry.price_cents, str(line.ranked.final))
-        for line in award_actions.lines(facts.opportunity)
+        for line in ranks.lines(facts.opportunity)
     ]
     published = [
         (row["proposal"], row["rank"], row["price_cents"], str(row["final"])) for row in recommendation.ranking

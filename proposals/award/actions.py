@@ -1,13 +1,10 @@
 """From scores to a confirmed award: the verbs that cross occasion, proposals and award."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from marketplace.dates import clock
@@ -21,90 +18,11 @@ from opportunities.conditions import no_contract_signed
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.award import facts as award_facts
+from proposals.award.ranks import Line, lines
 from proposals.enums import State
-from proposals.evaluation import draw as drawing
-from proposals.evaluation import notes, ranking
-from proposals.models import Award, Draw, Proposal, Recommendation, Score
+from proposals.evaluation import notes
+from proposals.models import Award, Draw, Proposal, Recommendation
 from vendors.eligibility import actions as eligibility
-
-RANKED_STATES = [State.SCORED, State.AWARDED, State.NOT_AWARDED]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the ranking table: the proposal and what was computed for it."""
-
-    proposal: Proposal
-    ranked: ranking.Ranked
-    scores: dict[int, Score]
-
-
-@dataclass(frozen=True)
-class Instead:
-    """One proposal as it would be. scores: by criterion, None when it would not count; waits: not examined or noted."""
-
-    proposal: Proposal
-    scores: dict[int, Fraction] | None
-    waits: bool
-
-
-def lines(opportunity: Opportunity, *, instead: Instead | None = None, partial: bool = False) -> list[Line]:
-    """Scored proposals, best first. Nothing while one still waits, nor before prices are unveiled where they are scored
-    apart: a rank would tell them.
-
-    instead: the same, if a proposal were otherwise. partial: those that are scored, though another one waits: who meets
-    the minima is known, ranks are not to be shown.
-    """
-    if opportunity.prices_wait:
-        return []
-    other = instead.proposal.pk if instead else 0
-    waiting = Proposal.objects.filter(opportunity=opportunity, state__in=[State.OPENED, State.ADMISSIBLE])
-    if not partial and (waiting.exclude(pk=other).exists() or (instead and instead.waits)):
-        return []
-    counting = Q(state__in=RANKED_STATES) & ~Q(pk=other)
-    if instead and instead.scores is not None:
-        counting |= Q(pk=other)
-    rows = (
-        Proposal.objects.filter(counting, opportunity=opportunity)
-        .select_related("vendor", "opened__submission")
-        .prefetch_related("scores")
-    )
-    by_digest = {row.opened.submission.envelope_sha256: row for row in rows}
-    grid = _grid(opportunity)
-    entries = [
-        ranking.Entry(
-            str(row.public_id),
-            row.opened.price,
-            instead.scores
-            if instead and instead.scores is not None and row.pk == other
-            else {score.criterion_id: Fraction(score.value) for score in row.scores.all()},
-            digest,
-        )
-        for digest, row in by_digest.items()
-    ]
-    everyone = list(
-        opportunity.opening.proposals.values_list("submission__envelope_sha256", flat=True) if entries else []
-    )
-    secret = opportunity.draw_secret()
-    ranked = ranking.rank(grid, entries, draw=lambda tied: drawing.order(secret, everyone, tied))
-    return [
-        Line(
-            by_digest[item.entry.digest],
-            item,
-            {score.criterion_id: score for score in by_digest[item.entry.digest].scores.all()},
-        )
-        for item in ranked
-    ]
-
-
-def _grid(opportunity: Opportunity) -> ranking.Grid:
-    criteria = list(opportunity.criteria.all())
-    return ranking.Grid(
-        opportunity.award_mode,
-        {criterion.pk: criterion.weight for criterion in criteria},
-        {criterion.pk: criterion.minimum for criterion in criteria},
-        opportunity.k_percent,
-    )
 
 
 def case(proposal: Proposal) -> eligibility.Case:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts, limit_texts
 from opportunities.enums import UnsuccessfulReason
-from proposals.award.actions import Line
+from proposals.award.ranks import Line
 from proposals.models import Proposal
 
 _EXPLANATION = re.compile(r"explanation_(?P<code>[A-Z0-9_]{1,20})_(?P<vendor>[0-9]{1,12})")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from marketplace.models import User
 from opportunities.enums import AwardMode
 from opportunities.models import Criterion, Opportunity
-from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import effect
 from proposals.evaluation.ranking import Ranked
@@ -45,7 +45,7 @@ class Board:
     opportunity: Opportunity
     criteria: list[Criterion]
     rows: list[Row]
-    lines: list[award_actions.Line]
+    lines: list[ranks.Line]
     recommendations: list[Recommendation]
     reexaminations: list[NoteReexamination] = field(default_factory=list)
 
@@ -93,7 +93,7 @@ class Board:
         return len(self.criteria) > MANY_CRITERIA or any(len(c.label) > LONG_LABEL for c in self.criteria)
 
     @property
-    def eligible(self) -> list[award_actions.Line]:
+    def eligible(self) -> list[ranks.Line]:
         return [line for line in self.lines if line.ranked.rank is not None]
 
     @property
@@ -122,11 +122,11 @@ def board(opportunity: Opportunity, user: User, *, at: datetime) -> Board:
     recommendations = list(
         opportunity.recommendations.select_related("proposal__vendor", "by", "decided_by").order_by("-pk")
     )
-    lines = award_actions.lines(opportunity) if proposals else []
+    lines = ranks.lines(opportunity) if proposals else []
     pending = next((each for each in recommendations if each.accepted is None), None)
     frozen = opportunity.notes_frozen_at is not None
     # What was read is not hidden again while one more waits for its notes: prices and minima stay, without a rank.
-    known = lines or (award_actions.lines(opportunity, partial=True) if proposals and frozen else [])
+    known = lines or (ranks.lines(opportunity, partial=True) if proposals and frozen else [])
     ranked = {line.proposal.pk: line.ranked for line in known}
     rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending, placed=bool(lines)) for p in proposals]
     places = {line.proposal.pk: place for place, line in enumerate(lines)}
@@ -162,7 +162,7 @@ def _row(
     placed: bool,
 ) -> Row:
     """placed: whether ranks are final enough to be shown."""
-    scored = proposal.state in award_actions.RANKED_STATES
+    scored = proposal.state in ranks.RANKED_STATES
     scores = {score.criterion_id: score for score in proposal.scores.all()} if scored else {}
     rank = ranked.rank if ranked else None
     if opportunity.award_mode == AwardMode.PRICE:

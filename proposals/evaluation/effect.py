@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.enums import State
 from proposals.models import NoteReexamination, Proposal
 from proposals.templatetags.scores import final_score
@@ -36,8 +36,8 @@ class Place:
 def of(reexamination: NoteReexamination) -> dict[str, Any]:
     """What it would change if it were accepted now: nothing of it is written."""
     proposal = reexamination.proposal
-    before = award_actions.lines(proposal.opportunity)
-    after = award_actions.lines(proposal.opportunity, instead=_instead(reexamination))
+    before = ranks.lines(proposal.opportunity)
+    after = ranks.lines(proposal.opportunity, instead=_instead(reexamination))
     rejected = reexamination.outcome == State.REJECTED
     return {
         "before": _place(before, proposal, rejected=proposal.state == State.REJECTED).kept(),
@@ -45,17 +45,17 @@ def of(reexamination: NoteReexamination) -> dict[str, Any]:
     }
 
 
-def _instead(reexamination: NoteReexamination) -> award_actions.Instead:
+def _instead(reexamination: NoteReexamination) -> ranks.Instead:
     proposal = reexamination.proposal
     if reexamination.outcome == State.REJECTED:
-        return award_actions.Instead(proposal, None, waits=False)
+        return ranks.Instead(proposal, None, waits=False)
     scores = {score.criterion_id: Fraction(score.value) for score in proposal.scores.all()}
     scores |= {line.criterion_id: Fraction(line.value_after) for line in reexamination.lines.all()}
     whole = len(scores) == proposal.opportunity.criteria.count()
-    return award_actions.Instead(proposal, scores if whole else None, waits=not whole)
+    return ranks.Instead(proposal, scores if whole else None, waits=not whole)
 
 
-def _place(lines: list[award_actions.Line], proposal: Proposal, *, rejected: bool) -> Place:
+def _place(lines: list[ranks.Line], proposal: Proposal, *, rejected: bool) -> Place:
     first = tuple(sorted(str(line.proposal.public_id) for line in lines if line.ranked.rank == 1))
     if rejected:
         return Place(None, REJECTED, first)
