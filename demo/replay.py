@@ -18,6 +18,7 @@ from opportunities.enums import AwardMode, CodeLicence, UnsuccessfulReason
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 from opportunities.review import actions as notice_review_actions
 from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
 from proposals.enums import State
@@ -154,7 +155,7 @@ def _decide(purchase: Purchase, opportunity: Opportunity, people: People) -> Out
         for proposal in opened:
             evaluation_actions.admit(proposal, by=people.buyer)
     with clock.set_to(purchase.closes_at + 2 * HOUR):
-        first = award_actions.lines(opportunity)[0]
+        first = ranks.lines(opportunity)[0]
         award_actions.recommend(opportunity, first.proposal, by=people.buyer)
     with clock.set_to(purchase.closes_at + 3 * HOUR):
         award = award_actions.confirm(opportunity, by=people.second_officer)

@@ -24,6 +24,7 @@ from marketplace.search import fold
 from opportunities.models import Criterion, Opportunity, Skill
 from opportunities.review import actions as notice_review_actions
 from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
 from proposals.evaluation import actions as evaluation_actions
@@ -317,5 +318,5 @@ class Story:
         if opportunity.prices_wait:
             self._unveil()
             opportunity = self.opportunity
-        first = award_actions.lines(opportunity)[0]
+        first = ranks.lines(opportunity)[0]
         award_actions.recommend(opportunity, first.proposal, by=self.staff.second_buyer)

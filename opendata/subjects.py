@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from contracts.models import Contract, Milestone, Payment
+from opportunities.enums import State
 from opportunities.models import Opportunity, PublicBody
+from proposals.models import Proposal
 
 _PLAIN = {
     "proposal": lambda _name: _("Une proposition"),
@@ -25,7 +27,7 @@ _PLAIN = {
 
 
 def named(subjects: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """{subject: (words, address or "")}; what has no words is left out. Five queries at most."""
+    """{subject: (words, address or "")}; what has no words is left out. Six queries at most."""
     asked = defaultdict(set)
     for subject in subjects:
         kind, _colon, name = subject.partition(":")
@@ -33,7 +35,7 @@ def named(subjects: Iterable[str]) -> dict[str, tuple[str, str]]:
     words_of: dict[str, tuple[str, str]] = {}
     for kind, words in _PLAIN.items():
         words_of |= {_subject(kind, name): (words(name), "") for name in asked[kind]}
-    words_of |= _occasions(asked) | _bodies(asked["organisme"])
+    words_of |= _occasions(asked) | _bodies(asked["organisme"]) | _awarded_proposals(asked["proposal"])
     places = _milestones(asked["milestone"]) | _payments(asked["payment"])
     places |= {f"contract:{name}": (_("Contrat %s") % name, name) for name in asked["contract"]}
     for name in asked["amendment"]:
@@ -61,6 +63,17 @@ def _occasions(asked: dict) -> dict:
     return occasions | {
         f"award:{number}": (_("Attribution de l’occasion %s") % number, url.get(number, ""))
         for number in asked["award"]
+    }
+
+
+def _awarded_proposals(names: set[str]) -> dict:
+    """Those of an occasion that is awarded, whose page tells what was re-examined: before, not even which occasion."""
+    if not names:
+        return {}
+    rows = Proposal.objects.filter(public_id__in=_ids(names), opportunity__state=State.AWARDED)
+    return {
+        f"proposal:{public_id}": (_("Une proposition, occasion %s") % number, reverse("proposals:award", args=[number]))
+        for public_id, number in rows.values_list("public_id", "opportunity__number")
     }
 
 

@@ -180,9 +180,9 @@ def prices_unveiled(opportunity: Occasion, at: datetime) -> None:
 
 
 def no_note_reexamination_pending(opportunity: Occasion, at: datetime) -> None:
-    """No re-examination of notes waits for a decision."""
+    """No re-examination, of notes or of an admission, waits for a decision."""
     if opportunity.proposals.filter(note_reexaminations__state="pending").exists():
-        complain(None, _("Un réexamen des notes attend une décision : acceptez-le, refusez-le ou retirez-le d’abord."))
+        complain(None, _("Un réexamen attend une décision : acceptez-le, refusez-le ou retirez-le d’abord."))
 
 
 def unsuccessful_because(opportunity: Occasion, code: str, reason: str) -> None:

@@ -39,12 +39,31 @@ def fully_scored(proposal: Proposal, at: datetime) -> None:
 
 
 def notes_open(proposal: Proposal, at: datetime) -> None:
-    """The notes of the occasion are not frozen, or the proposal takes back those that it had."""
-    opportunity = proposal.opportunity
-    if opportunity.notes_frozen_at is None or not opportunity.scores_quality:
-        return
-    if proposal.state != "admissible" or proposal.scores.count() != opportunity.criteria.count():
+    """The notes of the occasion are not frozen."""
+    if proposal.opportunity.notes_frozen_at is not None:
         complain(None, _("Les notes sont gelées : elles ne changent plus que par un réexamen, décidé à deux."))
+
+
+def admission_open(proposal: Proposal, at: datetime) -> None:
+    """The notes of the occasion are not frozen: from there on, who is admissible changes by a re-examination."""
+    if proposal.opportunity.notes_frozen_at is not None:
+        complain(None, _("L’admissibilité est gelée avec les notes : elle ne change plus que par un réexamen, à deux."))
+
+
+def admission_frozen(proposal: Proposal, at: datetime) -> None:
+    """The notes of the occasion are frozen, and the occasion is in evaluation."""
+    in_evaluation(proposal, at)
+    if proposal.opportunity.notes_frozen_at is None:
+        complain(None, _("Rien n’est gelé : l’admissibilité se revoit encore sur la page de la proposition."))
+
+
+def may_become(proposal: Proposal, outcome: str, at: datetime) -> None:
+    """An admission that a re-examination may ask for: another than that which stands, of an envelope that was read."""
+    standing = "admissible" if proposal.state in {"admissible", "scored"} else proposal.state
+    if standing == outcome:
+        complain(None, _("Rien ne change : la proposition est déjà dans cet état."))
+    if outcome == "admissible":
+        readable(proposal, at)
 
 
 def notes_frozen(proposal: Proposal, at: datetime) -> None:
@@ -56,8 +75,12 @@ def notes_frozen(proposal: Proposal, at: datetime) -> None:
         complain(None, _("Cette proposition n’a pas de notes à réexaminer."))
 
 
-def notes_may_be_reexamined(reexamination: NoteReexamination, at: datetime) -> None:
-    """The occasion is in evaluation, the proposal is admissible, and its notes are those that were asked about."""
+def may_be_reexamined(reexamination: NoteReexamination, at: datetime) -> None:
+    """The occasion is in evaluation; of notes: the proposal is admissible, and they are those that were asked about."""
+    if not reexamination.of_notes:
+        admission_frozen(reexamination.proposal, at)
+        may_become(reexamination.proposal, reexamination.outcome, at)
+        return
     notes_frozen(reexamination.proposal, at)
     others = reexamination.proposal.notes_versions.exclude(reexamination=reexamination.pk)  # its own is written first
     last = others.order_by("-number").values_list("number", flat=True).first() or 0

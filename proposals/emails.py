@@ -12,7 +12,7 @@ from marketplace.mail import outbox
 from marketplace.models import User
 from opportunities.emails import people
 from opportunities.models import Addendum, Opportunity
-from proposals.models import Award, NoteReexamination, Opening, Proposal, Recommendation, Submission
+from proposals.models import Award, NoteReexamination, NotesVersion, Opening, Proposal, Recommendation, Submission
 from proposals.proponent import explanation
 
 
@@ -118,6 +118,14 @@ def rejected(proposal: Proposal, *, at: datetime) -> None:
         )
 
 
+def notes_replaced(proposal: Proposal, before: NotesVersion, version: NotesVersion, *, at: datetime) -> None:
+    """To whoever saved the notes that another person replaced, knowing it."""
+    outbox.queue(
+        "emails/notes_replaced.txt", to=before.by, at=at, opportunity=proposal.opportunity, proposal=proposal,
+        before=before, version=version,
+    )  # fmt: skip
+
+
 def note_reexamination_asked(reexamination: NoteReexamination, *, at: datetime) -> None:
     """To whoever may decide it."""
     opportunity = reexamination.proposal.opportunity
@@ -163,6 +171,7 @@ def awarded(opportunity: Opportunity, award: Award, *, at: datetime) -> None:
         context |= {"line": award.recommendation.line(proposal), "justification": award.recommendation.why_not_first}
         # Called by the template, in the language of whoever receives it.
         context["why"] = partial(explanation.text, award.recommendation, proposal)
+        context["reexaminations"] = partial(explanation.reexaminations, proposal)
         for person in _vendor_people(proposal):
             outbox.queue(template, to=person, at=at, **context)
     _tell_body(opportunity, "emails/award_confirmed.txt", at=at, award=award)

@@ -25,6 +25,14 @@ class NoteReexaminationState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Retiré")
 
 
+class ReexaminationOutcome(models.TextChoices):
+    """What a re-examination asks: that notes change, or that a proposal be admissible again, or rejected."""
+
+    NOTES = "", _("Les notes changent")
+    ADMISSIBLE = "admissible", _("Admettre la proposition")
+    REJECTED = "rejected", _("Rejeter la proposition")
+
+
 class RejectionCode(models.TextChoices):
     """Reasons for rejection: admissibility (ADM) and conformity (CONF), after RCTI s. 7 and its sister texts."""
 

@@ -25,11 +25,6 @@ def can_examine(proposal: Proposal, user: Visitor | None) -> bool:
     return occasion.can_recommend(proposal.opportunity, user)
 
 
-def can_reexamine(proposal: Proposal, user: Visitor | None) -> bool:
-    """The system too: reversing an award puts every proposal back on the table."""
-    return user is None or can_examine(proposal, user)
-
-
 def can_ask_note_reexamination(proposal: Proposal, user: Visitor | None) -> bool:
     """Whoever may score: a buyer of the body without a tie."""
     return can_examine(proposal, user)

@@ -1,13 +1,14 @@
-"""What SQL refuses once the notes of an occasion are frozen: a score that no accepted re-examination holds.
+"""What SQL refuses once notes are frozen: a score, or an admission, that no accepted re-examination holds.
 
-Whoever forges a note must write that re-examination first, by two people, with its reason and its values: rows that
-cannot be changed nor taken away. An accepted one serves once: a later change of the same note needs a later one.
-A migration that rebuilds one of these tables on SQLite drops its triggers: it must call `install` again.
+Whoever forges one must write that re-examination first, by two people, with its reason and what it asks: rows that
+cannot be changed nor taken away. An accepted one serves once: a later change of the same note, or of the same
+admission, needs a later one. A migration that rebuilds one of these tables on SQLite drops its triggers: it must call
+`install` again.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from marketplace.ledger.triggers import Refusal, make, unmake
+from marketplace.ledger.triggers import Refusal, different, make, unmake
 
 _FROZEN = (
     "EXISTS (SELECT 1 FROM proposals_proposal p JOIN opportunities_opportunity o ON o.id = p.opportunity_id "
@@ -23,9 +24,9 @@ _SAME_PLACE = "OLD.proposal_id = NEW.proposal_id AND OLD.criterion_id = NEW.crit
 _LATER = "(OLD.reexamination_id IS NULL OR OLD.reexamination_id < NEW.reexamination_id)"
 _OLD, _NEW = _FROZEN.format(row="OLD"), _FROZEN.format(row="NEW")
 _ASKED = ("proposal_id", "reason", "asked_by_id", "asked_at", "seen", "total_before", "total_after")
-_KEPT = " AND ".join(f"OLD.{name} = NEW.{name}" for name in _ASKED)
+_ASKED_OF_ADMISSION = ("outcome", "code", "text")
 
-_RULES: list[Refusal] = [
+_SCORES: list[Refusal] = [
     ("score_frozen_insert", "proposals_score", "INSERT", f"{_NEW} AND NOT {_HELD}", "notes are frozen"),
     (
         "score_frozen_update", "proposals_score", "UPDATE",
@@ -33,18 +34,53 @@ _RULES: list[Refusal] = [
         "notes are frozen",
     ),
     ("score_frozen_delete", "proposals_score", "DELETE", _OLD, "notes are frozen"),
-    (
-        "notereexamination_decided", "proposals_notereexamination", "UPDATE",
-        f"NOT (OLD.state = 'pending' AND {_KEPT})",
-        "a re-examination of notes is decided once",
-    ),
-    ("notereexamination_stays", "proposals_notereexamination", "DELETE", "1 = 1", "a re-examination of notes stays"),
 ]  # fmt: skip
+
+# --- Who is admissible -----------------------------------------------------------------------------------------------
+_OCCASION_FROZEN = (
+    "EXISTS (SELECT 1 FROM opportunities_opportunity o "
+    "WHERE o.id = OLD.opportunity_id AND o.notes_frozen_at IS NOT NULL)"
+)
+# One that counts goes to its award and back by the occasion's moves: it never leaves the ranks.
+_COUNTS = "CASE WHEN {row}.state IN ('scored', 'awarded', 'not_awarded') THEN 'scored' ELSE {row}.state END"
+_MOVED = f"{_COUNTS.format(row='OLD')} <> {_COUNTS.format(row='NEW')}"
+_DECIDED = (
+    "EXISTS (SELECT 1 FROM proposals_notereexamination r WHERE r.id = NEW.reexamination_id AND r.state = 'accepted' "
+    "AND r.proposal_id = NEW.id AND r.outcome = NEW.state AND r.code = NEW.rejection_code "
+    "AND r.text = NEW.rejection_text)"
+)
+
+
+def _rules(vendor: str, *, admissions: bool) -> list[Refusal]:
+    kept = " AND ".join(f"OLD.{name} = NEW.{name}" for name in (*_ASKED, *(_ASKED_OF_ADMISSION if admissions else ())))
+    table = "proposals_notereexamination"
+    rules = [
+        *_SCORES,
+        (
+            "notereexamination_decided", table, "UPDATE",
+            f"NOT (OLD.state = 'pending' AND {kept})", "a re-examination is decided once",
+        ),
+        ("notereexamination_stays", table, "DELETE", "1 = 1", "a re-examination stays"),
+    ]  # fmt: skip
+    if admissions:
+        why = different(vendor, ("rejection_code", "rejection_text", "reexamination_id"))
+        noted = f"OLD.state = 'admissible' AND NEW.state = 'scored' AND NOT ({why})"
+        wrong = f"{_OCCASION_FROZEN} AND ({_MOVED} OR {why}) AND NOT ({noted}) AND NOT ({_LATER} AND {_DECIDED})"
+        message = "who is admissible is frozen with the notes"
+        rules.append(("proposal_frozen", "proposals_proposal", "UPDATE", wrong, message))
+    return rules
+
+
+def _holds_admissions(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the tables have what migration 0008 adds: 0006 installs what stood before it."""
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, "proposals_proposal")
+    return "reexamination_id" in {column.name for column in columns}
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    make(connection, _RULES)
+    make(connection, _rules(connection.vendor, admissions=_holds_admissions(connection)))
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
-    unmake(connection, _RULES)
+    unmake(connection, _rules(connection.vendor, admissions=True))

@@ -29,6 +29,7 @@ urlpatterns = [
     path("propositions/", proponent_views.mine, name="mine"),
     path("propositions/<uuid:public_id>/", proponent_views.detail, name="detail"),
     path("propositions/<uuid:public_id>/notes.json", proponent_views.notes_json, name="own_notes_json"),
+    path("propositions/<uuid:public_id>/notes-<rank:rank>.json", proponent_views.notes_json, name="own_notes_version"),
     path("propositions/<uuid:public_id>/modifier/", draft_views.edit, name="edit"),
     path("propositions/<uuid:public_id>/deposer/", deposit_views.submit, name="submit"),
     path("propositions/<uuid:public_id>/retirer/", deposit_views.withdraw, name="withdraw"),
@@ -51,6 +52,11 @@ urlpatterns = [
         "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/",
         reexamination_views.ask,
         name="ask_note_reexamination",
+    ),
+    path(
+        "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-de-l-admissibilite/",
+        reexamination_views.ask_admission,
+        name="ask_admission_reexamination",
     ),
     path(
         "occasions/<code:number>/evaluation/<uuid:public_id>/reexamen-des-notes/<int:pk>/",

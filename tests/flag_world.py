@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
-from audit.flags.data import Amendment, Award, Contract, Invoice, Procurement, Proposal, Vendor, World
+from audit.flags.data import Amendment, Award, Contract, Invoice, Procurement, Proposal, Renoted, Vendor, World
 from marketplace.dates.calendar import next_business_day
 
 AT = datetime(2026, 6, 30, 16, tzinfo=UTC)
@@ -281,7 +281,7 @@ def _renoted(b: Builder) -> None:
     rows = [number for number, row in b.rows.items() if row.mode == "adjusted_price" and row.award][:6]
     for place, number in enumerate(rows):
         row = b.rows[number]
-        b.rows[number] = replace(row, renoted=(row.proposals[0].vendor,) * (1 + place % 2))
+        b.rows[number] = replace(row, renoted=(Renoted(row.proposals[0].vendor),) * (1 + place % 2))
         b.plant("RENOTED", number)
 
 

@@ -85,6 +85,8 @@ def whole_story(cast) -> None:
             evaluation_actions.admit(proposal, by=cast.buyer)
             grid = {criterion.pk: (Decimal(value), "") for criterion in opportunity.criteria.all()}
             evaluation_actions.score(proposal, by=cast.buyer, values=grid)
+            read_again = {key: (value, "Relu.") for key, (value, _comment) in grid.items()}
+            evaluation_actions.score(proposal, by=cast.other_buyer, values=read_again, seen=1)
         price_actions.unveil(opportunity, by=cast.buyer)
         for verb, more in ((reexamination_actions.refuse, {"reason": REASON}), (reexamination_actions.accept, {})):
             verb(cast.ask_reexamination(second, "81", reason=REASON), by=cast.officer, **more)

@@ -308,12 +308,14 @@ def test_the_officer_reads_the_signals_before_confirming(cast, client):
 def test_confirming_keeps_the_signals_and_what_is_said_of_them(cast, client, explanation):
     alone, _proposals = cast.recommended(proposals=1, values=("90",))
     client.force_login(cast.officer)
-    url = f"/occasions/{alone.number}/confirmer/"
+    url, said = f"/occasions/{alone.number}/confirmer/", "explanation_R018_0"
     with clock.set_to(CLOSES_AT + timedelta(days=2)):
-        asked = client.get(url).context["recommended"]
-        wrong = client.post(url, {"recommendation": asked, "explanation": "x" * 2_001})
+        page = client.get(url)
+        asked = page.context["recommended"]
+        assert page.content.decode().count(f'name="{said}"') == 1
+        wrong = client.post(url, {"recommendation": asked, said: "x" * 2_001})
         assert wrong.status_code == 422 and "x" * 2_001 in wrong.content.decode()
-        assert client.post(url, {"recommendation": asked, "explanation": explanation}).status_code == 302
+        assert client.post(url, {"recommendation": asked, said: explanation}).status_code == 302
     row = RedFlag.objects.get(code="R018")
     assert (row.state, row.reason) == ("explained" if explanation else "new", explanation)
     told = LedgerPayload.objects.get(action="redflag.award")
@@ -327,7 +329,7 @@ def test_what_is_said_at_the_award_reaches_a_signal_in_a_case(cast):
         row = flag(alone)
         case = case_actions.open_(alone, by=cast.auditor, title="Délais", text="À voir.", flags=[row])
         award_actions.confirm(alone, by=cast.officer)
-        flag_actions.keep(alone, by=cast.officer, at=clock.now(), explanation="La seule équipe.")
+        flag_actions.keep(alone, by=cast.officer, at=clock.now(), explanations={("R018", None): "La seule équipe."})
     row = RedFlag.objects.get(code="R018")
     assert (row.state, row.reason, row.monitoring) == ("explained", "La seule équipe.", case)
 

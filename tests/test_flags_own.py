@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.flags import bidders, buyers, compute, thresholds
-from audit.flags.data import Amendment, Award, Contract, Invoice, Procurement, Proposal, Vendor, World, decimal
+from audit.flags.data import Amendment, Award, Contract, Invoice, Procurement, Proposal, Renoted, Vendor, World, decimal
 from audit.flags.minhash import SAMPLE, estimate, jaccard, shingles, signature
 
 MONDAY = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -142,7 +142,8 @@ def test_reversed():
 
 @pytest.mark.parametrize(("vendors", "expected"), [((), False), ((7,), True), ((7, 8, 7), True)])
 def test_renoted(vendors, expected):
-    assert bool(flagged(buyers.renoted, row(renoted=vendors))) is expected
+    renoted = tuple(Renoted(vendor) for vendor in vendors)
+    assert bool(flagged(buyers.renoted, row(renoted=renoted))) is expected
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,9 @@ def test_neither_a_return_nor_a_reversal_opens_the_notes_again(cast, undo):
             award_actions.confirm(opportunity, by=cast.officer)
             award_actions.request_reversal(opportunity, by=cast.officer, reason=WHY)
             award_actions.reverse(opportunity, by=cast.second_officer)
-            for proposal in (first, second):
-                evaluation_actions.admit(fresh(proposal), by=cast.buyer)
             assert {fresh(one).state for one in (first, second)} == {"scored"}  # with the notes that they had
+            with pytest.raises(ValidationError, match="gelée"):  # nor does it put anybody's admission in one hand
+                evaluation_actions.reexamine(fresh(second), by=cast.buyer, reason=WHY)
         else:
             award_actions.send_back(opportunity, by=cast.officer, reason=WHY)
         with pytest.raises(ValidationError, match="gelées"):
@@ -270,8 +270,8 @@ def test_a_proposal_admitted_after_the_freeze_gets_its_first_notes_by_two_people
     cast.score(first, "90")
     evaluation_actions.reject(second, by=cast.buyer, code="CONF-9", text="Déclaration absente.")
     price_actions.unveil(opportunity, by=cast.buyer)
-    evaluation_actions.reexamine(fresh(second), by=cast.buyer, reason="Elle y était.")
-    evaluation_actions.admit(fresh(second), by=cast.buyer)
+    admission = reexamination_actions.ask_admission(second, by=cast.buyer, reason=WHY, outcome="admissible")
+    reexamination_actions.accept(admission, by=cast.other_buyer)
     second = fresh(second)
     assert second.state == "admissible"
     with pytest.raises(ValidationError, match="gelées"):

@@ -24,7 +24,7 @@ from proposals.enums import NoteReexaminationState
 from proposals.enums import State as ProposalState
 from proposals.evaluation import actions as evaluation_actions
 from proposals.evaluation import price_actions, reexamination_actions
-from proposals.models import Award, NoteReexamination, Proposal
+from proposals.models import Award, NoteReexamination, Proposal, Score
 from tests import audit_moves, contract_moves
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 
@@ -54,7 +54,10 @@ PRODUCT = {
         ("score", {"admissible", "scored"}, "scored", {"buyer"}),
         ("award", {"scored"}, "awarded", {"officer"}),
         ("decline", {"scored"}, "not_awarded", {"officer"}),
-        ("reexamine", {"admissible", "scored", "rejected", "awarded", "not_awarded"}, "opened", {"buyer", "system"}),
+        ("reexamine", {"admissible", "scored", "rejected"}, "opened", {"buyer"}),
+        ("readmit", {"opened", "rejected"}, "admissible", {"system"}),
+        ("exclude", {"opened", "admissible", "scored"}, "rejected", {"system"}),
+        ("restore", {"admissible", "awarded", "not_awarded"}, "scored", {"system"}),
     ],
     "notereexamination": [
         ("accept", {"pending"}, "accepted", {"buyer", "officer"}),
@@ -215,12 +218,24 @@ def prepare_proposal(cast, proposal, action):
             opportunity=occasion, proposal=chosen, recommendation=made, amount_cents=1, confirmed_by=cast.officer,
             at=clock.now(),
         )  # fmt: skip
-    elif action == "reexamine" and proposal.state in ("awarded", "not_awarded"):
+    elif action == "restore" and proposal.state == "admissible":
+        for criterion in occasion.criteria.all():
+            Score.objects.create(proposal=proposal, criterion=criterion, value=75, by=cast.buyer, at=CLOSES_AT)
+    elif action == "restore" and proposal.state in ("awarded", "not_awarded"):
         award_actions.request_reversal(occasion, by=cast.officer, reason=REASON)
         occasion.reverse_award(by=cast.second_officer)
         Award.objects.filter(opportunity=occasion).update(
             reversed_at=clock.now(), reversed_by=cast.second_officer, reversal_reason=REASON
         )
+
+
+def decided(proposal, outcome):
+    """An accepted re-examination of the admission, by the people whom the proposal has at hand."""
+    asked, decider = proposal.opportunity.author, proposal.opportunity.published_by
+    why = {"code": "CONF-4", "text": REASON} if outcome == "rejected" else {}
+    made = NoteReexamination(proposal=proposal, outcome=outcome, reason=REASON, asked_by=asked, **why)
+    made.decided_by = decider
+    return made
 
 
 def act_on_proposal(proposal, action, by):
@@ -238,6 +253,9 @@ def act_on_proposal(proposal, action, by):
         "award": lambda: proposal.award(by=by),
         "decline": lambda: proposal.decline(by=by),
         "reexamine": lambda: evaluation_actions.reexamine(proposal, by=by, reason=REASON),
+        "readmit": lambda: proposal.readmit(by=by, reexamination=decided(proposal, "admissible")),
+        "exclude": lambda: proposal.exclude(by=by, reexamination=decided(proposal, "rejected")),
+        "restore": lambda: proposal.restore(by=by),
     }
     acts[action]()
 
@@ -364,7 +382,7 @@ def test_every_action_by_everybody(cast, workflow, model, state):
 def test_the_table_has_the_cells_we_think():
     cells = {model: len(PRODUCT[model]) * len(MODELS[model][1].values) * len(PEOPLE) for model in PRODUCT}
     assert cells == {
-        "opportunity": 13 * 9 * 12, "proposal": 9 * 9 * 12, "notereexamination": 3 * 4 * 12,
+        "opportunity": 13 * 9 * 12, "proposal": 12 * 9 * 12, "notereexamination": 3 * 4 * 12,
         "contract": 7 * 6 * 12, "milestone": 6 * 5 * 12, "payment": 9 * 9 * 12, "amendment": 4 * 5 * 12,
         "monitoring": 4 * 5 * 12, "redflag": 4 * 4 * 12,
     }  # fmt: skip

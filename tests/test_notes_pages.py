@@ -46,7 +46,7 @@ def plain(response) -> str:
 
 
 def seen_of(body: str) -> str:
-    return re.search(r'name="seen" value="(\d+)"', body)[1]
+    return re.search(r'name="seen" value="([^"]*)"', body)[1]
 
 
 # --- Two people's notes ----------------------------------------------------------------------------------------------
@@ -64,18 +64,38 @@ def test_a_second_buyer_sees_both_versions_and_nothing_is_written(cast, client, 
     response = client.post(url, mine)
     body = plain(response)
     assert response.status_code == 409
-    for word in ["Béatrice Acheteuse a enregistré d’autres notes", "Le premier avis, &lt;long&gt;.", "90,00", "60,5",
-                 "Le second avis.", "La vôtre, non enregistrée"]:  # fmt: skip
+    for word in ["Béatrice Acheteuse a enregistré d’autres notes", "Le premier avis, &lt;long&gt;.", "90,00", "60,50",
+                 "Le second avis.", "La vôtre, non enregistrée", "écrivez-en une troisième", 'form="notes-form"',
+                 'class="stack text"']:  # fmt: skip
         assert word in body, word
+    assert body.count("Différente") == 2
     assert 'value="60,5"' in body and seen_of(body) == "1"  # typed text is kept; the next save is a choice
     assert {score.comment for score in first.scores.all()} == {"Le premier avis, <long>."}
     assert first.notes_versions.count() == 1
     assert not LedgerPayload.objects.filter(action="proposal.score", body__version=2).exists()
     assert client.post(url, mine | {"seen": "1"}).status_code == 302
     assert {score.comment for score in first.scores.all()} == {"Le second avis."}
+    told = OutgoingEmail.objects.get(template="emails/notes_replaced.txt")
+    assert told.to == cast.buyer and "Boris Acheteur" in told.body  # hers were replaced
     assert [row.by for row in first.notes_versions.all()] == [cast.buyer, cast.other_buyer]
     history = plain(client.get(here))
+    assert not re.search(r'<dd class="num">[^<]*<small', history)  # a comment in a box that does not wrap
     assert "Historique des notes (2 versions)" in history and "Le premier avis, &lt;long&gt;." in history
+
+
+def test_what_is_the_same_in_both_versions_is_said(cast, client, after):
+    """« 91,5 » and « 91,50 » are one note; what differs is marked, what is not a note stays as typed."""
+    opportunity, (first, _second) = cast.opened()
+    cast.admit(first)
+    one, two = opportunity.criteria.all()
+    saved = {one.pk: (Decimal("91.5"), "Vu."), two.pk: (Decimal(70), "")}
+    evaluation_actions.score(first, by=cast.buyer, values=saved)
+    client.force_login(cast.other_buyer)
+    data = {f"score_{one.pk}": "91,5", f"comment_{one.pk}": " Vu. ", f"score_{two.pk}": "71", f"comment_{two.pk}": ""}
+    answer = client.post(page("score", opportunity, first), data | {"seen": "0"})
+    body = plain(answer)
+    assert answer.status_code == 409 and body.count("Différente") == body.count("identique") == 1
+    assert body.count("91,50") == 2
 
 
 @pytest.mark.parametrize("language", ["", "/en"])
@@ -140,15 +160,50 @@ def test_the_page_names_who_scored_and_what_will_be_frozen(cast, client, after):
                  "Dévoiler les prix : les notes ne changeront plus"]:  # fmt: skip
         assert word in body, word
     assert "51 234" not in body and "52 345" not in body
-    assert client.post(url).status_code == 302
+    assert "Les commentaires qui seront gelés" not in body
+    assert client.post(url, {"seen": seen_of(body)}).status_code == 302
     table = plain(client.get(page("evaluation", opportunity)))
-    assert "51 234,00 $" in table and "Notes gelées le" in table
+    assert "51 234,00 $" in table and "Notes et admissibilité gelées le" in table
     examined = plain(client.get(page("examine", opportunity, first)))
-    assert "Les notes sont gelées depuis" in examined and page("score", opportunity, first) not in examined
+    assert (
+        "Les notes et l’admissibilité sont gelées depuis" in examined
+        and page("score", opportunity, first) not in examined
+    )
     assert "déjà dévoilés" in plain(client.post(url))
     refused = client.post(page("score", opportunity, first), score_data(opportunity, "1", "1", "1") | {"seen": "1"})
     assert refused.status_code == 422 and "Les notes sont gelées" in plain(refused)
     assert {score.value for score in first.scores.all()} == {Decimal(90)}
+
+
+@pytest.mark.parametrize("language", ["", "/en"])
+def test_what_is_frozen_is_what_was_shown(cast, client, after, language):
+    """Notes that another person saved since the page was shown come back with what changed; nothing is frozen."""
+    opportunity, (first, second) = cast.scored(mode="adjusted_price")
+    cast.score(first, "91", comment="Vu <en> entier.", seen=1)
+    url = language + page("unveil_prices", opportunity)
+    client.force_login(cast.buyer)
+    shown = main_of(client.get(url))
+    assert "Vu &lt;en&gt; entier." in shown  # comments are frozen too
+    cast.score(second, "12,5".replace(",", "."), by=cast.other_buyer, comment="Autre lecture.", seen=1)
+    answer = client.post(url, {"seen": seen_of(shown)})
+    body = plain(answer)
+    assert answer.status_code == 409 and again(opportunity).notes_frozen_at is None
+    separator = "." if language else ","
+    for word in (str(second.vendor), "Boris Acheteur", f"80{separator}00", f"12{separator}50", "Autre lecture.",
+                 "nothing is frozen" if language else "rien n’est gelé"):  # fmt: skip
+        assert word in body, word
+    assert body.count('id="change-') == 1  # the other proposal's did not move
+    assert client.post(url, {"seen": seen_of(body)}).status_code == 302
+    assert {score.value for score in second.scores.all()} == {Decimal("12.5")}
+    assert again(opportunity).notes_frozen_at is not None
+
+
+@pytest.mark.parametrize("forged", [{}, {"seen": ""}, {"seen": "x"}, {"seen": "x:y 1:2"}, {"seen": ":" + "9" * 40}])
+def test_an_unveiling_that_saw_nothing_freezes_nothing(cast, client, after, forged):
+    opportunity, _pair = cast.scored(mode="adjusted_price")
+    client.force_login(cast.buyer)
+    assert client.post(page("unveil_prices", opportunity), forged).status_code == 409
+    assert again(opportunity).notes_frozen_at is None
 
 
 @pytest.mark.usefixtures("bare_refusals")
@@ -163,8 +218,10 @@ def test_who_may_unveil_by_the_web(cast, client, after, who, status):
     opportunity, _pair = cast.scored(mode="adjusted_price")
     client.force_login(getattr(cast, who))
     url = page("unveil_prices", opportunity)
-    assert client.get(url).status_code == status
-    assert client.post(url).status_code == (302 if status == 200 else status)
+    answer = client.get(url)
+    seen = seen_of(main_of(answer)) if status == 200 else ""
+    assert answer.status_code == status
+    assert client.post(url, {"seen": seen}).status_code == (302 if status == 200 else status)
     assert (again(opportunity).notes_frozen_at is None) == (status != 200)
 
 
@@ -231,11 +288,11 @@ def test_asked_by_one_accepted_by_another_through_the_pages(cast, client, after)
     request = first.note_reexaminations.get()
     decide = reverse("proposals:decide_note_reexamination", args=[opportunity.number, first.public_id, request.pk])
     assert client.get(ask).status_code == 409
-    assert client.get(decide).status_code == client.post(decide).status_code == 403  # one's own
+    assert "Vous l’avez demandé" in main_of(client.get(decide)) and client.post(decide).status_code == 403  # one's own
     assert "Retirer ma demande" in main_of(client.get(page("examine", opportunity, first)))
     client.force_login(cast.officer)
     assert decide in main_of(client.get(page("evaluation", opportunity)))
-    assert "Réexamen des notes" in main_of(client.get(reverse("dashboard")))
+    assert "Réexamen demandé par une autre personne" in main_of(client.get(reverse("dashboard")))
     body = plain(client.get(decide))
     for word in ["90,00", "95,00", "Relu.", "L’annexe C &lt;n’avait&gt; pas été lue.", "92,00", "Béatrice Acheteuse"]:
         assert word in body, word
@@ -298,19 +355,20 @@ def test_the_officer_the_auditor_and_the_signals_read_it(cast, client):
         assert "RENOTED" in {flag.code for flag in if_awarded(opportunity, recommendation, at=at)}
         client.force_login(cast.officer)
         body = plain(client.get(page("confirm", opportunity)))
-        for word in ["Notes réexaminées depuis qu’elles sont gelées", "L’annexe C &lt;n’avait&gt; pas été lue.",
-                     "80,00", "100,00", "Notes changées après avoir été gelées", "Boris Acheteur"]:  # fmt: skip
+        for word in ["Réexamens depuis que les notes sont gelées", "L’annexe C &lt;n’avait&gt; pas été lue.",
+                     "80,00 → 100,00", "Notes ou admissibilité changées après avoir été gelées", "Boris Acheteur",
+                     "Rang : 1 → 1"]:  # fmt: skip
             assert word in body, word
         assert client.post(page("confirm", opportunity), {"recommendation": recommendation.pk}).status_code == 302
         flag = RedFlag.objects.get(code="RENOTED", opportunity=opportunity)
-        assert flag.details == {"count": 1, "vendors": [str(second.vendor)]}
+        assert (flag.details["count"], flag.details["vendors"]) == (1, [str(second.vendor)])
+        assert [one["label"] for one in flag.details["changes"][0]["criteria"]] == [f"Critère {n}" for n in (1, 2, 3)]
         row = checked(opportunity, at=at)
         assert row["done"] and row["details"]["count"] == 2
-        assert row["details"]["reexamined"] == [f"{second.vendor} (80 → 100)"]
         client.force_login(cast.auditor)
-        assert "Coop Code du Fleuve (80 → 100)" in plain(
-            client.get(f"/verification/attributions/{opportunity.number}/")
-        )
+        told = "Notes de Coop Code du Fleuve : 80,00 → 100,00 (Critère 1 : 80,00 → 100,00;"
+        for url in (f"/verification/attributions/{opportunity.number}/", flag.get_absolute_url()):
+            assert told in plain(client.get(url)), url
 
 
 def test_the_checklist_finds_a_note_that_is_not_its_digests(cast):
@@ -333,13 +391,22 @@ def test_the_public_reads_the_reason_and_totals_never_a_losers_notes(cast, clien
     public = reverse("proposals:award", args=[opportunity.number])
     with clock.set_to(AFTER + timedelta(days=1)):
         assert "réexamin" not in plain(client.get(public))  # nothing before the award
+        assert (
+            opportunity.number
+            not in re.search("Accepter le réexamen.*?</tr>", client.get("/registre/").content.decode(), re.DOTALL)[0]
+        )
+        assert "Réexamen accepté" not in plain(client.get(opportunity.get_absolute_url()))
         best = award_actions.lines(opportunity)[0].proposal
         assert best == first
         award_actions.recommend(opportunity, best, by=cast.buyer)
         award_actions.confirm(again(opportunity), by=cast.officer)
+        notice = opportunity.get_absolute_url()
+        assert client.get("/registre/?x").content.decode().count(f"Une proposition, occasion {opportunity.number}") == 1
+        history = plain(client.get(f"{notice}?x"))
+        assert f"{public}#reexamens" in history and "Réexamen accepté" in history
         body = plain(client.get(f"{public}?"))
         english = plain(client.get(f"/en{public}?"))
-    for word in ["Note finale : de 80,00 à 85,50", "L’annexe C &lt;n’avait&gt; pas été lue.",
+    for word in ["Note finale : de 80,00 à 85,50", "Rang avant", "L’annexe C &lt;n’avait&gt; pas été lue.",
                  "Notes de la proposition retenue", "90,00"]:  # fmt: skip
         assert word in body, word
     assert "Final score: from 80.00 to 85.50" in english

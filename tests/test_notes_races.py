@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -170,5 +171,97 @@ def test_reexaminations_recommendations_and_confirmations_at_once(cast):
     for proposal in (first, second):  # ranked upon the notes that stand
         version = proposal.notes_versions.order_by("-number").first()
         assert Fraction(notes.total(version.criteria)) == Fraction(final[str(proposal.public_id)])
+    assert_nothing_is_lost()
+    assert_chain_intact()
+
+
+def test_what_is_frozen_is_what_was_shown_whoever_saves_meanwhile(cast):
+    """The unveiling carries the versions that its page showed: it freezes those, or nothing."""
+    opportunity, (first, second) = cast.scored(mode="adjusted_price")
+    people = [cast.buyer, cast.other_buyer]
+
+    def occasion():
+        return Opportunity.objects.get(pk=opportunity.pk)
+
+    def unveil(person):
+        seen = price_actions.standing(occasion())
+        price_actions.unveil(occasion(), by=me(person), seen=seen)
+        return seen
+
+    def insists(number):
+        proposal = (first, second)[number % 2]
+        return saves(proposal, people[number % 2], number, seen=proposal.notes_versions.count())
+
+    acts = [lambda n=n: insists(n) for n in range(30)]
+    acts[10:10] = [lambda n=n: unveil(people[n % 2]) for n in range(20)]
+    with clock.set_to(AFTER):
+        results = together(*acts, workers=10)
+        only(results, price_actions.Moved, *REFUSALS)
+        shown = [result for result in results if isinstance(result, dict)]
+        if not shown:  # every page was overtaken
+            shown = [unveil(cast.buyer)]
+    assert len(shown) == 1 and occasion().notes_frozen_at is not None
+    for proposal in (first, second):
+        sealed = notes.sealed(Proposal.objects.get(pk=proposal.pk)).seal.version.number
+        assert shown[0][str(proposal.public_id)] == sealed == proposal.notes_versions.count()
+    assert_nothing_is_lost()
+    assert_chain_intact()
+
+
+def test_nobody_alone_moves_an_admission_however_many_try_at_once(cast):
+    """Each move of a frozen proposal has its accepted re-examination, by two people; one pending at a time."""
+    opportunity, pair = cast.unveiled(mode="adjusted_price")
+    people = [cast.buyer, cast.other_buyer]
+
+    def fresh(number):
+        return Proposal.objects.get(pk=pair[number % 2].pk)
+
+    def alone(number):
+        proposal, by = fresh(number), me(people[number % 2])
+        if number % 3 == 0:
+            evaluation_actions.reexamine(proposal, by=by, reason="Seul")
+        elif number % 3 == 1:
+            evaluation_actions.reject(proposal, by=by, code="CONF-9", text="Seul")
+        else:
+            evaluation_actions.admit(proposal, by=by)
+        return "alone"
+
+    def ask(number):
+        proposal = fresh(number)
+        outcome = "admissible" if proposal.state == "rejected" else "rejected"
+        why = {"code": "CONF-9", "text": "Absente"} if outcome == "rejected" else {}
+        by = me(people[number % 2])
+        reexamination_actions.ask_admission(proposal, by=by, reason=f"Motif {number}", outcome=outcome, **why)
+        return "asked"
+
+    def decide(number):
+        row = NoteReexamination.objects.pending().order_by("pk").first()
+        if row is None:
+            return "none"
+        by = me((cast.buyer, cast.other_buyer, cast.officer)[number % 3])
+        if number % 5:
+            reexamination_actions.accept(row, by=by)
+        else:
+            reexamination_actions.refuse(row, by=by, reason="Non")
+        return "decided"
+
+    acts = []
+    for number in range(16):
+        acts += [partial(each, number) for each in (ask, alone, decide, decide)]
+    with clock.set_to(AFTER):
+        results = together(*acts, workers=8)
+        only(results, *REFUSALS)
+        for row in NoteReexamination.objects.pending():
+            reexamination_actions.accept(row, by=me(cast.officer))
+    assert "alone" not in results and results.count("asked") == NoteReexamination.objects.count() >= 1
+    accepted = NoteReexamination.objects.accepted()
+    assert not [row for row in accepted if row.decided_by_id == row.asked_by_id]
+    moved = LedgerPayload.objects.filter(action__in=["proposal.exclude", "proposal.readmit"]).count()
+    assert moved == accepted.count() >= 1
+    for one in pair:
+        last, proposal = accepted.filter(proposal=one).order_by("pk").last(), Proposal.objects.get(pk=one.pk)
+        wanted = "rejected" if last is not None and last.outcome == "rejected" else "scored"
+        assert (proposal.reexamination, proposal.state) == (last, wanted)
+    assert Opportunity.objects.get(pk=opportunity.pk).state == "evaluation"
     assert_nothing_is_lost()
     assert_chain_intact()

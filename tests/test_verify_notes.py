@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -11,9 +13,10 @@ from marketplace import keys
 from marketplace.dates import clock
 from marketplace.ledger import checkpoints
 from marketplace.ledger.entries import canonical, erase
-from marketplace.models import LedgerEntry
+from marketplace.models import LedgerEntry, OutgoingEmail
 from proposals.award import actions as award_actions
 from proposals.evaluation import notes, reexamination_actions
+from proposals.models import NotesSeal
 from tests.cast import CLOSES_AT
 from tests.test_ledger import VERIFY
 from tests.test_verify_commands import tried
@@ -143,6 +146,36 @@ def test_notes_replaced_since_are_told(cast, frozen):
         canonical(notes.sealed(frozen["first"]).file(comments=True)), keys.key_id(), ledger=ledger
     )
     assert "notes_later" not in names(new) and dict(new)["notes_held"]["action"] == "notereexamination.accept"
+
+
+def test_a_vendor_checks_both_digests_and_reads_its_rank_before(cast, client, tmp_path):
+    """The frozen notes' and the re-examined ones', each with a true sentence and a command that runs."""
+    opportunity, (first, second) = cast.unveiled(mode="adjusted_price", values=("75.95", "80"))
+    with clock.set_to(LATER):
+        request = cast.ask_reexamination(first, "69", reason="Une annexe comptée deux fois.", comment="Relu.")
+        reexamination_actions.accept(request, by=cast.officer)
+        award_actions.recommend(type(opportunity).objects.get(pk=opportunity.pk), second, by=cast.buyer)
+        award_actions.confirm(type(opportunity).objects.get(pk=opportunity.pk), by=cast.officer)
+        checkpoints.make(at=LATER)
+        client.force_login(cast.vendor_owner)
+        path = f"/propositions/{first.public_id}/"
+        assert tried(client, path, tmp_path) == tried(client, f"/en{path}", tmp_path) == ["notes", "notes"]
+        page = client.get(path).content.decode()
+        told = OutgoingEmail.objects.get(template="emails/proposal_not_awarded.txt", to=cast.vendor_owner)
+    for word in ("Quand les notes ont été gelées, le", "Quand le réexamen de ces notes a été accepté, le", "75,95",
+                 "69,00", "sous le minimum, non classée", "Une annexe comptée deux fois."):  # fmt: skip
+        assert word in page, word
+    for word in ("vos notes ont été réexaminées", "75,95 → 69,00", "2 → sous le minimum", "Une annexe comptée"):
+        assert word in told.body, word
+    seals = {seal.sha256 for seal in NotesSeal.objects.filter(version__proposal=first)}
+    files = [json.loads(client.get(f"{path}notes-{n}.json").content) for n in (1, 2)]
+    assert {row["sha256"] for row in files} == seals and len(seals) == 2
+    assert client.get(f"{path}notes.json").content == client.get(f"{path}notes-2.json").content
+    assert client.get(f"{path}notes-3.json").status_code == 404
+    saved = tmp_path / "notes.json"
+    saved.write_bytes(canonical(files[0]))
+    said = subprocess.run([sys.executable, str(VERIFY), "notes", str(saved)], capture_output=True).stdout.decode()
+    assert "75,95" in said and "75.95" not in said and "ceux dont ces notes donnent l’empreinte" in said
 
 
 def test_an_erased_detail_leaves_a_file_without_its_entry(frozen):

@@ -383,12 +383,12 @@ MESSAGES = {
     "notes_entry": ("L’inscription que cite le fichier n’est pas celle du registre, ou n’a pas cette empreinte.",
                     "The entry that the file quotes is not the ledger’s, or does not have this digest."),
     "notes_ok": ("Notes vérifiées : occasion {occasion}, proposition {proposal}, version {version}. "
-                 "Note finale : {total}",
+                 "Note finale : {total_fr}",
                  "Scores verified: opportunity {occasion}, proposal {proposal}, version {version}. "
-                 "Final score: {total}"),
-    "notes_line": ("- {label} ({weight} %) : {value}", "- {label} ({weight}%): {value}"),
-    "notes_comments_ok": ("Les commentaires sont ceux qui ont été gelés avec elles.",
-                          "The comments are those that were frozen with them."),
+                 "Final score: {total_en}"),
+    "notes_line": ("- {label} ({weight} %) : {value_fr}", "- {label} ({weight}%): {value_en}"),
+    "notes_comments_ok": ("Les commentaires sont ceux dont ces notes donnent l’empreinte.",
+                          "The comments are those whose digest these scores give."),
     "notes_held": ("Au registre : l’empreinte de ces notes est dans l’inscription {seq} ({action}, {at}).",
                    "In the ledger: the digest of these scores is in entry {seq} ({action}, {at})."),
     "notes_later": ("ATTENTION : l’inscription {seq} ({at}) remplace ces notes, après un réexamen.",
@@ -528,6 +528,12 @@ def _shown(value, lang):
             told = ("{:%Y-%m-%d à %H h %M min %S s}, heure du Québec", "{:%Y-%m-%d %H:%M:%S} Québec time")[lang]
             return f"{told.format(at.astimezone(QUEBEC))} ({text})"
     return text
+
+
+def _score(name, value):
+    """How both languages write a score, « 86,50 » of "86.5": two decimals at least, and nothing rounded."""
+    whole, _point, rest = value.partition(".")
+    return {f"{name}_fr": f"{whole},{rest:0<2}", f"{name}_en": f"{whole}.{rest:0<2}"}
 
 
 def _amounts(cents):
@@ -1573,7 +1579,8 @@ def verify_notes(blob, key=None, proof=None, ledger=None):
         raise Bad("notes_total", expected=float(total))
     if told and remarks != notes["comments_sha256"]:
         raise Bad("notes_comments")
-    report = [("notes_ok", notes), *(("notes_line", one) for one in notes["criteria"])]
+    report = [("notes_ok", {**notes, **_score("total", notes["total"])})]
+    report += [("notes_line", {**one, **_score("value", one["value"])}) for one in notes["criteria"]]
     report += [("notes_comments_ok", {})] if told else []
     if proof is not None:
         about = verify_proof(proof, key)

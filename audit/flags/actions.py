@@ -1,5 +1,6 @@
 """What people do with signals, beside their moves: join one to a case, and look at them before an act is done."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -62,8 +63,13 @@ def cases_of(opportunity: Opportunity, user):
     return seen.exclude(state=State.CLOSED).order_by("pk")
 
 
-def keep(opportunity: Opportunity, *, by, at: datetime, explanation: str = "") -> None:
-    """Write down, with the award just confirmed, the signals it raises and what the officer says of them."""
+def keep(
+    opportunity: Opportunity, *, by, at: datetime, explanations: Mapping[tuple[str, int | None], str] | None = None
+) -> None:
+    """Write down, with the award just confirmed, the signals it raises and what the officer says of each of them.
+
+    explanations: {(code, vendor's key or None): text}; a signal without one stays to be explained.
+    """
     award = opportunity.awards.get(reversed_at=None)
     rows = if_awarded(opportunity, award.recommendation, at=at)
     for row in rows:
@@ -72,8 +78,9 @@ def keep(opportunity: Opportunity, *, by, at: datetime, explanation: str = "") -
         flag, _created = RedFlag.objects.update_or_create(
             **same, defaults=seen | {"ceased_at": None}, create_defaults=seen | {"first_at": at}
         )
-        if explanation.strip() and flag.state != FlagState.DISMISSED:
-            flag.explain(by=by, reason=explanation)
+        said = (explanations or {}).get((row.code, row.vendor), "").strip()
+        if said and flag.state != FlagState.DISMISSED:
+            flag.explain(by=by, reason=said)
     if rows:
         codes = sorted({row.code for row in rows})
         ledger.record("redflag.award", f"award:{opportunity.number}", by=by, at=at, signals=codes)

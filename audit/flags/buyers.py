@@ -173,13 +173,13 @@ def reversed_award(world: World, at) -> list[Measure]:
 
 
 def renoted(world: World, at) -> list[Measure]:
-    """Re-examinations accepted after the notes were frozen."""
+    """Re-examinations, of notes or of an admission, accepted after the notes were frozen."""
     measures = []
     for row in _in_order(world):
         if row.renoted:
             limit = threshold("RENOTED", _day(row.published_at))
-            vendors = sorted({world.name(vendor) for vendor in row.renoted})
-            details = {"count": len(row.renoted), "vendors": vendors}
+            vendors = sorted({world.name(one.vendor) for one in row.renoted})
+            details = {"count": len(row.renoted), "vendors": vendors, "changes": [one.change for one in row.renoted]}
             flagged = len(row.renoted) >= limit
             measures.append(Measure(row.number, decimal(len(row.renoted)), decimal(limit), flagged, details=details))
     return measures

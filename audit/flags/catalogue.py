@@ -247,10 +247,10 @@ _ENTRIES = [
     ),
     Entry(
         "RENOTED",
-        gettext_lazy("Notes changées après avoir été gelées"),
+        gettext_lazy("Notes ou admissibilité changées après avoir été gelées"),
         gettext_lazy(
-            "Nombre de réexamens des notes acceptés après le dévoilement des prix, ou après la recommandation où le "
-            "prix ne compte pas; égal ou supérieur au seuil."
+            "Nombre de réexamens, des notes ou de l’admissibilité, acceptés après le dévoilement des prix, ou après la "
+            "première recommandation où aucun prix ne se dévoile; égal ou supérieur au seuil."
         ),
         ngettext_lazy("%(n)s réexamen", "%(n)s réexamens", "count"),
         gettext_lazy("Une erreur de calcul ou de lecture a été vue par une personne et reconnue par une autre."),

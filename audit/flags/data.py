@@ -38,6 +38,14 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class Renoted:
+    """A re-examination that was accepted. change: what it changed, as proposals/evaluation/effect.py keeps it."""
+
+    vendor: int
+    change: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Award:
     vendor: int
     amount_cents: int
@@ -78,8 +86,8 @@ class Contract:
 class Procurement:
     """An occasion and all that followed. `ceiling_cents`: excluded, as in force on the day of publication.
 
-    `ended`: cancelled or without award. `body`: an id. `notice`: its text, which answers may quote. `renoted`: the
-    vendor of each re-examination of frozen notes that was accepted.
+    `ended`: cancelled or without award. `body`: an id. `notice`: its text, which answers may quote. `renoted`: each
+    re-examination of what was frozen, notes or an admission, that was accepted.
     """
 
     number: str
@@ -98,7 +106,7 @@ class Procurement:
     addenda: tuple[datetime, ...] = ()
     proposals: tuple[Proposal, ...] | None = None
     awards: tuple[Award, ...] = ()
-    renoted: tuple[int, ...] = ()
+    renoted: tuple[Renoted, ...] = ()
     contract: Contract | None = None
 
     @property

@@ -21,6 +21,7 @@ from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
 from opportunities.models import Addendum, Attachment, Opportunity
 from proposals.enums import State
+from proposals.evaluation import effect
 from proposals.models import Award, NoteReexamination, OpenedProposal, Proposal
 from vendors.models import Vendor, VendorMembership
 
@@ -65,11 +66,7 @@ def load(
     awards = defaultdict(list)
     for row in Award.objects.select_related("proposal").order_by("at", "pk"):
         awards[row.opportunity_id].append(data.Award(row.proposal.vendor_id, row.amount_cents, row.at, row.reversed_at))
-    renoted = _grouped(
-        NoteReexamination.objects.accepted()
-        .order_by("pk")
-        .values_list("proposal__opportunity_id", "proposal__vendor_id")
-    )
+    renoted = _renoted()
     contracts = _contracts()
     return data.World(
         tuple(
@@ -96,6 +93,23 @@ def load(
             for row in rows
         ),
         vendors,
+    )
+
+
+def _renoted() -> defaultdict[int, list]:
+    """{occasion: its accepted re-examinations}."""
+    rows = list(
+        NoteReexamination.objects.accepted()
+        .select_related("proposal")
+        .defer("proposal__draft")
+        .prefetch_related("lines__criterion")
+        .order_by("pk")
+    )
+    occasions = {row.proposal.opportunity_id for row in rows}
+    proposals = Proposal.objects.opened().filter(opportunity__in=occasions) if rows else Proposal.objects.none()
+    names = {str(public_id): name for public_id, name in proposals.values_list("public_id", "vendor__legal_name")}
+    return _grouped(
+        (row.proposal.opportunity_id, data.Renoted(row.proposal.vendor_id, effect.change(row, names))) for row in rows
     )
 
 

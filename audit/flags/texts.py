@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from marketplace.money import format_cents
+from proposals.evaluation import effect
 
 CLUES = {
     "people": gettext_lazy("une même personne"),
@@ -100,6 +101,15 @@ def _amended(d: dict) -> str:
     }
 
 
+def _reexamined(d: dict) -> str:
+    message = ngettext(
+        "%(count)d réexamen a changé ce qui était gelé de %(vendors)s.",
+        "%(count)d réexamens ont changé ce qui était gelé de %(vendors)s.",
+        d["count"],
+    )
+    return message % {"count": d["count"], "vendors": _listed(d["vendors"])}
+
+
 def _paid(d: dict) -> str:
     message = ngettext(
         "Délai médian de %(median)s jours sur %(invoices)d facture.",
@@ -140,11 +150,7 @@ _SENTENCES = {
     % {"vendors": _listed(d["vendors"]), "count": len(d["numbers"])},
     "LATE_ADD": _addendum,
     "REVERSED": lambda d: _("L’attribution à %s a été annulée.") % _listed(d["vendors"]),
-    "RENOTED": lambda d: ngettext(
-        "%(count)d réexamen a changé des notes de %(vendors)s, déjà gelées.",
-        "%(count)d réexamens ont changé des notes de %(vendors)s, déjà gelées.",
-        d["count"],
-    ) % {"count": d["count"], "vendors": _listed(d["vendors"])},
+    "RENOTED": lambda d: " ".join([_reexamined(d), *(effect.sentence(one) for one in d.get("changes", []) if one)]),
     "AMEND": _amended,
     "SLOWPAY": _paid,
 }  # fmt: skip

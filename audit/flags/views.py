@@ -31,7 +31,6 @@ from marketplace.acts import Page, View, act_page, asking_page, attempt, show
 from marketplace.dates.fields import day_field
 from marketplace.dates.localtime import local
 from marketplace.keep import data_of
-from marketplace.ledger import labels as ledger_labels
 from marketplace.lifecycle import gate, known
 from marketplace.lists import FilterForm, Ticked, page
 from marketplace.models import LedgerPayload
@@ -43,6 +42,7 @@ from opportunities.models import PublicBody
 
 PAGE = 30
 WIDTH, EDGE = 600, 30  # of the drawing
+FEW = 4  # under so many values there are no quartiles to speak of
 TONES: dict[str, str] = {
     FlagState.NEW: "warn",
     FlagState.EXPLAINED: "info",
@@ -133,7 +133,7 @@ def flag(request: PersonRequest, pk: int) -> HttpResponse:
         "since": _since(row),
         "origin": START,
         "peers": peers,
-        "box": drawing(row.value, row.threshold, peers.quartiles) if peers else None,
+        "box": drawing(row.value, row.threshold, peers.quartiles) if peers and peers.count >= FEW else None,
         "history": _history(row),
         "acts": _acts(row, user),
         "audits": rules.is_auditor(row, user),
@@ -162,6 +162,15 @@ def drawing(value: Decimal, threshold: Decimal, quartiles: tuple) -> dict:
     return places | scale | {"box": max(places["q3"] - places["q1"], 2), "width": WIDTH}
 
 
+# What was done: the labels of moves are those of buttons.
+_DONE = {
+    "redflag.explain": gettext_lazy("Expliqué"),
+    "redflag.monitor": gettext_lazy("Joint à une vérification"),
+    "redflag.dismiss": gettext_lazy("Écarté"),
+    "redflag.take_up": gettext_lazy("Repris"),
+}
+
+
 def _history(row: RedFlag) -> list[dict]:
     """What the ledger tells of it, oldest first, for components/timeline.html."""
     events = [{"label": _("Vu la première fois"), "at": row.first_at, "done": True}]
@@ -171,7 +180,7 @@ def _history(row: RedFlag) -> list[dict]:
     for payload in acts:
         said = payload.body.get("reason") or payload.body.get("monitoring") or ""
         detail = " · ".join(part for part in (str(payload.actor or ""), said) if part)
-        label = ledger_labels.label(payload.action)
+        label = _DONE.get(payload.action)
         if label:  # refusals have no words: they are in the ledger
             events.append({"label": label, "at": payload.entry.at, "detail": detail, "done": True})
     if row.ceased_at:

@@ -17,12 +17,15 @@ from marketplace.money import format_cents
 from opportunities.enums import State as OccasionState
 from opportunities.enums import UnsuccessfulReason
 from opportunities.models import Opportunity
-from proposals.enums import RejectionCode
+from proposals.enums import NoteReexaminationState, ReexaminationOutcome, RejectionCode
 from proposals.enums import State as ProposalState
 from vendors.models import Vendor
 
 LABELS = {
     "reason": gettext_lazy("Motif"),
+    "outcome": gettext_lazy("Suite demandée"),
+    "asked_by": gettext_lazy("Demandé par"),
+    "decided_by": gettext_lazy("Décidé par"),
     "text": gettext_lazy("Texte"),
     "code": gettext_lazy("Code"),
     "number": gettext_lazy("Numéro"),
@@ -130,6 +133,7 @@ LABELS = {
 STATES = {
     "opportunity": OccasionState,
     "proposal": ProposalState,
+    "notereexamination": NoteReexaminationState,
     "contract": contract.State,
     "milestone": contract.MilestoneState,
     "amendment": contract.AmendmentState,
@@ -146,6 +150,7 @@ CODES = {
         "password+totp": gettext_lazy("mot de passe et second facteur redemandés"),
     },
     "opinion": dict(Opinion.choices),
+    "outcome": dict(ReexaminationOutcome.choices),
     "result": dict(Checked.choices),
     "status": dict(contract.DisputeStatus.choices),
 }

@@ -16,11 +16,12 @@ from marketplace.dates.localtime import local
 from marketplace.ledger import entries as ledger
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
-from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import draw as drawing
+from proposals.evaluation import effect
 from proposals.evaluation import notes as notes_file
-from proposals.models import Proposal
+from proposals.models import NoteReexamination, Proposal
 from vendors.eligibility import actions as eligibility
 
 ACCEPTED = NoteReexaminationState.ACCEPTED
@@ -121,7 +122,8 @@ def examined(facts: Facts) -> Line:
     bare = [row for row in facts.proposals if row.state == State.REJECTED and not row.rejection_text.strip()]
     rejected = sum(row.state == State.REJECTED for row in facts.proposals)
     missing = list(names(row.vendor for row in waiting + bare))
-    details = {"count": len(facts.proposals), "rejected": rejected, "missing": missing}
+    changes = _reexamined(facts, notes=False)
+    details = {"count": len(facts.proposals), "rejected": rejected, "missing": missing, "reexamined": changes}
     acts = acts_of(facts, "proposal.admit") + acts_of(facts, "proposal.reject")
     at = max((row.entry.at for row in acts), default=None)
     return Line("examined", not (waiting or bare), names(row.examined_by for row in facts.proposals), at, details)
@@ -146,20 +148,25 @@ def notes(facts: Facts) -> Line:
     in_ledger = {one["sha256"] for row in facts.payloads for one in row.body.get("notes", [])}
     sealing = {row.seq for row in facts.entries.values() if row.action in notes_file.SEALING}
     erased = sealing - {row.entry_id for row in facts.payloads}  # what they held can no longer be read
-    ranked = [row for row in facts.proposals if row.state in award_actions.RANKED_STATES]
+    ranked = [row for row in facts.proposals if row.state in ranks.RANKED_STATES]
     missing = [row.vendor for row in ranked if not _sealed(row, facts, in_ledger, erased)]
-    accepted = [
-        one for row in facts.proposals for one in row.note_reexaminations.all() if one.state == ACCEPTED
-    ]  # fmt: skip
-    told = [f"{one.proposal.vendor} ({_note(one.total_before)} → {_note(one.total_after)})" for one in accepted]
-    details = {"count": len(ranked) - len(missing), "missing": list(names(missing)), "reexamined": told}
-    people = [person for one in accepted for person in (one.asked_by, one.decided_by)]
-    at = max((one.decided_at for one in accepted if one.decided_at), default=facts.opportunity.notes_frozen_at)
-    return Line("notes", not missing, names([facts.opportunity.notes_frozen_by, *people]), at, details)
+    changes = _reexamined(facts, notes=True)
+    details = {"count": len(ranked) - len(missing), "missing": list(names(missing)), "reexamined": changes}
+    people = [person for one in _accepted(facts, notes=True) for person in (one.asked_by, one.decided_by)]
+    by = names([facts.opportunity.notes_frozen_by, *people])
+    return Line("notes", not missing, by, facts.opportunity.notes_frozen_at, details)
 
 
-def _note(total: str) -> str:
-    return total or "–"
+def _accepted(facts: Facts, *, notes: bool) -> list[NoteReexamination]:
+    """Of the notes, or of the admission, of its proposals; oldest first."""
+    rows = [one for row in facts.proposals for one in row.note_reexaminations.all()]
+    return sorted((one for one in rows if one.state == ACCEPTED and one.of_notes == notes), key=lambda one: one.pk)
+
+
+def _reexamined(facts: Facts, *, notes: bool) -> list[dict]:
+    """What each changed, as the words tell it (proposals/evaluation/effect.py)."""
+    called = {str(row.public_id): str(row.vendor) for row in facts.proposals}
+    return [effect.change(one, called) for one in _accepted(facts, notes=notes)]
 
 
 def _sealed(proposal: Proposal, facts: Facts, in_ledger: set[str], erased: set[int]) -> bool:
@@ -185,7 +192,7 @@ def ranking(facts: Facts) -> Line:
     rank = (recommendation.line(facts.award.proposal) or {}).get("rank")
     again = [
         (str(line.proposal.public_id), line.ranked.rank, line.ranked.entry.price_cents, str(line.ranked.final))
-        for line in award_actions.lines(facts.opportunity)
+        for line in ranks.lines(facts.opportunity)
     ]
     published = [
         (row["proposal"], row["rank"], row["price_cents"], str(row["final"])) for row in recommendation.ranking

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from audit.flags.catalogue import CATALOGUE
 from audit.reviews.checklist import GROUPS
 from marketplace.money import format_cents
+from proposals.evaluation import effect
 
 TITLES = {
     "notice": gettext_lazy("Avis"),
@@ -81,7 +82,9 @@ WORDS = {
     ),
     "examined": Words(
         gettext_lazy("Chaque proposition admise, ou rejetée avec un motif"),
-        gettext_lazy("Propositions examinées : %(count)s, dont rejetées avec motif : %(rejected)s."),
+        gettext_lazy(
+            "Propositions examinées : %(count)s, dont rejetées avec motif : %(rejected)s. Réexamens : %(reexamined)s"
+        ),
         gettext_lazy("Sans décision, ou rejetées sans explication : %(missing)s."),
     ),
     "scored": Words(
@@ -93,9 +96,9 @@ WORDS = {
     "notes": Words(
         gettext_lazy("Notes gelées avant de lire les prix"),
         gettext_lazy(
-            "Empreintes recalculées, les mêmes que celles du registre : %(count)s. Réexamens : %(reexamined)s."
+            "Empreintes recalculées, les mêmes que celles du registre : %(count)s. Réexamens : %(reexamined)s"
         ),
-        gettext_lazy("Notes sans empreinte, ou qui n’y correspondent pas : %(missing)s. Réexamens : %(reexamined)s."),
+        gettext_lazy("Notes sans empreinte, ou qui n’y correspondent pas : %(missing)s. Réexamens : %(reexamined)s"),
         gettext_lazy("« Prix uniquement » : sans notes."),
     ),
     "ranking": Words(
@@ -290,6 +293,7 @@ def title(code: str) -> str:
 def sentence(code: str, done: bool | None, details: dict) -> str:
     """What was found, for people."""
     words = WORDS[code]
+    details = {"reexamined": [], **details}  # a list that was signed before says nothing of them
     template = {True: words.yes, False: words.no, None: words.none}[done]
     return str(template) % {key: _shown(key, value) for key, value in details.items()}
 
@@ -301,6 +305,9 @@ def _shown(key: str, value) -> str:
         return ", ".join(str(LACKS[one]) for one in value)
     if key in ("codes", "silent"):
         return "; ".join(str(CATALOGUE[code].title) for code in value if code in CATALOGUE)
+    if key == "reexamined":
+        told = [effect.sentence(one) if isinstance(one, dict) else f"{one}." for one in value]
+        return " ".join(told) or _("aucun.")
     if isinstance(value, list):
         return ", ".join(str(one) for one in value) or _("aucune")
     return "–" if value is None else str(value)

@@ -70,7 +70,11 @@ def facts(award: Award, *, at: datetime) -> Facts:
         .select_related("vendor", "opened__submission__envelope", "examined_by")
         .defer("draft", "opened__data_key")
         .prefetch_related(
-            "scores__by", "notes_versions__seal", "note_reexaminations__asked_by", "note_reexaminations__decided_by"
+            "scores__by",
+            "notes_versions__seal",
+            "note_reexaminations__asked_by",
+            "note_reexaminations__decided_by",
+            "note_reexaminations__lines__criterion",
         )  # fmt: skip
         .order_by("pk")
     )

@@ -33,7 +33,7 @@ _OTHERS = {
     "ledger.checkpoint": gettext_lazy("Signer un relevé du registre"),
     "ledger.cover": gettext_lazy("Brouiller le compte des inscriptions scellées"),
     "ledger.erase": gettext_lazy("Effacer le détail d’une inscription"),
-    "notereexamination.ask": gettext_lazy("Demander un réexamen des notes"),
+    "notereexamination.ask": gettext_lazy("Demander un réexamen"),
     "opening.minutes": gettext_lazy("Dresser le procès-verbal d’ouverture"),
     "opportunity.addendum": gettext_lazy("Ajouter un addenda"),
     "opportunity.attach": gettext_lazy("Joindre un fichier"),

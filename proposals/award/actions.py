@@ -1,8 +1,6 @@
 """From scores to a confirmed award: the verbs that cross occasion, proposals and award."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -20,72 +18,11 @@ from opportunities.conditions import no_contract_signed
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
 from proposals.award import facts as award_facts
+from proposals.award.ranks import Line, lines
 from proposals.enums import State
-from proposals.evaluation import draw as drawing
-from proposals.evaluation import notes, ranking
-from proposals.models import Award, Draw, Proposal, Recommendation, Score
+from proposals.evaluation import notes
+from proposals.models import Award, Draw, Proposal, Recommendation
 from vendors.eligibility import actions as eligibility
-
-RANKED_STATES = [State.SCORED, State.AWARDED, State.NOT_AWARDED]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the ranking table: the proposal and what was computed for it."""
-
-    proposal: Proposal
-    ranked: ranking.Ranked
-    scores: dict[int, Score]
-
-
-def lines(opportunity: Opportunity) -> list[Line]:
-    """Scored proposals, best first. Nothing while one still waits, nor before prices are unveiled where they are scored
-    apart: a rank would tell them.
-    """
-    if opportunity.prices_wait:
-        return []
-    rows = (
-        Proposal.objects.filter(opportunity=opportunity, state__in=RANKED_STATES)
-        .select_related("vendor", "opened__submission")
-        .prefetch_related("scores")
-    )
-    waiting = Proposal.objects.filter(opportunity=opportunity, state__in=[State.OPENED, State.ADMISSIBLE])
-    if waiting.exists():
-        return []
-    by_digest = {row.opened.submission.envelope_sha256: row for row in rows}
-    grid = _grid(opportunity)
-    entries = [
-        ranking.Entry(
-            str(row.public_id),
-            row.opened.price,
-            {score.criterion_id: Fraction(score.value) for score in row.scores.all()},
-            digest,
-        )
-        for digest, row in by_digest.items()
-    ]
-    everyone = list(
-        opportunity.opening.proposals.values_list("submission__envelope_sha256", flat=True) if entries else []
-    )
-    secret = opportunity.draw_secret()
-    ranked = ranking.rank(grid, entries, draw=lambda tied: drawing.order(secret, everyone, tied))
-    return [
-        Line(
-            by_digest[item.entry.digest],
-            item,
-            {score.criterion_id: score for score in by_digest[item.entry.digest].scores.all()},
-        )
-        for item in ranked
-    ]
-
-
-def _grid(opportunity: Opportunity) -> ranking.Grid:
-    criteria = list(opportunity.criteria.all())
-    return ranking.Grid(
-        opportunity.award_mode,
-        {criterion.pk: criterion.weight for criterion in criteria},
-        {criterion.pk: criterion.minimum for criterion in criteria},
-        opportunity.k_percent,
-    )
 
 
 def case(proposal: Proposal) -> eligibility.Case:
@@ -313,14 +250,15 @@ def withdraw_reversal(opportunity: Opportunity, *, by: User) -> None:
 
 
 def reverse(opportunity: Opportunity, *, by: User) -> None:
-    """Second of the two people: the award falls, every proposal goes back on the table, both versions stay visible."""
+    """Second of the two people: the award falls, every proposal is as before it, both versions stay visible."""
     with transaction.atomic():
         opportunity.reverse_award(by=by)
         at = clock.now()
         award = Award.objects.standing().select_for_update().get(opportunity=opportunity)
         award.reversed_at, award.reversed_by, award.reversal_reason = at, by, opportunity.state_reason
         award.save(update_fields=["reversed_at", "reversed_by", "reversal_reason"])
-        states = [State.AWARDED, State.NOT_AWARDED, State.REJECTED]
+        # Each as it was before: admissions and notes stay frozen, a mistake is corrected by a re-examination.
+        states = [State.AWARDED, State.NOT_AWARDED]
         for proposal in Proposal.objects.filter(opportunity=opportunity, state__in=states).order_by("pk"):
-            proposal.reexamine(by=None, reason=opportunity.state_reason)
+            proposal.restore(by=None)
         proposal_emails.reversed_award(opportunity, award, at=at)

@@ -1,5 +1,7 @@
 """What is typed to recommend an award, to confirm it, or to conclude without one."""
 
+import re
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
@@ -9,8 +11,11 @@ from django.utils.translation import gettext_lazy
 from marketplace.reasons import REASON_MAX
 from marketplace.texts import PlainTexts
 from opportunities.enums import UnsuccessfulReason
-from proposals.award.actions import Line
+from proposals.award.ranks import Line
 from proposals.models import Proposal
+
+_EXPLANATION = re.compile(r"explanation_(?P<code>[A-Z0-9_]{1,20})_(?P<vendor>[0-9]{1,12})")
+_MOST = 50  # signals of one award
 
 
 class RecommendForm(PlainTexts, forms.Form):
@@ -43,18 +48,47 @@ class RecommendForm(PlainTexts, forms.Form):
 
 
 class AwardForm(PlainTexts, forms.Form):
-    """Which recommendation was on the screen: another one is never confirmed by surprise."""
+    """Which recommendation was on the screen: another one is never confirmed by surprise.
+
+    Each signal that the award would raise has its own explanation: one never answers for another.
+    """
 
     recommendation = forms.IntegerField(widget=forms.HiddenInput)
-    explanation = forms.CharField(
-        label=gettext_lazy("Ce qui explique les signaux (facultatif)"),
-        help_text=gettext_lazy(
-            "Gardé avec eux, pour les vérificatrices et vérificateurs. Sans explication, ils restent à expliquer."
-        ),
-        required=False,
-        max_length=REASON_MAX,
-        widget=forms.Textarea({"rows": 4}),
-    )
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        for name in [name for name in data or () if _EXPLANATION.fullmatch(name)][:_MOST]:
+            self._add(name)
+
+    def _add(self, name: str) -> None:
+        self.fields[name] = forms.CharField(
+            label=_("Ce qui explique le signal %s (facultatif)") % name.split("_", 1)[1].rpartition("_")[0],
+            help_text=_(
+                "Gardé avec lui, pour les vérificatrices et vérificateurs. Sans explication, il reste à expliquer."
+            ),
+            required=False,
+            max_length=REASON_MAX,
+            widget=forms.Textarea({"rows": 3}),
+        )
+
+    def offer(self, flags: Iterable[Any]) -> list[tuple[Any, forms.BoundField]]:
+        """Each signal with its field, made when nothing was typed in it, for the page."""
+        offered = []
+        for flag in flags:
+            name = f"explanation_{flag.code}_{flag.vendor or 0}"
+            if name not in self.fields:
+                self._add(name)
+            offered.append((flag, self[name]))
+        return offered
+
+    def explanations(self) -> dict[tuple[str, int | None], str]:
+        """{(code, vendor's key or None): what explains it}, of those that were typed."""
+        said = {}
+        for name, text in self.cleaned_data.items():
+            match = _EXPLANATION.fullmatch(name)
+            if match and text:
+                said[match["code"], int(match["vendor"]) or None] = text
+        return said
 
 
 class ConcludeForm(PlainTexts, forms.Form):

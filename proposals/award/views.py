@@ -1,5 +1,6 @@
 """The award, by two people, or none: recommending, confirming, sending back, concluding. The page: occasion_acts.py."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -40,8 +41,10 @@ class Auditing(Protocol):
     def cases_of(self, opportunity: Opportunity, user: User) -> QuerySet[Any]:
         """The open cases about the occasion that this person may see."""
 
-    def keep(self, opportunity: Opportunity, *, by: User, at: datetime, explanation: str) -> None:
-        """Keep the signals of the award just confirmed, and what the officer says of them."""
+    def keep(
+        self, opportunity: Opportunity, *, by: User, at: datetime, explanations: Mapping[tuple[str, int | None], str]
+    ) -> None:
+        """Keep the signals of the award just confirmed, and what the officer says of each: {(code, vendor): text}."""
 
 
 @act_page
@@ -77,7 +80,13 @@ def confirm(request: PersonRequest, number: str, auditing: Auditing | None = Non
         messages.success(request, _("L’attestation est notée comme vérifiée."))
         return redirect("proposals:confirm", number=number)
     form = AwardForm(data_of(request))
-    if attempt(request, form, lambda: _confirm(opportunity, by=request.user, auditing=auditing, **form.cleaned_data)):
+
+    def verb() -> None:
+        shown = form.cleaned_data["recommendation"]
+        said = form.explanations()
+        _confirm(opportunity, by=request.user, recommendation=shown, explanations=said, auditing=auditing)
+
+    if attempt(request, form, verb):
         messages.success(request, _("Attribution confirmée. Tous les prestataires sont prévenus."))
         return redirect(evaluation_of(opportunity))
     occasion_acts.gate(opportunity, "confirm_award", request.user)
@@ -86,6 +95,7 @@ def confirm(request: PersonRequest, number: str, auditing: Auditing | None = Non
     if recommendation is None:  # sent back while this page was being read
         raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
     row = next(row for row in shown.rows if row.proposal.pk == recommendation.proposal_id)
+    flags = auditing.if_awarded(opportunity, recommendation, at=now) if auditing else []
     context = {
         "opportunity": opportunity,
         "board": shown,
@@ -93,10 +103,11 @@ def confirm(request: PersonRequest, number: str, auditing: Auditing | None = Non
         "row": row,
         "checks": _checks([row.proposal], at=now),
         "amount": vendor_taxes.charged(row.proposal.vendor, row.proposal.opened.price, on=local(now).date()),
-        "form": form if form.is_bound else AwardForm(initial={"recommendation": recommendation.pk}),
+        "form": form,
+        "explained": form.offer(flags),
         "recommended": recommendation.pk,
         "failed": form if request.method == "POST" else None,
-        "flags": auditing.if_awarded(opportunity, recommendation, at=now) if auditing else [],
+        "flags": flags,
         "cases": auditing.cases_of(opportunity, request.user) if auditing else [],
         "can_send_back": opportunity.can("reject_recommendation", request.user),
     }
@@ -109,7 +120,12 @@ def _checks(proposals: list[Proposal], *, at: datetime) -> list[eligibility.Stan
 
 
 def _confirm(
-    opportunity: Opportunity, *, by: User, recommendation: int, explanation: str, auditing: Auditing | None
+    opportunity: Opportunity,
+    *,
+    by: User,
+    recommendation: int,
+    explanations: Mapping[tuple[str, int | None], str],
+    auditing: Auditing | None,
 ) -> None:
     """Confirm the recommendation that was on the screen; IllegalMove when another has taken its place since."""
     with transaction.atomic():
@@ -119,7 +135,7 @@ def _confirm(
             raise IllegalMove(_("La recommandation a changé depuis que cette page est ouverte : relisez-la."))
         actions.confirm(row, by=by)
         if auditing:
-            auditing.keep(row, by=by, at=clock.now(), explanation=explanation)
+            auditing.keep(row, by=by, at=clock.now(), explanations=explanations)
 
 
 @act_page

@@ -80,7 +80,9 @@ def _officer(occasion: Waiting, user: User) -> list[Item]:
 
 def _reexamination(occasion: Waiting) -> Item:
     url = reverse("proposals:evaluation", args=[occasion.number])
-    return item(occasion.title, _("Réexamen des notes : une autre personne doit en décider"), url, _("Examiner"))
+    return item(
+        occasion.title, _("Réexamen demandé par une autre personne : à accepter ou à refuser"), url, _("Examiner")
+    )
 
 
 def _buyer(occasion: Waiting, user: User, rules: set[int]) -> list[Item]:

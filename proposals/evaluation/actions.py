@@ -5,11 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from marketplace import lifecycle
 from marketplace.dates import clock
-from marketplace.lifecycle import complain, locked
+from marketplace.lifecycle import locked
 from marketplace.models import User
 from opportunities.models import Criterion
 from proposals import emails as proposal_emails
@@ -27,15 +26,10 @@ class Overtaken(Exception):
 
 
 def admit(proposal: Proposal, *, by: User) -> None:
-    """Conforming. Where there is no grid (price only) there is nothing to score: it is ranked by its price at once.
-
-    Nor where notes are frozen, for one that has its own: they count again, as they are.
-    """
+    """Conforming. Where there is no grid (price only) there is nothing to score: it is ranked by its price at once."""
     with transaction.atomic():
         proposal.admit(by=by)
-        opportunity = proposal.opportunity
-        frozen = opportunity.notes_frozen_at is not None
-        if not opportunity.scores_quality or (frozen and proposal.scores.count() == opportunity.criteria.count()):
+        if not proposal.opportunity.scores_quality:
             proposal.score(by=by)
 
 
@@ -58,9 +52,6 @@ def score(proposal: Proposal, *, by: User, values: Mapping[int, tuple[Decimal, s
         at = clock.now()
         lifecycle.check(row, "score", by=by, at=at)
         criteria = list(row.opportunity.criteria.all())
-        if row.opportunity.notes_frozen_at is not None:
-            # Reached only by a proposal that took back its notes: they are not those of a form.
-            complain(None, _("Les notes sont gelées : elles ne changent plus que par un réexamen, décidé à deux."))
         before = notes.last(row)
         if before is not None and _same(before, criteria, values):
             if row.state == State.ADMISSIBLE:  # examined again, and noted as before
@@ -72,6 +63,8 @@ def score(proposal: Proposal, *, by: User, values: Mapping[int, tuple[Decimal, s
         _write(row, criteria, values, by=by, at=at)
         version = keep(row, by=by, at=at, number=before.number + 1 if before else 1)
         row.score(by=by, at=at, version=version)
+        if before is not None and before.by_id != by.pk:
+            proposal_emails.notes_replaced(row, before, version, at=at)
     proposal.__dict__.update(row.__dict__)
 
 
@@ -106,5 +99,5 @@ def keep(proposal: Proposal, *, by: User, at: datetime, number: int) -> NotesVer
 
 
 def reexamine(proposal: Proposal, *, by: User, reason: str) -> None:
-    """Begin the admission of a proposal again; its notes are another matter (reexamination_actions.py)."""
+    """Begin the admission of a proposal again, while nothing is frozen; after it: reexamination_actions.py."""
     proposal.reexamine(by=by, reason=reason)

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from marketplace.models import User
 from opportunities.enums import AwardMode
 from opportunities.models import Criterion, Opportunity
-from proposals.award import actions as award_actions
+from proposals.award import ranks
 from proposals.enums import NoteReexaminationState, State
+from proposals.evaluation import effect
 from proposals.evaluation.ranking import Ranked
 from proposals.models import NoteReexamination, Proposal, Recommendation, Score
 
@@ -44,7 +45,7 @@ class Board:
     opportunity: Opportunity
     criteria: list[Criterion]
     rows: list[Row]
-    lines: list[award_actions.Line]
+    lines: list[ranks.Line]
     recommendations: list[Recommendation]
     reexaminations: list[NoteReexamination] = field(default_factory=list)
 
@@ -92,7 +93,7 @@ class Board:
         return len(self.criteria) > MANY_CRITERIA or any(len(c.label) > LONG_LABEL for c in self.criteria)
 
     @property
-    def eligible(self) -> list[award_actions.Line]:
+    def eligible(self) -> list[ranks.Line]:
         return [line for line in self.lines if line.ranked.rank is not None]
 
     @property
@@ -121,19 +122,23 @@ def board(opportunity: Opportunity, user: User, *, at: datetime) -> Board:
     recommendations = list(
         opportunity.recommendations.select_related("proposal__vendor", "by", "decided_by").order_by("-pk")
     )
-    lines = award_actions.lines(opportunity) if proposals else []
+    lines = ranks.lines(opportunity) if proposals else []
     pending = next((each for each in recommendations if each.accepted is None), None)
-    ranked = {line.proposal.pk: line.ranked for line in lines}
-    rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending) for p in proposals]
+    frozen = opportunity.notes_frozen_at is not None
+    # What was read is not hidden again while one more waits for its notes: prices and minima stay, without a rank.
+    known = lines or (ranks.lines(opportunity, partial=True) if proposals and frozen else [])
+    ranked = {line.proposal.pk: line.ranked for line in known}
+    rows = [_row(opportunity, p, ranked.get(p.pk), criteria, pending, placed=bool(lines)) for p in proposals]
     places = {line.proposal.pk: place for place, line in enumerate(lines)}
     rows.sort(key=lambda row: (row.proposal.state == State.REJECTED, places.get(row.proposal.pk, 0)))
-    frozen = opportunity.notes_frozen_at is not None
     reexaminations = list(NoteReexamination.objects.of(opportunity)) if frozen else []
     mine = {proposal.pk: proposal for proposal in proposals}
     reexaminations = [row for row in reexaminations if row.proposal_id in mine]  # no more than the table shows
+    names = {str(proposal.public_id): str(proposal.vendor) for proposal in proposals}
     for row in reexaminations:
         row.proposal = mine[row.proposal_id]
         row.proposal.opportunity = opportunity
+        row.told = effect.told(row.effect, str(row.proposal.vendor), names)
     return Board(opportunity, criteria, rows, lines, recommendations, reexaminations)
 
 
@@ -153,8 +158,11 @@ def _row(
     ranked: Ranked | None,
     criteria: list[Criterion],
     pending: Recommendation | None,
+    *,
+    placed: bool,
 ) -> Row:
-    scored = proposal.state in award_actions.RANKED_STATES
+    """placed: whether ranks are final enough to be shown."""
+    scored = proposal.state in ranks.RANKED_STATES
     scores = {score.criterion_id: score for score in proposal.scores.all()} if scored else {}
     rank = ranked.rank if ranked else None
     if opportunity.award_mode == AwardMode.PRICE:
@@ -172,9 +180,11 @@ def _row(
         proposal,
         label,
         tone,
-        rank=rank,
-        drawn=bool(ranked and ranked.drawn),
-        chosen=recommended or proposal.state == State.AWARDED or (rank == 1 and opportunity.state == "evaluation"),
+        rank=rank if placed else None,
+        drawn=bool(placed and ranked and ranked.drawn),
+        chosen=recommended
+        or proposal.state == State.AWARDED
+        or (placed and rank == 1 and opportunity.state == "evaluation"),
         scores=[(criterion, scores.get(criterion.pk)) for criterion in criteria],
         final=final,
         price_cents=price,

@@ -14,7 +14,7 @@ from marketplace.texts import PlainTexts
 from marketplace.values import number
 from marketplace.values.fields import ReadField
 from opportunities.models import Criterion
-from proposals.enums import RejectionCode
+from proposals.enums import ReexaminationOutcome, RejectionCode
 from proposals.models import Score
 
 TEXT_MAX = 2_000
@@ -98,14 +98,52 @@ class ScoreForm(PlainTexts, forms.Form):
         return {c.pk: (typed[f"score_{c.pk}"], typed[f"comment_{c.pk}"]) for c in self.criteria}
 
 
+def _reason() -> forms.CharField:
+    """Of a re-examination."""
+    return forms.CharField(
+        label=_("Motif"),
+        help_text=_(
+            "Dites l’erreur, et ce qui la montre. S’il est accepté, ce motif sera public à l’attribution; refusé ou"
+            " retiré, il reste à l’organisme et aux vérificatrices et vérificateurs."
+        ),
+        max_length=REASON_MAX,
+        widget=forms.Textarea({"rows": 4}),
+    )
+
+
 class NoteReexaminationForm(ScoreForm):
-    """The notes as they should be, each with the one that stands, and the public reason."""
+    """The notes as they should be, each with the one that stands, and the reason."""
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        self.fields["reason"] = forms.CharField(
-            label=_("Motif public"),
-            help_text=_("Dites l’erreur, et ce qui la montre. Public à l’attribution; le prestataire le lira."),
-            max_length=REASON_MAX,
-            widget=forms.Textarea({"rows": 4}),
+        self.fields["reason"] = _reason()
+
+
+class AdmissionReexaminationForm(PlainTexts, forms.Form):
+    """What a frozen admission should be: one of `outcomes`, the codes of ReexaminationOutcome that it may become."""
+
+    outcome = forms.ChoiceField()
+    code = forms.ChoiceField(label=gettext_lazy("Motif de rejet"), choices=_rejections, required=False)
+    text = forms.CharField(
+        label=gettext_lazy("Explication"),
+        help_text=gettext_lazy(
+            "Le prestataire la lira dès que le rejet sera accepté. Nommez l’exigence et ce qui manque."
+        ),
+        max_length=TEXT_MAX,
+        widget=forms.Textarea({"rows": 4}),
+        required=False,
+    )
+
+    def __init__(self, data: Any = None, *, outcomes: list[str], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        labels = dict(ReexaminationOutcome.choices)
+        alone = len(outcomes) == 1
+        self.fields["outcome"] = forms.ChoiceField(
+            label=_("Ce qui est demandé"),
+            choices=[(code, labels[code]) for code in outcomes],
+            widget=forms.HiddenInput if alone else forms.RadioSelect,
+            initial=outcomes[0] if alone else None,
         )
+        if ReexaminationOutcome.REJECTED not in outcomes:
+            del self.fields["code"], self.fields["text"]
+        self.fields["reason"] = _reason()

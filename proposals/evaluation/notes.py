@@ -17,7 +17,7 @@ from typing import Any
 from django.db.models import Max
 
 from marketplace.ledger import checkpoints
-from marketplace.ledger.entries import LedgerPayload, canonical
+from marketplace.ledger.entries import LedgerEntry, LedgerPayload, canonical
 from marketplace.models import User
 from opportunities.models import Criterion, Opportunity
 from proposals.enums import State
@@ -118,7 +118,15 @@ class Sealed:
         """For proposals/_notes_proof.html: the digest, and the public proof of the entry that holds it, once signed."""
         entry = self.entry.entry if self.entry else None
         proved = entry is not None and checkpoints.covering(entry.seq) is not None
-        return {"sha256": self.seal.sha256, "hash": entry.hash if entry else "", "proved": proved}
+        version = self.seal.version
+        return {
+            "sha256": self.seal.sha256,
+            "hash": entry.hash if entry else "",
+            "proved": proved,
+            "at": self.seal.at,
+            "version": version.number,
+            "reexamined": version.reexamination_id is not None,
+        }
 
     def file(self, *, comments: bool) -> dict[str, Any]:
         """`dan-notes/1`, as `tools/verify.py notes` reads it; `comments`: for the vendor that they concern."""
@@ -137,18 +145,32 @@ class Sealed:
         return content
 
 
+def freezing(opportunity: Opportunity) -> dict[str, Any] | None:
+    """The entry of the ledger by which notes were frozen, for the body's people; None before, or without digests."""
+    if opportunity.notes_frozen_at is None:
+        return None
+    acts = LedgerEntry.objects.filter(subject=opportunity.ledger_subject(), at=opportunity.notes_frozen_at)
+    entry = acts.filter(action__in=SEALING).order_by("seq").first()
+    if entry is None:
+        return None
+    return {"hash": entry.hash, "at": entry.at, "proved": checkpoints.covering(entry.seq) is not None}
+
+
 def sealed(proposal: Proposal) -> Sealed | None:
     """The digest that counts for a proposal: of its last notes. None where they were frozen before digests were kept.
 
     The caller shows it to whoever is entitled to the notes.
     """
+    return next(iter(all_sealed(proposal)[::-1]), None)
+
+
+def all_sealed(proposal: Proposal) -> list[Sealed]:
+    """Each digest of its notes, oldest first: of those that were frozen, then of what each re-examination made."""
     rows = NotesSeal.objects.filter(version__proposal=proposal).select_related("version__proposal__opportunity")
-    row = rows.order_by("-version__number").first()
-    if row is None:
-        return None
+    seals = list(rows.order_by("version__number"))
+    if not seals:
+        return []
     subjects = [proposal.opportunity.ledger_subject(), proposal.ledger_subject()]
     payloads = LedgerPayload.objects.filter(subject__in=subjects, action__in=SEALING).select_related("entry")
-    for payload in payloads.order_by("-entry"):
-        if any(one["sha256"] == row.sha256 for one in payload.body.get("notes", [])):
-            return Sealed(row, payload)
-    return Sealed(row, None)
+    holding = {one["sha256"]: payload for payload in payloads for one in payload.body.get("notes", [])}
+    return [Sealed(row, holding.get(row.sha256)) for row in seals]

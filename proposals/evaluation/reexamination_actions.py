@@ -1,4 +1,4 @@
-"""« Réexamen des notes »: after they are frozen, a note changes when one person asks for it and another accepts it."""
+"""« Réexamen »: once frozen, a note or an admission changes when one person asks for it and another accepts it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,9 +17,12 @@ from marketplace.models import User
 from marketplace.reasons import reason_given
 from proposals import conditions, rules
 from proposals import emails as proposal_emails
-from proposals.enums import State
+from proposals.enums import RejectionCode, State
+from proposals.evaluation import effect as effects
 from proposals.evaluation import notes
 from proposals.models import NoteReexamination, NoteReexaminationLine, NotesVersion, Proposal, Score
+
+TEXT_MAX = 2_000  # characters of what a rejection explains
 
 
 def ask(
@@ -31,16 +34,11 @@ def ask(
     Raises PermissionDenied or ValidationError.
     """
     with transaction.atomic():
-        row = locked(proposal)
-        if not rules.can_ask_note_reexamination(row, by):
-            refusal = PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-            lifecycle.name_act(refusal, "notereexamination.ask", row.ledger_subject())
-            raise refusal
+        row = _entitled(proposal, by=by)
         at = clock.now()
         conditions.notes_frozen(row, at)
         reason = reason_given(reason)
-        if NoteReexamination.objects.pending().filter(proposal=row).exists():
-            complain(None, _("Un réexamen des notes de cette proposition attend déjà une décision."))
+        _alone(row)
         before = notes.last(row)
         if (before.number if before else 0) != seen:
             complain(None, _("Les notes ont changé depuis que cette page est ouverte : relisez-les."))
@@ -48,6 +46,67 @@ def ask(
         ledger.record("notereexamination.ask", row.ledger_subject(), by=by, at=at, **_told(asked))
         proposal_emails.note_reexamination_asked(asked, at=at)
     return asked
+
+
+def ask_admission(
+    proposal: Proposal, *, by: User, reason: str, outcome: str, code: str = "", text: str = ""
+) -> NoteReexamination:
+    """First of the two people: who is admissible is frozen with the notes, and one proposal should stand otherwise.
+
+    outcome: « admissible » or « rejected », then with the reason of a rejection, which its vendor will read.
+    Raises PermissionDenied or ValidationError.
+    """
+    with transaction.atomic():
+        row = _entitled(proposal, by=by)
+        at = clock.now()
+        conditions.admission_frozen(row, at)
+        conditions.may_become(row, outcome, at)
+        reason, text = reason_given(reason), text.strip()
+        rejects = outcome == State.REJECTED
+        if rejects and code not in RejectionCode.values:
+            complain("code", _("Choisissez un motif de rejet."))
+        if rejects and not text:
+            complain("text", _("Expliquez le rejet : le prestataire lira ce texte."))
+        if len(text) > TEXT_MAX:
+            complain("text", _("L’explication dépasse 2 000 caractères."))
+        _alone(row)
+        before = notes.last(row)
+        total = notes.total(before.criteria) if before else ""
+        asked = NoteReexamination(
+            proposal=row,
+            reason=reason,
+            asked_by=by,
+            asked_at=at,
+            seen=before.number if before else 0,
+            total_before=total,
+            total_after=total,
+            outcome=outcome,
+            code=code if rejects else "",
+            text=text if rejects else "",
+        )
+        asked.clean_fields(exclude={"state", "decided_by", "decided_at"})
+        asked.save()
+        told: dict[str, Any] = {"reason": reason, "outcome": outcome}
+        told |= {"code": code, "text": text} if rejects else {}
+        ledger.record("notereexamination.ask", row.ledger_subject(), by=by, at=at, **told)
+        proposal_emails.note_reexamination_asked(asked, at=at)
+    return asked
+
+
+def _entitled(proposal: Proposal, *, by: User) -> Proposal:
+    """The proposal under its lock; PermissionDenied for whoever may not ask."""
+    row = locked(proposal)
+    if not rules.can_ask_note_reexamination(row, by):
+        refusal = PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+        lifecycle.name_act(refusal, "notereexamination.ask", row.ledger_subject())
+        raise refusal
+    return row
+
+
+def _alone(proposal: Proposal) -> None:
+    """One waits at a time."""
+    if NoteReexamination.objects.pending().filter(proposal=proposal).exists():
+        complain(None, _("Un réexamen de cette proposition attend déjà une décision."))
 
 
 def _asked(
@@ -121,31 +180,54 @@ def _told(asked: NoteReexamination) -> dict[str, Any]:
 def accept(reexamination: NoteReexamination, *, by: User) -> None:
     """Second of the two people: the notes change, the former ones stay readable, the new digest is in the ledger.
 
-    Raises as the move does; then nothing has changed.
+    Or the proposal is admitted, or rejected. Raises as the move does; then nothing has changed.
     """
     with transaction.atomic():
         row = locked(reexamination)
         at = clock.now()
         lifecycle.check(row, "accept", by=by, at=at)
-        version = _version(row, by=by, at=at)
-        row.accept(by=by, at=at, seal=notes.seal(version, at=at))
-        proposal = row.proposal
-        for line in row.lines.all():  # the triggers ask for the accepted re-examination, so it is written first
-            Score.objects.update_or_create(
-                proposal=proposal,
-                criterion_id=line.criterion_id,
-                defaults={
-                    "value": line.value_after,
-                    "comment": line.comment_after,
-                    "by": row.asked_by,
-                    "at": at,
-                    "reexamination_id": row.pk,
-                },
-            )
-        if proposal.state == State.ADMISSIBLE:  # its first notes: those of whoever gave them
-            proposal.score(by=row.asked_by, at=at)
+        effect = effects.of(row)
+        # The triggers ask for the accepted re-examination: it is written before what it changes.
+        if row.of_notes:
+            version = _version(row, by=by, at=at)
+            row.accept(by=by, at=at, effect=effect, seal=notes.seal(version, at=at))
+            _note(row, at=at)
+        else:
+            row.accept(by=by, at=at, effect=effect)
+            _settle(row, at=at)
         proposal_emails.note_reexamination_decided(row, at=at)
     reexamination.__dict__.update(row.__dict__)
+
+
+def _note(row: NoteReexamination, *, at: datetime) -> None:
+    """Write the notes of an accepted one."""
+    proposal = row.proposal
+    for line in row.lines.all():
+        Score.objects.update_or_create(
+            proposal=proposal,
+            criterion_id=line.criterion_id,
+            defaults={
+                "value": line.value_after,
+                "comment": line.comment_after,
+                "by": row.asked_by,
+                "at": at,
+                "reexamination_id": row.pk,
+            },
+        )
+    if proposal.state == State.ADMISSIBLE:  # its first notes
+        proposal.restore(by=None, at=at)
+
+
+def _settle(row: NoteReexamination, *, at: datetime) -> None:
+    """Admit or reject, as an accepted one says. One admitted counts at once where it has its notes, or needs none."""
+    proposal = row.proposal
+    if row.outcome == State.REJECTED:
+        proposal.exclude(by=None, at=at, reexamination=row)
+        proposal_emails.rejected(proposal, at=at)
+        return
+    proposal.readmit(by=None, at=at, reexamination=row)
+    if proposal.scores.count() == proposal.opportunity.criteria.count():
+        proposal.restore(by=None, at=at)
 
 
 def _version(row: NoteReexamination, *, by: User, at: datetime) -> NotesVersion:

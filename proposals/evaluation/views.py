@@ -1,12 +1,13 @@
 """The evaluation, for the body's buyers and officers (auditors read): the table, and one opened proposal at a time."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -31,8 +32,9 @@ from proposals.dashboard.todo import Item, item
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import actions, notes
 from proposals.evaluation.board import Board, board, criteria_of
-from proposals.evaluation.forms import RejectForm, ScoreForm
-from proposals.models import NoteReexamination, NotesVersion, Opening, Proposal
+from proposals.evaluation.forms import RejectForm, ScoreField, ScoreForm
+from proposals.evaluation.reexamination_views import admissions
+from proposals.models import NotesVersion, Opening, Proposal
 from proposals.opening.actions import Outcome
 from proposals.opening.middleware import outcome_of
 
@@ -52,6 +54,7 @@ def table(request: PersonRequest, number: str) -> HttpResponse:
         refuse_if_tied(opportunity, request.user)
         shown = board(opportunity, request.user, at=now)
         context |= {"board": shown, "todo": _todo(shown, request.user), "waits": _waits(shown, request.user)}
+        context["freezing"] = notes.freezing(opportunity)
         context["awards"] = list(opportunity.awards.select_related("proposal__vendor").order_by("-pk"))
         if any(row.price_cents is not None or row.rank is not None for row in shown.rows):
             ledger.record_read("evaluation", opportunity.ledger_subject(), by=request.user, at=now)
@@ -78,13 +81,13 @@ def _todo(shown: Board, user: User) -> list[Item]:
             url = reverse("proposals:examine", args=[opportunity.number, proposal.public_id]) + "#noter"
             add(str(proposal.vendor), _("À noter, une note par critère"), url, _("Noter"))
     if opportunity.can("unveil_prices", user) and shown.ready_to_unveil:
-        why = _("Toutes les notes sont données; elles ne changeront plus")
+        why = _("Toutes les notes sont données; elles seront gelées")
         add(_("Dévoiler les prix"), why, page("unveil_prices"), _("Dévoiler les prix"))
     for row in shown.reexaminations:
         if row.state == NoteReexaminationState.PENDING and row.can("accept", user):
             args = [opportunity.number, row.proposal.public_id, row.pk]
             url = reverse("proposals:decide_note_reexamination", args=args)
-            title = _("Réexamen des notes de %s") % row.proposal.vendor
+            title = _("%(what)s : %(vendor)s") % {"what": row.what, "vendor": row.proposal.vendor}
             add(title, _("Demandé par %s") % row.asked_by, url, _("Examiner"))
     if opportunity.can("recommend", user) and shown.eligible and not shown.reexamination_pending:
         why = _("Une autre personne confirmera")
@@ -116,7 +119,7 @@ def _waits(shown: Board, user: User) -> str:
     if opportunity.state == "evaluation" and shown.ready_to_unveil:
         return _("Toutes les notes sont données : une personne acheteuse peut dévoiler les prix.")
     if opportunity.state == "evaluation" and shown.reexamination_pending:
-        return _("Un réexamen des notes attend une décision, par une autre personne que celle qui l’a demandé.")
+        return _("Un réexamen attend une décision, par une autre personne que celle qui l’a demandé.")
     if opportunity.state == "evaluation" and shown.eligible:
         return _("Toutes les notes sont données : une personne acheteuse peut recommander une attribution.")
     if opportunity.state == "evaluation":
@@ -183,6 +186,8 @@ def _page(
     # A page that comes back for another reason still shows what it showed: what was saved since is not seen yet.
     kept_seen = score_form is not None and overtaken is None
     refused = request.method == "POST"
+    reexaminations = _reexaminations(shown, proposal, request.user) if frozen else []
+    pending = any(one["row"].state == NoteReexaminationState.PENDING for one in reexaminations)
     context = {
         "opportunity": opportunity,
         "proposal": proposal,
@@ -192,21 +197,19 @@ def _page(
         "row": row,
         "previous": order[place - 1] if place else None,
         "following": order[place + 1] if place + 1 < len(order) else None,
-        "can_admit": can("admit") and proposal.opened.readable,
-        "can_reject": can("reject"),
+        "can_admit": can("admit") and not frozen and proposal.opened.readable,
+        "can_reject": can("reject") and not frozen,
         "can_score": can("score") and opportunity.scores_quality and not frozen,
-        "can_reexamine": can("reexamine"),
+        "can_reexamine": can("reexamine") and not frozen,
         "reject_form": RejectForm(),
         "score_form": ScoreForm(criteria=shown.criteria, scores=scores, seen=last),
         "seen": score_form.data.get("seen", "0") if kept_seen and score_form else last,
         "overtaken": _beside(overtaken, score_form) if overtaken and score_form else None,
         "versions": [(version, notes.total(version.criteria)) for version in versions],
-        "reexaminations": _reexaminations(proposal, request.user) if frozen and versions else [],
-        "can_ask_reexamination": going
-        and frozen
-        and opportunity.scores_quality
-        and proposal.state in {State.ADMISSIBLE, State.SCORED}
-        and rules.can_ask_note_reexamination(proposal, request.user),
+        "frozen": frozen,
+        "reexaminations": reexaminations,
+        "asks": _asks(proposal, request.user) if going and frozen and not pending else {},
+        "ask_waits": going and pending and rules.can_ask_note_reexamination(proposal, request.user),
         "reexamine_form": _reexamine_form(None),
         "failed": next(iter(bound.values())) if refused and overtaken is None else None,
         "kept": {score.criterion_id: score for score in scores},
@@ -217,19 +220,45 @@ def _page(
 
 def _beside(theirs: NotesVersion, form: forms.Form) -> dict[str, Any]:
     """Both versions, criterion by criterion, for whoever must choose."""
-    lines = [
-        {"criterion": line["criterion"], "theirs": theirs.line(line["criterion"].pk), "mine": line}
-        for line in cast(ScoreForm, form).lines()
-    ]
-    return {"version": theirs, "lines": lines}
+    lines = []
+    for typed in cast(ScoreForm, form).lines():
+        criterion = typed["criterion"]
+        mine = {"value": _read(typed["score"].value()), "comment": (typed["comment"].value() or "").strip()}
+        other = theirs.line(criterion.pk) or {"value": "", "comment": ""}
+        same = mine["value"] == _read(other["value"]) and mine["comment"] == other["comment"]
+        lines.append({"criterion": criterion, "theirs": other, "mine": mine, "differs": not same})
+    return {"version": theirs, "lines": lines, "same": sum(not line["differs"] for line in lines)}
 
 
-def _reexaminations(proposal: Proposal, user: User) -> list[dict[str, Any]]:
-    """Those of this proposal's notes, oldest first, with what this person may do of the one that waits."""
-    rows = NoteReexamination.objects.of(proposal.opportunity).filter(proposal=proposal)
+def _read(typed: Any) -> Decimal | str:
+    """« 91,5 » and « 91,50 » are the same note; what is not a note stays as typed."""
+    try:
+        return ScoreField(required=False).clean(typed) or ""
+    except ValidationError:
+        return str(typed)
+
+
+def _asks(proposal: Proposal, user: User) -> dict[str, str]:
+    """{what: address} of the re-examinations that this person may ask of a proposal that is frozen."""
+    if not rules.can_ask_note_reexamination(proposal, user):
+        return {}
+    args = [proposal.opportunity.number, proposal.public_id]
+    asks = {}
+    if proposal.opportunity.scores_quality and proposal.state in {State.ADMISSIBLE, State.SCORED}:
+        asks["notes"] = reverse("proposals:ask_note_reexamination", args=args)
+    outcomes = admissions(proposal)
+    if outcomes:
+        name = outcomes[0] if len(outcomes) == 1 else "admission"
+        asks[name] = reverse("proposals:ask_admission_reexamination", args=args)
+    return asks
+
+
+def _reexaminations(board: Board, proposal: Proposal, user: User) -> list[dict[str, Any]]:
+    """Those of this proposal, oldest first, with what this person may do of the one that waits."""
     shown = []
-    for row in rows.prefetch_related("lines__criterion"):
-        row.proposal = proposal
+    for row in board.reexaminations:
+        if row.proposal_id != proposal.pk:
+            continue
         args = [proposal.opportunity.number, proposal.public_id, row.pk]
         names = {"accept": "decide", "withdraw": "withdraw"}
         urls = {
@@ -312,8 +341,13 @@ def reexamine(request: PersonRequest, number: str, public_id: UUID) -> HttpRespo
     def verb() -> None:
         actions.reexamine(proposal, by=request.user, **form.cleaned_data)
 
-    return _act(request, proposal, "reexamine", form, verb, _("L’examen de cette proposition recommence."))
+    return _act(
+        request, proposal, "reexamine", form, verb, _("L’admissibilité de cette proposition est à décider de nouveau.")
+    )
 
 
 def _reexamine_form(data: Any) -> ReasonForm:
-    return ReasonForm(data, help_text=_("L’examen recommence; ce qui était décidé reste au registre, avec ce motif."))
+    return ReasonForm(
+        data,
+        help_text=_("L’admissibilité est à décider de nouveau; ce qui l’était reste au registre, avec ce motif."),
+    )

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import django_fsm
 from django.conf import settings
@@ -22,6 +22,9 @@ from proposals.models.evaluation import NotesVersion
 from proposals.models.file import DraftFile, SealedFile
 from proposals.models.submission import SealedEnvelope, Submission
 from vendors.models import Vendor
+
+if TYPE_CHECKING:  # which needs the proposal
+    from proposals.models.reexamination import NoteReexamination
 
 # From the opening on. Before it, a proposal exists for nobody but its vendor.
 AFTER_OPENING = [
@@ -94,6 +97,11 @@ class Proposal(lifecycle.Stateful, models.Model):
     rejection_text = models.TextField(_("explication du rejet"), max_length=2_000, blank=True)
     examined_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+
+    # The accepted one by which it stands where it stands, once notes are frozen.
+    reexamination = models.ForeignKey(
+        "proposals.NoteReexamination", null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
 
     objects = ProposalQuerySet.as_manager()
@@ -189,7 +197,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         allowed=rules.can_examine,
         roles=["buyer"],
         label=_("Admettre"),
-        conditions=[conditions.in_evaluation, conditions.readable],
+        conditions=[conditions.in_evaluation, conditions.admission_open, conditions.readable],
     )
     def admit(self, *, by: User | None, at: datetime) -> None:
         self.examined_by = by
@@ -200,7 +208,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         allowed=rules.can_examine,
         roles=["buyer"],
         label=_("Rejeter"),
-        conditions=[conditions.in_evaluation],
+        conditions=[conditions.in_evaluation, conditions.admission_open],
         basis="RCTI, a. 7",
         ledger_details=["code", "text"],
     )
@@ -255,15 +263,62 @@ class Proposal(lifecycle.Stateful, models.Model):
         """Part of proposals/award/actions.py."""
 
     @moves(
-        [State.ADMISSIBLE, State.SCORED, State.REJECTED, State.AWARDED, State.NOT_AWARDED],
+        [State.ADMISSIBLE, State.SCORED, State.REJECTED],
         to=State.OPENED,
-        allowed=rules.can_reexamine,
-        roles=["buyer", "system"],
-        label=_("Réexaminer"),
-        conditions=[conditions.in_evaluation],
+        allowed=rules.can_examine,
+        roles=["buyer"],
+        label=_("Revoir l’admissibilité"),
+        conditions=[conditions.in_evaluation, conditions.admission_open],
         ledger_details=["reason"],
     )
     def reexamine(self, *, by: User | None, at: datetime, reason: str) -> None:
         """Correct a mistake in the open: the examination starts again, what was decided stays in the ledger."""
         reason_given(reason)
         self.rejection_code = self.rejection_text = ""
+        self.examined_by = None
+
+    # --- Once notes are frozen: by two people (proposals/evaluation/reexamination_actions.py) -------------------------
+    @moves(
+        [State.OPENED, State.REJECTED],
+        to=State.ADMISSIBLE,
+        allowed=rules.is_system,
+        roles=["system"],
+        label=_("Admettre par réexamen"),
+        conditions=[conditions.in_evaluation, conditions.readable],
+    )
+    def readmit(self, *, by: User | None, at: datetime, reexamination: "NoteReexamination") -> None:
+        """`reexamination`: accepted, which asked for it; the database refuses any other (proposals/triggers.py)."""
+        self.rejection_code = self.rejection_text = ""
+        self._settle(reexamination)
+
+    @moves(
+        [State.OPENED, State.ADMISSIBLE, State.SCORED],
+        to=State.REJECTED,
+        allowed=rules.is_system,
+        roles=["system"],
+        label=_("Rejeter par réexamen"),
+        conditions=[conditions.in_evaluation],
+        basis="RCTI, a. 7",
+    )
+    def exclude(self, *, by: User | None, at: datetime, reexamination: "NoteReexamination") -> None:
+        """As `readmit`."""
+        self.rejection_code, self.rejection_text = reexamination.code, reexamination.text
+        self._settle(reexamination)
+        self._ledger_extra = {**self._ledger_extra, "code": reexamination.code, "text": reexamination.text}
+
+    def _settle(self, reexamination: "NoteReexamination") -> None:
+        self.reexamination, self.examined_by = reexamination, reexamination.decided_by
+        asked, decided = reexamination.asked_by, reexamination.decided_by
+        people = {"asked_by": f"person:{asked.public_id}", "decided_by": f"person:{lifecycle.known(decided).public_id}"}
+        self._ledger_extra = {"reason": reexamination.reason, **people}
+
+    @moves(
+        [State.ADMISSIBLE, State.AWARDED, State.NOT_AWARDED],
+        to=State.SCORED,
+        allowed=rules.is_system,
+        roles=["system"],
+        label=_("Reclasser"),
+        conditions=[conditions.in_evaluation, conditions.fully_scored],
+    )
+    def restore(self, *, by: User | None, at: datetime) -> None:
+        """With the notes that it has: when an award falls, and once two people admitted it or gave its first notes."""

@@ -1,7 +1,7 @@
-"""A change of notes after they are frozen: one person asks for it, another one decides."""
+"""A change of notes, or of who is admissible, after both are frozen: one person asks for it, another one decides."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import django_fsm
 from django.conf import settings
@@ -17,6 +17,8 @@ from marketplace.reasons import reason_given
 from opportunities.models import Criterion, Opportunity
 from proposals import conditions, rules
 from proposals.enums import NoteReexaminationState as State
+from proposals.enums import ReexaminationOutcome as Outcome
+from proposals.enums import RejectionCode
 from proposals.models.evaluation import NotesSeal
 from proposals.models.proposal import Proposal
 
@@ -32,14 +34,20 @@ class NoteReexaminationQuerySet(models.QuerySet["NoteReexamination"]):
         """Those of one occasion with what pages say of them, oldest first; the caller may see the occasion's notes."""
         rows = self.filter(proposal__opportunity=opportunity)
         return (
-            rows.select_related("proposal__vendor", "asked_by", "decided_by").prefetch_related("lines").order_by("pk")
+            rows.select_related("proposal__vendor", "asked_by", "decided_by")
+            .prefetch_related("lines__criterion")
+            .order_by("pk")
         )
 
 
 @lifecycle.register
 class NoteReexamination(lifecycle.Stateful, models.Model):
-    """« Réexamen des notes »: not to be taken for Proposal.reexamine, which begins a proposal's admission again.
+    """« Réexamen »: not to be taken for Proposal.reexamine, by which one person alone looks at an admission again,
+    before anything is frozen.
 
+    `outcome`: empty for notes, whose lines say the change; else the state of the proposal that is asked for, with the
+    reason of a rejection (`code`, `text`), and no line. `effect`, once accepted: what it changed in the ranks
+    (proposals/evaluation/effect.py).
     `seen`: the version of the notes that was asked about, 0 where there was none (a proposal that is admitted after
     the notes were frozen is given its first ones so). `total_before`, None then, and `total_after`: exact, as text.
     """
@@ -53,25 +61,31 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
     asked_at = models.DateTimeField(_("demandé le"))
     seen = models.PositiveIntegerField()
     total_before = models.CharField(max_length=12, blank=True)
-    total_after = models.CharField(max_length=12)
+    total_after = models.CharField(max_length=12, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("décidé par"), null=True, on_delete=models.PROTECT, related_name="+"
     )
     decided_at = models.DateTimeField(_("décidé le"), null=True)
     refusal = models.TextField(_("motif du refus"), max_length=2_000, blank=True)
+    outcome = models.CharField(_("suite demandée"), max_length=10, choices=Outcome.choices, blank=True)
+    code = models.CharField(_("motif de rejet"), max_length=10, choices=RejectionCode.choices, blank=True)
+    text = models.TextField(_("explication du rejet"), max_length=2_000, blank=True)
+    effect = models.JSONField(null=True, editable=False)
 
     objects = NoteReexaminationQuerySet.as_manager()
 
+    told: Any  # proposals/evaluation/board.py: its effect in words
+
     class Meta:
-        verbose_name = _("réexamen des notes")
-        verbose_name_plural = _("réexamens des notes")
+        verbose_name = _("réexamen")
+        verbose_name_plural = _("réexamens")
         constraints = [
             lifecycle.choices_constraint("notereexamination", State.values),
             models.UniqueConstraint(
                 fields=["proposal"],
                 condition=Q(state="pending"),
                 name="notereexamination_one_pending",
-                violation_error_message=_("Un réexamen des notes de cette proposition attend déjà une décision."),
+                violation_error_message=_("Un réexamen de cette proposition attend déjà une décision."),
             ),
             models.CheckConstraint(
                 condition=Q(state="pending", decided_by=None, decided_at=None)
@@ -84,6 +98,11 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
             models.CheckConstraint(
                 condition=~Q(state="refused") | ~Q(refusal=""), name="notereexamination_refused_why"
             ),
+            models.CheckConstraint(
+                condition=Q(outcome="rejected") & ~Q(code="") & ~Q(text="")
+                | Q(outcome__in=["", "admissible"], code="", text=""),
+                name="notereexamination_outcome",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -92,6 +111,15 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
     @property
     def opportunity(self) -> Opportunity:
         return self.proposal.opportunity
+
+    @property
+    def of_notes(self) -> bool:
+        return not self.outcome
+
+    @property
+    def what(self) -> str:
+        """« Réexamen des notes », « Réexamen de l’admissibilité »."""
+        return str(_("Réexamen des notes") if self.of_notes else _("Réexamen de l’admissibilité"))
 
     def concerns(self, user: User) -> bool:
         return self.proposal.concerns(user)
@@ -107,23 +135,29 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
         to=State.ACCEPTED,
         allowed=rules.can_decide_note_reexamination,
         roles=["buyer", "officer"],
-        label=_("Accepter le réexamen des notes"),
-        conditions=[conditions.notes_may_be_reexamined],
+        label=_("Accepter le réexamen"),
+        conditions=[conditions.may_be_reexamined],
     )
-    def accept(self, *, by: User | None, at: datetime, seal: NotesSeal) -> None:
-        """`seal`: of the new notes, just written by proposals/evaluation/reexamination_actions.py."""
-        self.decided_by, self.decided_at = by, at
-        notes = [{"proposal": str(self.proposal.public_id), "sha256": seal.sha256}]
-        totals = {"total_before": self.total_before, "total_after": self.total_after}
+    def accept(
+        self, *, by: User | None, at: datetime, effect: dict[str, Any] | None = None, seal: NotesSeal | None = None
+    ) -> None:
+        """`effect`: on the ranks; `seal`: of the new notes (proposals/evaluation/reexamination_actions.py).
+
+        What an admission becomes is in the proposal's own entry, of the same instant.
+        """
+        self.decided_by, self.decided_at, self.effect = by, at, effect
         # What the public downloads to recompute the entry: no name, no comment, and no reason before the award.
-        self._ledger_extra = {"notes": notes, "version": seal.version.number, **totals}
+        if seal is not None:
+            notes = [{"proposal": str(self.proposal.public_id), "sha256": seal.sha256}]
+            totals = {"total_before": self.total_before, "total_after": self.total_after}
+            self._ledger_extra = {"notes": notes, "version": seal.version.number, **totals}
 
     @moves(
         State.PENDING,
         to=State.REFUSED,
         allowed=rules.can_decide_note_reexamination,
         roles=["buyer", "officer"],
-        label=_("Refuser le réexamen des notes"),
+        label=_("Refuser le réexamen"),
         ledger_details=["reason"],
     )
     def refuse(self, *, by: User | None, at: datetime, reason: str) -> None:
@@ -135,7 +169,7 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
         to=State.WITHDRAWN,
         allowed=rules.asked_note_reexamination,
         roles=["buyer"],
-        label=_("Retirer la demande de réexamen des notes"),
+        label=_("Retirer la demande de réexamen"),
     )
     def withdraw(self, *, by: User | None, at: datetime) -> None:
         self.decided_by, self.decided_at = by, at

@@ -9,15 +9,42 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from marketplace.dates.localtime import moment
 from marketplace.lifecycle import known
 from marketplace.money import format_cents
 from marketplace.templatetags.marketplace import decimal_fr, percent
 from opportunities.enums import ACCEPTABLE, AwardMode
 from opportunities.models import Criterion, Opportunity
-from proposals.models import Proposal, Recommendation
+from proposals.enums import State
+from proposals.evaluation import effect
+from proposals.models import NoteReexamination, Proposal, Recommendation
 from proposals.templatetags.scores import final_score
 
 Line = dict[str, Any]  # of Recommendation.ranking
+
+
+def reexaminations(proposal: Proposal) -> str:
+    """What two people changed of it after notes were frozen, a paragraph each; empty when nothing was."""
+    paragraphs = []
+    for row in NoteReexamination.objects.accepted().filter(proposal=proposal).order_by("pk"):
+        at = moment(known(row.decided_at))
+        if row.outcome == State.REJECTED:
+            told = _("Le %s, votre proposition a été rejetée par réexamen, décidé par deux personnes.") % at
+        elif row.outcome:
+            told = _("Le %s, votre proposition a été admise par réexamen, décidé par deux personnes.") % at
+        else:
+            told = _(
+                "Le %(at)s, vos notes ont été réexaminées, par deux personnes : note finale %(before)s → %(after)s."
+            ) % {
+                "at": at,
+                "before": final_score(row.total_before),
+                "after": final_score(row.total_after),
+            }
+        ranks = effect.told(row.effect, "", {})
+        if ranks:
+            told += " " + _("Rang : %(before)s → %(after)s.") % {"before": ranks.before, "after": ranks.after}
+        paragraphs.append(told + " " + _("Motif : %s") % row.reason)
+    return "\n\n".join(paragraphs)
 
 
 def sentences(recommendation: Recommendation, proposal: Proposal) -> list[str]:

@@ -14,7 +14,7 @@ from marketplace.ledger.entries import LedgerPayload
 from marketplace.lifecycle import known
 from opportunities.enums import State as OccasionState
 from proposals.enums import State
-from proposals.evaluation import notes
+from proposals.evaluation import effect, notes
 from proposals.models import AFTER_OPENING, Award, NoteReexamination, Proposal, Submission
 from proposals.proponent import explanation
 
@@ -60,9 +60,11 @@ def timeline(proposal: Proposal, submissions: Iterable[Submission]) -> list[dict
     """Past acts with their instants, then what is planned. Admission and scores are told with the result only."""
     labels = {
         "proposal.withdraw": _("Retirée; contenu scellé détruit"),
-        "proposal.open": _("Ouverte"),
+        "proposal.open": _("Proposition ouverte"),
         "proposal.reject": _("Rejetée"),
-        "proposal.reexamine": _("Examen repris"),
+        "proposal.reexamine": _("Admissibilité à décider de nouveau"),
+        "proposal.readmit": _("Admise, par réexamen"),
+        "proposal.exclude": _("Rejetée, par réexamen"),
         "proposal.award": _("Retenue"),
         "proposal.decline": _("Non retenue"),
         "notereexamination.accept": _("Notes réexaminées"),
@@ -75,6 +77,8 @@ def timeline(proposal: Proposal, submissions: Iterable[Submission]) -> list[dict
             row = by_version[payload.body["version"]]
             url = reverse("proposals:receipt", args=[row.receipt_number])
             events.append(event | {"label": _("Déposée (dépôt n° %d)") % row.version, "url": url})
+        elif payload.action == "notereexamination.accept" and "notes" not in payload.body:
+            continue  # of an admission: the proposal's own move, of the same instant, tells it
         elif payload.action in labels:
             events.append(event | {"label": labels[payload.action]})
     return events + _planned(proposal)
@@ -144,6 +148,7 @@ def debrief(proposal: Proposal) -> dict[str, Any] | None:
     row = recommendation.line(proposal)
     won = standing.proposal_id == proposal.pk
     result: dict[str, Any] = {"award": standing, "won": won, "row": row, "scores": []}
+    result["reexaminations"] = reexaminations(proposal)
     if not won:
         result["justification"] = recommendation.why_not_first
     if row is not None:
@@ -160,18 +165,34 @@ def debrief(proposal: Proposal) -> dict[str, Any] | None:
             if str(criterion.pk) in row["scores"]
         ]
         result["why"] = explanation.sentences(recommendation, proposal)
-        result["reexaminations"] = list(NoteReexamination.objects.accepted().filter(proposal=proposal).order_by("pk"))
-        sealed = notes.sealed(proposal) if result["scores"] else None
-        result["notes"] = sealed.shown() if sealed else None
+        result["notes"] = [one.shown() for one in notes.all_sealed(proposal)] if result["scores"] else []
     return result
 
 
-def own_notes(proposal: Proposal) -> dict[str, Any] | None:
-    """The file of a vendor's own notes with their comments, once an award stands; None before, or without a digest."""
+def reexaminations(proposal: Proposal) -> list[NoteReexamination]:
+    """The accepted ones, oldest first, each with `told`: what it did to this proposal's rank. No other one is named."""
+    rows = list(
+        NoteReexamination.objects.accepted()
+        .filter(proposal=proposal)
+        .prefetch_related("lines__criterion")
+        .order_by("pk")
+    )
+    for row in rows:
+        row.told = effect.told(row.effect, proposal.vendor.legal_name, {})
+    return rows
+
+
+def own_notes(proposal: Proposal, rank: int | None = None) -> dict[str, Any] | None:
+    """The file of a vendor's own notes with their comments, once an award stands; None before, or without a digest.
+
+    rank: the number of the version; the last one without it.
+    """
     if not Award.objects.standing().filter(opportunity=proposal.opportunity).exists():
         return None
-    sealed = notes.sealed(proposal)
-    return sealed.file(comments=True) if sealed else None
+    seals = notes.all_sealed(proposal)
+    if rank is not None:
+        seals = [one for one in seals if one.seal.version.number == rank]
+    return seals[-1].file(comments=True) if seals else None
 
 
 def _decimal(value: Fraction) -> Decimal:

@@ -55,13 +55,14 @@ def detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_safe
-def notes_json(request: PersonRequest, public_id: UUID) -> HttpResponse:
+def notes_json(request: PersonRequest, public_id: UUID, rank: int | None = None) -> HttpResponse:
     """One's own notes with their comments, as `tools/verify.py notes` reads them; 404 before the award."""
     proposal = own_proposal(request, public_id, at=clock.now())
-    content = story.own_notes(proposal)
+    content = story.own_notes(proposal, rank)
     if content is None:
         raise Http404
-    return json_download(content, f"mes-notes-{proposal.opportunity.number}.json")
+    version = f"-v{rank}" if rank else ""
+    return json_download(content, f"mes-notes-{proposal.opportunity.number}{version}.json")
 
 
 @never_cache

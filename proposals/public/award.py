@@ -10,8 +10,8 @@ from typing import Any
 
 from marketplace.dates.localtime import local
 from opportunities.models import Opportunity
-from proposals.evaluation import notes
-from proposals.models import Award, Draw, NoteReexamination, OpenedProposal
+from proposals.evaluation import effect, notes
+from proposals.models import Award, Draw, NoteReexamination, OpenedProposal, Proposal
 from vendors import taxes as vendor_taxes
 
 
@@ -40,10 +40,7 @@ def with_ranking(award: Award, opportunity: Opportunity) -> Award:
 
 def ranking(award: Award) -> list[Place]:
     """The ranked proposals as the confirmed recommendation holds them, the first one first."""
-    rows = OpenedProposal.objects.filter(opening=award.opportunity_id).values_list(
-        "proposal__public_id", "submission__receipt"
-    )
-    names = {str(public_id): receipt["proponent"] for public_id, receipt in rows}
+    names = _names(award.opportunity_id)
     winner = str(award.proposal.public_id)
     places = [
         Place(
@@ -75,10 +72,26 @@ def notes_of(award: Award) -> dict[str, Any] | None:
 
 
 def reexaminations(opportunity: Opportunity) -> list[dict[str, Any]]:
-    """Notes that changed after they were frozen: whose total, from what to what, why, when. Never who, nor one note."""
-    rows = NoteReexamination.objects.accepted().filter(proposal__opportunity=opportunity)
-    rows = rows.select_related("proposal__opened__submission").defer("proposal__opened__content", "proposal__draft")
-    return [{"row": row, "name": row.proposal.opened.submission.receipt["proponent"]} for row in rows.order_by("pk")]
+    """What changed after it was frozen: whose total, rank or admission, from what to what, why, when.
+
+    Never who, nor one note, nor the explanation of a rejection, which is its vendor's.
+    """
+    rows = list(NoteReexamination.objects.accepted().filter(proposal__opportunity=opportunity).order_by("pk"))
+    names = _names(opportunity.pk) if rows else {}
+    public_ids = dict(Proposal.objects.filter(opportunity=opportunity).values_list("pk", "public_id")) if rows else {}
+    told = []
+    for row in rows:
+        name = names[str(public_ids[row.proposal_id])]
+        told.append({"row": row, "name": name, "effect": effect.told(row.effect, name, names)})
+    return told
+
+
+def _names(opportunity_id: int) -> dict[str, str]:
+    """{public id: name}, of the opened proposals, as their receipts say it."""
+    rows = OpenedProposal.objects.filter(opening=opportunity_id).values_list(
+        "proposal__public_id", "submission__receipt"
+    )
+    return {str(public_id): receipt["proponent"] for public_id, receipt in rows}
 
 
 def draw(opportunity: Opportunity) -> Draw | None:

@@ -23,9 +23,16 @@ def acts(opportunity: Opportunity) -> list[LedgerPayload]:
     return list(LedgerPayload.objects.about(opportunity.ledger_subject()))
 
 
-def events(opportunity: Opportunity, payloads: Iterable[LedgerPayload], *, at: datetime) -> list[dict[str, Any]]:
+def events(
+    opportunity: Opportunity,
+    payloads: Iterable[LedgerPayload],
+    *,
+    at: datetime,
+    reexaminations: Iterable[dict[str, Any]] = (),
+) -> list[dict[str, Any]]:
     """{label, at, detail, done, url} for components/timeline.html: acts told to everybody, then steps to come.
 
+    reexaminations: those that the award's page tells (proposals/public/award.py), once an award stands.
     Not told: drafting and reviews, refused acts, who did it, whom a recommendation names, why one was sent back.
     """
     events: list[dict[str, Any]] = []
@@ -34,7 +41,17 @@ def events(opportunity: Opportunity, payloads: Iterable[LedgerPayload], *, at: d
         if tell:
             label, detail, url = tell(opportunity, payload.body)
             events.append({"label": label, "at": payload.entry.at, "detail": detail, "done": True, "url": url})
-    return events + _to_come(opportunity)
+    events += [
+        {
+            "label": _("Réexamen accepté"),
+            "at": item["row"].decided_at,
+            "detail": item["name"],
+            "done": True,
+            "url": f"{_award(opportunity)}#reexamens",
+        }
+        for item in reexaminations
+    ]
+    return sorted(events, key=lambda event: event["at"]) + _to_come(opportunity)
 
 
 def _to_come(opportunity: Opportunity) -> list[dict[str, Any]]:

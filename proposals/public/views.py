@@ -153,7 +153,12 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "default_minimum": opportunity.default_minimum,
         "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
-        "events": history.events(opportunity, acts, at=at),
+        "events": history.events(
+            opportunity,
+            acts,
+            at=at,
+            reexaminations=award_module.reexaminations(opportunity) if opportunity.state == State.AWARDED else (),
+        ),
         "versions": version_section.lines(opportunity, acts, attested=cast(Any, opportunity).attested),
         "opened": opened,
         "accepting": opportunity.accepts_proposals(at=at),

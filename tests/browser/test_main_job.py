@@ -258,7 +258,7 @@ def evaluate(buyer, officer, number: str) -> None:
     buyer.sees("Voici les notes qui seront gelées", "Béatrice Acheteuse", "78,00")
     buyer.look()
     buyer.press("Dévoiler les prix : les notes ne changeront plus")
-    buyer.sees("57 000,50 $", "59 000,00 $", "Recommander une attribution", "Notes gelées le")
+    buyer.sees("57 000,50 $", "59 000,00 $", "Recommander une attribution", "Notes et admissibilité gelées le")
     buyer.look()
     reexamine(buyer, officer, number)
     buyer.go(f"/occasions/{number}/recommander/")
@@ -274,9 +274,9 @@ def evaluate(buyer, officer, number: str) -> None:
     officer.look()
     officer.go(f"/occasions/{number}/confirmer/")
     officer.sees(
-        "Atelier Boréal inc.", "Béatrice Acheteuse", "57 000,50 $", "Notes réexaminées depuis qu’elles sont gelées"
+        "Atelier Boréal inc.", "Béatrice Acheteuse", "57 000,50 $", "Réexamens depuis que les notes sont gelées"
     )
-    officer.sees("Notes changées après avoir été gelées")
+    officer.sees("Notes ou admissibilité changées après avoir été gelées")
     officer.look()
     officer.press("Confirmer l’attribution")
     officer.visit(f"/occasions/{number}/evaluation/")
@@ -302,7 +302,7 @@ def reexamine(buyer, officer, number: str) -> None:
     officer.press("Accept: the scores change")
     officer.sees("Re-examination accepted")
     officer.visit(f"/occasions/{number}/evaluation/")
-    officer.sees("Réexamens des notes", "La page 12 répond au premier critère")
+    officer.sees("Réexamens", "La page 12 répond au premier critère")
     officer.look()
 
 
@@ -313,13 +313,13 @@ def results(company, alone, late, visitor, number: str) -> None:
     company.sees("Retenue", "1 sur 2", "90,00")
     alone.visit(f"/propositions/{Proposal.objects.get(vendor__legal_name='Sam Solo').public_id}/")
     alone.sees("2 sur 2", "Atelier Boréal inc.", "57 000,50 $", "Dans ce mode, le prix ajusté classe")
-    alone.sees("La page 12 n’avait pas été lue.", "Vos notes ont été réexaminées")
+    alone.sees("La page 12 n’avait pas été lue.", "Ce qui a été réexaminé", "Rang avant")
     alone.sees_not("85,5")
     late.visit("/propositions/")
     visitor.visit(f"/occasions/{number}/attribution/")
     visitor.sees("Attribution à Atelier Boréal inc.", "57 000,50 $", "Deux personnes")
     visitor.visit(f"/occasions/{number}/")
-    visitor.sees("Historique public", "Attribuée")
+    visitor.sees("Historique public", "Attribuée", "Réexamen accepté")
     visitor.visit("/attributions/")
     visitor.sees(TITLE, "Atelier Boréal inc.")
     visitor.visit("/registre/")
