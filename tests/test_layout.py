@@ -31,6 +31,7 @@ NOUNS = {
     "contracts/reuse": "passports similarity",
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters change links person reauthentication second_factor undo",
+    "marketplace/columns": "shape",
     "marketplace/dates": "calendar clock fields localtime",
     "marketplace/doors": "arguments charsets multipart site start",
     "marketplace/files": "bucket clamd disk documents downloads static storage store sweep uploads",
