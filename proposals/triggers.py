@@ -1,7 +1,9 @@
 """What SQL refuses once the notes of an occasion are frozen: a score that no accepted re-examination holds.
 
 Whoever forges a note must write that re-examination first, by two people, with its reason and its values: rows that
-cannot be changed nor taken away. An accepted one serves once: a later change of the same note needs a later one.
+cannot be changed nor taken away. An accepted one serves once: a later change of the same note needs a later one. It is
+asked before it is decided, and accepted with a version of the notes and its digest, which the ledger must hold too.
+Notes are frozen once the last version of each scored proposal's has its digest.
 A migration that rebuilds one of these tables on SQLite drops its triggers: it must call `install` again.
 """
 
@@ -25,7 +27,34 @@ _OLD, _NEW = _FROZEN.format(row="OLD"), _FROZEN.format(row="NEW")
 _ASKED = ("proposal_id", "reason", "asked_by_id", "asked_at", "seen", "total_before", "total_after")
 _KEPT = " AND ".join(f"OLD.{name} = NEW.{name}" for name in _ASKED)
 
+_SEALED = (
+    "EXISTS (SELECT 1 FROM proposals_notesversion v JOIN proposals_notesseal s ON s.version_id = v.id "
+    "WHERE v.reexamination_id = NEW.id AND v.proposal_id = NEW.proposal_id)"
+)
+_UNSEALED = (
+    "EXISTS (SELECT 1 FROM proposals_proposal p JOIN proposals_notesversion v ON v.proposal_id = p.id "
+    "WHERE p.opportunity_id = NEW.id AND p.state = 'scored' "
+    "AND NOT EXISTS (SELECT 1 FROM proposals_notesseal s WHERE s.version_id = v.id) AND NOT EXISTS "
+    "(SELECT 1 FROM proposals_notesversion w WHERE w.proposal_id = p.id AND w.number > v.number))"
+)
+_WAITING = (
+    "EXISTS (SELECT 1 FROM proposals_proposal p WHERE p.opportunity_id = NEW.id "
+    "AND p.state IN ('opened', 'admissible'))"
+)
+
 _RULES: list[Refusal] = [
+    (
+        "notes_frozen_whole", "opportunities_opportunity", "UPDATE",
+        "OLD.notes_frozen_at IS NULL AND NEW.notes_frozen_at IS NOT NULL AND (OLD.state <> 'evaluation' "
+        f"OR NEW.state NOT IN ('evaluation', 'recommended') OR NEW.notes_frozen_by_id IS NULL OR {_UNSEALED} "
+        f"OR {_WAITING})",
+        "notes are frozen with the digest of each",
+    ),
+    (
+        "notereexamination_asked", "proposals_notereexamination", "INSERT",
+        f"{_NEW} AND (NEW.state <> 'pending' OR NEW.decided_by_id IS NOT NULL OR NEW.decided_at IS NOT NULL)",
+        "a re-examination of notes is asked before it is decided",
+    ),
     ("score_frozen_insert", "proposals_score", "INSERT", f"{_NEW} AND NOT {_HELD}", "notes are frozen"),
     (
         "score_frozen_update", "proposals_score", "UPDATE",
@@ -35,7 +64,7 @@ _RULES: list[Refusal] = [
     ("score_frozen_delete", "proposals_score", "DELETE", _OLD, "notes are frozen"),
     (
         "notereexamination_decided", "proposals_notereexamination", "UPDATE",
-        f"NOT (OLD.state = 'pending' AND {_KEPT})",
+        f"NOT (OLD.state = 'pending' AND {_KEPT}) OR (NEW.state = 'accepted' AND NOT {_SEALED})",
         "a re-examination of notes is decided once",
     ),
     ("notereexamination_stays", "proposals_notereexamination", "DELETE", "1 = 1", "a re-examination of notes stays"),
@@ -48,3 +77,8 @@ def install(connection: BaseDatabaseWrapper) -> None:
 
 def remove(connection: BaseDatabaseWrapper) -> None:
     unmake(connection, _RULES)
+
+
+def names(_vendor: str) -> list[str]:
+    """Every trigger, as the database's catalogue calls it."""
+    return [name for name, *_rest in _RULES]
