@@ -164,7 +164,7 @@ def test_a_reversal_puts_every_proposal_back_on_the_table(cast, settled):
         award_actions.request_reversal(opportunity, by=cast.officer, reason="Une erreur.")
         award_actions.reverse(opportunity, by=cast.second_officer)
         assert {row.state for row in Proposal.objects.all()} == {"opened"}
-        for proposal, state in ((first, "awarded"), (second, "not_awarded")):
+        for proposal, state in ((first, "awarded"), (second, "not_awarded"), (first, "not_awarded")):
             refused("what became", "UPDATE proposals_proposal SET state = %s WHERE id = %s", state, proposal.pk)
         evaluation_actions.reject(Proposal.objects.get(pk=first.pk), by=cast.buyer, code="ADM-4", text="Au registre.")
     refused("what became", "UPDATE proposals_proposal SET rejection_text = 'x' WHERE id = %s", first.pk)

@@ -157,7 +157,8 @@ AWARD_PARTS = {"ranking": [dict], "notes": [dict]}
 # What a proposal becomes by each act, where the detail that says it was erased.
 BECOMES = {
     "open": "opened", "admit": "admissible", "reject": "rejected", "score": "scored", "award": "awarded",
-    "decline": "not_awarded", "reexamine": "opened",
+    "decline": "not_awarded", "reexamine": "opened", "readmit": "admissible", "exclude": "rejected",
+    "restore": "scored",
 }  # fmt: skip
 EXPORTED = {"number", "last", "live", "versions", "files", "awards", "people", "proposals", "draws", "unread"}
 STORED_FILE = {"name": str, "sha256": str, "stored": (str, type(None))}
@@ -1691,12 +1692,19 @@ def _outcome(about):
             continue
         if "after" in body or verb in BECOMES:
             expected["state"] = body.get("after", BECOMES.get(verb))
+        if verb == "open":
+            expected |= {"examined_by": "", "rejection": {"code": "", "text": ""}}
         if verb in {"admit", "reject"}:
             expected["examined_by"] = act["actor"]
-        if verb == "reject" and body:
+        elif verb in {"readmit", "exclude", "reexamine"}:  # by two people, whom the detail names; or not examined yet
+            expected.pop("examined_by", None)
+            expected |= {"examined_by": body["decided_by"]} if "decided_by" in body else {}
+        if verb in {"reject", "exclude"} and body:
             expected["rejection"] = {"code": body.get("code", ""), "text": str(body.get("text", "")).strip()}
-        elif verb in {"reject", "reexamine"}:
+        elif verb in {"reject", "exclude"}:
             expected.pop("rejection", None)
+        elif verb in {"reexamine", "readmit"}:
+            expected["rejection"] = {"code": "", "text": ""}
     return expected if "state" in expected else {}
 
 

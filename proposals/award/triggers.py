@@ -61,7 +61,8 @@ def _rules(vendor: str) -> list[Refusal]:
     loses = f"NEW.state = 'not_awarded' AND {stands.format(whose=' AND a.proposal_id <> NEW.id')}"
     settles = f"OLD.state = 'scored' AND (({wins}) OR ({loses}))"
     back = (
-        f"OLD.state IN {_SETTLED} AND NEW.state = 'opened' AND {state} = 'evaluation' AND NOT {stands.format(whose='')}"
+        f"OLD.state IN {_SETTLED} AND NEW.state IN ('opened', 'scored') AND {state} = 'evaluation' "
+        f"AND NOT {stands.format(whose='')}"
     )
     moved, decided = different(vendor, ("state",)), different(vendor, _REJECTION)
     outcome = (
