@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from marketplace import keep
 from marketplace.cache import Handler
+from marketplace.columns.shape import Misshapen
 from marketplace.dates import clock
 from marketplace.files import quarantine, store
 from marketplace.ledger import entries as ledger
@@ -88,7 +89,8 @@ class Refusals:
     """Answers a refused act with 403 or 409 and a next step, and leaves its trace in the ledger.
 
     The trace is written here, after the act's own transaction was rolled back. A storage in trouble is told the same
-    way: 503, or 404 for a file that is lost.
+    way: 503, or 404 for a file that is lost. So are other bytes than those that were kept, which nobody is given: 503;
+    and a row that cannot be read: 500.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -105,6 +107,8 @@ class Refusals:
             return _storage_trouble(request, exception)
         if isinstance(exception, quarantine.Held):
             return _held(request, exception)
+        if isinstance(exception, Misshapen):
+            return _unreadable_row(request, exception)
         if not isinstance(exception, PermissionDenied | IllegalMove):
             return None
         act = getattr(exception, "act", None)
@@ -142,17 +146,42 @@ def _held(request: HttpRequest, exception: quarantine.Held) -> HttpResponse:
 
 
 def _storage_trouble(request: HttpRequest, exception: store.Unreadable | store.NotKept) -> HttpResponse:
-    lost = isinstance(exception, store.Missing)
     logger.critical(
         "%s answers %s.", request.resolver_match and request.resolver_match.view_name, type(exception).__name__
     )
-    context = {
-        "title": _("Fichier introuvable") if lost else _("Stockage momentanément inaccessible"),
-        "message": _("Ce fichier n’est plus dans le stockage. L’équipe de la plateforme en est avertie.")
-        if lost
-        else _("Le stockage des fichiers ne répond pas. Rien n’a changé; réessayez dans quelques minutes."),
-    }
-    response = render(request, "error.html", context, status=404 if lost else 503)
-    if not lost:
+    title = _("Stockage momentanément inaccessible")
+    message = _("Le stockage des fichiers ne répond pas. Rien n’a changé; réessayez dans quelques minutes.")
+    if isinstance(exception, store.Missing):
+        title = _("Fichier introuvable")
+        message = _("Ce fichier n’est plus dans le stockage. L’équipe de la plateforme en est avertie.")
+    elif isinstance(exception, store.Altered):
+        title = _("Fichier retenu")
+        message = _(
+            "Ce fichier n’est plus celui qui a été enregistré : son contenu ne correspond pas à son empreinte. Il "
+            "n’est remis à personne. L’équipe de la plateforme en est avertie."
+        )
+    response = render(
+        request,
+        "error.html",
+        {"title": title, "message": message},
+        status=404 if isinstance(exception, store.Missing) else 503,
+    )
+    if isinstance(exception, store.Unavailable | store.NotKept):
         response["Retry-After"] = "120"
     return response
+
+
+def _unreadable_row(request: HttpRequest, exception: Misshapen) -> HttpResponse:
+    """Which column, never what it holds: `export_notices` and tools/verify.py name the occasion."""
+    logger.critical(
+        "%s cannot be shown: %s holds something else than what was written there.",
+        request.resolver_match and request.resolver_match.view_name, exception,
+    )  # fmt: skip
+    context = {
+        "title": _("Ces données ne se lisent pas"),
+        "message": _(
+            "Une ligne de la base de données n’a plus la forme dans laquelle elle a été écrite. Cette page ne peut pas "
+            "être montrée. L’équipe de la plateforme en est avertie."
+        ),
+    }
+    return render(request, "error.html", context, status=500)

@@ -165,6 +165,7 @@ class FileSweep(models.Model):
     removed = models.PositiveIntegerField()
     bytes = models.PositiveBigIntegerField()
     missing = models.PositiveIntegerField()
+    altered = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d}"

@@ -2,8 +2,9 @@
 
 Whoever forges one must write that re-examination first, by two people, with its reason and what it asks: rows that
 cannot be changed nor taken away. An accepted one serves once: a later change of the same note, or of the same
-admission, needs a later one. A migration that rebuilds one of these tables on SQLite drops its triggers: it must call
-`install` again.
+admission, needs a later one. It is asked before it is decided; one of notes is accepted with a version of the notes and
+its digest, which the ledger must hold too. Notes are frozen once the last version of each scored proposal's has its
+digest. A migration that rebuilds one of these tables on SQLite drops its triggers: it must call `install` again.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,7 +27,34 @@ _OLD, _NEW = _FROZEN.format(row="OLD"), _FROZEN.format(row="NEW")
 _ASKED = ("proposal_id", "reason", "asked_by_id", "asked_at", "seen", "total_before", "total_after")
 _ASKED_OF_ADMISSION = ("outcome", "code", "text")
 
+_SEALED = (
+    "EXISTS (SELECT 1 FROM proposals_notesversion v JOIN proposals_notesseal s ON s.version_id = v.id "
+    "WHERE v.reexamination_id = NEW.id AND v.proposal_id = NEW.proposal_id)"
+)
+_UNSEALED = (
+    "EXISTS (SELECT 1 FROM proposals_proposal p JOIN proposals_notesversion v ON v.proposal_id = p.id "
+    "WHERE p.opportunity_id = NEW.id AND p.state = 'scored' "
+    "AND NOT EXISTS (SELECT 1 FROM proposals_notesseal s WHERE s.version_id = v.id) AND NOT EXISTS "
+    "(SELECT 1 FROM proposals_notesversion w WHERE w.proposal_id = p.id AND w.number > v.number))"
+)
+_WAITING = (
+    "EXISTS (SELECT 1 FROM proposals_proposal p WHERE p.opportunity_id = NEW.id "
+    "AND p.state IN ('opened', 'admissible'))"
+)
+
 _SCORES: list[Refusal] = [
+    (
+        "notes_frozen_whole", "opportunities_opportunity", "UPDATE",
+        "OLD.notes_frozen_at IS NULL AND NEW.notes_frozen_at IS NOT NULL AND (OLD.state <> 'evaluation' "
+        f"OR NEW.state NOT IN ('evaluation', 'recommended') OR NEW.notes_frozen_by_id IS NULL OR {_UNSEALED} "
+        f"OR {_WAITING})",
+        "notes are frozen with the digest of each",
+    ),
+    (
+        "notereexamination_asked", "proposals_notereexamination", "INSERT",
+        f"{_NEW} AND (NEW.state <> 'pending' OR NEW.decided_by_id IS NOT NULL OR NEW.decided_at IS NOT NULL)",
+        "a re-examination of notes is asked before it is decided",
+    ),
     ("score_frozen_insert", "proposals_score", "INSERT", f"{_NEW} AND NOT {_HELD}", "notes are frozen"),
     (
         "score_frozen_update", "proposals_score", "UPDATE",
@@ -53,12 +81,14 @@ _DECIDED = (
 
 def _rules(vendor: str, *, admissions: bool) -> list[Refusal]:
     kept = " AND ".join(f"OLD.{name} = NEW.{name}" for name in (*_ASKED, *(_ASKED_OF_ADMISSION if admissions else ())))
+    of_notes = " AND NEW.outcome = ''" if admissions else ""
     table = "proposals_notereexamination"
     rules = [
         *_SCORES,
         (
             "notereexamination_decided", table, "UPDATE",
-            f"NOT (OLD.state = 'pending' AND {kept})", "a re-examination is decided once",
+            f"NOT (OLD.state = 'pending' AND {kept}) OR (NEW.state = 'accepted'{of_notes} AND NOT {_SEALED})",
+            "a re-examination is decided once",
         ),
         ("notereexamination_stays", table, "DELETE", "1 = 1", "a re-examination stays"),
     ]  # fmt: skip
@@ -84,3 +114,8 @@ def install(connection: BaseDatabaseWrapper) -> None:
 
 def remove(connection: BaseDatabaseWrapper) -> None:
     unmake(connection, _rules(connection.vendor, admissions=True))
+
+
+def names(vendor: str) -> list[str]:
+    """Every trigger, as the database's catalogue calls it."""
+    return [name for name, *_rest in _rules(vendor, admissions=True)]

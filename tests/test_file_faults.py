@@ -4,6 +4,7 @@ Each row of « Storage » in the table of faults; and the same for every kind of
 """
 
 import errno
+import hashlib
 import uuid
 from contextlib import contextmanager, suppress
 
@@ -278,7 +279,7 @@ def addresses(cast, proposal):
 
     with clock.set_to(PUBLISHED_AT):
         paper = TaxAttestation.objects.get(vendor=cast.vendor)
-        paper.file = store.keep("attestations", PDF, ".pdf")
+        paper.file, paper.sha256 = store.keep("attestations", PDF, ".pdf"), hashlib.sha256(PDF).hexdigest()
         paper.save()
         content, about = document()
         notice = proposal.opportunity
@@ -318,13 +319,16 @@ def addresses(cast, proposal):
         (PermissionError(), 503, "stockage des fichiers ne répond pas"),
         (IsADirectoryError(), 503, "stockage des fichiers ne répond pas"),
         (OSError(errno.EIO, "io"), 503, "stockage des fichiers ne répond pas"),
+        (b"%PDF-1.7 forged", 503, "n’est remis à personne"),
     ],
-    ids=["lost", "rights", "a folder", "input-output"],
+    ids=["lost", "rights", "a folder", "input-output", "altered"],
 )
 def test_a_file_that_cannot_be_read_answers_a_page(
     cast, client, addresses, monkeypatch, trouble, status, words, settings
 ):
     def fails(self, name):
+        if isinstance(trouble, bytes):
+            return trouble
         raise trouble
 
     settings.MEDIA_ROOT.mkdir(exist_ok=True)

@@ -12,8 +12,10 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.ledger import payload_triggers
 from marketplace.models import LedgerEntry, LedgerPayload
+from opportunities import triggers as occasion_triggers
 from opportunities.models import NoticeVersion, Opportunity, Skill
 from opportunities.versions import triggers as notice_triggers
+from proposals import triggers as note_triggers
 from proposals.award import actions as award_actions
 from proposals.award import triggers as award_triggers
 from proposals.models import Award, OpenedProposal, Proposal, Recommendation
@@ -23,7 +25,7 @@ from tests.test_ledger import verify
 from tests.test_notices import held, ledger_lines, notices, problems, told
 from tests.unguarded import unguarded
 
-GUARDS = (notice_triggers, award_triggers, payload_triggers)
+GUARDS = (notice_triggers, occasion_triggers, note_triggers, award_triggers, payload_triggers)
 
 
 def present() -> set[str]:

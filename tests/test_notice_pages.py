@@ -163,7 +163,61 @@ def test_a_row_changed_by_its_owner_is_what_the_page_gives_and_the_proof_refuses
     done = run("notice", tmp_path / "gardé.json", *given)
     assert done.returncode == 0 and "octet près" in done.stdout.decode(), done
     done = run("notice", tmp_path / "gardé.json", "--key", keys.key_id(), "--lang", "en")
-    assert done.returncode == 0 and "WARNING" in done.stdout.decode()
+    assert done.returncode == 2 and "WARNING" in done.stdout.decode()
+
+
+def test_a_notice_alone_proves_nothing(client, corrected, tmp_path):
+    """Exit code 2, as the tool says; nor does an option whose file is empty pass unseen."""
+    notice = client.get(address(corrected, "avis.json")).content
+    (tmp_path / "avis.json").write_bytes(notice)
+    (tmp_path / "vide.json").write_bytes(b"")
+    assert run("notice", tmp_path / "avis.json").returncode == 2
+    for name in ("proof", "ledger", "kept"):
+        done = run("notice", tmp_path / "avis.json", f"--{name}", tmp_path / "vide.json", "--key", keys.key_id())
+        assert done.returncode == 1, (name, done)
+        assert run("notice", tmp_path / "avis.json", f"--{name}", "").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda row: None, "notice_kept_same"),
+        (lambda row: row.update(budget_cents=row["budget_cents"] + 1), "notice_differs"),
+        (lambda row: row["criteria"][0].update(weight=True), "notice_differs"),
+        (lambda row: row.update(remote_ok=1), "notice_differs"),
+    ],
+    ids=["same", "amount", "yes for one", "one for yes"],
+)
+def test_the_copy_that_was_kept_is_compared_byte_for_byte(client, corrected, change, said):
+    notice = client.get(address(corrected, "avis.json")).content
+    kept = json.loads(notice)
+    change(kept)
+    report = verify.verify_notice(notice, kept=verify.canonical(kept))
+    assert [name for name, _values in report] == ["notice_ok", said, "notice_alone"]
+    written = json.dumps(kept, indent=1).encode()
+    names = [name for name, _values in verify.verify_notice(notice, kept=written)]
+    assert names[1] == ("notice_kept_content" if said == "notice_kept_same" else said)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"award": "x"}, {"criteria": [None]}, {"criteria": "x"}, {"criteria": [{"weight": [1]}]}, {"body": []},
+        {"attachments": [1]}, {"addenda": {}}, {"skills": [1]}, {"skills": "Python"}, {"award": {"ranking": [1]}},
+        {"award": {"notes": "x"}}, {"budget_cents": 5200000.0}, {"title2": {"a": 1}}, {"award": {"amount_cents": 1.5}},
+        {"body": {"name": ["x"]}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_no_notice_holds_is_not_read(client, corrected, nonsense):
+    notice = json.loads(client.get(address(corrected, "avis.json")).content)
+    verify.verify_notice(verify.canonical(notice))
+    for values in ({"kept": None}, {"kept": verify.canonical(notice)}):
+        with pytest.raises(verify.Bad) as caught:
+            verify.verify_notice(verify.canonical(notice | nonsense), **values)
+        assert caught.value.name == "notice_fields"
+    with pytest.raises(verify.Bad, match="notice_fields"):
+        verify.verify_notice(verify.canonical(notice), kept=verify.canonical(notice | nonsense))
 
 
 def test_a_proof_of_something_else_is_refused(client, corrected):

@@ -152,7 +152,7 @@ def test_the_award_is_told_with_its_ranks_and_reasons(cast):
     sound(opportunity)
     assert kinds(opportunity) == ["publication", "award"]
     award, row = told(versions(opportunity)[-1])["award"], Award.objects.get()
-    assert award == json.loads(document.text(document._filled(award_facts.of(opportunity))))
+    assert award == json.loads(document.text(document.filled(award_facts.of(opportunity))))
     assert award["amount_cents"] == row.amount_cents and award["vendor"] == str(second.vendor)
     assert award["justification"] == "La première s’est désistée." and award["received"] == 2
     assert [line["rank"] for line in award["ranking"]] == [1, 2]
@@ -226,7 +226,9 @@ def test_the_export_is_read_whole_or_not_at_all(cast):
 
 
 HOSTILE = [
-    {"live": 3}, {"live": []}, {"number": 7},
+    {"live": 3}, {"live": []}, {"number": 7}, {"files": None}, {"files": [{"name": "x"}]}, {"awards": None},
+    {"awards": [{}]}, {"awards": [{"award": {}, "by": "x", "reversed": {}}]}, {"people": {}}, {"people": None},
+    {"proposals": None}, {"proposals": [1]}, {"draws": [{}]}, {"unread": None}, {"unread": [1]},
     {"versions": None}, {"versions": {}}, {"versions": [3]}, {"versions": [{}]},
     {"versions": [{"version": True, "sha256": "0", "document": "{}"}]},
     {"versions": [{"version": 1, "sha256": "0" * 64, "document": "\ud800"}]}, {"extra": 1},
@@ -249,10 +251,11 @@ def test_an_export_of_another_shape_is_refused(cast, change):
     ids=str,
 )
 def test_versions_that_are_no_notice_are_named(cast, versions):
-    opportunity = cast.published()
+    cast.published()
     lines = notices().splitlines(keepends=True)
+    row = json.loads(lines[1])
     for live in (None, {}, {"a": [[1]]}):
-        lines[1] = json.dumps({"number": opportunity.number, "live": live, "versions": versions}).encode() + b"\n"
+        lines[1] = json.dumps(row | {"live": live, "versions": versions}).encode() + b"\n"
         with pytest.raises(verify.Bad) as caught:
             verify.verify_notices(b"".join(lines), None, ledger_lines())
         assert caught.value.name == "notices_bad" and caught.value.more

@@ -19,7 +19,7 @@ from marketplace.files import disk, store, sweep
 from marketplace.service import backup
 from proposals.deposit import actions as deposit_actions
 from proposals.drafts import actions as draft_actions
-from proposals.models import OpenedProposal, SealedFile
+from proposals.models import DraftFile, OpenedProposal, SealedFile
 from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.file_story import PDF, agreeing, stored
@@ -389,6 +389,22 @@ def test_nobody_else_touches_stored_bytes():
                 faults.append(f"{where}:{getattr(node, 'lineno', 0)} {words & CLOSED}")
     assert not faults
     assert seen > 350 and through >= 40, (seen, through)
+
+
+def test_whoever_reads_stored_bytes_compares_them():
+    """With the digest that their row holds; the others are encrypted, and other bytes open no box."""
+    assert {model for model, _field in store.fields()} - {model for model, _field in store.digested()} == {
+        DraftFile, SealedFile,
+    }  # fmt: skip
+    compared, bare = set(), set()
+    for path in MODULES:
+        where = path.relative_to(ROOT).as_posix()
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "store" and where not in DOOR:
+                compared |= {where} if node.attr == "read_same" else set()
+                bare |= {where} if node.attr == "read" else set()
+    assert bare == {"proposals/drafts/actions.py", "proposals/opening/actions.py"}
+    assert compared >= {"marketplace/files/downloads.py", "audit/casefile/archive.py", "contracts/reuse/passports.py"}
 
 
 def test_production_code_is_the_disk_unless_a_bucket_is_named(settings):

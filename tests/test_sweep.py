@@ -1,5 +1,6 @@
 """The nightly sweep: bytes without a row go a day later and are counted; rows without bytes are told."""
 
+import hashlib
 import os
 from datetime import timedelta
 from io import StringIO
@@ -16,6 +17,7 @@ from marketplace.dates import clock
 from marketplace.files import disk, store, sweep
 from marketplace.files import tasks as file_tasks
 from marketplace.models import FileSweep
+from marketplace.service.gauges import GAUGES, read
 from proposals.drafts import actions as draft_actions
 from proposals.models import DraftFile, SealedFile
 from proposals.opening import actions as opening_actions
@@ -42,7 +44,7 @@ def dated(settings, name: str, age: timedelta) -> None:
 
 def paper(cast) -> TaxAttestation:
     row = TaxAttestation.objects.get(vendor=cast.vendor)
-    row.file = store.keep("attestations", PDF, ".pdf")
+    row.file, row.sha256 = store.keep("attestations", PDF, ".pdf"), hashlib.sha256(PDF).hexdigest()
     row.save()
     return row
 
@@ -105,6 +107,32 @@ def test_rows_that_lost_their_bytes_are_told(cast, settings, caplog):
     (line,) = [record for record in caplog.records if record.levelname == "CRITICAL"]
     assert line.getMessage() == "1 rows have lost their stored file."  # how many, and not which
     assert f"manquant\t{row.file.name}" in told("--dry-run") and FileSweep.objects.count() == 1
+
+
+def test_rows_whose_bytes_are_others_are_told(cast, settings, caplog):
+    """Overwritten on the disk, or another file's name in the row: nobody would see it but whoever compares."""
+    row = paper(cast)
+    with clock.set_to(AT):
+        file_tasks.sweep_files()
+    assert FileSweep.objects.get().altered == 0 and not caplog.records
+    forged = (
+        lambda: (settings.MEDIA_ROOT / row.file.name).write_bytes(b"%PDF-1.7\n%another"),
+        lambda: TaxAttestation.objects.filter(pk=row.pk).update(file=store.keep("attestations", b"%PDF-2", ".pdf")),
+        lambda: TaxAttestation.objects.filter(pk=row.pk).update(sha256=""),
+    )
+    for hours, forge in enumerate(forged, start=1):
+        forge()
+        caplog.clear()
+        with clock.set_to(AT + hours * HOUR):
+            file_tasks.sweep_files()
+            assert FileSweep.objects.latest("pk").altered == 1
+            (line,) = [record for record in caplog.records if record.levelname == "CRITICAL"]
+            assert line.getMessage() == "1 stored files are not what their rows say."
+            row.refresh_from_db()
+            assert f"altéré\t{row.file.name}" in told("--dry-run")
+            assert [each.value for each in read(GAUGES, at=AT) if each.gauge.name == "dan_files_altered"] == [1]
+            with pytest.raises(store.Altered):
+                store.read_same(row.file)
 
 
 def test_a_file_written_while_it_looks_is_neither(cast, settings, monkeypatch):

@@ -215,3 +215,33 @@ def test_the_commands_of_the_pages_run_as_printed(cast, client, tmp_path, mode):
             for proposal, owner in ((first, cast.vendor_owner), (second, cast.rival_owner)):
                 client.force_login(owner)
                 assert tried(client, f"{language}/propositions/{proposal.public_id}/", tmp_path) == ["notes"]
+
+
+# --- What is read before the ledger ----------------------------------------------------------------------------------
+def made(*weights, total="50") -> bytes:
+    """A file whose digest is right, all notes being 50."""
+    lines = [
+        {"id": place, "label": "x", "weight": weight, "value": "50.00", "by": "person:x"}
+        for place, weight in enumerate(weights, start=1)
+    ]
+    content = {
+        "occasion": "DAN-2026-0001", "proposal": "p", "version": 1, "criteria": lines, "total": total,
+        "comments_sha256": "",
+    }  # fmt: skip
+    file = {"type": "dan-notes/1", "notes": content, "salt": "s"}
+    return json.dumps(file | {"sha256": verify.sha256(b"s" + canonical(content))}).encode()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [(10**400,), (10**4200,), (-5, 105), (0, 100), (50, 49), (50, 51), (101,), (True,), (), (100.0,)],
+    ids=lambda weights: f"{len(weights)}-{str(weights)[:12]}",
+)
+def test_weights_are_those_of_a_grid(weights):
+    """Fault of 0.5: a weight of four hundred digits ended in a traceback; negative ones passed."""
+    with pytest.raises(verify.Bad) as caught:
+        verify.verify_notes(made(*weights))
+    typed = all(type(weight) is int for weight in weights)
+    assert caught.value.name == ("notes_weights" if typed else "notes_fields")
+    assert verify.say(verify.FR, caught.value.name, **caught.value.values)
+    assert verify.verify_notes(made(60, 40))[0][0] == "notes_ok"

@@ -36,6 +36,8 @@ from opportunities.enums import NoticeKind
 from opportunities.models import Addendum, BodyMembership, Criterion, NoticeVersion, Opportunity, PublicBody, Skill
 from opportunities.versions import document
 from opportunities.versions import triggers as notice_triggers
+from proposals import triggers as note_triggers
+from proposals.award import triggers as award_triggers
 from proposals.models import Proposal
 from vendors.models import TaxAttestation, Vendor, VendorMembership
 
@@ -78,11 +80,14 @@ def load(n: int, *, at: datetime) -> Loaded:
         raise RuntimeError("The database already holds occasions: the measurements start from an empty one.")
     world = World(random.Random(n), at)
     # Rows come in bulk, the parts of published notices after them: what the triggers refuse to everybody else.
-    notice_triggers.remove(connection)
+    guards = (notice_triggers, award_triggers, note_triggers)
+    for guard in guards:
+        guard.remove(connection)
     try:
         return _load(n, world)
     finally:
-        notice_triggers.install(connection)
+        for guard in guards:
+            guard.install(connection)
 
 
 def _load(n: int, world: World) -> Loaded:

@@ -140,8 +140,46 @@ NOTICE_WORDS = {
     "adjusted price"), "notes": ("note", "note"), "value": ("valeur", "value"), "received": ("propositions reçues",
     "proposals received"), "recommended_at": ("recommandation", "recommendation"), "version": ("version", "version"),
     "kind": ("nature", "kind"), "receipt": ("accusé", "receipt"), "drawn": ("tirage", "draw"), "rank": ("rang",
-    "rank"),
+    "rank"), "by": ("par", "by"), "reversed": ("annulation", "reversal"), "reason": ("motif", "reason"), "author": (
+    "rédaction", "author"), "submitted_by": ("envoi en révision", "sent for review by"), "published_by": (
+    "publication par", "published by"), "recommended_by": ("recommandation par", "recommended by"), "notes_frozen_by": (
+    "notes gelées par", "notes frozen by"), "notes_frozen_at": ("notes gelées le", "notes frozen at"),
+    "reversal_requested_by": ("annulation demandée par", "reversal asked by"), "reversal_reason": (
+    "motif de l’annulation demandée", "reason of the reversal asked"), "state": ("état", "state"), "examined_by": (
+    "examen par", "examined by"), "rejection": ("rejet", "rejection"), "code": ("motif", "reason"), "total": ("total",
+    "total"), "comments_sha256": ("commentaires", "comments"), "label": ("titre", "title"), "secret": ("secret",
+    "secret"), "digests": ("enveloppes", "envelopes"), "order": ("ordre", "order"),
 }  # fmt: skip
+# What a notice holds besides texts, whole numbers, yes and no; and what these hold.
+NOTICE_PARTS = {
+    "body": dict,
+    "skills": str,
+    "criteria": [dict],
+    "attachments": [dict],
+    "addenda": [dict],
+    "award": dict,
+}
+AWARD_PARTS = {"ranking": [dict], "notes": [dict]}
+# What a proposal becomes by each act, where the detail that says it was erased.
+BECOMES = {
+    "open": "opened", "admit": "admissible", "reject": "rejected", "score": "scored", "award": "awarded",
+    "decline": "not_awarded", "reexamine": "opened", "readmit": "admissible", "exclude": "rejected",
+    "restore": "scored",
+}  # fmt: skip
+EXPORTED = {"number", "last", "live", "versions", "files", "awards", "people", "proposals", "draws", "unread"}
+STORED_FILE = {"name": str, "sha256": str, "stored": (str, type(None))}
+AWARDED = {"award": dict, "by": str, "reversed": (dict, type(None))}
+REVERSED = {"at": str, "by": str, "reason": str}
+PEOPLE = {
+    "author": str, "submitted_by": str, "published_by": str, "recommended_by": str, "notes_frozen_by": str,
+    "reversal_requested_by": str, "notes_frozen_at": str, "reversal_reason": str,
+}  # fmt: skip
+DRAWN = {"secret": str, "digests": list, "order": list}
+OUTCOME = {
+    "proposal": str, "envelope": str, "state": str, "examined_by": str, "rejection": dict, "notes": (dict, type(None)),
+}  # fmt: skip
+SALTED = {"salt": str, "kept": dict, "live": dict}
+MOST_LATER = 20  # acts that an export may have seen halfway
 NOTES = {"occasion": str, "proposal": str, "version": int, "criteria": list, "total": str, "comments_sha256": str}
 NOTE = {"id": int, "label": str, "weight": int, "value": str, "by": str}
 COMMENT = {"id": int, "comment": str}
@@ -435,6 +473,8 @@ MESSAGES = {
                      "opportunity’s page gives, or --ledger, an export with its payloads."),
     "notice_kept_other": ("La copie gardée est celle d’un autre avis : {number}.",
                           "The copy kept is that of another notice: {number}."),
+    "notice_kept_content": ("C’est le même avis que la copie gardée; seule la façon d’écrire le fichier diffère.",
+                            "It is the same notice as the copy kept; only the way the file is written differs."),
     "notice_kept_same": ("C’est, à l’octet près, la copie gardée.", "It is the copy kept, byte for byte."),
     "notice_differs": ("- Différence avec la version {version} : {fields_fr}",
                        "- Difference from version {version}: {fields_en}"),
@@ -470,6 +510,48 @@ MESSAGES = {
                            "{number}: published, and no version of it was made."),
     "notice_link": ("{number}, version {version} : elle ne nomme pas l’empreinte de la version d’avant.",
                     "{number}, version {version}: it does not name the digest of the version before it."),
+    "notice_unread": ("{number} : {column} ne se lit pas : la base y tient autre chose que ce qui a été écrit.",
+                      "{number}: {column} cannot be read: the database holds something else there than what was "
+                      "written."),
+    "notice_last": ("{number} : la base dit que sa dernière version est la {last}, qui n’est pas la dernière gardée.",
+                    "{number}: the database says that its last version is {last}, which is not the last one kept."),
+    "notice_file": ("{number}, fichier « {name} » : ses octets ne sont pas ceux qui ont été publiés; l’empreinte de ce "
+                    "qui est dans le stockage est {stored}.",
+                    "{number}, file “{name}”: its bytes are not those that were published; the digest of what is in "
+                    "the storage is {stored}."),
+    "notice_file_gone": ("{number}, fichier « {name} » : il n’est plus dans le stockage.",
+                         "{number}, file “{name}”: it is no longer in the storage."),
+    "award_differs": ("{number}, attribution {rank} : ce n’est pas celle que le registre et les versions ont gardée : "
+                      "{fields_fr}.",
+                      "{number}, award {rank}: it is not the one that the ledger and the versions kept: {fields_en}."),
+    "award_extra": ("{number}, attribution {rank} : aucun acte du registre ne l’a confirmée.",
+                    "{number}, award {rank}: no act of the ledger confirmed it."),
+    "award_gone": ("{number}, attribution {rank} : le registre l’a inscrite, elle n’est plus dans la base.",
+                   "{number}, award {rank}: the ledger recorded it, it is no longer in the database."),
+    "people_differ": ("{number} : la base ne dit plus qui a fait ce que le registre a inscrit : {fields_fr}.",
+                      "{number}: the database no longer says who did what the ledger recorded: {fields_en}."),
+    "draws_differ": ("{number} : les tirages ne sont pas ceux que le registre a inscrits : {fields_fr}.",
+                     "{number}: the draws are not those that the ledger recorded: {fields_en}."),
+    "proposal_differs": ("{number}, proposition {proposal} : la base ne dit plus ce que le registre a inscrit : "
+                         "{fields_fr}.",
+                         "{number}, proposal {proposal}: the database no longer says what the ledger recorded: "
+                         "{fields_en}."),
+    "proposal_extra": ("{number}, proposition {proposal} : le procès-verbal d’ouverture ne l’a pas.",
+                       "{number}, proposal {proposal}: the minutes of the opening do not have it."),
+    "proposal_gone": ("{number} : l’enveloppe {envelope} est au procès-verbal d’ouverture, sa proposition n’est plus "
+                      "dans la base.",
+                      "{number}: the envelope {envelope} is in the minutes of the opening, its proposal is no longer "
+                      "in the database."),
+    "notes_differ": ("{number}, proposition {proposal} : ses notes ne sont plus celles dont le registre a "
+                     "l’empreinte : {fields_fr}.",
+                     "{number}, proposal {proposal}: its notes are no longer those whose digest the ledger has: "
+                     "{fields_en}."),
+    "notes_unheld": ("{number}, proposition {proposal} : la version gardée de ses notes n’a pas l’empreinte que le "
+                     "registre a inscrite.",
+                     "{number}, proposal {proposal}: the kept version of its notes does not have the digest that the "
+                     "ledger recorded."),
+    "notes_weights": ("Les poids ne sont pas des nombres entiers de 1 à 100 dont la somme est 100.",
+                      "The weights are not whole numbers from 1 to 100 whose sum is 100."),
     "sample_no_ledger": ("ATTENTION : le numéro, la période, les critères et l’instant de la graine sont ceux du "
                          "fichier; seul --ledger, avec un export et ses détails, les compare au registre.",
                          "WARNING: the number, period, criteria and instant of the seed are the file’s own; only "
@@ -1316,12 +1398,11 @@ def verify_notice(blob, key=None, ledger=None, proof=None, kept=None):
     row = read_notice(blob)
     number, version, digest = row["number"], row["version"], sha256(canonical(row))
     report = [("notice_ok", row | {"digest": digest})]
-    before = kept and read_notice(kept)
+    before = None if kept is None else read_notice(kept)
     if before and before["number"] != number:
         raise Bad("notice_kept_other", number=before["number"])
-    more = (
-        [("notice_differs", {"version": before["version"], **_told(before, row)})] if before != row and before else []
-    )
+    same = before is not None and canonical(before) == canonical(row)
+    more = [("notice_differs", {"version": before["version"], **_told(before, row)})] if before and not same else []
     if proof is not None:
         proved = verify_proof(proof, key)
         entry, body = parse(proof)["entry"], parse(proof).get("body", {})
@@ -1342,7 +1423,7 @@ def verify_notice(blob, key=None, ledger=None, proof=None, kept=None):
             report.append(("notice_later", {"last": max(held)}))
         report += whole
     if before:
-        report += more or [("notice_kept_same", {})]
+        report += more or [("notice_kept_same" if kept == blob else "notice_kept_content", {})]
     if proof is None and ledger is None:
         report.append(("notice_alone", {}))
     return report
@@ -1355,24 +1436,54 @@ def read_notice(blob):
         named = {name: row.get(name) for name in NOTICE}
         if not _fits(named, NOTICE) or row["type"] != "dan-notice/1" or row["version"] < 1:
             raise ValueError("fields")
+        if not _holds_parts(row, NOTICE_PARTS) or not _holds_parts(row.get("award", {}), AWARD_PARTS):
+            raise ValueError("parts")
         canonical(row)
     except (ValueError, AttributeError) as error:
         raise Bad("notice_fields") from error
     return row
 
 
-def notices_held(entries):
-    """{number: {published, versions: {n: {seq, sha256, at}}, erased}} of a verified export, from what acts hold.
+def _holds_parts(row, parts):
+    """Whether an object holds only texts, whole numbers, yes, no and nothing, but for these parts, of these shapes."""
+    plain = (str, int, bool)
+    for name, value in row.items():
+        shape = parts.get(name)
+        if shape is None:
+            right = type(value) in plain or value is None
+        elif shape is str:
+            right = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        elif shape is dict:
+            inside = {*AWARD_PARTS} if name == "award" else set()
+            right = isinstance(value, dict) and all(
+                type(one) in plain or one is None for key, one in value.items() if key not in inside
+            )
+        else:
+            right = isinstance(value, list) and all(isinstance(one, dict) and _holds_parts(one, {}) for one in value)
+        if not right:
+            return False
+    return True
 
-    erased: how many acts that make versions have no detail there any more.
+
+def notices_held(entries):
+    """{number: {published, versions: {n: {seq, sha256, at}}, erased, acts, proposals}} of a verified export.
+
+    erased: how many acts that make versions have no detail there any more. acts: those about the occasion, in their
+    order; proposals: {identifier: acts about it}, of every occasion.
     """
-    held = {}
+    held, proposals = {}, {}
     for blob in entries:
         entry = json.loads(blob)
         body, subject = entry.get("body") or {}, entry.get("subject", "")
+        if subject.startswith("proposal:"):
+            proposals.setdefault(subject[len("proposal:") :], []).append(entry)
         if not subject.startswith("occasion:"):
             continue
-        notice = held.setdefault(subject[len("occasion:") :], {"published": False, "versions": {}, "erased": 0})
+        notice = held.setdefault(
+            subject[len("occasion:") :],
+            {"published": False, "versions": {}, "erased": 0, "acts": [], "proposals": proposals},
+        )
+        notice["acts"].append(entry)
         notice["erased"] += not body and entry["action"] in MAKES_A_VERSION
         notice["published"] |= entry["action"] == "opportunity.publish"
         version, digest = body.get("notice_version"), body.get("notice_sha256")
@@ -1436,7 +1547,7 @@ def verify_notices(blob, key=None, ledger=None):
 
 
 def read_notices(blob):
-    """(its instant, {number: {live, versions}}) of an export; Bad at the first line that is not one."""
+    """(its instant, {number: the occasion's line}) of an export; Bad at the first line that is not one."""
     lines = blob.split(b"\n")
     rows, at, ended = {}, None, False
     for place, line in enumerate(lines[:-1], start=1):
@@ -1452,12 +1563,8 @@ def read_notices(blob):
                     raise ValueError("end")
                 ended = True
             else:
-                if set(row) != {"number", "live", "versions"} or row["number"] in rows:
+                if not _is_exported(row) or row["number"] in rows:
                     raise ValueError("fields")
-                if not isinstance(row["number"], str) or not isinstance(row["live"], (dict, type(None))):
-                    raise ValueError("fields")
-                if type(row["versions"]) is not list or not all(_fits(one, VERSION) for one in row["versions"]):
-                    raise ValueError("versions")
                 rows[row["number"]] = row
         except (ValueError, TypeError) as error:
             raise Bad("notices_fields", line=place) from error
@@ -1474,32 +1581,237 @@ def compare_notices(at, rows, held):
     """
     found, recorded, before, erased = [], 0, 0, []
     for number, row in rows.items():
-        notice = held.get(number, {"published": False, "versions": {}, "erased": 0})
-        expected = {n: one["sha256"] for n, one in notice["versions"].items() if one["at"] <= at}
-        wrong = _wrong_versions(number, row["versions"], notice, expected)
-        recorded += len(expected)
-        unvouched = _unvouched(row["versions"], notice, expected)
-        if unvouched and len(unvouched) <= notice["erased"]:
-            wrong = [one for one in wrong if one[0] != "notice_extra" or one[1]["version"] not in unvouched]
-            if unvouched[-1] == row["versions"][-1]["version"]:
-                erased.append({"number": number, "version": unvouched[-1]})
-        else:
-            before += not expected and bool(row["versions"])
-        if not row["versions"]:
-            wrong.append(("notice_unversioned", {"number": number}))
-        elif not wrong:
-            last = row["versions"][-1]
-            published = read_notice(last["document"].encode())
-            if row["live"] != published or canonical(row["live"]) != last["document"].encode():
-                told = _told(published, row["live"])
-                wrong.append(("notice_live", {"number": number, "version": last["version"], **told}))
-        else:  # the kept texts are not what was published: what the rows say is compared with the nearest one that is
-            wrong += _against_the_last_sound(number, row, expected)
+        notice = held.get(number, {"published": False, "versions": {}, "erased": 0, "acts": [], "proposals": {}})
+        wrong, facts = _compare_notice(at, number, row, notice)
+        for instant in _later(at, row, notice) if wrong else ():  # it was read after an act that came meanwhile
+            again, then = _compare_notice(instant, number, row, notice)
+            if not again:
+                wrong, facts = again, then
+                break
         found += wrong
+        recorded, before, erased = recorded + facts["recorded"], before + facts["before"], erased + facts["erased"]
     for number in sorted({*held} - {*rows}):
         if any(one["at"] <= at for one in held[number]["versions"].values()):
             found.append(("notice_gone", {"number": number}))
     return found, {"count": len(rows), "versions": recorded, "before": before, "erased": erased}
+
+
+def _later(at, row, notice):
+    """The instants of what the ledger recorded about an occasion after the export began, the first ones."""
+    about = [notice["proposals"].get(one["proposal"], []) for one in row["proposals"] or ()]
+    later = {act["recorded_at"] for acts in (notice["acts"], *about) for act in acts if act["recorded_at"] > at}
+    return sorted(later)[:MOST_LATER]
+
+
+def _compare_notice(at, number, row, notice):
+    """(what is wrong with one occasion as the ledger had it at that instant, {recorded, before, erased})."""
+    before, erased = 0, []
+    expected = {n: one["sha256"] for n, one in notice["versions"].items() if one["at"] <= at}
+    wrong = _wrong_versions(number, row["versions"], notice, expected)
+    unvouched = _unvouched(row["versions"], notice, expected)
+    if unvouched and len(unvouched) <= notice["erased"]:
+        wrong = [one for one in wrong if one[0] != "notice_extra" or one[1]["version"] not in unvouched]
+        if unvouched[-1] == row["versions"][-1]["version"]:
+            erased.append({"number": number, "version": unvouched[-1]})
+    else:
+        before += not expected and bool(row["versions"])
+    if not row["versions"]:
+        wrong.append(("notice_unversioned", {"number": number}))
+    elif row["live"] is None and row["unread"]:
+        pass  # said below
+    elif not wrong:
+        last = row["versions"][-1]
+        published = read_notice(last["document"].encode())
+        if row["live"] != published or canonical(row["live"]) != last["document"].encode():
+            told = _told(published, row["live"])
+            wrong.append(("notice_live", {"number": number, "version": last["version"], **told}))
+    else:  # the kept texts are not what was published: what the rows say is compared with the nearest one that is
+        wrong += _against_the_last_sound(number, row, expected)
+    if row["last"] != max([one["version"] for one in row["versions"]], default=0):
+        wrong.append(("notice_last", {"number": number, "last": row["last"]}))
+    acts = [act for act in notice["acts"] if act["recorded_at"] <= at]
+    wrong += [("notice_unread", {"number": number, "column": column}) for column in row["unread"]]
+    wrong += [*_wrong_files(number, row["files"])]
+    wrong += [*_wrong_people(number, row["people"], acts, legacy=1 not in notice["versions"])]
+    if row["awards"] is not None:
+        wrong += [*_wrong_awards(number, row, acts, expected)]
+    if row["draws"] is not None:
+        wrong += [*_wrong_draws(number, row["draws"], acts)]
+    if row["proposals"] is not None:
+        known = {one["proposal"]: notice["proposals"].get(one["proposal"], []) for one in row["proposals"]}
+        known = {uid: [act for act in about if act["recorded_at"] <= at] for uid, about in known.items()}
+        wrong += [*_wrong_proposals(number, row["proposals"], acts, known)]
+    return wrong, {"recorded": len(expected), "before": before, "erased": erased}
+
+
+def _differs(name, values, expected, found):
+    """[(name, values and every field that differs)], nothing when all agree."""
+    return [] if canonical(expected) == canonical(found) else [(name, {**values, **_told(expected, found)})]
+
+
+def _done(acts, *verbs):
+    return [act for act in acts if act["action"] in {f"opportunity.{verb}" for verb in verbs}]
+
+
+def _wrong_files(number, files):
+    """The bytes in the storage against the digest that the row, and the notice with it, holds."""
+    for one in files:
+        if one["stored"] is None:
+            yield "notice_file_gone", {"number": number, "name": one["name"]}
+        elif one["stored"] != one["sha256"]:
+            yield "notice_file", {"number": number, "name": one["name"], "stored": one["stored"]}
+
+
+def _wrong_people(number, people, acts, legacy):
+    """Who did what, against who the ledger says did it. Where it says nothing of a name, nothing is said.
+
+    legacy: published before versions were kept; its notes may then be frozen by nobody.
+    """
+    expected = {"recommended_by": "", "reversal_requested_by": "", "reversal_reason": ""}
+    expected |= {"notes_frozen_by": "", "notes_frozen_at": ""}
+    for act in acts:
+        verb, actor, body = act["action"].rpartition(".")[2], act["actor"], act.get("body") or {}
+        if not act["action"].startswith("opportunity."):
+            continue
+        first = {"create": "author", "submit_for_review": "submitted_by", "publish": "published_by"}.get(verb)
+        if first:
+            expected[first] = actor
+        if verb in {"unveil_prices", "recommend"} and not expected["notes_frozen_at"]:
+            expected |= {"notes_frozen_by": actor, "notes_frozen_at": act["at"]}
+        if verb == "recommend":
+            expected["recommended_by"] = actor
+        if verb in {"reject_recommendation", "reverse_award"}:
+            expected["recommended_by"] = ""
+        if verb == "request_reversal":
+            expected |= {
+                "reversal_requested_by": actor,
+                "reversal_reason": body.get("reason", people["reversal_reason"]),
+            }
+        if verb in {"withdraw_reversal", "reverse_award", "confirm_award"}:
+            expected |= {"reversal_requested_by": "", "reversal_reason": ""}
+    if legacy and people["notes_frozen_by"] == "":
+        del expected["notes_frozen_by"], expected["notes_frozen_at"]
+    found = {name: people[name] for name in expected}
+    return _differs("people_differ", {"number": number}, expected, found)
+
+
+def _wrong_awards(number, row, acts, vouched):
+    """Every award, reversed ones too, against the acts that confirmed and reversed them and the versions these made."""
+    documents = {
+        one["version"]: read_notice(one["document"].encode())
+        for one in row["versions"]
+        if sha256(one["document"].encode()) == vouched.get(one["version"])
+    }
+    expected = []
+    for act in _done(acts, "confirm_award", "reverse_award"):
+        body = act.get("body") or {}
+        version = body.get("notice_version")
+        told = documents.get(version, {}) if type(version) is int else {}
+        if act["action"].endswith("confirm_award"):
+            known = {"by": act["actor"], "reversed": None}
+            if told.get("award"):
+                known["award"] = told["award"]
+            elif "award_cents" in body:
+                known["amount_cents"] = body["award_cents"]
+            expected.append(known)
+        elif expected:
+            reason = told.get("state_reason", body.get("reason"))
+            expected[-1]["reversed"] = {"by": act["actor"]} | ({} if reason is None else {"reason": reason})
+            if told:
+                expected[-1]["reversed"]["at"] = told["at"]
+    for rank, (known, award) in enumerate(zip_longest(expected, row["awards"]), start=1):
+        values = {"number": number, "rank": rank}
+        if known is None or award is None:
+            yield "award_extra" if known is None else "award_gone", values
+            continue
+        found = {name: award.get(name) for name in known}
+        if "amount_cents" in known:
+            found["amount_cents"] = award["award"].get("amount_cents")
+        if known["reversed"] and award["reversed"]:
+            found["reversed"] = {name: award["reversed"][name] for name in known["reversed"]}
+        yield from _differs("award_differs", values, known, found)
+
+
+def _wrong_draws(number, draws, acts):
+    details = [act.get("body") or {} for act in acts if act["action"] == "draw"]
+    if not all(details):  # one was erased
+        return []
+    expected = [{name: body.get(name) for name in DRAWN} for body in details]
+    return _differs("draws_differ", {"number": number}, {"order": expected}, {"order": draws})
+
+
+def _wrong_proposals(number, proposals, acts, known):
+    """What became of each opened proposal, and its frozen notes, against the acts about it."""
+    minutes = [act["body"] for act in acts if act["action"] == "opening.minutes" and act.get("body")]
+    envelopes = minutes[-1].get("envelopes") if minutes else None
+    if isinstance(envelopes, list) and all(isinstance(one, str) for one in envelopes):
+        for one in proposals:
+            if one["envelope"] not in envelopes:
+                yield "proposal_extra", {"number": number, "proposal": one["proposal"]}
+        for envelope in sorted({*envelopes} - {one["envelope"] for one in proposals}):
+            yield "proposal_gone", {"number": number, "envelope": envelope}
+    for one in proposals:
+        values = {"number": number, "proposal": one["proposal"]}
+        about = known.get(one["proposal"], [])
+        expected = _outcome(about)
+        yield from _differs("proposal_differs", values, expected, {name: one[name] for name in expected})
+        yield from _wrong_notes(values, one["notes"], acts, about)
+
+
+def _outcome(about):
+    """{state, examined_by, rejection} that these acts lead a proposal to; a name is left out where none says it."""
+    expected = {}
+    for act in about:
+        model, _dot, verb = act["action"].partition(".")
+        body = act.get("body") or {}
+        if model != "proposal":
+            continue
+        if "after" in body or verb in BECOMES:
+            expected["state"] = body.get("after", BECOMES.get(verb))
+        if verb == "open":
+            expected |= {"examined_by": "", "rejection": {"code": "", "text": ""}}
+        if verb in {"admit", "reject"}:
+            expected["examined_by"] = act["actor"]
+        elif verb in {"readmit", "exclude", "reexamine"}:  # by two people, whom the detail names; or not examined yet
+            expected.pop("examined_by", None)
+            expected |= {"examined_by": body["decided_by"]} if "decided_by" in body else {}
+        if verb in {"reject", "exclude"} and body:
+            expected["rejection"] = {"code": body.get("code", ""), "text": str(body.get("text", "")).strip()}
+        elif verb in {"reject", "exclude"}:
+            expected.pop("rejection", None)
+        elif verb in {"reexamine", "readmit"}:
+            expected["rejection"] = {"code": "", "text": ""}
+    return expected if "state" in expected else {}
+
+
+def _wrong_notes(values, notes, acts, about):
+    """The frozen notes of a proposal, against the last digest of them that the ledger has."""
+    sealing = sorted([*acts, *about], key=lambda act: act["seq"])
+    digests = [digest for act in sealing for digest in _digests(act.get("body") or {}, values["proposal"])]
+    if not digests and not notes:
+        return []
+    if not notes or (digests and sha256(notes["salt"].encode() + canonical(notes["kept"])) != digests[-1]):
+        return [("notes_unheld", values)]
+    if not digests and not any("body" not in act for act in sealing):
+        return [("notes_unheld", values)]
+    return _differs("notes_differ", values, notes["kept"], notes["live"])
+
+
+def _is_exported(row):
+    """Whether an object is the line of an occasion."""
+    lists = {"versions": VERSION, "files": STORED_FILE, "awards": AWARDED, "draws": DRAWN, "proposals": OUTCOME}
+    right = set(row) == EXPORTED and isinstance(row["number"], str) and isinstance(row["live"], (dict, type(None)))
+    right = right and type(row["last"]) is int and _fits(row["people"], PEOPLE) and type(row["unread"]) is list
+    right = right and all(isinstance(column, str) for column in row["unread"])
+    for name, fields in lists.items() if right else ():
+        missing = row[name] is None and bool(row["unread"]) and name in {"awards", "draws", "proposals"}
+        if not missing and not (type(row[name]) is list and all(_fits(one, fields) for one in row[name])):
+            return False
+    if not right:
+        return False
+    reversals = [one["reversed"] for one in row["awards"] or () if one["reversed"] is not None]
+    salted = [one["notes"] for one in row["proposals"] or () if one["notes"] is not None]
+    return all(_fits(one, REVERSED) for one in reversals) and all(_fits(one, SALTED) for one in salted)
 
 
 def _unvouched(versions, notice, expected):
@@ -1574,6 +1886,9 @@ def verify_notes(blob, key=None, proof=None, ledger=None):
         raise Bad("notes_fields") from error
     if digest != row["sha256"]:
         raise Bad("notes_digest")
+    weights = [one["weight"] for one in notes["criteria"]]
+    if not all(1 <= weight <= 100 for weight in weights) or sum(weights) != 100:
+        raise Bad("notes_weights")
     total = sum(Fraction(one["value"]) * one["weight"] for one in notes["criteria"]) / 100
     if Fraction(notes["total"]) != total:
         raise Bad("notes_total", expected=float(total))
@@ -1588,7 +1903,7 @@ def verify_notes(blob, key=None, proof=None, ledger=None):
     if ledger is not None:
         whole = verify_ledger(io.BytesIO(ledger), key)
         report += [*_in_ledger(row, map(json.loads, io.BytesIO(ledger))), *whole]
-    return report if proof or ledger else [*report, ("notes_alone", {})]
+    return [*report, ("notes_alone", {})] if proof is None and ledger is None else report
 
 
 def _holds(row, entry, body=None):
@@ -1710,6 +2025,11 @@ def _read(path):
         return file.read()
 
 
+def _beside(path):
+    """The bytes of a file named by an option, however few; None where the option was not given."""
+    return None if path is None else _read(path)
+
+
 def _kept(path, key):
     """The checkpoints of a file that somebody kept, verified first."""
     report = verify_checkpoints(_read(path), key)
@@ -1728,23 +2048,19 @@ def _verify(options):
         raise Unusable("bad_option")
     try:
         if options.what == "ledger":
-            kept = _kept(options.checkpoints, key) if options.checkpoints else []
+            kept = [] if options.checkpoints is None else _kept(options.checkpoints, key)
             with open(options.file, "rb") as file:
                 return verify_ledger(file, key, options.first, options.expect, kept)
         if options.what == "draw":
-            minutes = options.minutes and _read(options.minutes)
-            return verify_draw(_read(options.file), key, options.commitment, minutes)
+            return verify_draw(_read(options.file), key, options.commitment, _beside(options.minutes))
         if options.what in {"notice", "notices"}:
-            files = {
-                name: getattr(options, name) for name in ("proof", "ledger", "kept") if getattr(options, name, None)
-            }
+            names = ("proof", "ledger", "kept") if options.what == "notice" else ("ledger",)
             reader = verify_notice if options.what == "notice" else verify_notices
-            return reader(_read(options.file), key, **{name: _read(path) for name, path in files.items()})
+            return reader(_read(options.file), key, **{name: _beside(getattr(options, name)) for name in names})
         if options.what == "notes":
-            besides = (name and _read(name) for name in (options.proof, options.ledger))
-            return verify_notes(_read(options.file), key, *besides)
-        reader, beside = READERS[options.what][0], getattr(options, "beside", None)
-        return reader(_read(options.file), key, *([_read(beside)] if beside else []))
+            return verify_notes(_read(options.file), key, *map(_beside, (options.proof, options.ledger)))
+        reader, beside = READERS[options.what][0], _beside(getattr(options, "beside", None))
+        return reader(_read(options.file), key, *([] if beside is None else [beside]))
     except (OSError, RecursionError) as error:  # no file; nested to exhaust the reader
         raise _unreadable(error, options.file) from error
 
@@ -1764,7 +2080,7 @@ def main(arguments=None):
             report = [(INSTEAD.get(name, name), values) for name, values in report if name in BY_DIGESTS | {*INSTEAD}]
         for name, values in report:
             print(say(lang, name, **values))
-            code = 2 if name in {"kept_none", "notice_erased"} else code
+            code = 2 if name in {"kept_none", "notice_erased", "notice_alone"} else code
     except Bad as bad:
         for name, told in bad.more:
             print(say(lang, name, **told))

@@ -58,8 +58,8 @@ class Part:
     file: FieldFile | None = None
 
     def read(self) -> bytes:
-        """store.Unreadable where the stored file cannot be read: a case file is whole, or is not given."""
-        return self.content if self.file is None else store.read(self.file.name)
+        """store.Unreadable where the stored file is not what it was: a case file is whole, or is not given."""
+        return self.content if self.file is None else store.read_same(self.file)
 
 
 HELD = "Un virus a été trouvé dans ce fichier : il n’est donné à personne.\n"

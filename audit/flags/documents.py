@@ -66,8 +66,8 @@ def marks_of_attachment(attachment) -> frozenset[str]:
         fingerprints = []
         if _readable(attachment.name, attachment.size):
             try:
-                fingerprints = sorted(marks(store.read(attachment.file.name)))
-            except store.Unavailable:  # and says something tomorrow: nothing is remembered
+                fingerprints = sorted(marks(store.read_same(attachment.file)))
+            except (store.Unavailable, store.Altered):  # and says something tomorrow: nothing is remembered
                 log.info("The attachment %s could not be read now.", attachment.public_id)
                 return frozenset()
             except Exception:  # a file that is lost or odd says nothing here

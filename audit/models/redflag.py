@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import rules
 from audit.enums import TOLD, FlagState
 from marketplace import lifecycle
+from marketplace.columns.shape import ShapedJSONField, held
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from proposals.models import Proposal
@@ -59,7 +60,7 @@ class RedFlag(lifecycle.Stateful, models.Model):
     )
     value = models.DecimalField(_("valeur"), max_digits=16, decimal_places=4)
     threshold = models.DecimalField(_("seuil"), max_digits=16, decimal_places=4)
-    details = models.JSONField(default=dict, blank=True)
+    details = ShapedJSONField(default=dict, blank=True, fits=held())
     first_at = models.DateTimeField(_("vu la première fois le"))
     last_at = models.DateTimeField(_("vu la dernière fois le"))
     ceased_at = models.DateTimeField(_("n’est plus vu depuis le"), null=True, blank=True)

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.enums import Opinion
+from marketplace.columns.shape import ShapedJSONField, held, listed
 
 
 class AwardReviewQuerySet(models.QuerySet):
@@ -29,8 +30,8 @@ class AwardReview(models.Model):
     award = models.ForeignKey("proposals.Award", on_delete=models.PROTECT, related_name="reviews")
     opinion = models.CharField(_("conclusion"), max_length=15, choices=Opinion.choices)
     comment = models.TextField(_("commentaire"), max_length=5_000, blank=True)
-    checklist = models.JSONField()
-    signed = models.JSONField()
+    checklist = ShapedJSONField(fits=listed(held()))
+    signed = ShapedJSONField(fits=held())
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(_("signée le"))
 

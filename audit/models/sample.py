@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.enums import Checked, Sampling
+from marketplace.columns.shape import ShapedJSONField, anything, listed
 
 NOTE_MAX = 2_000
 
@@ -37,8 +38,8 @@ class SamplingPlan(models.Model):
     minimum_cents = models.PositiveBigIntegerField(_("montant minimal, avant taxes"), default=0)
     size = models.PositiveSmallIntegerField(_("taille"), validators=[MinValueValidator(1), MaxValueValidator(500)])
     seed = models.CharField(_("graine"), max_length=64)
-    population = models.JSONField()
-    picks = models.JSONField()
+    population = ShapedJSONField(fits=listed(listed(anything)))
+    picks = ShapedJSONField(fits=listed(anything))
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(_("tiré le"))
 

@@ -17,6 +17,7 @@ from contracts.enums import AmendmentState, DutyKind
 from contracts.models.contract import of_parties
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
+from marketplace.columns.shape import ShapedJSONField, held, listed
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
@@ -67,7 +68,7 @@ class Amendment(lifecycle.Stateful, models.Model):
     reason = models.TextField(_("motif de l’avenant"), max_length=2_000)
     delta_cents = models.BigIntegerField(_("variation, avant taxes"), default=0)
     end_date = models.DateField(_("nouvelle fin prévue"), null=True, blank=True)
-    plan = models.JSONField(default=list, blank=True)
+    plan = ShapedJSONField(default=list, blank=True, fits=listed(held()))
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField()
     approved_by = models.ForeignKey(

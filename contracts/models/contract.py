@@ -16,6 +16,7 @@ from contracts import conditions, rules
 from contracts.enums import CONCLUDED, State
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
+from marketplace.columns.shape import ShapedJSONField, held, listed
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from marketplace.search import index_text
@@ -85,7 +86,7 @@ class Contract(lifecycle.Stateful, models.Model):
     start_date = models.DateField(_("début du travail"))
     end_date = models.DateField(_("fin prévue"))
     # The clauses as they were when the contract was offered: [{title, text}]. A clause edited later changes nothing.
-    clauses = models.JSONField(default=list, editable=False)
+    clauses = ShapedJSONField(default=list, editable=False, fits=listed(held()))
     text_sha256 = models.CharField(_("empreinte du texte offert"), max_length=64, blank=True, editable=False)
     prepared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()

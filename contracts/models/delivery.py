@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from contracts.models.contract import Contract
+from marketplace.columns.shape import ShapedJSONField, held
 
 
 class Delivery(models.Model):
@@ -21,7 +22,7 @@ class Delivery(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     # What the source archive holds, in short, as contracts/code/contents.py found it; None without an archive.
-    contents = models.JSONField(null=True, blank=True, editable=False)
+    contents = ShapedJSONField(null=True, blank=True, editable=False, fits=held())
     # None: awaits an answer.
     accepted = models.BooleanField(null=True, blank=True)
     decided_by = models.ForeignKey(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from contracts.enums import InvoiceKind
 from contracts.models.contract import of_parties
 from marketplace.accounts.person import Visitor
+from marketplace.columns.shape import ShapedJSONField, held, listed
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -63,7 +64,7 @@ class Invoice(models.Model):
     tvq_number = models.CharField(max_length=20, blank=True)
     reference = models.CharField(_("votre numéro de facture"), max_length=50, blank=True)
     # Names and addresses as they were: {"seller": {...}, "buyer": {...}, "lines": [{label, cents}]}.
-    details = models.JSONField()
+    details = ShapedJSONField(fits=held({"seller": held(), "buyer": held(), "lines": listed(held())}))
     file = models.FileField(upload_to="factures")
     sha256 = models.CharField(max_length=64)
     paid_at = models.DateTimeField(_("payée le"), null=True, blank=True)

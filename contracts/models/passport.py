@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contracts.models.contract import of_parties
 from marketplace.accounts.person import Visitor
+from marketplace.columns.shape import ShapedJSONField, anything, either, held, listed, nothing, yes_or_no
 
 
 class PassportQuerySet(models.QuerySet["Passport"]):
@@ -51,15 +52,16 @@ class Passport(models.Model):
     licence = models.CharField(_("licence (SPDX)"), max_length=100)
     open_licence = models.BooleanField(_("licence libre"))
     archive_sha256 = models.CharField(max_length=64)
-    publiccode = models.JSONField(null=True, blank=True)  # the file's content, when it is valid
-    publiccode_problems = models.JSONField(default=list, blank=True)  # [[key, kept sentence]]: code/sentences.py
+    publiccode = ShapedJSONField(null=True, blank=True, fits=held())  # the file's content, when it is valid
+    # [[key, kept sentence]]: code/sentences.py
+    publiccode_problems = ShapedJSONField(default=list, blank=True, fits=listed(listed(anything)))
     sbom_format = models.CharField(max_length=20, blank=True)
     sbom_sha256 = models.CharField(max_length=64, blank=True)
     sbom_components = models.PositiveIntegerField(default=0)
     name = models.CharField(_("nom du logiciel"), max_length=200)
     summary = models.TextField(_("ce que fait le logiciel"), max_length=1_000)
     search_text = models.TextField(blank=True, editable=False)
-    document = models.JSONField()
+    document = ShapedJSONField(fits=held({"licence_agrees": either(yes_or_no, nothing)}))
     superseded_at = models.DateTimeField(null=True, editable=False)
     likeness: float  # 0 to 1: contracts/reuse/similarity.py, `matches`
 

@@ -16,6 +16,7 @@ from contracts.models import failures
 from contracts.models.contract import Contract
 from contracts.models.invoice import Invoice
 from marketplace import lifecycle
+from marketplace.columns.shape import ShapedJSONField, held, listed, text
 from marketplace.lifecycle import moves
 from marketplace.models import User
 from marketplace.reasons import reason_given
@@ -29,7 +30,7 @@ class PayoutAccount(models.Model):
     details_submitted = models.BooleanField(default=False)
     transfers_active = models.BooleanField(default=False)
     payouts_enabled = models.BooleanField(default=False)
-    requirements = models.JSONField(default=list, blank=True)  # names of what Stripe still asks for
+    requirements = ShapedJSONField(default=list, blank=True, fits=listed(text))  # names of what Stripe still asks for
     disabled_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     refreshed_at = models.DateTimeField()
@@ -278,7 +279,7 @@ class StripeEvent(models.Model):
     event_id = models.CharField(max_length=100, unique=True)
     type = models.CharField(max_length=100)
     account = models.CharField(max_length=100, blank=True)
-    payload = models.JSONField()
+    payload = ShapedJSONField(fits=held())
     created_at = models.DateTimeField()
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True, blank=True)

@@ -78,12 +78,9 @@ def read(file: DeliveryFile) -> ArchiveFacts:
 
 def _bytes(file: DeliveryFile) -> bytes:
     try:
-        blob = store.read(file.file.name)
-    except store.Missing:
-        blob = b""
-    if hashlib.sha256(blob).hexdigest() != file.sha256:
+        return store.read_same(file.file)
+    except (store.Missing, store.Altered):
         complain(None, _("L’archive conservée n’est plus celle qui a été livrée : prévenez la plateforme."))
-    return blob
 
 
 def _publiccode(tree: archive.Tree, licence: str) -> tuple[str | None, list, tuple[str, str]]:

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.columns.shape import ShapedJSONField, held
+
 UNDO_FOR = timedelta(days=7)
 
 
@@ -30,7 +32,7 @@ class AccountChange(models.Model):
     kind = models.CharField(max_length=22, choices=Kind)
     told = models.EmailField()  # where the message went
     address = models.EmailField(blank=True)  # the one that was added, removed, or made the main one
-    before = models.JSONField()  # marketplace/accounts/undo.py
+    before = ShapedJSONField(fits=held())  # marketplace/accounts/undo.py
     at = models.DateTimeField()
     undone_at = models.DateTimeField(null=True)
 

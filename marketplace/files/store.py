@@ -10,7 +10,7 @@ import logging
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ from django.apps import apps
 from django.core.exceptions import SuspiciousFileOperation, ValidationError
 from django.core.files.storage import default_storage
 from django.db import connection, models, transaction
+from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 
 from marketplace.files.disk import Disk
@@ -42,11 +43,15 @@ class NotKept(ValidationError):
 
 
 class Unreadable(Exception):
-    """Stored bytes that cannot be read: `Missing` or `Unavailable`."""
+    """Stored bytes that cannot be given: `Missing`, `Unavailable` or `Altered`."""
 
 
 class Missing(Unreadable):
     """They are not in the storage, which answers: lost."""
+
+
+class Altered(Unreadable):
+    """They are there, and they are not those that were kept: replaced or damaged. Nobody is given them."""
 
 
 class Elsewhere(OSError):
@@ -127,6 +132,17 @@ def read(name: str | None) -> bytes:
     except OSError as error:
         raise Unavailable(name) from error
     raise Missing(name) from missing
+
+
+def read_same(file: FieldFile) -> bytes:
+    """The bytes of a row's file, those whose SHA-256 the same row holds (`sha256`); Missing, Unavailable or Altered.
+
+    Whoever can write in the database or in the storage can put other bytes in their place: this is who would see it.
+    """
+    content = read(file.name)
+    if hashlib.sha256(content).hexdigest() != cast(Any, file.instance).sha256:
+        raise Altered(file.name)
+    return content
 
 
 def destroy_after_commit(name: str) -> None:
@@ -243,6 +259,26 @@ def names() -> set[str]:
         for model, field in fields()
         for name in model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True).iterator()
     }
+
+
+def digested() -> list[tuple[type[models.Model], models.FileField]]:
+    """Those of tables that hold the SHA-256 of the bytes too. The others' bytes are encrypted, and prove themselves."""
+    return [
+        (model, field) for model, field in fields() if any(one.name == "sha256" for one in model._meta.concrete_fields)
+    ]
+
+
+def altered() -> Iterator[str]:
+    """The names of the stored bytes that are not those whose digest their row holds; one in memory at a time.
+
+    OSError when the storage does not answer. What is missing is left out.
+    """
+    for model, field in digested():
+        rows = model._base_manager.exclude(**{field.name: ""}).order_by("pk").values_list(field.name, "sha256")
+        for name, digest in rows.iterator(chunk_size=500):
+            with suppress(FileNotFoundError):
+                if hashlib.sha256(storage.read(name)).hexdigest() != digest:
+                    yield name
 
 
 def absent() -> set[str]:

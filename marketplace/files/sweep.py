@@ -1,4 +1,4 @@
-"""The nightly sweep: bytes that no row holds are removed and counted; rows whose bytes are gone are told.
+"""The nightly sweep: bytes that no row holds are removed and counted; rows whose bytes are gone, or others, are told.
 
 Bytes without a row are what a crash, a failed destruction or an opening's drafts leave. They are removed a day later:
 a row is committed within seconds of its bytes, or never.
@@ -28,12 +28,16 @@ class TooMany(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """looked: how many stored files. orphans: those that no row holds. missing: names of rows without their bytes."""
+    """looked: how many stored files. orphans: those that no row holds. missing: names of rows without their bytes.
+
+    altered: names of rows whose bytes are not those of the digest that they hold.
+    """
 
     looked: int
     owned: int
     orphans: list[Stored]
     missing: list[str]
+    altered: list[str]
 
 
 def look(*, at: datetime, older_than: timedelta = OLDER_THAN) -> Found:
@@ -47,7 +51,7 @@ def look(*, at: datetime, older_than: timedelta = OLDER_THAN) -> Found:
     missing = [name for name in owned - stored.keys() if not store.storage.has(name)]
     if missing:
         missing = sorted(set(missing) & store.names())
-    return Found(len(stored), len(owned), orphans, missing)
+    return Found(len(stored), len(owned), orphans, missing, list(store.altered()))
 
 
 def sweep(*, at: datetime, older_than: timedelta = OLDER_THAN, many: bool = False) -> FileSweep:
@@ -66,12 +70,15 @@ def sweep(*, at: datetime, older_than: timedelta = OLDER_THAN, many: bool = Fals
     if found.missing:
         # How many, not which: a name of a sealed file would tell of a deposit. `sweep_files --dry-run` says which.
         logger.critical("%d rows have lost their stored file.", len(found.missing))
+    if found.altered:
+        logger.critical("%d stored files are not what their rows say.", len(found.altered))
     return FileSweep.objects.create(
         at=clock.now(),
         looked=found.looked,
         removed=len(removed),
         bytes=sum(file.size for file in removed),
         missing=len(found.missing),
+        altered=len(found.altered),
     )
 
 

@@ -20,6 +20,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.person import User
+from marketplace.columns.shape import ShapedJSONField, held
 from marketplace.dates import clock
 
 GENESIS = "0" * 64
@@ -128,7 +129,7 @@ class LedgerPayload(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=True
     )
-    body = models.JSONField()
+    body = ShapedJSONField(fits=held())
     salt = models.CharField(max_length=32)
 
     objects = LedgerPayloadQuerySet.as_manager()

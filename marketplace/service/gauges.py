@@ -174,6 +174,11 @@ def _missing_files(at: datetime) -> float | None:
     return NotYet(0) if missing is None else missing
 
 
+def _altered_files(at: datetime) -> float | None:
+    altered = FileSweep.objects.order_by("-at").values_list("altered", flat=True).first()
+    return NotYet(0) if altered is None else altered
+
+
 def _yes(answer: bool | None) -> float | None:
     return None if answer is None else float(answer)
 
@@ -383,7 +388,24 @@ GAUGES = [
         label=gettext_lazy("Fichiers manquants"),
         about=gettext_lazy("Lignes de la base dont le fichier n’est plus dans le stockage."),
         remedy=gettext_lazy(
-            "manage.py sweep_files --dry-run les nomme : remettez-les depuis la sauvegarde des fichiers."
+            "manage.py sweep_files --dry-run les nomme : remettez-les depuis la sauvegarde des fichiers."
+        ),
+    ),
+    Gauge(
+        name="dan_files_altered",
+        help="Stored files whose bytes were not those of the digest that their row holds, at the last comparison.",
+        unit="count",
+        read=_altered_files,
+        most=0,
+        urgent=True,
+        label=gettext_lazy("Fichiers altérés"),
+        about=gettext_lazy(
+            "Fichiers dont les octets ne sont plus ceux de l’empreinte que tient la base. La plateforme ne les remet à "
+            "personne."
+        ),
+        remedy=gettext_lazy(
+            "manage.py sweep_files --dry-run les nomme : gardez-en une copie, remettez les octets d’origine depuis la "
+            "sauvegarde des fichiers, et cherchez qui a pu écrire dans le stockage ou dans la base."
         ),
     ),
 ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace import keys, lifecycle
 from marketplace.accounts.person import User
+from marketplace.columns import shape
 from marketplace.lifecycle import known, moves
 from marketplace.reasons import reason_given
 from marketplace.regions import Region
@@ -102,7 +103,7 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
     # How many versions of the published notice there are; 0 before. Grows with each, by one.
     notice_version = models.PositiveSmallIntegerField(default=0, editable=False)
     # Who wrote any of it: none of them reviews it.
-    editor_ids = models.JSONField(default=list, editable=False)
+    editor_ids = shape.ShapedJSONField(default=list, editable=False, fits=shape.listed(shape.number))
 
     objects = OpportunityQuerySet.as_manager()
 

@@ -77,16 +77,16 @@ def of(
         ],
         "award": dict(award or {}),
     }  # fmt: skip
-    return {name: told for name, told in _filled(value).items() if told not in (None, "", [], {})}
+    return {name: told for name, told in filled(value).items() if told not in (None, "", [], {})}
 
 
-def _filled(value: Any) -> Any:
-    """JSON values only, the empty ones left out."""
+def filled(value: Any) -> Any:
+    """JSON values only, the empty ones left out, as a document holds them."""
     if isinstance(value, Mapping):
-        inside = {name: _filled(one) for name, one in value.items()}
+        inside = {name: filled(one) for name, one in value.items()}
         return {name: one for name, one in inside.items() if one not in (None, "", [], {})}
     if isinstance(value, list | tuple):
-        return [_filled(one) for one in value]
+        return [filled(one) for one in value]
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, date):

@@ -252,8 +252,9 @@ def withdraw_reversal(opportunity: Opportunity, *, by: User) -> None:
 def reverse(opportunity: Opportunity, *, by: User) -> None:
     """Second of the two people: the award falls, every proposal is as before it, both versions stay visible."""
     with transaction.atomic():
-        opportunity.reverse_award(by=by)
-        at = clock.now()
+        locked(opportunity)
+        at = clock.now()  # under the lock: the move, its version and the award have one instant
+        opportunity.reverse_award(by=by, at=at)
         award = Award.objects.standing().select_for_update().get(opportunity=opportunity)
         award.reversed_at, award.reversed_by, award.reversal_reason = at, by, opportunity.state_reason
         award.save(update_fields=["reversed_at", "reversed_by", "reversal_reason"])

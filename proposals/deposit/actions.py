@@ -168,7 +168,7 @@ def _sealed(proposal: Proposal, content: dict[str, Any], about: str) -> sealing.
     key, occasion = seal_key(proposal.opportunity), proposal.opportunity.number
     try:
         files = draft_actions.read_files(proposal, content.get("files", []))
-    except store.Missing:
+    except (store.Missing, store.Altered):
         complain(
             None, _("Un fichier du brouillon n’est plus dans le stockage : retirez-le, puis joignez-le de nouveau.")
         )

@@ -212,9 +212,14 @@ def remove_file(proposal: Proposal, file_id: str, *, at: datetime) -> None:
 
 
 def read_files(proposal: Proposal, items: list[dict[str, Any]]) -> dict[str, bytes]:
-    """{id: plain bytes} of these files of the draft. store.Missing or store.Unavailable,."""
+    """{id: plain bytes} of these files of the draft. store.Unreadable: other bytes open no box."""
     names = {str(row.file_id): row.file.name for row in _rows(proposal)} if items else {}
-    return {item["id"]: boxes.open(store.read(names.get(item["id"])), about=_about(proposal, item)) for item in items}
+    try:
+        return {
+            item["id"]: boxes.open(store.read(names.get(item["id"])), about=_about(proposal, item)) for item in items
+        }
+    except boxes.CannotOpen as error:
+        raise store.Altered(proposal.pk) from error
 
 
 def read_file(proposal: Proposal, item: dict[str, Any]) -> bytes:

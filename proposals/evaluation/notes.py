@@ -24,6 +24,7 @@ from proposals.enums import State
 from proposals.models import NotesSeal, NotesVersion, Proposal, Score
 
 TYPE = "dan-notes/1"
+TOLD = ("id", "label", "weight", "value", "by")  # of a criterion's note; its comment has a digest of its own
 SEALING = ("opportunity.unveil_prices", "opportunity.recommend", "notereexamination.accept")
 
 
@@ -66,12 +67,11 @@ def last(proposal: Proposal) -> NotesVersion | None:
 # --- Digests ---------------------------------------------------------------------------------------------------------
 def document(version: NotesVersion, comments_salt: str) -> dict[str, Any]:
     """What is hashed."""
-    kept = ("id", "label", "weight", "value", "by")
     return {
         "occasion": version.proposal.opportunity.number,
         "proposal": str(version.proposal.public_id),
         "version": version.number,
-        "criteria": [{name: one[name] for name in kept} for one in version.criteria],
+        "criteria": [{name: one[name] for name in TOLD} for one in version.criteria],
         "total": total(version.criteria),
         "comments_sha256": digest(comments_salt, comments_of(version)),
     }

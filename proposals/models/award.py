@@ -7,8 +7,31 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.columns.shape import (
+    ShapedJSONField,
+    either,
+    fraction,
+    held,
+    listed,
+    mapped,
+    nothing,
+    number,
+    text,
+    yes_or_no,
+)
 from marketplace.money import TaxBreakdown
 from proposals.models.proposal import Proposal
+
+# As proposals/award/actions.py, `_frozen`, writes it.
+_RANKING = listed(
+    held(
+        {
+            "proposal": text, "rank": either(number, nothing), "price_cents": either(number, nothing),
+            "final": either(fraction, nothing), "adjusted_cents": either(number, nothing), "drawn": yes_or_no,
+        },
+        scores=mapped(fraction),
+    )
+)  # fmt: skip
 
 
 class Recommendation(models.Model):
@@ -26,7 +49,7 @@ class Recommendation(models.Model):
     )
     at = models.DateTimeField(_("recommandée le"))
     justification = models.TextField(_("justification"), max_length=2_000, blank=True)
-    ranking = models.JSONField()
+    ranking = ShapedJSONField(fits=_RANKING)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("décidée par"), null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -74,8 +97,8 @@ class Draw(models.Model):
     at = models.DateTimeField()
     commitment = models.CharField(max_length=64)
     secret = models.CharField(max_length=64)
-    digests = models.JSONField()
-    order = models.JSONField()
+    digests = ShapedJSONField(fits=listed(text))
+    order = ShapedJSONField(fits=listed(listed(text)))
 
     ties: list[list[dict[str, str]]]  # proposals/public/award.py, `draw`: its digests with their names
 

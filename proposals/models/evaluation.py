@@ -8,7 +8,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.columns.shape import ShapedJSONField, fraction, held, listed, number, text
 from opportunities.models import Criterion
+
+# As proposals/evaluation/notes.py, `line`, writes them.
+_LINES = listed(held({"id": number, "label": text, "weight": number, "value": fraction, "comment": text, "by": text}))
 
 
 class Score(models.Model):
@@ -50,7 +54,7 @@ class NotesVersion(models.Model):
 
     proposal = models.ForeignKey("proposals.Proposal", on_delete=models.PROTECT, related_name="notes_versions")
     number = models.PositiveIntegerField()
-    criteria = models.JSONField()
+    criteria = ShapedJSONField(fits=_LINES)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     reexamination = models.OneToOneField(

@@ -7,7 +7,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.columns.shape import ShapedJSONField, held, listed, text
 from marketplace.lifecycle import known
+
+_RECEIPT = held({"number": text, "occasion": text, "proponent": text, "envelope_sha256": text})
 
 
 class SealKey(models.Model):
@@ -41,7 +44,7 @@ class Submission(models.Model):
     closes_at = models.DateTimeField()
     envelope_sha256 = models.CharField(max_length=64)
     previous_sha256 = models.CharField(max_length=64, blank=True)
-    receipt = models.JSONField()
+    receipt = ShapedJSONField(fits=_RECEIPT)
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey("marketplace.Terms", on_delete=models.PROTECT, related_name="+")
     idempotency_key = models.UUIDField()
@@ -109,7 +112,7 @@ class OpenedProposal(models.Model):
     submission = models.OneToOneField(Submission, on_delete=models.PROTECT, related_name="opened")
     # False: « intégrité non constatée » - the envelope could not be opened; the proposal can only be rejected.
     readable = models.BooleanField()
-    content = models.JSONField(default=dict)
+    content = ShapedJSONField(default=dict, fits=held(files=listed(held())))
     price_cents = models.PositiveBigIntegerField(null=True)
     data_key = models.BinaryField(default=b"")
 

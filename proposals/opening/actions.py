@@ -250,8 +250,11 @@ def _clear(row: SealedFile) -> bytes:
 
 
 def read_file(opened: OpenedProposal, file_id: str) -> tuple[dict[str, Any], bytes] | None:
-    """(description, bytes) of one file of an opened proposal, or None when it has no such file."""
+    """(description, bytes) of one file of an opened proposal, or None when it has no such file. store.Unreadable."""
     for item in opened.content.get("files", []):
         if item["id"] == file_id:
-            return item, _file(opened.submission, bytes(opened.data_key), item)
+            try:
+                return item, _file(opened.submission, bytes(opened.data_key), item)
+            except CannotOpen as error:
+                raise store.Altered(file_id) from error
     return None

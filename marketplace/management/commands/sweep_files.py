@@ -1,4 +1,7 @@
-"""Remove stored files that no row holds, and say which rows have lost theirs: docs/operations.md, « Stored files »."""
+"""Remove stored files that no row holds, and say which rows have lost theirs, or have another's bytes.
+
+docs/operations.md, « Stored files ».
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +15,8 @@ from marketplace.files import store, sweep
 
 class Command(BaseCommand):
     help = (
-        "Enlève les fichiers gardés dont aucune ligne de la base ne tient le nom; dit quelles lignes ont perdu le leur."
+        "Enlève les fichiers gardés dont aucune ligne de la base ne tient le nom; dit quelles lignes ont perdu le "
+        "leur, ou n’ont plus les octets de leur empreinte."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,7 +47,8 @@ class Command(BaseCommand):
                 f"Le stockage ne se laisse pas lister ({type(error).__name__}) : rien n’a été enlevé."
             ) from error
         self.stdout.write(
-            f"{row.looked} fichiers; {row.removed} enlevés ({row.bytes} octets); {row.missing} manquants."
+            f"{row.looked} fichiers; {row.removed} enlevés ({row.bytes} octets); {row.missing} manquants; "
+            f"{row.altered} altérés."
         )
 
     def _tell(self, found: sweep.Found) -> None:
@@ -51,4 +56,9 @@ class Command(BaseCommand):
             self.stdout.write(f"sans ligne\t{file.name}\t{file.size}")
         for name in found.missing:
             self.stdout.write(f"manquant\t{name}")
-        self.stdout.write(f"{found.looked} fichiers; {len(found.orphans)} à enlever; {len(found.missing)} manquants.")
+        for name in found.altered:
+            self.stdout.write(f"altéré\t{name}")
+        self.stdout.write(
+            f"{found.looked} fichiers; {len(found.orphans)} à enlever; {len(found.missing)} manquants; "
+            f"{len(found.altered)} altérés."
+        )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
+from marketplace.files import store
 from marketplace.files.disk import written_whole
 from proposals.notice import export
 
@@ -24,5 +25,7 @@ class Command(BaseCommand):
                     self.stdout.write(line.decode(), ending="")
             else:
                 written_whole(Path(file), export.lines())
+        except store.Unavailable as error:
+            raise CommandError("Le stockage des fichiers ne répond pas : rien n’a été exporté.") from error
         except OSError as error:
             raise CommandError(f"{file} ne peut pas être écrit : {error.strerror}.") from error
