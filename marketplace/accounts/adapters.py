@@ -9,7 +9,7 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse, reverse_lazy, translate_url
 from django.utils import translation
 from django.utils.functional import lazy
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace import boxes
 from marketplace.accounts import undo
+from marketplace.accounts.reauthentication import remember_sign_in
 from marketplace.dates import clock
 from marketplace.mail import outbox
 from marketplace.mail.address import can_be_written
@@ -103,6 +104,11 @@ class AccountAdapter(DefaultAccountAdapter):
         """« À faire », in the language the person chose; in English for who is on a page in English."""
         language = "en" if translation.get_language() == "en" else request.user.language
         return translate_url(reverse("dashboard"), language)
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        """Says when the password was typed: the first application is set up without asking it again."""
+        remember_sign_in(request)
+        return super().post_login(request, user, **kwargs)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """One page asks who is there, whatever proves it (accounts/reauthentication.py)."""

@@ -3,7 +3,8 @@
 *At the act*, on its own page, where it commits money, a signature or a password: the view's form inherits `SecondLook`,
 its page includes `components/reauthenticate.html`, and the view is `@sensitive_post_parameters("password", "code")`.
 *Before a page opens* (`asks_again`): one's addresses, recovery codes, a new application, the administration. The answer
-then lasts CONFIRMATION_MINUTES, in that session.
+then lasts CONFIRMATION_MINUTES, in that session. Signing in is no answer, but for the first application of whoever can
+do nothing without it (`asks_again_unless_required`).
 
 How one proves it is a `Way`. To add one (a passkey, a body's own sign-in), write it and put it in `WAYS`.
 """
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter as account_adapter
-from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate, reauthenticate_by_password
 from allauth.core import ratelimit
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.adapter import get_adapter
@@ -31,6 +32,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from marketplace.accounts import second_factor
 from marketplace.accounts.person import User
 from marketplace.dates import clock
 from marketplace.requests import PersonRequest
@@ -204,7 +206,7 @@ class SecondLook(forms.Form):
 # --- Before a page opens ---------------------------------------------------------------------------------------------
 View = Callable[..., HttpResponseBase]
 CONFIRM = "confirm"  # prefix of the question when it is asked in the middle of a POST
-_SESSION = "confirmed"
+_SESSION, _SIGNED_IN = "confirmed", "signed_in_at"
 
 
 def remember(request: PersonRequest, method: str) -> None:
@@ -216,10 +218,23 @@ def remember(request: PersonRequest, method: str) -> None:
 def recently_confirmed(request: HttpRequest) -> bool:
     """Whether the question needs not be asked again."""
     given = request.session.get(_SESSION)
-    if not given:
-        return False
-    age = clock.now() - datetime.fromisoformat(given["at"])
+    return bool(given) and _lately(given["at"])
+
+
+def _lately(instant: str) -> bool:
+    age = clock.now() - datetime.fromisoformat(instant)
     return timedelta(0) <= age < timedelta(minutes=settings.CONFIRMATION_MINUTES)
+
+
+def remember_sign_in(request: HttpRequest) -> None:
+    """Somebody just signed in, in this session (accounts/adapters.py)."""
+    request.session[_SIGNED_IN] = clock.now().isoformat()
+
+
+def signed_in_lately(request: HttpRequest) -> bool:
+    """Whether the password was typed at most CONFIRMATION_MINUTES ago, at the sign-in of this session."""
+    instant = request.session.get(_SIGNED_IN)
+    return bool(instant) and _lately(instant)
 
 
 def ask(request: PersonRequest) -> HttpResponse | None:
@@ -240,7 +255,12 @@ def ask(request: PersonRequest) -> HttpResponse | None:
         remember(request, form.confirmed_by)
         request.POST = _without_answers(request)
         return None
-    context = {"form": form, "waiting": list(_without_answers(request).lists()), "files": bool(request.FILES)}
+    context = {
+        "form": form,
+        "waiting": list(_without_answers(request).lists()),
+        "files": bool(request.FILES),
+        "required": second_factor.is_missing(request.user),
+    }
     response = render(request, "account/confirm_act.html", context, status=422)
     response["Cache-Control"] = "no-store"
     return response
@@ -260,6 +280,20 @@ def asks_again(view: View) -> View:
 
     @wraps(view)
     def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return ask(request) or view(request, *args, **kwargs)
+
+    return guarded
+
+
+def asks_again_unless_required(view: View) -> View:
+    """The same, for the first application: whoever must have one and just signed in typed the password already."""
+
+    @wraps(view)
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if signed_in_lately(request) and second_factor.is_missing(request.user):
+            if not did_recently_reauthenticate(request):
+                reauthenticate_by_password(request)  # the library's own question
+            return view(request, *args, **kwargs)
         return ask(request) or view(request, *args, **kwargs)
 
     return guarded

@@ -26,7 +26,7 @@ from marketplace.accounts import second_factor, undo
 from marketplace.accounts.account_views import Refused
 from marketplace.accounts.change import AccountChange
 from marketplace.accounts.person import User
-from marketplace.accounts.reauthentication import SecondLook, asks_again
+from marketplace.accounts.reauthentication import SecondLook, asks_again, asks_again_unless_required, remember, way_of
 from marketplace.dates import clock
 from marketplace.files.downloads import as_download
 from marketplace.ledger import entries as ledger
@@ -79,7 +79,7 @@ class Index(sign_in.IndexView):
 
 @private
 @secret_code
-@confirmed
+@method_decorator(asks_again_unless_required, name="dispatch")
 class TurnOn(Refused, totp.ActivateTOTPView):
     """Show the secret, check a first code. Every other session ends: it was opened with less."""
 
@@ -116,6 +116,7 @@ class TurnOn(Refused, totp.ActivateTOTPView):
             _codes_are_shown(user)
             user.end_sessions()
             update_session_auth_hash(self.request, user)
+            remember(self.request, way_of(user).method(user))  # the password a moment ago, a code just now
             replaced = {"replaced": True} if self.replaces else {}
             ledger.record("person.second_factor_on", f"person:{user.public_id}", by=user, at=at, **replaced)
         return response
