@@ -15,7 +15,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -26,6 +26,7 @@ from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
 from marketplace.accounts.reauthentication import asks_again
+from marketplace.keep import Quiet, keeps_typed, typed_before
 
 _LOOKUPS = {"exact", "isnull", "in", "gte", "lt", "year", "month", "day", "id"}
 _KEY_DIGITS = 18  # more of them do not fit in a 64-bit column
@@ -106,6 +107,16 @@ class _Chosen(AutocompleteSelect):
         return super().optgroups(name, keys, attr)
 
 
+class _Typed(Quiet):
+    """The form of a page that one came back to: as it was typed, not judged yet."""
+
+    quiet = True
+    typed: QueryDict
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(self.typed, *args, **kwargs)
+
+
 class Administered(admin.ModelAdmin):
     """Base of every administration class of the project (tests/test_admin.py checks that)."""
 
@@ -139,6 +150,22 @@ class Administered(admin.ModelAdmin):
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         return to_field == self.opts.pk.name
 
+    @keeps_typed
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Context = None) -> HttpResponse:
+        return super().add_view(request, form_url, extra_context)
+
+    @keeps_typed
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """With what was typed before the session ended, when this page is the one that it was typed on."""
+        form = super().get_form(request, obj, change, **kwargs)
+        typed = getattr(request, "typed", None)
+        return type(form.__name__, (_Typed, form), {"typed": typed}) if typed else form
+
     def changelist_view(self, request: HttpRequest, extra_context: Context = None) -> HttpResponse:
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title} | (extra_context or {}))
@@ -148,6 +175,7 @@ class Administered(admin.ModelAdmin):
     ) -> HttpResponse:
         # Django's own sentences, « Ajout de organisme public », know neither gender nor elision.
         name = self.opts.verbose_name
+        vars(request)["typed"] = typed_before(request)
         title = capfirst(name) if object_id else _("Ajouter : %s") % name
         return super().changeform_view(request, object_id, form_url, {"title": title} | (extra_context or {}))
 

@@ -105,7 +105,9 @@ def test_it_holds_everything(cast, story):
     kinds = {name.rpartition("/")[0].partition("/")[0] for name in found}
     assert {"propositions", "contrats", "factures", "verifications", "preuves", "conclusions", "avis"} <= kinds
     versions = list(story.opportunity.versions.all())
-    assert [found[f"avis/version-{row.number:02d}.json"].decode() for row in versions] == [row.document for row in versions]
+    assert [found[f"avis/version-{row.number:02d}.json"].decode() for row in versions] == [
+        row.document for row in versions
+    ]
     assert found["LISEZMOI.txt"].count(b"verify.py notice avis/version-") == len(versions) >= 2
     assert sum(name.endswith("/texte.txt") for name in found) == 2
     assert sum(name.startswith("contrats/") and name.endswith(".pdf") for name in found) == 2

@@ -8,15 +8,17 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
+from marketplace.acts import act_page, show
 from marketplace.dates import clock
+from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
 from marketplace.requests import PersonRequest
@@ -34,21 +36,20 @@ def mine(request: PersonRequest) -> HttpResponse:
     return render(request, "vendors/mine.html", {"memberships": memberships, "invitations": invitations})
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def create(request: PersonRequest) -> HttpResponse:
     """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
-    now = clock.now()
-    then = _safe_return(request)
+    now, data = clock.now(), data_of(request)
+    then = _safe_return(request, data)
     kind = request.GET.get("nature")
     initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
-    form = VendorForm(request.POST or None, initial=initial)
+    form = VendorForm(data, initial=initial)
     if vendor := _created(request, form, at=now):
         messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % vendor.legal_name)
         _notice_neq(request, form)
         return redirect(then or reverse("vendors:mine"))
     context = {"form": form, "suite": then, "why_not": request.user.why_not_vendor()}
-    return render(request, "vendors/form.html", context, status=422 if form.is_bound else 200)
+    return show(request, "vendors/form.html", context)
 
 
 def _created(request: PersonRequest, form: VendorForm, *, at: datetime) -> Vendor | None:
@@ -74,18 +75,19 @@ def with_people(user: User) -> QuerySet[Vendor]:
     )
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """A vendor's page: its fields to change for those who commit it, to read for the others."""
     now = clock.now()
     vendor = get_object_or_404(with_people(request.user), public_id=public_id)
-    if request.method != "POST":
+    name, data = vendor.legal_name, data_of(request)
+    if data is None:
         return page(request, vendor)
+    if request.method != "POST":
+        return page(request, vendor, form=VendorForm(data, instance=vendor), name=name)
     if not rules.can_edit(vendor, request.user):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire modifient sa fiche."))
-    name = vendor.legal_name
-    form = VendorForm(request.POST, instance=vendor)
+    form = VendorForm(data, instance=vendor)
     if not form.is_valid():
         return page(request, vendor, form=form, name=name)
     if form.changed_data:
@@ -106,9 +108,9 @@ def page(
     invite_form: InviteForm | None = None,
     name: str = "",
 ) -> HttpResponse:
-    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`.
+    """The vendor's page; 422 when one of its two forms was posted and refused. `vendor` comes from `with_people`.
 
-    name: the one that is stored, when another is being typed.
+    form, invite_form: with what was typed. name: the one that is stored, when another is being typed.
     """
     may_edit = rules.can_edit(vendor, request.user)
     context = {
@@ -121,12 +123,12 @@ def page(
         "owns": rules.is_owner(vendor, request.user),
         "facts": _facts(vendor),
     }
-    return render(request, "vendors/edit.html", context, status=422 if form or invite_form else 200)
+    return show(request, "vendors/edit.html", context)
 
 
-def _safe_return(request: PersonRequest) -> str:
+def _safe_return(request: PersonRequest, data: QueryDict | None) -> str:
     """The page of ours to go back to, or an empty text."""
-    then = request.POST.get("suite") or request.GET.get("suite") or ""
+    then = (data or {}).get("suite") or request.GET.get("suite") or ""
     safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
     return then if safe else ""
 

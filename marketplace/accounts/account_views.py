@@ -26,6 +26,7 @@ from marketplace.accounts.links import change_of
 from marketplace.accounts.person import User
 from marketplace.accounts.reauthentication import SecondLook, asks_again, remember
 from marketplace.dates import clock
+from marketplace.keep import typed_before
 from marketplace.lifecycle import IllegalMove
 from marketplace.requests import PersonRequest
 
@@ -78,6 +79,11 @@ class Addresses(Refused, allauth_views.EmailView):
 
     template_name = "account/email.html"
     request: PersonRequest
+
+    def get_initial(self) -> dict[str, Any]:
+        """The address that was typed before the session ended."""
+        typed = typed_before(self.request)
+        return {"email": typed["email"]} if typed and "action_add" in typed and "email" in typed else {}
 
     def form_valid(self, form: Any) -> HttpResponse:
         with _told(self.request.user, Kind.ADDRESS_ADDED, form.cleaned_data["email"]):

@@ -4,10 +4,11 @@ from allauth.account import urls as allauth_urls
 from django.urls import include, path
 
 from marketplace.accounts import account_views, views
+from marketplace.keep import keeps_typed
 
 _OURS = [
     path("reauthenticate/", account_views.Confirm.as_view(), name="account_reauthenticate"),
-    path("email/", account_views.Addresses.as_view(), name="account_email"),
+    path("email/", keeps_typed(account_views.Addresses.as_view()), name="account_email"),
     path("password/change/", account_views.PasswordChange.as_view(), name="account_change_password"),
     path("annuler/<str:token>/", account_views.undo_change, name="account_undo"),
 ]
