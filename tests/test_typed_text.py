@@ -86,7 +86,10 @@ def pages(client: Client, starts: list[str], within: tuple[str, ...]) -> Iterato
             continue
         seen.add(match.view_name)
         answer = client.get(path)
-        if answer.status_code != 200 or answer.streaming or "html" not in answer["Content-Type"]:
+        if answer.streaming:
+            list(answer.streaming_content)  # read to its end, it closes its file
+            continue
+        if answer.status_code != 200 or "html" not in answer["Content-Type"]:
             continue
         found = Form(main_of(answer))
         yield path, found
@@ -175,7 +178,8 @@ GENERAL = [
 ]
 # How many forms with words to write each shows, at least.
 STAGES = {
-    "general": 17, "draft": 1, "in_review": 2, "published": 3, "opened": 4, "recommended": 3, "awarded": 1, "monitoring": 3,
+    "general": 17, "draft": 1, "in_review": 2, "published": 3, "opened": 4, "recommended": 3, "awarded": 1,
+    "monitoring": 3,
     "contract_draft": 2, "contract_offered": 4, "contract_active": 5,
 }  # fmt: skip
 
@@ -204,6 +208,7 @@ NOTHING_TYPED = {
     *("audit:sign", "audit:flags_refresh"),
     *("account_reauthenticate", "account_change_password", "account_set_password", "mfa_activate_totp"),
     *("mfa_replace_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes"),
+    *("mfa_view_recovery_codes", "mfa_download_recovery_codes"),  # read only, behind a question
 }
 
 
