@@ -100,6 +100,8 @@ class UserAdmin(Administered):
             ledger.record("person.rights", whom, by=request.user, at=at, **rights)
         if "is_active" in rights:
             actions.activity_changed(obj, by=request.user, at=at)
+        for right in rights.keys() - {"is_active"}:
+            actions.rights_changed(obj, right=right, at=at)
         edited = {name: [before[name], getattr(obj, name)] for name in form.changed_data if name not in RIGHTS}
         if edited:
             ledger.record("person.edit", whom, by=request.user, at=at, changes=edited)

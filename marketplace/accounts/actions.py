@@ -5,6 +5,7 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from marketplace.accounts import second_factor
 from marketplace.accounts.person import User
 from marketplace.ledger import entries as ledger
 from marketplace.mail import outbox
@@ -23,6 +24,12 @@ def activity_changed(person: User, *, by: User | None, at: datetime) -> None:
         # Not `queue`: it writes to nobody who is inactive, and this is what must be told.
         outbox.queue_to_address(template, address=person.email, to=person, at=at)
         ledger.record(action, f"person:{person.public_id}", by=by, at=at)
+
+
+def rights_changed(person: User, *, right: str, at: datetime) -> None:
+    """`right` ("is_auditor" or "is_staff") was just given to this person, or taken: they are told what it lets do."""
+    given, factor = getattr(person, right), second_factor.standing(person)
+    outbox.queue("emails/account_rights.txt", to=person, at=at, right=right, given=given, factor=factor)
 
 
 def take_second_factor(person: User, *, at: datetime) -> bool:
