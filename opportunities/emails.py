@@ -1,4 +1,4 @@
-"""One function per message about an occasion, or a role in a body. They only queue rows: safe inside the act's transaction."""
+"""One function per message about an occasion, or a role in a body. They only queue rows: safe inside the act."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -30,7 +30,7 @@ NOUNS = {
     "contracts/payments": "history payout_account reconciliation reversal settlement stripe_gateway stripe_objects",
     "contracts/reuse": "passports similarity",
     "demo": "audit_story contract_story people purchases replay story timeline",
-    "marketplace/accounts": "adapters change links person reauthentication second_factor undo",
+    "marketplace/accounts": "adapters change confirmation links person reauthentication second_factor undo",
     "marketplace/dates": "calendar clock fields localtime",
     "marketplace/doors": "arguments charsets multipart site start",
     "marketplace/files": "bucket clamd disk documents downloads static storage store sweep uploads",

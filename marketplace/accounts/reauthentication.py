@@ -24,17 +24,21 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from marketplace.accounts import second_factor
 from marketplace.accounts.person import User
 from marketplace.dates import clock
+from marketplace.mail import outbox
 from marketplace.requests import PersonRequest
 
 _PERIOD = 30  # seconds that a code lasts (RFC 6238, section 5.2)
@@ -63,7 +67,7 @@ def spend(user: User, code: str, *, at: datetime) -> Authenticator | None:
 
     A code serves once, whatever process checks it: the last period spent is written beside the secret, under the
     row's lock, and neither it nor an earlier one is taken again. The library's own memory of used codes is a cache,
-    which each process may have for itself.
+    which each process may have for itself. A recovery code that was spent is told to the person's main address.
     """
     with transaction.atomic():
         for authenticator in Authenticator.objects.select_for_update().filter(user=user).order_by("pk"):
@@ -73,9 +77,24 @@ def spend(user: User, code: str, *, at: datetime) -> Authenticator | None:
                     authenticator.data["spent"] = period
                     authenticator.save(update_fields=["data"])
                     return authenticator
-            elif authenticator.wrap().validate_code(code):
-                return authenticator
+            elif (codes := authenticator.wrap()).validate_code(code):
+                left = len(codes.get_unused_codes())
+                outbox.queue("emails/account_recovery_code.txt", to=user, at=at, left=left)
+                return codes.instance  # the library read the row again: ours is what it was before
     return None
+
+
+def tell_recovery(request: HttpRequest, authenticator: Authenticator) -> None:
+    """On the next page, when it is a recovery code that was just spent: how many remain, and what to do about it."""
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        return
+    left = len(authenticator.wrap().get_unused_codes())
+    said = gettext("Code de secours utilisé : il en reste %s.") % left
+    if not left:
+        said = gettext("C’était votre dernier code de secours : créez-en d’autres.")
+    replace = (reverse("mfa_replace_totp"), gettext("Remplacer l’application"))
+    links = (replace, (reverse("mfa_index"), gettext("Voir mes codes de secours")))
+    messages.warning(request, format_html("{} {}", said, format_html_join(" · ", '<a href="{}">{}</a>', links)))
 
 
 class OneTimeCode(forms.PasswordInput):
@@ -142,6 +161,7 @@ class PasswordAndCode:
             if authenticator is None:
                 raise ValidationError({"code": get_adapter().validation_error("incorrect_code")})
             authenticator.record_usage()
+            tell_recovery(request, authenticator)
 
 
 WAYS: tuple[Way, ...] = (PasswordAndCode(),)

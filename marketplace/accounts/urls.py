@@ -10,6 +10,7 @@ _OURS = [
     path("reauthenticate/", account_views.Confirm.as_view(), name="account_reauthenticate"),
     path("email/", keeps_typed(account_views.Addresses.as_view()), name="account_email"),
     path("password/change/", account_views.PasswordChange.as_view(), name="account_change_password"),
+    path("confirm-email/", account_views.ConfirmationSent.as_view(), name="account_email_verification_sent"),
     path("annuler/<str:token>/", account_views.undo_change, name="account_undo"),
 ]
 # An account without a password chooses one by a link sent to its address, never from an open session.

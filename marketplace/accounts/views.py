@@ -23,7 +23,7 @@ from django.views.generic.edit import FormView
 from qrcode import QRCode
 
 from marketplace.accounts import second_factor, undo
-from marketplace.accounts.account_views import Refused
+from marketplace.accounts.account_views import Refused, say_told
 from marketplace.accounts.change import AccountChange
 from marketplace.accounts.person import User
 from marketplace.accounts.reauthentication import SecondLook, asks_again, asks_again_unless_required, remember, way_of
@@ -109,6 +109,7 @@ class TurnOn(Refused, totp.ActivateTOTPView):
                 before = undo.as_it_is(user)
                 _factors(user).filter(type=Authenticator.Type.TOTP).delete()
                 undo.tell(user, AccountChange.Kind.FACTOR_REPLACED, before=before, to=[user.email], at=at)
+                say_told(self.request, [user.email])
             response = super().form_valid(form)
             application = _factors(user).get(type=Authenticator.Type.TOTP)
             application.data["spent"] = form.period
@@ -165,6 +166,7 @@ class TurnOff(Refused, FormView):
             reauthenticate_by_password(self.request)  # what the library asks before it removes anything
             deactivate_totp(self.request, self.authenticator)
             undo.tell(user, AccountChange.Kind.FACTOR_OFF, before=before, to=[user.email], at=at)
+            say_told(self.request, [user.email])
             ledger.record("person.second_factor_off", f"person:{user.public_id}", by=user, at=at)
         return super().form_valid(form)
 

@@ -1,4 +1,4 @@
-"""Who acts for a vendor: invitations that the invited person accepts, roles, departures. Everything is in the ledger, and told.
+"""Who acts for a vendor: invitations that the invited person accepts, roles, departures. All is written and told.
 
 Nobody becomes a member without accepting: a membership ties one's hands where that vendor answers.
 """
