@@ -26,6 +26,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
 from marketplace.requests import PersonRequest
+from marketplace.texts import PlainTexts
 
 # Rights come from memberships, not from groups; addresses and second factors belong to their owners.
 admin.site.unregister([Group, EmailAddress, Authenticator])
@@ -33,12 +34,21 @@ admin.site.unregister([Group, EmailAddress, Authenticator])
 RIGHTS = ("is_active", "is_auditor", "is_staff")
 
 
-class UserForm(forms.ModelForm):
+class UserForm(PlainTexts, forms.ModelForm):
     """Rights, name and language. One active administrator always remains."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Motif"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea({"rows": 3}),
+        help_text=gettext_lazy("Exigé pour désactiver un compte. La personne le lit, et le registre le garde."),
+    )
 
     class Meta:
         model = User
         fields = ["name", "language", *RIGHTS]
+        help_texts = {"language": gettext_lazy("Celle de ses courriels.")}
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"].strip()
@@ -49,6 +59,8 @@ class UserForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         super().clean()
         data = self.cleaned_data
+        if self.initial.get("is_active") and not data.get("is_active") and not data.get("reason"):
+            self.add_error("reason", _("Dites pourquoi ce compte est désactivé."))
         stays = data.get("is_staff") and data.get("is_active")
         if not stays:
             # Locked, so that two administrators cannot remove each other at once.
@@ -74,7 +86,7 @@ class UserAdmin(Administered):
     """People sign up by themselves; rights are given and taken here, with a trace in the ledger."""
 
     form = UserForm
-    fields = ["email", "confirmed", "name", "language", *RIGHTS, "public_id", "date_joined", "last_login"]
+    fields = ["email", "confirmed", "name", "language", *RIGHTS, "reason", "public_id", "date_joined", "last_login"]
     readonly_fields = ["email", "confirmed", "public_id", "date_joined", "last_login"]
     list_display = ["email", "name", *RIGHTS]
     list_filter = [*RIGHTS, "language"]
@@ -93,13 +105,14 @@ class UserAdmin(Administered):
     ) -> None:
         at, whom = clock.now(), f"person:{obj.public_id}"
         obj.is_superuser = obj.is_staff  # one right: to administer
+        form.changed_data = [name for name in form.changed_data if name != "reason"]  # no column of the person
         before = {name: form.initial.get(name) for name in form.changed_data}
         super().save_model(request, obj, form, change)
         rights = {name: getattr(obj, name) for name in RIGHTS if name in form.changed_data}
         if rights:
             ledger.record("person.rights", whom, by=request.user, at=at, **rights)
         if "is_active" in rights:
-            actions.activity_changed(obj, by=request.user, at=at)
+            actions.activity_changed(obj, by=request.user, at=at, reason=form.cleaned_data["reason"])
         for right in rights.keys() - {"is_active"}:
             actions.rights_changed(obj, right=right, at=at)
         edited = {name: [before[name], getattr(obj, name)] for name in form.changed_data if name not in RIGHTS}

@@ -1,4 +1,4 @@
-"""« Confirmez votre adresse »: it is named, written to again, corrected; and nobody learns which addresses have accounts."""
+"""« Confirmez votre adresse »: named, written to again, corrected; nobody learns which addresses have accounts."""
 
 import re
 from datetime import timedelta

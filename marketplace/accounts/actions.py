@@ -11,9 +11,10 @@ from marketplace.ledger import entries as ledger
 from marketplace.mail import outbox
 
 
-def activity_changed(person: User, *, by: User | None, at: datetime) -> None:
+def activity_changed(person: User, *, by: User | None, at: datetime, reason: str = "") -> None:
     """The account was just deactivated, or activated again, in this transaction: `is_active` is the new value.
 
+    reason: the administrator's words, which the person reads; kept in the part of the ledger that can be erased.
     Sessions end for good either way: one that slept while the account was closed never wakes up.
     """
     with transaction.atomic():
@@ -22,8 +23,9 @@ def activity_changed(person: User, *, by: User | None, at: datetime) -> None:
         if person.is_active:
             template, action = "emails/account_reactivated.txt", "person.reactivate"
         # Not `queue`: it writes to nobody who is inactive, and this is what must be told.
-        outbox.queue_to_address(template, address=person.email, to=person, at=at)
-        ledger.record(action, f"person:{person.public_id}", by=by, at=at)
+        outbox.queue_to_address(template, address=person.email, to=person, at=at, reason=reason)
+        said = {"reason": reason} if reason else {}
+        ledger.record(action, f"person:{person.public_id}", by=by, at=at, **said)
 
 
 def rights_changed(person: User, *, right: str, at: datetime) -> None:

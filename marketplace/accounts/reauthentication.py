@@ -94,7 +94,8 @@ def tell_recovery(request: HttpRequest, authenticator: Authenticator) -> None:
         said = gettext("C’était votre dernier code de secours : créez-en d’autres.")
     replace = (reverse("mfa_replace_totp"), gettext("Remplacer l’application"))
     links = (replace, (reverse("mfa_index"), gettext("Voir mes codes de secours")))
-    messages.warning(request, format_html("{} {}", said, format_html_join(" · ", '<a href="{}">{}</a>', links)))
+    said = format_html("{} {}", said, format_html_join(" · ", '<a href="{}">{}</a>', links))
+    messages.warning(request, said, fail_silently=True)  # the message tells it too
 
 
 class OneTimeCode(forms.PasswordInput):
