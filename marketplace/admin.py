@@ -37,13 +37,24 @@ RIGHTS = ("is_active", "is_auditor", "is_staff")
 class UserForm(PlainTexts, forms.ModelForm):
     """Rights, name and language. One active administrator always remains."""
 
+    reason = forms.CharField(
+        label=gettext_lazy("Motif"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea({"rows": 3}),
+        help_text=gettext_lazy("Exigé pour désactiver un compte. La personne le lit, et le registre le garde."),
+    )
+
     class Meta:
         model = User
         fields = ["name", "language", *RIGHTS]
+        help_texts = {"language": gettext_lazy("Celle de ses courriels.")}
 
     def clean(self) -> dict[str, Any]:
         super().clean()
         data = self.cleaned_data
+        if self.initial.get("is_active") and not data.get("is_active") and not data.get("reason"):
+            self.add_error("reason", _("Dites pourquoi ce compte est désactivé."))
         stays = data.get("is_staff") and data.get("is_active")
         if not stays:
             # Locked, so that two administrators cannot remove each other at once.
@@ -69,7 +80,7 @@ class UserAdmin(Administered):
     """People sign up by themselves; rights are given and taken here, with a trace in the ledger."""
 
     form = UserForm
-    fields = ["email", "confirmed", "name", "language", *RIGHTS, "public_id", "date_joined", "last_login"]
+    fields = ["email", "confirmed", "name", "language", *RIGHTS, "reason", "public_id", "date_joined", "last_login"]
     readonly_fields = ["email", "confirmed", "public_id", "date_joined", "last_login"]
     list_display = ["email", "name", *RIGHTS]
     list_filter = [*RIGHTS, "language"]
@@ -88,13 +99,16 @@ class UserAdmin(Administered):
     ) -> None:
         at, whom = clock.now(), f"person:{obj.public_id}"
         obj.is_superuser = obj.is_staff  # one right: to administer
+        form.changed_data = [name for name in form.changed_data if name != "reason"]  # no column of the person
         before = {name: form.initial.get(name) for name in form.changed_data}
         super().save_model(request, obj, form, change)
         rights = {name: getattr(obj, name) for name in RIGHTS if name in form.changed_data}
         if rights:
             ledger.record("person.rights", whom, by=request.user, at=at, **rights)
         if "is_active" in rights:
-            actions.activity_changed(obj, by=request.user, at=at)
+            actions.activity_changed(obj, by=request.user, at=at, reason=form.cleaned_data["reason"])
+        for right in rights.keys() - {"is_active"}:
+            actions.rights_changed(obj, right=right, at=at)
         edited = {name: [before[name], getattr(obj, name)] for name in form.changed_data if name not in RIGHTS}
         if edited:
             ledger.record("person.edit", whom, by=request.user, at=at, changes=edited)

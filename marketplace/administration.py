@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -16,9 +17,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
@@ -27,6 +29,7 @@ from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
 from marketplace.accounts.reauthentication import asks_again
+from marketplace.keep import Quiet, keeps_typed, typed_before
 from marketplace.texts import PlainModelForm
 from marketplace.twice.once import once
 from marketplace.twice.unique import asked_again
@@ -110,6 +113,16 @@ class _Chosen(AutocompleteSelect):
         return super().optgroups(name, keys, attr)
 
 
+class _Typed(Quiet):
+    """The form of a page that one came back to: as it was typed, not judged yet."""
+
+    quiet = True
+    typed: QueryDict
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(self.typed, *args, **kwargs)
+
+
 class Administered(admin.ModelAdmin):
     """Base of every administration class of the project (tests/test_admin.py checks that)."""
 
@@ -137,12 +150,47 @@ class Administered(admin.ModelAdmin):
             kwargs.setdefault("widget", _Chosen(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        """Which way a box was turned, for the history: « compte actif : non ». Translated when it is read."""
+        message: list[dict[str, Any]] = super().construct_change_message(request, form, formsets, add)
+        if not add and form is not None:
+            with translation.override(None):
+                turned = {
+                    str(
+                        form.fields[name].label
+                    ): f"{form.fields[name].label} : {'oui' if form.cleaned_data[name] else 'non'}"
+                    for name in form.changed_data
+                    if isinstance(form.fields[name], forms.BooleanField)
+                }
+            for part in message:
+                fields = part.get("changed", {}).get("fields", [])
+                part["changed"]["fields"] = [turned.get(name, name) for name in fields]
+        return message
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         field, *rest = lookup.split("__")
         return field in {*self.list_filter, self.date_hierarchy} and set(rest) <= _LOOKUPS
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         return to_field == self.opts.pk.name
+
+    @keeps_typed
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Context = None) -> HttpResponse:
+        return super().add_view(request, form_url, extra_context)
+
+    @keeps_typed
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """With what was typed before the session ended, when this page is the one that it was typed on."""
+        form = super().get_form(request, obj, change, **kwargs)
+        typed = getattr(request, "typed", None)
+        return type(form.__name__, (_Typed, form), {"typed": typed}) if typed else form
 
     def changelist_view(self, request: HttpRequest, extra_context: Context = None) -> HttpResponse:
         title = capfirst(self.opts.verbose_name_plural)
@@ -153,6 +201,7 @@ class Administered(admin.ModelAdmin):
     ) -> HttpResponse:
         # Django's own sentences, « Ajout de organisme public », know neither gender nor elision.
         name = self.opts.verbose_name
+        vars(request)["typed"] = typed_before(request)
         title = capfirst(name) if object_id else _("Ajouter : %s") % name
         return super().changeform_view(request, object_id, form_url, {"title": title} | (extra_context or {}))
 

@@ -3,7 +3,7 @@
 import ipaddress
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
@@ -22,9 +22,12 @@ class PersonRequest(HtmxRequest):
     user: User
 
 
-def way_back(request: HttpRequest) -> str:
-    """The page of ours that `suite` names, posted or in the address, to go to after the act; "" for any other."""
-    then = request.POST.get("suite") or request.GET.get("suite") or ""
+def way_back(request: HttpRequest, data: QueryDict | None = None) -> str:
+    """The page of ours that `suite` names, posted or in the address, to go to after the act; "" for any other.
+
+    data: what was posted before a sign-in.
+    """
+    then = (data or request.POST).get("suite") or request.GET.get("suite") or ""
     safe = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
     return then if safe else ""
 

@@ -211,11 +211,13 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 # Short per account: a rival who fails on purpose must not keep a vendor out at a closing (docs/security.md).
 # `second_look` is ours: wrong passwords and codes at the act itself, which must not close anybody's sign-in either.
+# So is `correct_address`: an address mistyped at the sign-up, each of which is written to.
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "30/m/ip,10/5m/key",
     "signup": "20/m/ip",
     "confirm_email": "1/3m/key",
     "second_look": "5/5m/user",
+    "correct_address": "10/h/ip",
 }
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 # An application that shows codes. Not passkeys: their pages need data in inline script elements, which ours never have.

@@ -1,5 +1,6 @@
 """Pages of the ground floor: content, terms, profile, workflow, keys, errors."""
 
+import copy
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -14,9 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from marketplace import keys, lifecycle, markup
+from marketplace.acts import act_page, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.files.uploads import PAPERS, OneFileField
+from marketplace.keep import data_of
 from marketplace.models import Terms, User
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
@@ -70,16 +73,17 @@ class ProfileForm(PlainTexts, forms.ModelForm):
         widgets = {"language": forms.RadioSelect}
 
 
+@act_page
 def profile(request: PersonRequest) -> HttpResponse:
     """One's name and language; links to password and e-mail pages."""
-    form = ProfileForm(request.POST or None, instance=request.user)
+    # A copy: the frame says who is signed in, not what is being typed.
+    form = ProfileForm(data_of(request), instance=copy.copy(request.user))
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, _("Votre profil est à jour."))
         return redirect("profile")
-    status = 422 if form.is_bound else 200
     memberships = request.user.body_memberships.select_related("body").order_by("body__sort_key", "role")
-    return render(request, "account/profile.html", {"form": form, "memberships": memberships}, status=status)
+    return show(request, "account/profile.html", {"form": form, "memberships": memberships})
 
 
 @login_not_required

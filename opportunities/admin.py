@@ -10,6 +10,7 @@ from marketplace.administration import Administered, ReadOnly, is_administrator
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.texts import PlainTexts
+from opportunities import emails
 from opportunities.enums import State
 from opportunities.models import BodyMembership, Opportunity, PublicBody, Skill
 
@@ -43,7 +44,7 @@ class PublicBodyAdmin(Administered):
 
 @admin.register(BodyMembership)
 class BodyMembershipAdmin(Administered):
-    """Who acts for a body: given and taken away here, and written in the ledger, because every right comes from it."""
+    """Who acts for a body: given and taken away here, told, and in the ledger, because every right comes from it."""
 
     list_display = ["user", "body", "role"]
     list_filter = ["role", "body"]
@@ -69,8 +70,9 @@ class BodyMembershipAdmin(Administered):
 
     @staticmethod
     def _record(action: str, request, obj) -> None:
-        member = f"person:{obj.user.public_id}"
-        ledger.record(action, f"organisme:{obj.body_id}", by=request.user, at=clock.now(), member=member, role=obj.role)
+        member, at = f"person:{obj.user.public_id}", clock.now()
+        ledger.record(action, f"organisme:{obj.body_id}", by=request.user, at=at, member=member, role=obj.role)
+        emails.role_changed(obj, given=action == "body.member_added", at=at)
 
 
 @admin.register(Skill)

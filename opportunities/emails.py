@@ -1,12 +1,13 @@
-"""One function per message about an occasion. They only queue rows: safe inside the act's transaction."""
+"""One function per message about an occasion, or a role in a body. They only queue rows: safe inside the act."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from marketplace.accounts import second_factor
 from marketplace.lifecycle import known
 from marketplace.mail import outbox
 from marketplace.models import User
-from opportunities.models import Opportunity
+from opportunities.models import BodyMembership, Opportunity
 
 
 def people(opportunity: Opportunity, role: str, *, but: Iterable[User | None] = ()) -> list[User]:
@@ -30,3 +31,11 @@ def returned(opportunity: Opportunity, *, at: datetime) -> None:
 def published(opportunity: Opportunity, *, at: datetime) -> None:
     for person in {opportunity.author, known(opportunity.submitted_by)}:
         outbox.queue("emails/opportunity_published.txt", to=person, at=at, opportunity=opportunity)
+
+
+def role_changed(membership: BodyMembership, *, given: bool, at: datetime) -> None:
+    """An administrator gave this role, or takes it: its person is told what it lets do."""
+    factor = second_factor.standing(membership.user)
+    outbox.queue(
+        "emails/account_role.txt", to=membership.user, at=at, membership=membership, given=given, factor=factor
+    )

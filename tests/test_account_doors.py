@@ -514,3 +514,69 @@ def test_each_way_has_its_words_on_signed_documents(db):
     with translation.override("fr-ca"):
         alone = person("Sans Application")
         assert {way.method(alone) for way in WAYS} <= set(METHODS) and "password+totp" in METHODS
+
+
+# --- What is said of it ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("language", ["fr-ca", "en"])
+def test_the_page_says_who_was_warned(odile, language):
+    """Each change to the ways in: the address that was written to is named on the page that comes next."""
+    client, seen = signed_in(odile), 0
+    User.objects.filter(pk=odile.pk).update(language=language)
+    under = "" if language == "fr-ca" else "/en"
+    warned = f"Un message le dit à {odile.email}" if language == "fr-ca" else f"A message says so to {odile.email}"
+    confirm(client, odile)
+    EmailAddress.objects.create(user=odile, email="deux@exemple.invalid", verified=True)
+    for data in (
+        {"action_add": "", "email": "seconde@exemple.invalid"},
+        {"action_remove": "", "email": "seconde@exemple.invalid"},
+        {"action_primary": "", "email": "deux@exemple.invalid"},
+    ):
+        page = client.post(f"{under}/compte/email/", data, follow=True)
+        assert warned in words(page), data
+        seen += 1
+    assert (
+        client.post(f"{under}/compte/email/", {"action_send": "", "email": "deux@exemple.invalid"}).status_code == 302
+    )
+    at, code = next(moments := codes(odile))
+    at, code = next(moments)
+    posted = {"password1": NEW, "password2": NEW, "password": PASSWORD, "code": code}
+    with clock.set_to(at):
+        page = client.post(f"{under}/compte/password/change/", posted, follow=True)
+    assert warned.replace(odile.email, "deux@exemple.invalid") in words(page) and seen == 3
+
+
+def test_after_an_undoing_the_link_s_message_is_true(odile):
+    """The former password is dead: the message does not say that it still serves."""
+    undo.tell(odile, AccountChange.Kind.ADDRESS_ADDED, before=undo.as_it_is(odile), to=[odile.email], at=NOW)
+    OutgoingEmail.objects.all().delete()
+    Client().post(path_of(AccountChange.objects.get()))
+    told = OutgoingEmail.objects.get()
+    assert "celui d’avant n’ouvre plus rien" in told.body and "ne change pas" not in told.body
+    link = re.search(r"https?://\S+reset/key\S+", told.body)[0]
+    form = Client()
+    page = form.get(link, follow=True)
+    done = form.post(page.request["PATH_INFO"], {"password1": NEW, "password2": NEW}, follow=True)
+    said = words(done)
+    assert said.count("otre mot de passe est changé") == 1 and "Connectez-vous avec le nouveau mot de passe" in said
+    OutgoingEmail.objects.all().delete()
+    Client().post(reverse("account_reset_password"), {"email": odile.email})
+    assert "votre mot de passe ne change pas" in OutgoingEmail.objects.get().body
+
+
+def test_a_notice_of_the_library_gives_its_instant_with_its_zone(odile):
+    from allauth.account.adapter import get_adapter
+
+    from marketplace.accounts.adapters import AccountAdapter
+
+    assert isinstance(get_adapter(), AccountAdapter)
+    for template in ("account/email/email_confirm", "mfa/email/totp_activated", "mfa/email/recovery_codes_generated"):
+        about = {"user": odile, "ip": "192.0.2.1", "user_agent": "Essai", "timestamp": NOW}
+        body = AccountAdapter().render_mail(template, odile.email, about).body
+        assert "(HNE)" in body, template
+
+
+def test_an_address_is_removed_not_withdrawn_in_english(odile):
+    client = signed_in(odile)
+    confirm(client, odile)
+    page = text_of(client.get("/en/compte/email/"))
+    assert ">Remove<" in page and "Withdraw" not in page

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core import mail as sent
@@ -18,8 +19,10 @@ from marketplace.accounts import actions as account_actions
 from marketplace.accounts import undo
 from marketplace.accounts.change import AccountChange
 from marketplace.dates import clock
+from marketplace.mail import outbox
 from marketplace.models import OutgoingEmail, User
-from opportunities.models import Opportunity
+from opportunities import emails as notice_emails
+from opportunities.models import BodyMembership, Opportunity, PublicBody
 from opportunities.review import actions as notice_review_actions
 from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
@@ -66,7 +69,7 @@ def whole_story(cast) -> None:
         cast.deposit(first)
         second = cast.submitted(opportunity, vendor=cast.rival, text=SECRET, price_cents=PRICE + 1)
         notice_actions.add_addendum(opportunity, by=cast.buyer, text=REASON)
-        member_actions.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
+        members_come_and_go(cast)
         award_actions.suspend(opportunity, by=cast.officer, reason=REASON)
         award_actions.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT)
         cancelled = cast.published(title=TITLE)
@@ -96,6 +99,22 @@ def whole_story(cast) -> None:
         award_actions.confirm(opportunity, by=cast.officer)
         award_actions.request_reversal(opportunity, by=cast.officer, reason=REASON)
         award_actions.reverse(opportunity, by=cast.second_officer)
+
+
+def members_come_and_go(cast) -> None:
+    """A vendor's people: invited, taken back, declined, joined, another role, left, removed."""
+    EmailAddress.objects.create(user=cast.outsider, email=cast.outsider.email, verified=True, primary=True)
+
+    def offer():
+        return member_actions.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
+
+    member_actions.withdraw(offer(), by=cast.vendor_owner)
+    member_actions.decline(offer(), by=cast.outsider)
+    for leaves in (cast.outsider, cast.vendor_owner):
+        member = member_actions.accept(offer(), by=cast.outsider)
+        for role in ("admin", "owner", "member"):
+            member_actions.change_role(member, by=cast.vendor_owner, role=role)
+        member_actions.remove(member, by=leaves)
 
 
 def speaking(cast, language: str) -> None:
@@ -134,7 +153,7 @@ def test_every_message_is_whole(cast, language, django_capture_on_commit_callbac
     speaking(cast, language)
     with django_capture_on_commit_callbacks(execute=True):
         whole_story(cast)
-    assert {row.template for row in mails()} == EVERY and len(EVERY) == 24
+    assert {row.template for row in mails()} == EVERY and len(EVERY) == 26
     for row in mails():
         check_whole(row, language)
     assert len(sent.outbox) == len(mails())
@@ -349,6 +368,17 @@ def account_story(user) -> None:
     for active in (False, True):
         user.is_active = active
         account_actions.activity_changed(user, by=None, at=PUBLISHED_AT)
+    for right in ("is_auditor", "is_staff"):
+        for given in (True, False):
+            setattr(user, right, given)
+            account_actions.rights_changed(user, right=right, at=PUBLISHED_AT)
+    body = PublicBody.objects.first()
+    for role in ("buyer", "officer"):
+        for given in (True, False):
+            membership = BodyMembership(user=user, body=body, role=role)
+            notice_emails.role_changed(membership, given=given, at=PUBLISHED_AT)
+    for left in (9, 0):
+        outbox.queue("emails/account_recovery_code.txt", to=user, at=PUBLISHED_AT, left=left)
     Authenticator.objects.create(user=user, type="totp", data={})
     account_actions.take_second_factor(user, at=PUBLISHED_AT)
 
@@ -359,7 +389,8 @@ def test_messages_about_an_account_are_whole(cast, language, django_capture_on_c
     speaking(cast, language)
     account_story(cast.outsider)
     rows, seen = mails(), 0
-    assert len({row.subject for row in rows}) == len(rows) == len(AccountChange.Kind) + 3
+    assert len(rows) == len(AccountChange.Kind) + 3 + 8 + 2
+    assert len({row.subject for row in rows}) == len(rows) - 3, "one subject for both roles of a body"
     for row in rows:
         check_whole(row, language)
         seen += row.secret

@@ -31,7 +31,7 @@ NOUNS = {
     "contracts/payments": "history payout_account reconciliation reversal settlement stripe_gateway stripe_objects",
     "contracts/reuse": "passports similarity",
     "demo": "audit_story contract_story people purchases replay story timeline",
-    "marketplace/accounts": "adapters change links person reauthentication second_factor undo",
+    "marketplace/accounts": "adapters change confirmation links person reauthentication second_factor undo",
     "marketplace/columns": "shape",
     "marketplace/commonmark": "blocks word",
     "marketplace/dates": "calendar clock fields localtime",

@@ -2,6 +2,7 @@
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -195,6 +196,79 @@ def test_a_factor_taken_away_ends_sessions_and_is_told(cast):
     assert old.get("/mon-profil/").status_code == 302
     assert OutgoingEmail.objects.get().template == "emails/account_factor_reset.txt"
     assert not actions.take_second_factor(user, at=NOW)
+
+
+# --- Roles are told --------------------------------------------------------------------------------------------------
+ROLE_WORDS = {
+    "buyer": ("préparer des occasions", "prepare opportunities"),
+    "officer": ("confirmer une attribution", "confirm an award"),
+    "is_auditor": ("interroger un organisme", "question a body"),
+    "is_staff": ("gérer les organismes", "manage bodies"),
+}
+
+
+@pytest.mark.parametrize("language", ["fr-ca", "en"])
+@pytest.mark.parametrize("role", ROLE_WORDS)
+@pytest.mark.parametrize("has_one", [False, True])
+def test_whoever_gets_a_role_is_told_what_it_lets_do_and_what_it_asks(pilot, cast, settings, language, role, has_one):
+    """And when it is taken: by the act's own form, in the person's language, the ledger as before."""
+    User.objects.filter(pk=cast.outsider.pk).update(language=language)
+    user = User.objects.get(pk=cast.outsider.pk)
+    for one in (cast.administrator, *([user] if has_one else [])):
+        Authenticator.objects.create(user=one, type="totp", data={})
+    settings.SECOND_FACTOR_REQUIRED = True
+    if role.startswith("is_"):
+        assert change(pilot, user, **{role: "on"}).status_code == 302
+    else:
+        data = {"user": user.pk, "body": cast.body.pk, "role": role}
+        assert pilot.post(reverse("admin:opportunities_bodymembership_add"), data).status_code == 302
+    told = OutgoingEmail.objects.get()
+    english = language == "en"
+    assert told.to == user and told.language == language and ROLE_WORDS[role][english] in told.body
+    asked, on = ("you will be asked", "yours is already on") if english else ("il vous sera demandé", "déjà activée")
+    assert (asked in told.body, on in told.body) == (not has_one, has_one)
+    OutgoingEmail.objects.all().delete()
+    if role.startswith("is_"):
+        assert change(pilot, User.objects.get(pk=user.pk), **{role: ""}).status_code == 302
+    else:
+        where = reverse("admin:opportunities_bodymembership_delete", args=[user.body_memberships.get().pk])
+        assert pilot.post(where, {"post": "yes"}).status_code == 302
+    taken = OutgoingEmail.objects.get()
+    assert ("on file" if english else "au dossier") in taken.body and asked not in taken.body
+    assert LedgerEntry.objects.count() == 2
+
+
+def test_an_operator_s_command_tells_it_too(cast):
+    EmailAddress.objects.create(user=cast.outsider, email=cast.outsider.email, verified=True, primary=True)
+    call_command("create_admin", email=cast.outsider.email)
+    assert OutgoingEmail.objects.get().template == "emails/account_rights.txt"
+
+
+def test_a_vendor_s_people_are_told_who_comes_and_goes(cast):
+    """Each act, and who reads of it: its person, or the owners when it is the person's own."""
+    EmailAddress.objects.create(user=cast.outsider, email=cast.outsider.email, verified=True, primary=True)
+
+    def offer():
+        return member_actions.invite(cast.vendor, by=cast.vendor_owner, email=cast.outsider.email, role="member")
+
+    def told() -> list[tuple]:
+        rows = list(OutgoingEmail.objects.order_by("pk").values_list("to", "template"))
+        OutgoingEmail.objects.all().delete()
+        return [(pk, template.split("/")[1].removesuffix(".txt")) for pk, template in rows]
+
+    owner, other = cast.vendor_owner.pk, cast.outsider.pk
+    member_actions.withdraw(offer(), by=cast.vendor_owner)
+    assert told() == [(other, "vendor_invitation"), (other, "vendor_member")]
+    member_actions.decline(offer(), by=cast.outsider)
+    assert told() == [(other, "vendor_invitation"), (owner, "vendor_people")]
+    for leaves, reads in ((cast.outsider, (owner, "vendor_people")), (cast.vendor_owner, (other, "vendor_member"))):
+        member = member_actions.accept(offer(), by=cast.outsider)
+        assert told() == [(other, "vendor_invitation"), (owner, "vendor_people")]
+        member_actions.change_role(member, by=cast.vendor_owner, role="admin")
+        member_actions.change_role(member, by=cast.vendor_owner, role="admin")
+        assert told() == [(other, "vendor_member")], "the same role again is no change"
+        member_actions.remove(member, by=leaves)
+        assert told() == [reads]
 
 
 # --- In the ledger ---------------------------------------------------------------------------------------------------

@@ -642,3 +642,39 @@ def test_an_operator_takes_a_lost_factor_away(protected):
     for email in (protected.email, "personne@exemple.invalid"):
         with pytest.raises(CommandError):
             call_command("reset_second_factor", email)
+
+
+# --- A recovery code that was spent ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("language", ["fr-ca", "en"])
+def test_a_recovery_code_that_was_spent_is_told(protected, language):
+    """At the sign-in and at an act: on the next page with the way to a new application, and by a message."""
+    User.objects.filter(pk=protected.pk).update(language=language)
+    french = language == "fr-ca"
+    under = "" if french else "/en"
+    client = Client()
+    step = client.post(f"{under}/compte/login/", {"login": protected.email, "password": PASSWORD})
+    page = client.post(step["Location"], {"code": protected.codes[0]}, follow=True)
+    with translation.override(language):
+        replace = reverse("mfa_replace_totp")
+    said = "Code de secours utilisé : il en reste 9." if french else "Recovery code used: 9 left."
+    assert said in words(page) and f'href="{replace}"' in text_of(page)
+    told = OutgoingEmail.objects.filter(template="emails/account_recovery_code.txt")
+    assert told.get().to == protected and "9" in told.get().body and replace in told.get().body
+    answers = {"password": PASSWORD, "code": protected.codes[1]}
+    page = client.post(f"{under}/compte/reauthenticate/", answers, follow=True)
+    assert said.replace("9", "8") in words(page) and told.count() == 2
+    refused = client.post(f"{under}/compte/reauthenticate/", answers)
+    assert refused.status_code == 422 and told.count() == 2, "it serves once"
+
+
+def test_the_last_one_asks_for_others(protected):
+    client = signed_in(protected)
+    for code in protected.codes:
+        page = client.post(reverse("account_reauthenticate"), {"password": PASSWORD, "code": code}, follow=True)
+    assert "C’était votre dernier code de secours : créez-en d’autres." in words(page)
+
+
+def test_a_code_of_the_application_is_not_told(protected):
+    client = signed_in(protected)
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD, "code": next_code(protected)}, follow=True)
+    assert not OutgoingEmail.objects.filter(template="emails/account_recovery_code.txt").exists()

@@ -1,6 +1,7 @@
 """Staff without a second factor does nothing but set one up, at every address, in every verb; then comes back."""
 
 import re
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -225,6 +226,78 @@ def test_a_link_elsewhere_is_not_followed(cast):
     )
     assert page.status_code == 200 and not re.search(r'(value|href)="https?://ailleurs', text_of(page))
     assert 'name="next"' not in text_of(page)
+
+
+# --- What the first page says ----------------------------------------------------------------------------------------
+def sign_in(user, then="") -> tuple:
+    """By the sign-in page; (client, the page one lands on)."""
+    user.emailaddress_set.get_or_create(email=user.email, defaults={"verified": True, "primary": True})
+    client = Client()
+    posted = {"login": user.email, "password": PASSWORD} | ({"next": then} if then else {})
+    return client, client.post("/compte/login/", posted, follow=True)
+
+
+def links_of(page) -> set[str]:
+    """Where the page itself leads, the site's frame aside."""
+    text = text_of(page)
+    return set(re.findall(r'<a [^>]*href="(/[^"]*)"', text[text.index("</nav>") : text.index("</main>")]))
+
+
+@pytest.mark.parametrize("who", STAFF)
+@pytest.mark.parametrize("language", ["fr-ca", "en"])
+def test_just_after_a_sign_in_the_set_up_comes_at_once_and_names_itself(cast, who, language):
+    """The password was typed two seconds before; the way out is to sign out, not the page that leads back here."""
+    user = getattr(cast, who)
+    type(user).objects.filter(pk=user.pk).update(language=language)
+    user.refresh_from_db()
+    client, page = sign_in(user)
+    path = page.request["PATH_INFO"]
+    assert path == ("/en" if language == "en" else "") + SETTING_UP and page.status_code == 200
+    said = words(page)
+    for phrase in (
+        ("two-step verification", "two minutes", "app, on your phone", "Sign out")
+        if language == "en"
+        else ("la vérification en deux étapes", "deux minutes", "application d’authentification", "Me déconnecter")
+    ):
+        assert phrase in said
+    assert 'type="password"' not in text_of(page)
+    assert links_of(page) == set(), "nothing leads back to the page itself"
+    assert client.post(reverse("account_logout")).status_code == 302
+    assert client.get(path)["Location"].count("/compte/login/") == 1
+
+
+def test_later_the_question_says_why_it_is_asked(cast):
+    client, _page = sign_in(cast.buyer)
+    for minutes, asked_again in ((14, False), (16, True)):
+        with clock.set_to(NOW + timedelta(minutes=minutes)):
+            page = client.get(f"{SETTING_UP}?next=/mon-profil/", follow=True)
+            assert ('type="password"' in text_of(page)) == asked_again, minutes
+    said = words(page)
+    assert "<h1>Activer la vérification en deux étapes</h1>" in text_of(page)
+    assert "Votre mot de passe n’a pas été demandé depuis un moment" in said and "Me déconnecter" in said
+    assert "La page demandée" not in said and links_of(page) == set()
+    waiting = {"code": "123456", "next": "/mon-profil/"}
+    with clock.set_to(NOW + timedelta(minutes=16)):
+        page = client.post(SETTING_UP, waiting)
+    assert page.status_code == 422 and "Me déconnecter" in words(page) and links_of(page) == set()
+
+
+def test_a_sign_in_answers_the_question_for_nothing_else(cast):
+    """Neither a person who may do without, nor another page; the code just given then counts, for as long as usual."""
+    client, _page = sign_in(cast.vendor_owner)
+    seen = 0
+    for name in ("mfa_activate_totp", "account_email", "mfa_generate_recovery_codes"):
+        assert client.get(reverse(name))["Location"].startswith(reverse("account_reauthenticate")), name
+        seen += 1
+    client, page = sign_in(cast.auditor)
+    secret = re.search(r'<code id="secret">([A-Z2-7 ]+)</code>', text_of(page))[1].replace(" ", "")
+    done = client.post(SETTING_UP, {"code": code_of(secret, NOW)}, follow=True)
+    assert "Codes de secours" in words(done), "shown at once"
+    with clock.set_to(NOW + timedelta(minutes=16)):
+        for name in ("account_email", "mfa_replace_totp", "mfa_view_recovery_codes"):
+            assert client.get(reverse(name))["Location"].startswith(reverse("account_reauthenticate")), name
+            seen += 1
+    assert seen == 6
 
 
 # --- Staying on ------------------------------------------------------------------------------------------------------

@@ -14,14 +14,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from marketplace.acts import attempt
+from marketplace.acts import act_page, attempt, show
 from marketplace.dates import clock
+from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
 from marketplace.requests import PersonRequest, way_back
-from marketplace.twice.once import once
 from vendors import rules
 from vendors.forms import InviteForm, VendorForm
 from vendors.models import Invitation, Vendor, VendorMembership
@@ -36,22 +36,20 @@ def mine(request: PersonRequest) -> HttpResponse:
     return render(request, "vendors/mine.html", {"memberships": memberships, "invitations": invitations})
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@once
+@act_page
 def create(request: PersonRequest) -> HttpResponse:
     """A new vendor; whoever creates it owns it. `?nature=individual` chooses, `?suite=` says where to go after."""
-    now = clock.now()
-    then = way_back(request)
+    now, data = clock.now(), data_of(request)
+    then = way_back(request, data)
     kind = request.GET.get("nature")
     initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
-    form = VendorForm(request.POST or None, initial=initial)
+    form = VendorForm(data, initial=initial)
     if made := attempt(request, form, lambda: _create(form, by=request.user, at=now)):
-        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % made.result.legal_name)
+        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % made.result.legal_name)
         _notice_neq(request, form)
         return redirect(then or reverse("vendors:mine"))
     context = {"form": form, "suite": then, "why_not": request.user.why_not_vendor()}
-    return render(request, "vendors/form.html", context, status=422 if form.is_bound else 200)
+    return show(request, "vendors/form.html", context)
 
 
 def _create(form: VendorForm, *, by: User, at: datetime) -> Vendor:
@@ -74,18 +72,20 @@ def with_people(user: User) -> QuerySet[Vendor]:
     )
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@act_page
 def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """A vendor's page: its fields to change for those who commit it, to read for the others."""
     now = clock.now()
     vendor = get_object_or_404(with_people(request.user), public_id=public_id)
-    if request.method != "POST":
+    data = data_of(request)
+    if data is None:
         return page(request, vendor)
+    if request.method != "POST":
+        return page(request, vendor, form=VendorForm(data, instance=copy(vendor)))  # the page shows what is stored
     if not rules.can_edit(vendor, request.user):
         raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire modifient sa fiche."))
-    form = VendorForm(request.POST, instance=copy(vendor))  # the page shows what is stored
-    if not attempt(request, form, lambda: _change(vendor, request.POST, by=request.user, at=now)):
+    form = VendorForm(data, instance=copy(vendor))
+    if not attempt(request, form, lambda: _change(vendor, data, by=request.user, at=now)):
         return page(request, vendor, form=form)
     messages.success(request, _("La fiche est à jour. Les dépôts déjà faits gardent celle qu’ils portent."))
     _notice_neq(request, form)
@@ -111,7 +111,10 @@ def page(
     form: VendorForm | None = None,
     invite_form: InviteForm | None = None,
 ) -> HttpResponse:
-    """The vendor's page; 422 when one of its two forms was posted with errors. `vendor` comes from `with_people`."""
+    """The vendor's page; 422 when one of its two forms was posted and refused. `vendor` comes from `with_people`.
+
+    form, invite_form: with what was typed.
+    """
     may_edit = rules.can_edit(vendor, request.user)
     context = {
         "vendor": vendor,
@@ -123,7 +126,7 @@ def page(
         "owns": rules.is_owner(vendor, request.user),
         "facts": _facts(vendor),
     }
-    return render(request, "vendors/edit.html", context, status=422 if form or invite_form else 200)
+    return show(request, "vendors/edit.html", context)
 
 
 def _notice_neq(request: PersonRequest, form: VendorForm) -> None:

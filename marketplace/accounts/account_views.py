@@ -1,12 +1,15 @@
 """One's ways in: addresses, password, « c’est bien vous », and the link that undoes a change to them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.account.adapter import get_adapter as account_adapter
 from allauth.account.forms import ResetPasswordForm
 from allauth.account.utils import get_next_redirect_url
+from allauth.core import ratelimit
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
@@ -20,12 +23,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from django.views.generic.edit import FormView
 
-from marketplace.accounts import second_factor, undo
+from marketplace.accounts import confirmation, second_factor, undo
 from marketplace.accounts.change import AccountChange
 from marketplace.accounts.links import change_of
-from marketplace.accounts.person import User
 from marketplace.accounts.reauthentication import SecondLook, asks_again, remember
 from marketplace.dates import clock
+from marketplace.keep import typed_before
 from marketplace.lifecycle import IllegalMove
 from marketplace.requests import PersonRequest
 
@@ -79,26 +82,31 @@ class Addresses(Refused, allauth_views.EmailView):
     template_name = "account/email.html"
     request: PersonRequest
 
+    def get_initial(self) -> dict[str, Any]:
+        """The address that was typed before the session ended."""
+        typed = typed_before(self.request)
+        return {"email": typed["email"]} if typed and "action_add" in typed and "email" in typed else {}
+
     def form_valid(self, form: Any) -> HttpResponse:
-        with _told(self.request.user, Kind.ADDRESS_ADDED, form.cleaned_data["email"]):
+        with _told(self.request, Kind.ADDRESS_ADDED, form.cleaned_data["email"]):
             response: HttpResponse = super().form_valid(form)
         return response
 
     def _action_remove(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        with _told(self.request.user, Kind.ADDRESS_REMOVED, request.POST["email"]):
+        with _told(self.request, Kind.ADDRESS_REMOVED, request.POST["email"]):
             response: HttpResponse | None = super()._action_remove(request)
         return response
 
     def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        with _told(self.request.user, Kind.PRIMARY_CHANGED, request.POST["email"]):
+        with _told(self.request, Kind.PRIMARY_CHANGED, request.POST["email"]):
             response: HttpResponse | None = super()._action_primary(request)
         return response
 
 
 @contextmanager
-def _told(user: User, kind: AccountChange.Kind, address: str) -> Iterator[None]:
+def _told(request: PersonRequest, kind: AccountChange.Kind, address: str) -> Iterator[None]:
     """One transaction: a change to the addresses, and the messages that tell of it when there was one."""
-    address = address.strip().lower()
+    user, address = request.user, address.strip().lower()
     with transaction.atomic():
         before = undo.as_it_is(user.locked())
         yield
@@ -108,6 +116,13 @@ def _told(user: User, kind: AccountChange.Kind, address: str) -> Iterator[None]:
         if kind == Kind.ADDRESS_REMOVED:  # its reader may be the only one who did not want it
             to += [email for email, verified, _main in before["addresses"] if email == address and verified]
         undo.tell(user, kind, before=before, to=to, at=clock.now(), address=address)
+        say_told(request, to)
+
+
+def say_told(request: HttpRequest, to: Iterable[str]) -> None:
+    """On the next page: who was warned of a change to one's ways in, and can undo it."""
+    addresses = ", ".join(dict.fromkeys(address.lower() for address in to))
+    messages.info(request, _("Un message le dit à %s, avec un lien qui l’annule pendant sept jours.") % addresses)
 
 
 # --- Password --------------------------------------------------------------------------------------------------------
@@ -128,8 +143,58 @@ class PasswordChange(Refused, allauth_views.PasswordChangeView):
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        say_told(self.request, [self.request.user.email])
+        return response
+
     def get_default_success_url(self) -> str:
         return str(reverse_lazy("profile"))
+
+
+# --- An address that waits -------------------------------------------------------------------------------------------
+@method_decorator(login_not_required, name="dispatch")
+class ConfirmationSent(Refused, FormView):
+    """Names the address, sends again, corrects it. The same whether the address has an account or not."""
+
+    template_name = "account/verification_sent.html"
+    success_url = reverse_lazy("account_email_verification_sent")
+
+    @method_decorator(never_cache)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.state = confirmation.waiting(request)
+        if request.method == "POST" and (self.state is None or "email" not in request.POST):
+            return self._again()
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_class(self) -> type[forms.BaseForm]:
+        from marketplace.accounts.forms import CorrectAddressForm  # allauth's forms import the adapter, which is above
+
+        return CorrectAddressForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"waiting": self.state}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        state, email = self.state or {}, form.cleaned_data["email"]
+        if email == state["email"]:
+            return self._again()
+        if not ratelimit.consume(self.request, action="correct_address"):
+            form.add_error("email", account_adapter().validation_error("rate_limited"))
+            return self.form_invalid(form)
+        if not confirmation.correct(self.request, state, email):
+            self._too_soon()
+        return super().form_valid(form)
+
+    def _again(self) -> HttpResponse:
+        if self.state and not confirmation.send_again(self.request, self.state):
+            self._too_soon()
+        return redirect(self.success_url)
+
+    def _too_soon(self) -> None:
+        messages.warning(
+            self.request, _("Un message vient de partir : attendez trois minutes avant d’en demander un autre.")
+        )
 
 
 # --- Undoing ---------------------------------------------------------------------------------------------------------

@@ -5,14 +5,16 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from marketplace.accounts import second_factor
 from marketplace.accounts.person import User
 from marketplace.ledger import entries as ledger
 from marketplace.mail import outbox
 
 
-def activity_changed(person: User, *, by: User | None, at: datetime) -> None:
+def activity_changed(person: User, *, by: User | None, at: datetime, reason: str = "") -> None:
     """The account was just deactivated, or activated again, in this transaction: `is_active` is the new value.
 
+    reason: the administrator's words, which the person reads; kept in the part of the ledger that can be erased.
     Sessions end for good either way: one that slept while the account was closed never wakes up.
     """
     with transaction.atomic():
@@ -21,8 +23,15 @@ def activity_changed(person: User, *, by: User | None, at: datetime) -> None:
         if person.is_active:
             template, action = "emails/account_reactivated.txt", "person.reactivate"
         # Not `queue`: it writes to nobody who is inactive, and this is what must be told.
-        outbox.queue_to_address(template, address=person.email, to=person, at=at)
-        ledger.record(action, f"person:{person.public_id}", by=by, at=at)
+        outbox.queue_to_address(template, address=person.email, to=person, at=at, reason=reason)
+        said = {"reason": reason} if reason else {}
+        ledger.record(action, f"person:{person.public_id}", by=by, at=at, **said)
+
+
+def rights_changed(person: User, *, right: str, at: datetime) -> None:
+    """`right` ("is_auditor" or "is_staff") was just given to this person, or taken: they are told what it lets do."""
+    given, factor = getattr(person, right), second_factor.standing(person)
+    outbox.queue("emails/account_rights.txt", to=person, at=at, right=right, given=given, factor=factor)
 
 
 def take_second_factor(person: User, *, at: datetime) -> bool:

@@ -17,12 +17,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import boxes
-from marketplace.accounts import undo
+from marketplace.accounts import confirmation, undo
+from marketplace.accounts.reauthentication import remember_sign_in
 from marketplace.dates import clock
 from marketplace.files import shelf
 from marketplace.mail import outbox
 from marketplace.mail.address import can_be_written
-from marketplace.models import Terms, TermsAcceptance, User
+from marketplace.models import User
 from marketplace.requests import PersonRequest, caller_address
 from marketplace.texts import PlainTexts
 
@@ -54,12 +55,10 @@ class SignupForm(PlainTexts, forms.Form):
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """Called by allauth once the person exists, in its transaction."""
-        at = clock.now()
         user.name = self.cleaned_data["name"].strip()
         user.language = self.cleaned_data["language"]
         user.save(update_fields=["name", "language"])
-        terms = Terms.objects.in_force(Terms.Kind.USE, at=at)
-        TermsAcceptance.objects.get_or_create(user=user, terms=terms, defaults={"at": at})
+        confirmation.accept_terms(user, at=clock.now())
 
 
 # What the library tells without a link that undoes it: ours do (accounts/undo.py), and it has no template here.
@@ -100,16 +99,28 @@ class AccountAdapter(DefaultAccountAdapter):
         """For the library's limits: ours, which a request that passed by fewer proxies does not break."""
         return caller_address(request)
 
-    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
-        """Files kept in an earlier session (marketplace/files/shelf.py) are looked for in this one."""
-        shelf.remember(request, user)
-        response: HttpResponse = super().post_login(request, user, **kwargs)
-        return response
-
     def get_login_redirect_url(self, request: PersonRequest) -> str:
         """« À faire », in the language the person chose; in English for who is on a page in English."""
         language = "en" if translation.get_language() == "en" else request.user.language
         return translate_url(reverse("dashboard"), language)
+
+    def respond_email_verification_sent(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """The page that names the address: a sign-up said it; so does a sign-in, which proved whose account it is."""
+        if user is not None and user.pk:
+            state = confirmation.waiting(request) or {}
+            typed = {name: state[name] for name in ("name", "language", "next") if state.get("email") == user.email}
+            typed.setdefault("next", get_next_redirect_url(request) or "")
+            confirmation.begin(request, user.email, user=user.pk, **typed)
+        return super().respond_email_verification_sent(request, user)
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        """When the password was typed: the first application is set up without asking it again. Files kept in an earlier
+        session (marketplace/files/shelf.py) are looked for in this one.
+        """
+        shelf.remember(request, user)
+        remember_sign_in(request)
+        confirmation.forget(request)
+        return super().post_login(request, user, **kwargs)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """One page asks who is there, whatever proves it (accounts/reauthentication.py)."""
@@ -124,6 +135,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         user = context.get("user")
+        if template_prefix == "account/email/password_reset_key" and user and not user.has_usable_password():
+            template_prefix = "account/email/password_choice_key"  # the one of before is dead already: said as it is
         language = user.language if user is not None else translation.get_language()
         with translation.override(language):
             message = self.render_mail(template_prefix, email, context)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.account.adapter import get_adapter as account_adapter
 from allauth.account.models import EmailAddress
+from allauth.account.utils import get_next_redirect_url
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as code_forms
@@ -15,12 +17,14 @@ from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.totp import forms as totp_forms
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from django import forms
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts import confirmation
 from marketplace.accounts.person import User
-from marketplace.accounts.reauthentication import OneTimeCode, SecondLook, period_of, spend
+from marketplace.accounts.reauthentication import OneTimeCode, SecondLook, period_of, spend, tell_recovery
 from marketplace.dates import clock
 from marketplace.texts import PlainTexts
 
@@ -57,9 +61,24 @@ class SignupForm(OurWords, allauth_forms.SignupForm):
 
     def try_save(self, request: HttpRequest) -> Any:
         """An address that already has an account costs a hash too: the answer's delay must not tell which has one."""
-        if self.account_already_exists:
-            make_password(self.cleaned_data["password1"])
+        typed = self.cleaned_data
+        password = make_password(typed["password1"]) if self.account_already_exists else ""
+        going = get_next_redirect_url(request) or ""
+        kept = {"name": typed["name"].strip(), "language": typed["language"], "next": going}
+        confirmation.begin(request, typed["email"], **kept, password=password)
         return super().try_save(request)
+
+
+class CorrectAddressForm(OurWords, forms.Form):
+    """Another address, on the page of the one that waits to be confirmed."""
+
+    labels = {"email": _("La bonne adresse courriel")}
+    email = forms.EmailField(max_length=254, widget=forms.EmailInput({"autocomplete": "email"}))
+
+    def clean_email(self) -> str:
+        """As at the sign-up, without saying whether it has an account."""
+        email: str = account_adapter().clean_email(self.cleaned_data["email"])
+        return email.lower()
 
 
 class AddEmailForm(OurWords, allauth_forms.AddEmailForm):
@@ -106,6 +125,7 @@ class AsksCode(OurWords):
             raise get_adapter().validation_error("incorrect_code")
         self.authenticator.user = self.user
         succeeded()
+        tell_recovery(context.request, self.authenticator)
         return self.cleaned_data["code"]
 
 

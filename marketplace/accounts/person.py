@@ -45,7 +45,21 @@ class User(AbstractUser):
     language = models.CharField(
         _("langue"), max_length=5, choices=settings.LANGUAGES, default="fr-ca", help_text=_("Celle de vos courriels.")
     )
-    is_auditor = models.BooleanField(_("vérificatrice ou vérificateur"), default=False)
+    is_auditor = models.BooleanField(
+        _("vérifie les marchés"),
+        default=False,
+        help_text=_("Lit les marchés après l’ouverture et vérifie le registre; n’agit pour aucun prestataire."),
+    )
+    is_staff = models.BooleanField(
+        _("administre la plateforme"),
+        default=False,
+        help_text=_("Gère organismes, personnes et conditions; n’agit pour aucun organisme ni aucun prestataire."),
+    )
+    is_active = models.BooleanField(
+        _("compte actif"),
+        default=True,
+        help_text=_("Décoché : la personne ne peut plus se connecter; ce qu’elle a fait reste au dossier."),
+    )
     # Part of every session and of every password link: raised by one, all those that exist are dead for good.
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
 

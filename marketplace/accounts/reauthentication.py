@@ -3,7 +3,8 @@
 *At the act*, on its own page, where it commits money, a signature or a password: the view's form inherits `SecondLook`,
 its page includes `components/reauthenticate.html`, and the view is `@sensitive_post_parameters("password", "code")`.
 *Before a page opens* (`asks_again`): one's addresses, recovery codes, a new application, the administration. The answer
-then lasts CONFIRMATION_MINUTES, in that session.
+then lasts CONFIRMATION_MINUTES, in that session. Signing in is no answer, but for the first application of whoever can
+do nothing without it (`asks_again_unless_required`).
 
 How one proves it is a `Way`. To add one (a passkey, a body's own sign-in), write it and put it in `WAYS`.
 """
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter as account_adapter
-from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate, reauthenticate_by_password
 from allauth.core import ratelimit
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.adapter import get_adapter
@@ -23,17 +24,22 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from marketplace.accounts import second_factor
 from marketplace.accounts.person import User
 from marketplace.dates import clock
 from marketplace.files import shelf
+from marketplace.mail import outbox
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 
@@ -63,7 +69,7 @@ def spend(user: User, code: str, *, at: datetime) -> Authenticator | None:
 
     A code serves once, whatever process checks it: the last period spent is written beside the secret, under the
     row's lock, and neither it nor an earlier one is taken again. The library's own memory of used codes is a cache,
-    which each process may have for itself.
+    which each process may have for itself. A recovery code that was spent is told to the person's main address.
     """
     with transaction.atomic():
         for authenticator in Authenticator.objects.select_for_update().filter(user=user).order_by("pk"):
@@ -73,9 +79,25 @@ def spend(user: User, code: str, *, at: datetime) -> Authenticator | None:
                     authenticator.data["spent"] = period
                     authenticator.save(update_fields=["data"])
                     return authenticator
-            elif authenticator.wrap().validate_code(code):
-                return authenticator
+            elif (codes := authenticator.wrap()).validate_code(code):
+                left = len(codes.get_unused_codes())
+                outbox.queue("emails/account_recovery_code.txt", to=user, at=at, left=left)
+                return codes.instance  # the library read the row again: ours is what it was before
     return None
+
+
+def tell_recovery(request: HttpRequest, authenticator: Authenticator) -> None:
+    """On the next page, when it is a recovery code that was just spent: how many remain, and what to do about it."""
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        return
+    left = len(authenticator.wrap().get_unused_codes())
+    said = gettext("Code de secours utilisé : il en reste %s.") % left
+    if not left:
+        said = gettext("C’était votre dernier code de secours : créez-en d’autres.")
+    replace = (reverse("mfa_replace_totp"), gettext("Remplacer l’application"))
+    links = (replace, (reverse("mfa_index"), gettext("Voir mes codes de secours")))
+    said = format_html("{} {}", said, format_html_join(" · ", '<a href="{}">{}</a>', links))
+    messages.warning(request, said, fail_silently=True)  # the message tells it too
 
 
 class OneTimeCode(forms.PasswordInput):
@@ -142,6 +164,7 @@ class PasswordAndCode:
             if authenticator is None:
                 raise ValidationError({"code": get_adapter().validation_error("incorrect_code")})
             authenticator.record_usage()
+            tell_recovery(request, authenticator)
 
 
 WAYS: tuple[Way, ...] = (PasswordAndCode(),)
@@ -206,7 +229,7 @@ class SecondLook(PlainTexts, forms.Form):
 # --- Before a page opens ---------------------------------------------------------------------------------------------
 View = Callable[..., HttpResponseBase]
 CONFIRM = "confirm"  # prefix of the question when it is asked in the middle of a POST
-_SESSION = "confirmed"
+_SESSION, _SIGNED_IN = "confirmed", "signed_in_at"
 
 
 def remember(request: PersonRequest, method: str) -> None:
@@ -218,10 +241,23 @@ def remember(request: PersonRequest, method: str) -> None:
 def recently_confirmed(request: HttpRequest) -> bool:
     """Whether the question needs not be asked again."""
     given = request.session.get(_SESSION)
-    if not given:
-        return False
-    age = clock.now() - datetime.fromisoformat(given["at"])
+    return bool(given) and _lately(given["at"])
+
+
+def _lately(instant: str) -> bool:
+    age = clock.now() - datetime.fromisoformat(instant)
     return timedelta(0) <= age < timedelta(minutes=settings.CONFIRMATION_MINUTES)
+
+
+def remember_sign_in(request: HttpRequest) -> None:
+    """Somebody just signed in, in this session (accounts/adapters.py)."""
+    request.session[_SIGNED_IN] = clock.now().isoformat()
+
+
+def signed_in_lately(request: HttpRequest) -> bool:
+    """Whether the password was typed at most CONFIRMATION_MINUTES ago, at the sign-in of this session."""
+    instant = request.session.get(_SIGNED_IN)
+    return bool(instant) and _lately(instant)
 
 
 def ask(request: PersonRequest) -> HttpResponse | None:
@@ -243,7 +279,13 @@ def ask(request: PersonRequest) -> HttpResponse | None:
         request.POST = _without_answers(request)
         return None
     kept, lost = shelf.put_all(request)
-    context = {"form": form, "waiting": list(_without_answers(request).lists()), "kept": kept, "lost": lost}
+    context = {
+        "form": form,
+        "waiting": list(_without_answers(request).lists()),
+        "kept": kept,
+        "lost": lost,
+        "required": second_factor.is_missing(request.user),
+    }
     response = render(request, "account/confirm_act.html", context, status=422)
     response["Cache-Control"] = "no-store"
     return response
@@ -263,6 +305,20 @@ def asks_again(view: View) -> View:
 
     @wraps(view)
     def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return ask(request) or view(request, *args, **kwargs)
+
+    return guarded
+
+
+def asks_again_unless_required(view: View) -> View:
+    """The same, for the first application: whoever must have one and just signed in typed the password already."""
+
+    @wraps(view)
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if signed_in_lately(request) and second_factor.is_missing(request.user):
+            if not did_recently_reauthenticate(request):
+                reauthenticate_by_password(request)  # the library's own question
+            return view(request, *args, **kwargs)
         return ask(request) or view(request, *args, **kwargs)
 
     return guarded

@@ -26,3 +26,10 @@ def is_missing(user: Visitor) -> bool:
         return not Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
     staff = User.objects.filter(pk=user.pk, body_memberships__isnull=False)
     return staff.exclude(authenticator__type=Authenticator.Type.TOTP).exists()
+
+
+def standing(user: User) -> str:
+    """What a message about a role says of it: "asked" at the next page, already "on", or "" where nobody is asked."""
+    if not settings.SECOND_FACTOR_REQUIRED:
+        return ""
+    return "asked" if is_missing(user) else "on"

@@ -4,13 +4,15 @@ from allauth.account import urls as allauth_urls
 from django.urls import URLPattern, include, path
 
 from marketplace.accounts import account_views, views
+from marketplace.keep import keeps_typed
 from marketplace.twice.once import once
 from marketplace.twice.unique import asked_again
 
 _OURS = [
     path("reauthenticate/", account_views.Confirm.as_view(), name="account_reauthenticate"),
-    path("email/", once(asked_again(account_views.Addresses.as_view())), name="account_email"),
+    path("email/", keeps_typed(once(asked_again(account_views.Addresses.as_view()))), name="account_email"),
     path("password/change/", account_views.PasswordChange.as_view(), name="account_change_password"),
+    path("confirm-email/", account_views.ConfirmationSent.as_view(), name="account_email_verification_sent"),
     path("annuler/<str:token>/", account_views.undo_change, name="account_undo"),
 ]
 # An account without a password chooses one by a link sent to its address, never from an open session.

@@ -23,10 +23,10 @@ from django.views.generic.edit import FormView
 from qrcode import QRCode
 
 from marketplace.accounts import second_factor, undo
-from marketplace.accounts.account_views import Refused
+from marketplace.accounts.account_views import Refused, say_told
 from marketplace.accounts.change import AccountChange
 from marketplace.accounts.person import User
-from marketplace.accounts.reauthentication import SecondLook, asks_again
+from marketplace.accounts.reauthentication import SecondLook, asks_again, asks_again_unless_required, remember, way_of
 from marketplace.dates import clock
 from marketplace.files.downloads import as_download
 from marketplace.ledger import entries as ledger
@@ -79,7 +79,7 @@ class Index(sign_in.IndexView):
 
 @private
 @secret_code
-@confirmed
+@method_decorator(asks_again_unless_required, name="dispatch")
 class TurnOn(Refused, totp.ActivateTOTPView):
     """Show the secret, check a first code. Every other session ends: it was opened with less."""
 
@@ -109,6 +109,7 @@ class TurnOn(Refused, totp.ActivateTOTPView):
                 before = undo.as_it_is(user)
                 _factors(user).filter(type=Authenticator.Type.TOTP).delete()
                 undo.tell(user, AccountChange.Kind.FACTOR_REPLACED, before=before, to=[user.email], at=at)
+                say_told(self.request, [user.email])
             response = super().form_valid(form)
             application = _factors(user).get(type=Authenticator.Type.TOTP)
             application.data["spent"] = form.period
@@ -116,6 +117,7 @@ class TurnOn(Refused, totp.ActivateTOTPView):
             _codes_are_shown(user)
             user.end_sessions()
             update_session_auth_hash(self.request, user)
+            remember(self.request, way_of(user).method(user))  # the password a moment ago, a code just now
             replaced = {"replaced": True} if self.replaces else {}
             ledger.record("person.second_factor_on", f"person:{user.public_id}", by=user, at=at, **replaced)
         return response
@@ -164,6 +166,7 @@ class TurnOff(Refused, FormView):
             reauthenticate_by_password(self.request)  # what the library asks before it removes anything
             deactivate_totp(self.request, self.authenticator)
             undo.tell(user, AccountChange.Kind.FACTOR_OFF, before=before, to=[user.email], at=at)
+            say_told(self.request, [user.email])
             ledger.record("person.second_factor_off", f"person:{user.public_id}", by=user, at=at)
         return super().form_valid(form)
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
@@ -168,7 +169,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         to=State.WITHDRAWN,
         allowed=rules.can_deposit,
         roles=["vendor"],
-        label=_("Retirer"),
+        label=pgettext_lazy("proposition", "Retirer"),
         conditions=[conditions.before_closing],
     )
     def withdraw(self, *, by: User | None, at: datetime) -> None:

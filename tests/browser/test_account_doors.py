@@ -36,7 +36,7 @@ def test_what_was_written_survives_the_set_up_on_a_phone_without_scripts(cast, p
     cast.buyer.authenticator_set.all().delete()  # the role begins to ask it
     buyer.fill(title="Un titre que personne ne veut récrire")
     buyer.press("Enregistrer")
-    buyer.sees("Confirmer que c’est vous", "Votre texte est gardé")
+    buyer.sees("la vérification en deux étapes", "confirmez que c’est vous", "Votre texte est gardé")
     buyer._set_up()
     buyer.sees("Voici ce que vous aviez écrit; rien n’est encore enregistré.")
     assert buyer.page.locator('main [name="title"]').input_value() == "Un titre que personne ne veut récrire"

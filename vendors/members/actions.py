@@ -1,4 +1,4 @@
-"""Who acts for a vendor: invitations that the invited person accepts, roles, departures. Everything is in the ledger.
+"""Who acts for a vendor: invitations that the invited person accepts, roles, departures. All is written and told.
 
 Nobody becomes a member without accepting: a membership ties one's hands where that vendor answers.
 """
@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain
-from marketplace.mail import outbox
 from marketplace.models import User
 from vendors import rules
+from vendors.members import emails
 from vendors.models import Invitation, Vendor, VendorMembership
 
 PER_DAY = 20  # invitations of one vendor: enough for a team, too few to bother strangers
@@ -40,8 +40,7 @@ def invite(vendor: Vendor, *, by: User, email: str, role: str) -> Invitation:
         invitation = Invitation.objects.create(vendor=row, email=email, role=role, invited_by=by, at=at)
         # The address stays out of the ledger: it is personal, and the person has agreed to nothing yet.
         ledger.record("vendor.invite", _subject(row), by=by, at=at, role=role)
-        known = User.objects.filter(email__iexact=email, is_active=True).first()
-        outbox.queue_to_address("emails/vendor_invitation.txt", address=email, to=known, at=at, invitation=invitation)
+        emails.invited(invitation, known=_person_at(email), at=at)
     return invitation
 
 
@@ -53,6 +52,7 @@ def withdraw(invitation: Invitation, *, by: User) -> None:
             raise PermissionDenied(_("Seuls les propriétaires et gestionnaires de ce prestataire invitent."))
         at = _answer(invitation, accepted=None)
         ledger.record("vendor.withdraw_invitation", _subject(vendor), by=by, at=at)
+        emails.withdrawn(invitation, by=by, known=_person_at(invitation.email), at=at)
 
 
 def accept(invitation: Invitation, *, by: User) -> VendorMembership:
@@ -70,6 +70,7 @@ def accept(invitation: Invitation, *, by: User) -> VendorMembership:
         )
         if created:
             ledger.record("vendor.join", _subject(vendor), by=by, at=at, role=member.role)
+            emails.to_owners(vendor, "joined", at=at, who=by, role=member.get_role_display)
     return member
 
 
@@ -79,6 +80,7 @@ def decline(invitation: Invitation, *, by: User) -> None:
         vendor = _locked(invitation.vendor)
         at = _answer(invitation, accepted=False)
         ledger.record("vendor.decline", _subject(vendor), by=by, at=at)
+        emails.to_owners(vendor, "declined", at=at, email=invitation.email)
 
 
 def change_role(member: VendorMembership, *, by: User, role: str) -> None:
@@ -92,8 +94,9 @@ def change_role(member: VendorMembership, *, by: User, role: str) -> None:
         _keep_an_owner(row, "role")
         before, row.role = row.role, role
         row.save(update_fields=["role"])
-        whom = f"person:{row.user.public_id}"
-        ledger.record("vendor.role", _subject(vendor), by=by, at=clock.now(), person=whom, before=before, after=role)
+        whom, at = f"person:{row.user.public_id}", clock.now()
+        ledger.record("vendor.role", _subject(vendor), by=by, at=at, person=whom, before=before, after=role)
+        emails.role_changed(row, by=by, at=at)
 
 
 def remove(member: VendorMembership, *, by: User) -> None:
@@ -103,13 +106,22 @@ def remove(member: VendorMembership, *, by: User) -> None:
         if row.user_id != by.pk and not rules.is_owner(vendor, by):
             raise PermissionDenied(_("Seuls les propriétaires de ce prestataire retirent une personne."))
         _keep_an_owner(row, None)
-        whom = f"person:{row.user.public_id}"
-        ledger.record("vendor.leave", _subject(vendor), by=by, at=clock.now(), person=whom, before=row.role)
+        whom, at = f"person:{row.user.public_id}", clock.now()
+        ledger.record("vendor.leave", _subject(vendor), by=by, at=at, person=whom, before=row.role)
+        if row.user_id == by.pk:
+            emails.to_owners(vendor, "left", at=at, but=by, who=by)
+        else:
+            emails.removed(row, by=by, at=at)
         row.delete()
 
 
 def _subject(vendor: Vendor) -> str:
     return f"vendor:{vendor.public_id}"
+
+
+def _person_at(email: str) -> User | None:
+    """Whose language a message to this address is in."""
+    return User.objects.filter(email__iexact=email, is_active=True).first()
 
 
 def _locked(vendor: Vendor) -> Vendor:

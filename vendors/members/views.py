@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from marketplace.acts import attempt
+from marketplace.acts import act_page, attempt
+from marketplace.keep import data_of, typed_before
 from marketplace.requests import PersonRequest
 from marketplace.twice.once import once
 from vendors import rules, views
@@ -24,13 +25,16 @@ def _vendor(request: PersonRequest, public_id: UUID) -> Vendor:
     return get_object_or_404(views.with_people(request.user), public_id=public_id)
 
 
-@never_cache
-@require_POST
-@once
+@act_page
 def invite(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Send an invitation; the answer is the same whether the address has an account or not."""
-    vendor = _vendor(request, public_id)
-    form = InviteForm(request.POST, auto_id="invite_%s")
+    """Send an invitation; the answer is the same whether the address has an account or not.
+
+    A GET is for what was typed before the session ended: the form is on the vendor's page.
+    """
+    vendor, data = _vendor(request, public_id), data_of(request)
+    if data is None:
+        return redirect("vendors:edit", public_id=public_id)
+    form = InviteForm(data, auto_id="invite_%s")
 
     def verb() -> Invitation:
         typed = form.cleaned_data
@@ -79,9 +83,7 @@ def invitation(request: PersonRequest, invitation_id: UUID) -> HttpResponse:
     return render(request, "vendors/invitation.html", {"invitation": offer, "why_not": why_not}, status=status)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@once
+@act_page
 def member(request: PersonRequest, public_id: UUID, person_id: UUID) -> HttpResponse:
     """One of the vendor's people: an owner changes the role or removes; anybody leaves, but the last owner."""
     vendor = _vendor(request, public_id)
@@ -91,7 +93,7 @@ def member(request: PersonRequest, public_id: UUID, person_id: UUID) -> HttpResp
     context: dict[str, Any] = {
         "vendor": vendor,
         "member": membership,
-        "form": RoleForm(initial={"role": membership.role}),
+        "form": RoleForm(typed_before(request), initial={"role": membership.role}),
         "oneself": oneself,
         "may_change": owns,
         "may_remove": owns or oneself,

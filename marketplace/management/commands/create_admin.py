@@ -16,6 +16,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
+from marketplace.accounts import actions
 from marketplace.dates import clock
 from marketplace.doors import arguments
 from marketplace.ledger import entries as ledger
@@ -41,8 +42,9 @@ class Command(BaseCommand):
             try:
                 with transaction.atomic():
                     person = self._promoted(email) if known else self._new(email, name)
-                    subject = f"person:{person.public_id}"
-                    ledger.record("person.rights", subject, by=None, at=clock.now(), is_staff=True, operator=True)
+                    subject, at = f"person:{person.public_id}", clock.now()
+                    ledger.record("person.rights", subject, by=None, at=at, is_staff=True, operator=True)
+                    actions.rights_changed(person, right="is_staff", at=at)
             except IntegrityError as error:
                 raise CommandError("Un compte vient d’être créé avec cette adresse : recommencez.") from error
         done = "ce compte administre maintenant la plateforme." if known else "compte créé, adresse confirmée."

@@ -1,0 +1,38 @@
+"""What the people of a vendor are told of each other. They only queue rows: safe inside the act's transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from marketplace.mail import outbox
+from marketplace.models import User
+from vendors.models import Invitation, Vendor, VendorMembership
+
+
+def invited(invitation: Invitation, *, known: User | None, at: datetime) -> None:
+    """To the address, whether an account has it or not."""
+    to = {"address": invitation.email, "to": known}
+    outbox.queue_to_address("emails/vendor_invitation.txt", **to, at=at, invitation=invitation)
+
+
+def withdrawn(invitation: Invitation, *, by: User, known: User | None, at: datetime) -> None:
+    to, about = {"address": invitation.email, "to": known}, {"vendor": invitation.vendor, "by": by}
+    outbox.queue_to_address("emails/vendor_member.txt", **to, at=at, what="withdrawn", **about)
+
+
+def role_changed(member: VendorMembership, *, by: User, at: datetime) -> None:
+    """To its person, who may be the one who changed it."""
+    about = {"vendor": member.vendor, "by": by, "role": member.get_role_display, "code": member.role}
+    outbox.queue("emails/vendor_member.txt", to=member.user, at=at, what="role", **about)
+
+
+def removed(member: VendorMembership, *, by: User, at: datetime) -> None:
+    about = {"vendor": member.vendor, "by": by}
+    outbox.queue("emails/vendor_member.txt", to=member.user, at=at, what="removed", **about)
+
+
+def to_owners(vendor: Vendor, what: str, *, at: datetime, but: User | None = None, **about: Any) -> None:
+    """what: somebody "joined" or "left" (`who`, `role`), or "declined" (`email`)."""
+    owners = vendor.memberships.filter(role=VendorMembership.Role.OWNER).select_related("user").order_by("pk")
+    for owner in owners:
+        if owner.user != but:
+            outbox.queue("emails/vendor_people.txt", to=owner.user, at=at, what=what, vendor=vendor, **about)
