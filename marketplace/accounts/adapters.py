@@ -114,8 +114,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().respond_email_verification_sent(request, user)
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
-        """When the password was typed: the first application is set up without asking it again. Files kept in an earlier
-        session (marketplace/files/shelf.py) are looked for in this one.
+        """When the password was typed: the first application is set up without asking it again. Files kept earlier
+        (marketplace/files/shelf.py) are looked for in this session.
         """
         shelf.remember(request, user)
         remember_sign_in(request)
