@@ -15,7 +15,7 @@ from marketplace.celery import app
 from marketplace.dates import clock
 from marketplace.files import disk, store, sweep
 from marketplace.files import tasks as file_tasks
-from marketplace.models import FileSweep
+from marketplace.models import FileSweep, KeptFile
 from proposals.drafts import actions as draft_actions
 from proposals.models import DraftFile, SealedFile
 from proposals.opening import actions as opening_actions
@@ -63,9 +63,9 @@ def test_every_column_that_holds_a_name_is_looked_at():
         if isinstance(field, models.FileField)
     }
     assert {f"{model._meta.label}.{field.name}" for model, field in store.fields()} == columns
-    assert {model for model, _field in store.fields()} == set(KINDS) and len(columns) == 8
+    assert {model for model, _field in store.fields()} == {*KINDS, KeptFile} and len(columns) == 9
     assert store.folders() == [
-        "attestations", "contrats", "drafts", "factures", "livraisons", "occasions", "sealed", "verifications",
+        "attestations", "contrats", "drafts", "factures", "kept", "livraisons", "occasions", "sealed", "verifications",
     ]  # fmt: skip
     assert all(not (one + "/").startswith(other + "/") for other, one in pairwise(store.folders()))
 

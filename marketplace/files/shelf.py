@@ -24,6 +24,7 @@ from django.utils.datastructures import MultiValueDict
 from marketplace import boxes, guard, keys
 from marketplace.dates import clock
 from marketplace.files import kinds, store
+from marketplace.files.documents import read_json
 from marketplace.files.uploads import OneFileField, UploadField, checked
 from marketplace.models import KeptFile
 
@@ -159,7 +160,7 @@ def _rows(request: HttpRequest) -> list[Kept]:
     found = []
     for row in rows.order_by("pk"):
         try:
-            about = json.loads(boxes.open(bytes(row.about), about=f"{_about(row)}/about"))
+            about = read_json(boxes.open(bytes(row.about), about=f"{_about(row)}/about"))
         except boxes.CannotOpen:  # of another key: it goes in a day
             continue
         found.append(Kept(row, about["field"], about["name"]))
