@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from django.db.models import BigIntegerField, F, Q, Value
-from django.db.models.functions import Cast
-
-from marketplace.accounts.person import User, Visitor
+from marketplace.accounts.person import Visitor
 
 Occasion = Any  # opportunities.models.Opportunity: rules import no model
 
@@ -53,22 +50,11 @@ def has_tie(opportunity: Occasion, user: Visitor | None) -> bool:
     """
     if user is None or not user.is_authenticated:
         return False
-    ties = getattr(user, "_ties", None)
-    if ties is None:
-        ties = _ties(user, opportunity.proposals.model)
-        user._ties = ties  # type: ignore[attr-defined]  # this app's own, of which people know nothing
-    answers = opportunity.proposals.exclude(state__in=["draft", "withdrawn"])
-    hand = Q(created_by=user) | Q(submissions__submitted_by=user)
-    return bool(ties) and answers.filter(hand | Q(vendor__in=ties - {None})).exists()
-
-
-def _ties(user: User, proposals: Any) -> set[int | None]:
-    """The vendors of a person, and None if a proposal of any vendor came from their hand; one query."""
-    hand = Q(created_by=user) | Q(submissions__submitted_by=user)
-    nobody = Cast(Value(None), BigIntegerField())
-    by_hand = proposals.objects.filter(hand).order_by().annotate(key=nobody).values_list("key")
-    vendors = user.vendor_memberships.order_by().annotate(key=F("vendor_id")).values_list("key")
-    return {key for (key,) in vendors.union(by_hand)}
+    answers = getattr(user, "_answers", None)
+    if answers is None:
+        answers = opportunity.proposals.model.objects.may_tie(user)
+        user._answers = answers  # type: ignore[attr-defined]  # this app's own, of which people know nothing
+    return bool(answers) and opportunity.proposals.tying(user).exists()
 
 
 def can_recommend(opportunity: Occasion, user: Visitor | None) -> bool:

@@ -38,6 +38,11 @@ AFTER_OPENING = [
 ]
 
 
+def _by_hand(user: User) -> Q:
+    """What this person wrote, or sent."""
+    return Q(created_by=user) | Q(pk__in=Submission.objects.filter(submitted_by=user).values("proposal"))
+
+
 class ProposalQuerySet(models.QuerySet["Proposal"]):
     def visible_to(self, user: Visitor, *, at: datetime | None = None) -> Self:
         """A vendor's people see its own; after the opening, the body's people and auditors too; nobody else, ever.
@@ -64,8 +69,12 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         What opportunities.rules.has_tie asks of one occasion, for lists.
         """
         sent = self.exclude(state__in=[State.DRAFT, State.WITHDRAWN])
-        hand = Q(created_by=user) | Q(pk__in=Submission.objects.filter(submitted_by=user).values("proposal"))
-        return sent.filter(hand | Q(vendor__in=user.vendor_memberships.values("vendor")))
+        return sent.filter(_by_hand(user) | Q(vendor__in=user.vendor_memberships.values("vendor")))
+
+    def may_tie(self, user: User) -> bool:
+        """Whether this person acts for a vendor, or ever wrote or sent a proposal; one query. Most staff never did."""
+        ours = self.model._base_manager.filter(_by_hand(user)).order_by().values("pk")
+        return bool(user.vendor_memberships.order_by().values("pk").union(ours)[:1])
 
     def with_instants(self) -> Self:
         """Each with `deposited_at`, of its last dépôt, and `decided_at`, of the standing award; None before."""

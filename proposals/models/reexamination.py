@@ -20,7 +20,6 @@ from proposals.enums import NoteReexaminationState as State
 from proposals.enums import ReexaminationOutcome as Outcome
 from proposals.enums import RejectionCode
 from proposals.models.evaluation import NotesSeal
-from proposals.models.proposal import Proposal
 
 
 class NoteReexaminationQuerySet(models.QuerySet["NoteReexamination"]):
@@ -52,7 +51,7 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
     the notes were frozen is given its first ones so). `total_before`, None then, and `total_after`: exact, as text.
     """
 
-    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="note_reexaminations")
+    proposal = models.ForeignKey("Proposal", on_delete=models.PROTECT, related_name="note_reexaminations")
     state = django_fsm.FSMField(_("état"), default=State.PENDING, choices=State.choices, protected=True, editable=False)
     reason = models.TextField(_("motif public"), max_length=2_000)
     asked_by = models.ForeignKey(
