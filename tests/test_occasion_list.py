@@ -1,11 +1,13 @@
 """The public list: who sees what, search, filters and their counts, pages, cost."""
 
+import importlib
 import itertools
 import random
 import re
 from datetime import timedelta
 
 import pytest
+from django.apps import apps as django_apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -314,3 +316,21 @@ def test_the_state_can_be_emptied(client, cast, now):
 def test_a_word_is_found_by_its_start(client, cast, now, query, expected):
     stored(cast, now, title="Suivi du compostage", description="Un logiciel pensé pour l’accessibilité")
     assert total(client, reverse_query(q=query)) == expected
+
+
+def test_what_was_published_before_is_indexed_again(cast, now):
+    row = stored(cast, now, title="Suivi du compostage", skills=["Python"])
+    right = row.search_text
+    Opportunity.objects.filter(pk=row.pk).update(search_text=" suivi compostag python ")
+    importlib.import_module("opportunities.migrations.0007_search_starts").index_again(django_apps, None)
+    assert Opportunity.objects.get(pk=row.pk).search_text == right and " compostage " in right
+
+
+def test_bodies_come_as_in_a_dictionary(db):
+    for name in ("Zoo de l’Essai", "École de l’Essai", "Eau de l’Essai"):
+        PublicBody.objects.create(name=name, region="06")
+    assert [body.name.split()[0] for body in PublicBody.objects.all()] == ["Eau", "École", "Zoo"]
+    one = PublicBody.objects.get(name__startswith="Zoo")
+    one.name = "Aquarium"
+    one.save()
+    assert PublicBody.objects.first() == one

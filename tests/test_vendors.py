@@ -1,6 +1,10 @@
 """One's vendors: create, read, change; strangers get 404; administrators only read."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
 from marketplace.models import LedgerEntry
@@ -94,6 +98,57 @@ def test_one_neq_once(owner, client):
     response = client.post(reverse("vendors:create"), FIELDS | {"legal_name": "Autre"})
     assert response.status_code == 422
     assert response.context["form"].errors["neq"] == ["Un prestataire est déjà inscrit avec ce NEQ."]
+
+
+@pytest.mark.parametrize(
+    "typed", ["１１４９２２２３００", "1149-222-300", "NEQ\u00a01149222300", "\u200b1149222300", "١١٤٩٢٢٢٣٠٠"]
+)
+def test_a_neq_in_other_signs_is_the_same_firm(owner, client, typed):
+    client.post(reverse("vendors:create"), FIELDS)
+    response = client.post(reverse("vendors:create"), FIELDS | {"legal_name": "Autre", "neq": typed})
+    assert response.status_code == 422
+    assert response.context["form"].errors["neq"] == ["Un prestataire est déjà inscrit avec ce NEQ."]
+    assert Vendor.objects.get(neq=typed) == Vendor.objects.get(neq="1149222300")
+    with pytest.raises(IntegrityError), transaction.atomic():  # whatever writes it
+        Vendor.objects.filter(pk=vendor("Par une autre voie", owner).pk).update(neq=typed)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [("neq", "1149-222", "Le NEQ a dix chiffres. Il y en a 7 ici."), ("phone", "555-0123", "Il manque l’indicatif")],
+)
+def test_a_wrong_number_has_one_message(owner, client, field, typed, said):
+    response = client.post(reverse("vendors:create"), FIELDS | {field: typed})
+    (error,) = response.context["form"].errors[field]
+    assert error.replace("\u00a0", " ").startswith(said) and list(response.context["form"].errors) == [field]
+
+
+def test_numbers_kept_before_are_spelled_once(cast, owner):
+    """The migration: other digits are written plainly; two vendors with one number stay as they are."""
+    rows = {
+        "plain": vendor("Une", owner),
+        "twin": vendor("Deux", owner),
+        "alone": vendor("Trois", owner),
+        "odd": vendor("Quatre", owner),
+    }
+    before = {"plain": "1149222300", "twin": "１１４９２２２３００", "alone": "２２４９２２２３００"}
+    with connection.cursor() as cursor:  # as the form of before did: the column now spells what it is given
+        for name, typed in before.items():
+            cursor.execute("UPDATE vendors_vendor SET neq = %s WHERE id = %s", [typed, rows[name].pk])
+        cursor.execute("UPDATE vendors_vendor SET phone = %s WHERE id = %s", ["(418) 555.0123 ext 4", rows["alone"].pk])
+        cursor.execute("UPDATE vendors_vendor SET phone = %s WHERE id = %s", ["555-0123", rows["odd"].pk])
+    import_module("vendors.migrations.0002_numbers").spell(apps, None)
+    found = {row.pk: (row.neq, row.phone) for row in Vendor.objects.all()}
+    assert found[rows["plain"].pk][0] == "1149222300" and found[rows["twin"].pk][0] == before["twin"]
+    assert found[rows["alone"].pk] == ("2249222300", "418 555-0123 poste 4")
+    assert found[rows["odd"].pk][1] == "555-0123"
+
+
+def test_ones_vendors_come_as_in_a_dictionary(owner, client):
+    for name in ("Zoo numérique", "École du code", "Eau vive", "eau claire"):
+        vendor(name, owner)
+    rows = client.get(reverse("vendors:mine")).context["memberships"]
+    assert [row.vendor.legal_name for row in rows] == ["eau claire", "Eau vive", "École du code", "Zoo numérique"]
 
 
 @pytest.mark.parametrize(
