@@ -413,3 +413,12 @@ def test_too_large_for_a_session_that_ended_says_how_to_send_it_again(story, set
     big = sent("plan.pdf", PDF.ljust(settings.VISITOR_REQUEST_MAX_BYTES + 1))
     answer = client.post(story.path, story.right | {"files": big})
     assert answer.status_code == 413 and "Connectez-vous dans un autre onglet" in text_of(answer)
+
+
+def test_what_was_kept_is_not_lost_to_too_many(client, proposal):
+    """Two wait for the next try; it brings four more: none is added, and the two still wait."""
+    save(client, proposal, price="abc", files=[sent("a.pdf"), sent("b.pdf", PDF + b"b")])
+    answer = save(client, proposal, files=[sent(f"{n}.txt", b"%d" % n) for n in range(4)])
+    assert answer.status_code == 422 and names(proposal) == [] and KeptFile.objects.count() == 2
+    assert "vous en avez choisi 6" in text_of(answer) and "a.pdf : conservé, il sera joint" in text_of(answer)
+    assert save(client, proposal).status_code == 302 and names(proposal) == ["a.pdf", "b.pdf"]

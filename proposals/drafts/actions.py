@@ -69,11 +69,15 @@ def _change(proposal: Proposal, change: Callable[[Content], Content], *, at: dat
 
 @dataclass
 class Added:
-    """Of some files: the names of those added, of those there already, and what the others are refused for."""
+    """Of some files: the names of those added, of those there already, and what the others are refused for.
+
+    left: some that are right could not be added (no room, the storage in trouble), and may be tried again.
+    """
 
     names: list[str]
     already: list[str]
     refused: list[ValidationError]
+    left: bool = False
 
 
 def add_files(proposal: Proposal, uploads: Sequence[UploadedFile], *, at: datetime) -> Added:
@@ -88,12 +92,14 @@ def add_files(proposal: Proposal, uploads: Sequence[UploadedFile], *, at: dateti
         if held:
             sentence += " " + _("Le brouillon en compte déjà %d.") % len(held)
         added.refused.append(ValidationError({"files": f"{sentence} {none_added(len(uploads))}"}))
+        added.left = True
         return added
     for upload in uploads:
         try:
             name = add_file(proposal, upload, at=at)
         except ValidationError as error:  # each file is judged alone: the others are added
             added.refused.append(error)
+            added.left = added.left or isinstance(error, store.NotKept)
         else:
             (added.names if name else added.already).append(name or upload.name or "")
     return added

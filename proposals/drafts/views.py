@@ -103,9 +103,9 @@ def edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         if valid:
             theirs = _save(proposal, form, request.POST.get("stamp", ""), at=now)
         if valid and theirs is None:
-            done = _change_files(proposal, form, request, at=now)
-            files.done()  # the draft has the good ones
-            if done:
+            if not _change_files(proposal, form, request, at=now).left:
+                files.done()  # the draft has the good ones
+            if not form.errors:
                 return _saved(request, proposal, form)
         else:
             files.keep(form)
@@ -153,8 +153,8 @@ def _save(proposal: Proposal, form: DraftForm, stamp: str, *, at: datetime) -> d
     return theirs
 
 
-def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *, at: datetime) -> bool:
-    """Take off the file whose button was pressed, add those that were sent; False when one is refused (told at it)."""
+def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *, at: datetime) -> actions.Added:
+    """Take off the file whose button was pressed, add those that were sent; each that is refused is told at it."""
     gone = request.POST.get("retirer")
     if gone:
         actions.remove_file(proposal, gone, at=at)
@@ -171,7 +171,7 @@ def _change_files(proposal: Proposal, form: DraftForm, request: PersonRequest, *
         messages.info(request, _("Votre texte est enregistré."))
         for name in added.names:
             messages.info(request, _("« %s » est joint au brouillon.") % name)
-    return not form.errors
+    return added
 
 
 def _saved(request: PersonRequest, proposal: Proposal, form: DraftForm) -> HttpResponse:
