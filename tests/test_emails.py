@@ -153,7 +153,7 @@ def test_every_message_is_whole(cast, language, django_capture_on_commit_callbac
     speaking(cast, language)
     with django_capture_on_commit_callbacks(execute=True):
         whole_story(cast)
-    assert {row.template for row in mails()} == EVERY and len(EVERY) == 26
+    assert {row.template for row in mails()} == EVERY and len(EVERY) == 27
     for row in mails():
         check_whole(row, language)
     assert len(sent.outbox) == len(mails())

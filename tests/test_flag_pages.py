@@ -158,6 +158,15 @@ def test_each_code_has_its_page(world, client, language):
     assert page.count("<desc") == 1
 
 
+@pytest.mark.parametrize("language", ["", "/en"])
+def test_too_few_values_are_neither_drawn_nor_divided_in_four(world, client, language):
+    client.force_login(world.auditor)
+    FlagPeers.objects.create(code="R018", count=1, first=1, median=1, third=1, at=AFTER)
+    page = client.get(f"{language}{world.url}").content.decode()
+    assert 'role="img"' not in page and 'id="quartiles"' not in page
+    assert ("too few for a median" if language else "trop peu pour en tirer") in page
+
+
 def test_the_drawing_puts_each_value_in_its_place():
     quartiles = tuple(map(Decimal, ("2", "3", "6")))
     places = flag_views.drawing(Decimal("12"), Decimal("2"), quartiles)

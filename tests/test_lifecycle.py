@@ -233,9 +233,10 @@ def decided(proposal, outcome):
     """An accepted re-examination of the admission, by the people whom the proposal has at hand."""
     asked, decider = proposal.opportunity.author, proposal.opportunity.published_by
     why = {"code": "CONF-4", "text": REASON} if outcome == "rejected" else {}
-    made = NoteReexamination(proposal=proposal, outcome=outcome, reason=REASON, asked_by=asked, **why)
-    made.decided_by = decider
-    return made
+    return NoteReexamination.objects.create(
+        proposal=proposal, outcome=outcome, reason=REASON, asked_by=asked, asked_at=CLOSES_AT, seen=0, state="accepted",
+        decided_by=decider, decided_at=CLOSES_AT, **why,
+    )  # fmt: skip
 
 
 def act_on_proposal(proposal, action, by):

@@ -95,7 +95,7 @@ def test_what_is_the_same_in_both_versions_is_said(cast, client, after):
     answer = client.post(page("score", opportunity, first), data | {"seen": "0"})
     body = plain(answer)
     assert answer.status_code == 409 and body.count("Différente") == body.count("identique") == 1
-    assert body.count("91,50") == 2
+    assert body.count("91,50") == 3  # theirs, mine, and the history
 
 
 @pytest.mark.parametrize("language", ["", "/en"])

@@ -42,7 +42,7 @@ from opportunities.models import PublicBody
 
 PAGE = 30
 WIDTH, EDGE = 600, 30  # of the drawing
-FEW = 4  # under so many values there are no quartiles to speak of
+FEW = 3  # under so many values there are no quartiles to speak of
 TONES: dict[str, str] = {
     FlagState.NEW: "warn",
     FlagState.EXPLAINED: "info",

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 import django_fsm
 from django.conf import settings
@@ -24,8 +24,7 @@ from proposals.models.file import DraftFile, SealedFile
 from proposals.models.submission import SealedEnvelope, Submission
 from vendors.models import Vendor
 
-if TYPE_CHECKING:  # which needs the proposal
-    from proposals.models.reexamination import NoteReexamination
+NoteReexamination = Any  # proposals.models.reexamination, which needs the proposal
 
 # From the opening on. Before it, a proposal exists for nobody but its vendor.
 AFTER_OPENING = [
@@ -296,7 +295,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         label=_("Admettre par réexamen"),
         conditions=[conditions.in_evaluation, conditions.readable],
     )
-    def readmit(self, *, by: User | None, at: datetime, reexamination: "NoteReexamination") -> None:
+    def readmit(self, *, by: User | None, at: datetime, reexamination: NoteReexamination) -> None:
         """`reexamination`: accepted, which asked for it; the database refuses any other (proposals/triggers.py)."""
         self.rejection_code = self.rejection_text = ""
         self._settle(reexamination)
@@ -310,13 +309,13 @@ class Proposal(lifecycle.Stateful, models.Model):
         conditions=[conditions.in_evaluation],
         basis="RCTI, a. 7",
     )
-    def exclude(self, *, by: User | None, at: datetime, reexamination: "NoteReexamination") -> None:
+    def exclude(self, *, by: User | None, at: datetime, reexamination: NoteReexamination) -> None:
         """As `readmit`."""
         self.rejection_code, self.rejection_text = reexamination.code, reexamination.text
         self._settle(reexamination)
         self._ledger_extra = {**self._ledger_extra, "code": reexamination.code, "text": reexamination.text}
 
-    def _settle(self, reexamination: "NoteReexamination") -> None:
+    def _settle(self, reexamination: NoteReexamination) -> None:
         self.reexamination, self.examined_by = reexamination, reexamination.decided_by
         asked, decided = reexamination.asked_by, reexamination.decided_by
         people = {"asked_by": f"person:{asked.public_id}", "decided_by": f"person:{lifecycle.known(decided).public_id}"}
