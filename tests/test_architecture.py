@@ -122,7 +122,7 @@ def test_names_that_hide_what_they_hold():
 def test_files_stay_readable():
     tools = [*(ROOT / "tools").rglob("*.py")]
     # tools/verify.py is one file on purpose: whoever checks us copies it alone.
-    limits = {"tools/verify.py": 1_900}
+    limits = {"tools/verify.py": 2_100}
     files = {name_of(p): len(p.read_bytes().splitlines()) for p in [*code(), *tools, *TEMPLATES]}
     assert not {name: lines for name, lines in files.items() if lines > limits.get(name, 400)}
     tests = {name_of(p): n for p in (ROOT / "tests").rglob("*.py") if (n := len(p.read_bytes().splitlines())) > 700}
