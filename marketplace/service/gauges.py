@@ -169,14 +169,10 @@ def _sweep_age(at: datetime) -> float | None:
     return since(FileSweep.objects.order_by("-at").values_list("at", flat=True).first(), at)
 
 
-def _missing_files(at: datetime) -> float | None:
-    missing = FileSweep.objects.order_by("-at").values_list("missing", flat=True).first()
-    return NotYet(0) if missing is None else missing
-
-
-def _altered_files(at: datetime) -> float | None:
-    altered = FileSweep.objects.order_by("-at").values_list("altered", flat=True).first()
-    return NotYet(0) if altered is None else altered
+def _last_sweep(count: str) -> float:
+    """What the last comparison of the files counted, `missing` or `altered`."""
+    counted = FileSweep.objects.order_by("-at").values_list(count, flat=True).first()
+    return NotYet(0) if counted is None else counted
 
 
 def _yes(answer: bool | None) -> float | None:
@@ -382,30 +378,24 @@ GAUGES = [
         name="dan_files_missing",
         help="Rows whose stored file was missing at the last comparison.",
         unit="count",
-        read=_missing_files,
+        read=lambda at: _last_sweep("missing"),
         most=0,
         urgent=True,
         label=gettext_lazy("Fichiers manquants"),
         about=gettext_lazy("Lignes de la base dont le fichier n’est plus dans le stockage."),
         remedy=gettext_lazy(
-            "manage.py sweep_files --dry-run les nomme : remettez-les depuis la sauvegarde des fichiers."
+            "manage.py sweep_files --dry-run les nomme : remettez-les depuis la sauvegarde des fichiers."
         ),
     ),
     Gauge(
         name="dan_files_altered",
         help="Stored files whose bytes were not those of the digest that their row holds, at the last comparison.",
         unit="count",
-        read=_altered_files,
+        read=lambda at: _last_sweep("altered"),
         most=0,
         urgent=True,
         label=gettext_lazy("Fichiers altérés"),
-        about=gettext_lazy(
-            "Fichiers dont les octets ne sont plus ceux de l’empreinte que tient la base. La plateforme ne les remet à "
-            "personne."
-        ),
-        remedy=gettext_lazy(
-            "manage.py sweep_files --dry-run les nomme : gardez-en une copie, remettez les octets d’origine depuis la "
-            "sauvegarde des fichiers, et cherchez qui a pu écrire dans le stockage ou dans la base."
-        ),
+        about=gettext_lazy("Leurs octets ne sont plus ceux de l’empreinte que tient la base. Personne ne les reçoit."),
+        remedy=gettext_lazy("manage.py sweep_files --dry-run les nomme : remettez-les, cherchez qui a pu les changer."),
     ),
 ]
