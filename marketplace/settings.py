@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "marketplace.doors.middleware.bodies",  # before whatever reads a body
     "marketplace.middleware.PrivateUnlessListed",
     "marketplace.accounts.middleware.SecondFactorFirst",
+    "marketplace.terms.middleware.TermsFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",

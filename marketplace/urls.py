@@ -16,6 +16,7 @@ from marketplace.ledger import views as public_ledger_views
 from marketplace.mail import views as mail_views
 from marketplace.service import gauges as ground_gauges
 from marketplace.service import views as service_views
+from marketplace.terms import views as terms_views
 from opendata import subjects
 from opportunities import urls as opportunities
 from opportunities.review import views as notice_review_views
@@ -44,7 +45,7 @@ pages = [
     path("a-propos/", views.page("about"), name="about"),
     path("nous-joindre/", views.page("contact"), name="contact"),
     path("aide/", views.page("help"), name="help"),
-    path("conditions/", views.terms, name="terms"),
+    path("conditions/", terms_views.terms, name="terms"),
 ]
 
 # An occasion's page shows what became of it, and an addendum is told to those who answer: both belong to the higher
@@ -86,6 +87,7 @@ urlpatterns += i18n_patterns(
     path("verification/", include("audit.urls")),
     path("compte/", include("marketplace.accounts.urls")),
     path("a-faire/", dashboard_views.dashboard, {"more": [todo.items, audit_todo.items]}, name="dashboard"),
+    path("conditions/accepter/", terms_views.accept, name="accept_terms"),
     path("mon-profil/", views.profile, name="profile"),
     path("signaux/", public_flag_views.signals, name="signals"),
     path("registre/", public_ledger_views.entries, {"named": subjects.named}, name="ledger"),

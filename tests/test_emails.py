@@ -20,7 +20,7 @@ from marketplace.accounts import undo
 from marketplace.accounts.change import AccountChange
 from marketplace.dates import clock
 from marketplace.mail import outbox
-from marketplace.models import OutgoingEmail, User
+from marketplace.models import OutgoingEmail, Terms, User
 from opportunities import emails as notice_emails
 from opportunities.models import BodyMembership, Opportunity, PublicBody
 from opportunities.review import actions as notice_review_actions
@@ -375,6 +375,9 @@ def account_story(user) -> None:
         for given in (True, False):
             membership = BodyMembership(user=user, body=body, role=role)
             notice_emails.role_changed(membership, given=given, at=PUBLISHED_AT)
+    for kind in Terms.Kind:
+        terms = Terms(kind=kind, version=2, in_force_at=CLOSES_AT, changes_fr="Plus court.", changes_en="Shorter.")
+        outbox.queue("emails/account_terms.txt", to=user, at=PUBLISHED_AT, terms=terms)
     for left in (9, 0):
         outbox.queue("emails/account_recovery_code.txt", to=user, at=PUBLISHED_AT, left=left)
     Authenticator.objects.create(user=user, type="totp", data={})
@@ -387,7 +390,7 @@ def test_messages_about_an_account_are_whole(cast, language, django_capture_on_c
     speaking(cast, language)
     account_story(cast.outsider)
     rows, seen = mails(), 0
-    assert len(rows) == len(AccountChange.Kind) + 3 + 8 + 2
+    assert len(rows) == len(AccountChange.Kind) + 3 + 8 + 4
     assert len({row.subject for row in rows}) == len(rows) - 3, "one subject for both roles of a body"
     for row in rows:
         check_whole(row, language)
