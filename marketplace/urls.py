@@ -28,6 +28,8 @@ from proposals.dashboard import views as dashboard_views
 from proposals.notice import views as notice_views
 from proposals.opening import gauges as opening_gauges
 from proposals.public import views as public_views
+from vendors.archive import views as archive_views
+from vendors.members import views as member_views
 
 admin.site.site_header = _("Développe avec nous : administration")
 admin.site.site_title = _("Administration")
@@ -102,6 +104,8 @@ urlpatterns += i18n_patterns(
         {"catalogue": GAUGES, "next_closing": opening_gauges.next_closing},
         name="service",
     ),
+    path("pilotage/prestataires/<uuid:public_id>/archiver/", archive_views.pilot_archive, name="pilot_archive"),
+    path("pilotage/prestataires/<uuid:public_id>/propriete/", member_views.new_owner, name="pilot_new_owner"),
     path("pilotage/", admin.site.urls),
     prefix_default_language=False,
 )

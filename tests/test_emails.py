@@ -32,6 +32,7 @@ from proposals.models import Proposal, SealedEnvelope
 from proposals.notice import actions as notice_actions
 from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
+from vendors.archive import actions as archive_actions
 from vendors.members import actions as member_actions
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
@@ -113,6 +114,10 @@ def members_come_and_go(cast) -> None:
         for role in ("admin", "owner", "member"):
             member_actions.change_role(member, by=cast.vendor_owner, role=role)
         member_actions.remove(member, by=leaves)
+    for email in (cast.vendor_member.email, cast.outsider.email):
+        member_actions.new_owner(cast.vendor, by=cast.administrator, email=email, reason=REASON)
+    archive_actions.archive(cast.vendor, by=cast.vendor_owner, reason=REASON)
+    archive_actions.restore(cast.vendor, by=cast.vendor_owner, reason=REASON)
 
 
 def speaking(cast, language: str) -> None:
@@ -151,7 +156,7 @@ def test_every_message_is_whole(cast, language, django_capture_on_commit_callbac
     speaking(cast, language)
     with django_capture_on_commit_callbacks(execute=True):
         whole_story(cast)
-    assert {row.template for row in mails()} == EVERY and len(EVERY) == 26
+    assert {row.template for row in mails()} == EVERY and len(EVERY) == 28
     for row in mails():
         check_whole(row, language)
     assert len(sent.outbox) == len(mails())

@@ -30,6 +30,24 @@ def removed(member: VendorMembership, *, by: User, at: datetime) -> None:
     outbox.queue("emails/vendor_member.txt", to=member.user, at=at, what="removed", **about)
 
 
+def archived(vendor: Vendor, *, archived: bool, reason: str, by: User, at: datetime) -> None:
+    """To the whole team, whoever did it included: what it means."""
+    for person in _team(vendor):
+        about = {"vendor": vendor, "archived": archived, "reason": reason, "by": by}
+        outbox.queue("emails/vendor_archived.txt", to=person, at=at, **about)
+
+
+def new_owner(vendor: Vendor, *, owner: User | None, email: str, reason: str, at: datetime) -> None:
+    """To the whole team, the new owner included: who it is, or who was invited to be."""
+    for person in _team(vendor):
+        about = {"vendor": vendor, "owner": owner, "email": email, "reason": reason, "oneself": person == owner}
+        outbox.queue("emails/vendor_new_owner.txt", to=person, at=at, **about)
+
+
+def _team(vendor: Vendor) -> list[User]:
+    return [row.user for row in vendor.memberships.select_related("user").order_by("pk")]
+
+
 def to_owners(vendor: Vendor, what: str, *, at: datetime, but: User | None = None, **about: Any) -> None:
     """what: somebody "joined" or "left" (`who`, `role`), or "declined" (`email`)."""
     owners = vendor.memberships.filter(role=VendorMembership.Role.OWNER).select_related("user").order_by("pk")
