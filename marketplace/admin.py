@@ -26,6 +26,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.models import LedgerEntry, OutgoingEmail, Terms, User
 from marketplace.requests import PersonRequest
+from marketplace.terms import actions as terms_actions
 from marketplace.texts import PlainTexts
 
 # Rights come from memberships, not from groups; addresses and second factors belong to their owners.
@@ -119,13 +120,30 @@ class TermsForm(PlainTexts, forms.ModelForm):
 
     class Meta:
         model = Terms
-        fields = ["kind", "in_force_at", "text_fr", "text_en"]
+        fields = ["kind", "in_force_at", "changes_fr", "changes_en", "text_fr", "text_en"]
+        help_texts = {
+            "changes_fr": gettext_lazy(
+                "Quelques phrases : envoyées à chaque personne, et montrées à qui doit accepter."
+            ),
+            "in_force_at": gettext_lazy(
+                "Les personnes sont averties dès maintenant; on leur demande d’accepter dès ce moment."
+            ),
+        }
 
     def clean_in_force_at(self) -> datetime:
         instant: datetime = self.cleaned_data["in_force_at"]
         if instant < clock.now():
             raise forms.ValidationError(_("Des conditions ne peuvent pas s’appliquer avant d’exister."))
         return instant
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        later = Terms.objects.filter(kind=data.get("kind")).exists()
+        for field in ("changes_fr", "changes_en") if later else ():
+            if not data.get(field):
+                self.add_error(field, _("Ce champ est obligatoire."))
+        return data
 
 
 @admin.register(Terms)
@@ -146,7 +164,10 @@ class TermsAdmin(Administered):
         super().save_model(request, obj, form, change)
         since = ledger.instant(obj.in_force_at.astimezone(UTC))
         subject = f"terms:{obj.kind}-{obj.version}"
-        ledger.record("terms.add", subject, by=request.user, at=clock.now(), in_force_at=since)
+        at = clock.now()
+        ledger.record("terms.add", subject, by=request.user, at=at, in_force_at=since)
+        told = terms_actions.tell(obj, at=at)
+        self.message_user(request, _("Personnes averties par courriel : %d.") % told)
 
 
 @admin.register(LedgerEntry)
@@ -155,7 +176,7 @@ class LedgerEntryAdmin(ListOnly):
 
     list_display = ["at", "action", "actor", "subject", "hash"]
     search_fields = ["action"]
-    search_help_text = gettext_lazy("Action, personne, objet ou empreinte, en entier.")
+    search_hint = gettext_lazy("Action, personne, objet ou empreinte, en entier.")
     ordering = ["-seq"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AdminSplitDateTime, AutocompleteSelect
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey
@@ -29,8 +29,9 @@ from django.views.decorators.cache import never_cache
 
 from marketplace.accounts.person import Visitor
 from marketplace.accounts.reauthentication import asks_again
+from marketplace.dates.localtime import NBSP
 from marketplace.keep import Quiet, keeps_typed, typed_before
-from marketplace.texts import PlainModelForm
+from marketplace.texts import PlainModelForm, Words
 from marketplace.twice.once import once
 from marketplace.twice.unique import asked_again
 
@@ -128,6 +129,7 @@ class Administered(admin.ModelAdmin):
 
     form: type[ModelForm] = PlainModelForm
     actions = None
+    search_hint: Words = ""  # not Django's search_help_text, which leaves the field without a name
     show_full_result_count = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -157,17 +159,22 @@ class Administered(admin.ModelAdmin):
         message: list[dict[str, Any]] = super().construct_change_message(request, form, formsets, add)
         if not add and form is not None:
             with translation.override(None):
-                turned = {
-                    str(
-                        form.fields[name].label
-                    ): f"{form.fields[name].label} : {'oui' if form.cleaned_data[name] else 'non'}"
-                    for name in form.changed_data
-                    if isinstance(form.fields[name], forms.BooleanField)
-                }
+                boxes = [name for name in form.changed_data if isinstance(form.fields[name], forms.BooleanField)]
+                labels = {name: str(form.fields[name].label) for name in boxes}
+            ways = {name: "oui" if form.cleaned_data[name] else "non" for name in boxes}
+            turned = {label: f"{label[:1].lower()}{label[1:]}{NBSP}: {ways[name]}" for name, label in labels.items()}
             for part in message:
                 fields = part.get("changed", {}).get("fields", [])
                 part["changed"]["fields"] = [turned.get(name, name) for name in fields]
         return message
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A day and an hour are two fields under one label: each says what it is."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.SplitDateTimeField) and isinstance(field.widget, AdminSplitDateTime):
+            for part, name in zip(field.widget.widgets, (_("date"), _("heure")), strict=True):
+                part.attrs["aria-label"] = f"{field.label}, {name}"
+        return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         field, *rest = lookup.split("__")
@@ -193,8 +200,8 @@ class Administered(admin.ModelAdmin):
         return type(form.__name__, (_Typed, form), {"typed": typed}) if typed else form
 
     def changelist_view(self, request: HttpRequest, extra_context: Context = None) -> HttpResponse:
-        title = capfirst(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title} | (extra_context or {}))
+        about = {"title": capfirst(self.opts.verbose_name_plural), "subtitle": self.search_hint or None}
+        return super().changelist_view(request, about | (extra_context or {}))
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Context = None

@@ -57,6 +57,9 @@ class Terms(models.Model):
     in_force_at = models.DateTimeField(_("en vigueur à partir du"))
     text_fr = models.TextField(_("texte en français"))
     text_en = models.TextField(_("texte en anglais"))
+    # What this version changes, told by mail and on the page that asks to accept it: empty for the first.
+    changes_fr = models.TextField(_("ce qui change, en français"), blank=True)
+    changes_en = models.TextField(_("ce qui change, en anglais"), blank=True)
     objects = TermsQuerySet.as_manager()
 
     class Meta:
@@ -74,6 +77,11 @@ class Terms(models.Model):
     def text(self) -> str:
         """Markdown, in the reader's language."""
         return self.text_en if translation.get_language() == "en" else self.text_fr
+
+    @property
+    def changes(self) -> str:
+        """Likewise: what this version changes; "" for the first."""
+        return self.changes_en if translation.get_language() == "en" else self.changes_fr
 
 
 class TermsAcceptance(models.Model):

@@ -53,6 +53,7 @@ REPLY_DAYS = 30  # the vendor's time to answer a performance evaluation
 # Publications at the SEAO after a public call, in days (by the RCTI's sister texts, docs/decisions.md).
 SEAO_DAYS = {"initial": 15, "extra": 60, "final": 90}
 EXTRA_SPENDING_PERCENT = 10  # past this, additional spending is published
+OWNER_AWAY_DAYS = 30  # an administrator names another owner of a vendor none of whose owners signed in since
 FILE_MAX_BYTES = 10 * 1024 * 1024
 FILES_PER_PROPOSAL = 5
 REQUEST_MAX_BYTES = 72 * 1024 * 1024  # a delivery: five files, an archive and their form
@@ -99,6 +100,7 @@ MIDDLEWARE = [
     "marketplace.doors.middleware.bodies",  # before whatever reads a body
     "marketplace.middleware.PrivateUnlessListed",
     "marketplace.accounts.middleware.SecondFactorFirst",
+    "marketplace.terms.middleware.TermsFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",

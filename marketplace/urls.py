@@ -19,6 +19,7 @@ from marketplace.ledger import views as public_ledger_views
 from marketplace.mail import views as mail_views
 from marketplace.service import gauges as ground_gauges
 from marketplace.service import views as service_views
+from marketplace.terms import views as terms_views
 from opendata import subjects
 from opportunities import urls as opportunities
 from opportunities.review import views as notice_review_views
@@ -31,6 +32,8 @@ from proposals.notice import views as notice_views
 from proposals.opening import gauges as opening_gauges
 from proposals.public import sitemaps as public_sitemaps
 from proposals.public import views as public_views
+from vendors.archive import views as archive_views
+from vendors.members import views as member_views
 
 admin.site.site_header = _("Développe avec nous : administration")
 admin.site.site_title = _("Administration")
@@ -48,7 +51,7 @@ pages = [
     path("a-propos/", views.page("about"), name="about"),
     path("nous-joindre/", views.page("contact"), name="contact"),
     path("aide/", views.page("help"), name="help"),
-    path("conditions/", views.terms, name="terms"),
+    path("conditions/", terms_views.terms, name="terms"),
 ]
 
 # An occasion's page shows what became of it, and an addendum is told to those who answer: both belong to the higher
@@ -107,6 +110,7 @@ urlpatterns += i18n_patterns(
     path("verification/", include("audit.urls")),
     path("compte/", include("marketplace.accounts.urls")),
     path("a-faire/", dashboard_views.dashboard, {"more": [todo.items, audit_todo.items]}, name="dashboard"),
+    path("conditions/accepter/", terms_views.accept, name="accept_terms"),
     path("mon-profil/", views.profile, name="profile"),
     path("signaux/", public_flag_views.signals, name="signals"),
     path("registre/", public_ledger_views.entries, {"named": subjects.named}, name="ledger"),
@@ -121,6 +125,8 @@ urlpatterns += i18n_patterns(
         {"catalogue": GAUGES, "next_closing": opening_gauges.next_closing},
         name="service",
     ),
+    path("pilotage/prestataires/<uuid:public_id>/archiver/", archive_views.pilot_archive, name="pilot_archive"),
+    path("pilotage/prestataires/<uuid:public_id>/propriete/", member_views.new_owner, name="pilot_new_owner"),
     path("pilotage/", admin.site.urls),
     prefix_default_language=False,
 )

@@ -1,4 +1,4 @@
-"""Pages of the ground floor: content, terms, profile, workflow, keys, errors."""
+"""Pages of the ground floor: content, profile, workflow, keys, errors."""
 
 import copy
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from marketplace import keys, lifecycle, markup
+from marketplace import keys, lifecycle
 from marketplace.acts import act_page, show
 from marketplace.cache import public_page
 from marketplace.dates import clock
 from marketplace.files.uploads import PAPERS, OneFileField
 from marketplace.keep import data_of
-from marketplace.models import Terms, User
+from marketplace.models import User
 from marketplace.requests import PersonRequest
 from marketplace.texts import PlainTexts
 
@@ -42,26 +42,6 @@ def page(name: str) -> Callable[..., HttpResponse]:
 def health(request: HttpRequest) -> HttpResponse:
     """Never reached: marketplace.middleware.health answers first. Listed so that the address is known."""
     return HttpResponse("ok\n", content_type="text/plain")
-
-
-@login_not_required
-@require_safe
-@public_page
-def terms(request: HttpRequest) -> HttpResponse:
-    """Both texts in force: of use, and of submission."""
-    at = clock.now()
-    texts = [Terms.objects.in_force(kind, at=at) for kind in Terms.Kind]
-    shown = [
-        {
-            "kind": text.kind,
-            "title": text.get_kind_display(),
-            "version": text.version,
-            "in_force_at": text.in_force_at,
-            "body_html": markup.render(text.text),
-        }
-        for text in texts
-    ]
-    return render(request, "pages/terms.html", {"texts": shown})
 
 
 class ProfileForm(PlainTexts, forms.ModelForm):

@@ -20,6 +20,12 @@ def before_closing(proposal: Proposal, at: datetime) -> None:
         complain(None, _("Trop tard ou impossible : cette occasion n’accepte plus de dépôt ni de retrait."))
 
 
+def vendor_answers(proposal: Proposal, at: datetime) -> None:
+    """The vendor is not archived."""
+    if proposal.vendor.archived_at is not None:
+        complain(None, _("Ce prestataire est archivé : ses propriétaires doivent d’abord le rétablir."))
+
+
 def in_evaluation(proposal: Proposal, at: datetime) -> None:
     """The occasion is in evaluation."""
     if proposal.opportunity.state != "evaluation":

@@ -210,7 +210,7 @@ def test_nobody_gives_powers_to_whoever_administers(pilot, cast):
 def new_terms(pilot, **fields):
     values = {
         "kind": "use", "in_force_at_0": "2026-12-01", "in_force_at_1": "09:00",
-        "text_fr": "Nouveau texte", "text_en": "New text",
+        "text_fr": "Nouveau texte", "text_en": "New text", "changes_fr": "Plus clair.", "changes_en": "Clearer.",
     }  # fmt: skip
     return pilot.post(reverse("admin:marketplace_terms_add"), values | fields)
 

@@ -20,7 +20,7 @@ from marketplace.accounts import undo
 from marketplace.accounts.change import AccountChange
 from marketplace.dates import clock
 from marketplace.mail import outbox
-from marketplace.models import OutgoingEmail, User
+from marketplace.models import OutgoingEmail, Terms, User
 from opportunities import emails as notice_emails
 from opportunities.models import BodyMembership, Opportunity, PublicBody
 from opportunities.review import actions as notice_review_actions
@@ -32,6 +32,7 @@ from proposals.models import Proposal, SealedEnvelope
 from proposals.notice import actions as notice_actions
 from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT
+from vendors.archive import actions as archive_actions
 from vendors.members import actions as member_actions
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
@@ -115,6 +116,10 @@ def members_come_and_go(cast) -> None:
         for role in ("admin", "owner", "member"):
             member_actions.change_role(member, by=cast.vendor_owner, role=role)
         member_actions.remove(member, by=leaves)
+    for email in (cast.vendor_member.email, cast.outsider.email):
+        member_actions.new_owner(cast.vendor, by=cast.administrator, email=email, reason=REASON)
+    archive_actions.archive(cast.vendor, by=cast.vendor_owner, reason=REASON)
+    archive_actions.restore(cast.vendor, by=cast.vendor_owner, reason=REASON)
 
 
 def speaking(cast, language: str) -> None:
@@ -153,7 +158,7 @@ def test_every_message_is_whole(cast, language, django_capture_on_commit_callbac
     speaking(cast, language)
     with django_capture_on_commit_callbacks(execute=True):
         whole_story(cast)
-    assert {row.template for row in mails()} == EVERY and len(EVERY) == 27
+    assert {row.template for row in mails()} == EVERY and len(EVERY) == 29
     for row in mails():
         check_whole(row, language)
     assert len(sent.outbox) == len(mails())
@@ -377,6 +382,9 @@ def account_story(user) -> None:
         for given in (True, False):
             membership = BodyMembership(user=user, body=body, role=role)
             notice_emails.role_changed(membership, given=given, at=PUBLISHED_AT)
+    for kind in Terms.Kind:
+        terms = Terms(kind=kind, version=2, in_force_at=CLOSES_AT, changes_fr="Plus court.", changes_en="Shorter.")
+        outbox.queue("emails/account_terms.txt", to=user, at=PUBLISHED_AT, terms=terms)
     for left in (9, 0):
         outbox.queue("emails/account_recovery_code.txt", to=user, at=PUBLISHED_AT, left=left)
     Authenticator.objects.create(user=user, type="totp", data={})
@@ -389,7 +397,7 @@ def test_messages_about_an_account_are_whole(cast, language, django_capture_on_c
     speaking(cast, language)
     account_story(cast.outsider)
     rows, seen = mails(), 0
-    assert len(rows) == len(AccountChange.Kind) + 3 + 8 + 2
+    assert len(rows) == len(AccountChange.Kind) + 3 + 8 + 4
     assert len({row.subject for row in rows}) == len(rows) - 3, "one subject for both roles of a body"
     for row in rows:
         check_whole(row, language)

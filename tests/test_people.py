@@ -155,7 +155,8 @@ def test_a_closed_account_s_sessions_never_wake_up(pilot, cast, language, django
     old = signed_in(user)
     assert old.get("/mon-profil/").status_code == 200
     with django_capture_on_commit_callbacks(execute=True):
-        assert change(pilot, user, is_active="").status_code == 302
+        assert change(pilot, user, is_active="").status_code == 200, "a reason is asked"
+        assert change(pilot, user, is_active="", reason="Départ annoncé").status_code == 302
     assert old.get("/mon-profil/").status_code == 302
     closed = User.objects.get(pk=user.pk)
     with django_capture_on_commit_callbacks(execute=True):
@@ -165,7 +166,10 @@ def test_a_closed_account_s_sessions_never_wake_up(pilot, cast, language, django
     rows = OutgoingEmail.objects.filter(to=user).order_by("pk")
     assert [row.template for row in rows] == ["emails/account_deactivated.txt", "emails/account_reactivated.txt"]
     assert all(row.language == language and row.state == "sent" and row.address == user.email for row in rows)
-    acts = LedgerPayload.objects.about(f"person:{user.public_id}").values_list("action", flat=True)
+    assert "Départ annoncé" in rows[0].body
+    written = LedgerPayload.objects.about(f"person:{user.public_id}")
+    assert [row.body["reason"] for row in written if row.action == "person.deactivate"] == ["Départ annoncé"]
+    acts = written.values_list("action", flat=True)
     assert list(acts) == ["person.rights", "person.deactivate", "person.rights", "person.reactivate"]
 
 
@@ -176,7 +180,7 @@ def test_a_password_link_of_before_is_dead_too(pilot, cast):
     path = body[body.index("/compte/") :].split()[0]
     assert "n’est plus valide" not in words(Client().get(path, follow=True))
     for active in ("", "on"):
-        change(pilot, User.objects.get(pk=cast.outsider.pk), is_active=active)
+        change(pilot, User.objects.get(pk=cast.outsider.pk), is_active=active, reason="Départ")
     assert "n’est plus valide" in words(Client().get(path, follow=True))
 
 
@@ -285,6 +289,35 @@ def test_what_an_administrator_changes_is_written_and_not_shown(pilot, cast):
     assert entry not in LedgerEntry.objects.public()
     assert "Ulysse" not in str(entry.chained())
     assert "Ulysse" not in text_of(Client().get(reverse("ledger")))
+
+
+@pytest.mark.parametrize("language", ["", "/en"])
+def test_the_history_says_which_way(pilot, cast, language):
+    """« compte actif : non », then « oui »: for each box that an administrator turns."""
+    user, seen = cast.outsider, 0
+    for right in ("is_active", "is_auditor", "is_staff"):
+        for value in ("", "on") if right == "is_active" else ("on", ""):
+            row = User.objects.get(pk=user.pk)
+            assert change(pilot, row, **{right: value}, reason="Essai").status_code == 302
+            seen += 1
+    said = words(pilot.get(f"{language}/pilotage/marketplace/user/{user.pk}/history/")).replace("&nbsp;", " ")
+    french = [
+        f"{what} : {way}"
+        for what in ("compte actif", "vérifie les marchés", "administre la plateforme")
+        for way in ("oui", "non")
+    ]
+    english = [
+        f"{what}: {way}"
+        for what in ("account active", "audits procurements", "administers the platform")
+        for way in ("yes", "no")
+    ]
+    assert seen == 6 and all(phrase in said for phrase in (english if language else french)), said
+
+
+def test_the_words_of_a_person_s_page_are_ours(pilot, cast):
+    page = words(pilot.get(f"/pilotage/marketplace/user/{cast.outsider.pk}/change/"))
+    assert "Statut équipe" not in page and "utilisateur" not in page
+    assert "Compte actif" in page and "Administre la plateforme" in page and "Celle de ses courriels" in page
 
 
 def test_nothing_changed_writes_nothing(pilot, cast):

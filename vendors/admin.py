@@ -1,9 +1,13 @@
-"""Administrators read vendors; only a vendor's own people change it. They record who may not get public contracts.
+"""Administrators read vendors; only a vendor's own people change it, but for an owner who left and for archiving it,
+which have pages of their own. They record who may not get public contracts.
 
 Attestations are deliberately not registered: whoever sees one added may guess that its vendor prepares a dépôt.
 """
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.translation import gettext, gettext_lazy
 
 from marketplace.administration import Administered, ReadOnly, is_administrator
 from marketplace.dates import clock
@@ -30,12 +34,22 @@ class People(admin.TabularInline):
 
 @admin.register(Vendor)
 class VendorAdmin(ReadOnly):
-    list_display = ["legal_name", "kind", "neq", "city", "region", "created_at"]
+    list_display = ["legal_name", "kind", "neq", "city", "region", "created_at", "archived_at"]
     list_filter = ["kind", "region"]
     search_fields = ["legal_name", "neq", "city"]
     ordering = ["sort_key", "pk"]
     exclude = ["members"]
+    readonly_fields = ["archived_at", "acts"]
     inlines = [People]
+
+    @admin.display(description=gettext_lazy("gestes"))
+    def acts(self, obj: Vendor) -> str:
+        turn = gettext("Rétablir") if obj.archived_at else gettext("Archiver")
+        links = [
+            (reverse("pilot_new_owner", args=[obj.public_id]), gettext("Nommer une autre personne propriétaire")),
+            (reverse("pilot_archive", args=[obj.public_id]), turn),
+        ]
+        return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
 
 @admin.register(VendorMembership)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.dates.fields import day_field, plausible_year
 from marketplace.files.uploads import PAPERS, OneFileField
+from marketplace.reasons import ReasonForm
 from marketplace.regions import Region
 from marketplace.search import fold
 from marketplace.texts import PlainTexts
@@ -26,8 +27,22 @@ class InviteForm(PlainTexts, forms.Form):
         help_text=_("La personne reçoit une invitation, qu’elle accepte ou décline."),
     )
     role = forms.ChoiceField(
-        label=_("Rôle"), choices=Invitation.Role.choices, initial=Invitation.Role.MEMBER, widget=forms.RadioSelect
+        label=_("Rôle"),
+        choices=[(role.value, role.label) for role in (Invitation.Role.ADMIN, Invitation.Role.MEMBER)],
+        initial=Invitation.Role.MEMBER,
+        widget=forms.RadioSelect,
     )
+
+
+class NewOwnerForm(ReasonForm):
+    """By an administrator: to whom an ownerless vendor goes, and why."""
+
+    email = forms.EmailField(
+        label=_("Adresse courriel de la nouvelle personne propriétaire"),
+        max_length=254,
+        help_text=_("Une personne de l’équipe devient propriétaire aussitôt. Toute autre reçoit une invitation."),
+    )
+    field_order = ["email", "reason"]
 
 
 class RoleForm(PlainTexts, forms.Form):

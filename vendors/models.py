@@ -31,6 +31,10 @@ class VendorQuerySet(models.QuerySet["Vendor"]):
         """Those that this person acts for. Not `visible_to`: administrators see all and act for none."""
         return self.filter(memberships__user=user)
 
+    def active(self) -> Self:
+        """Those that are not archived: they may begin a proposal and deposit it."""
+        return self.filter(archived_at=None)
+
 
 class Vendor(models.Model):
     """A proponent. Limits are those of BC's proponent fields; NEQ: 10 digits (Registraire des entreprises)."""
@@ -54,6 +58,8 @@ class Vendor(models.Model):
     email = models.EmailField(_("courriel"), max_length=100)
     phone = TelephoneColumn(_("téléphone"), max_length=30, blank=True)
     created_at = models.DateTimeField(_("date d’inscription du prestataire"))
+    # It deposits nothing until it is taken back (vendors/archive/actions.py).
+    archived_at = models.DateTimeField(_("archivé le"), null=True, blank=True, editable=False)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="VendorMembership", related_name="vendors")
     objects = VendorQuerySet.as_manager()
 
@@ -121,6 +127,7 @@ class Invitation(models.Model):
     """
 
     class Role(models.TextChoices):
+        OWNER = "owner", _("Propriétaire")  # offered by an administrator alone, when the owners are away
         ADMIN = "admin", _("Gestionnaire")
         MEMBER = "member", _("Membre")
 
@@ -148,7 +155,9 @@ class Invitation(models.Model):
                 name="vendor_invitation_once",
                 violation_error_message=_("Cette personne est déjà invitée."),
             ),
-            models.CheckConstraint(condition=Q(role__in=["admin", "member"]), name="vendor_invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(role__in=["owner", "admin", "member"]), name="vendor_invitation_role_known"
+            ),
             models.CheckConstraint(
                 condition=Q(accepted=None) | Q(answered_at__isnull=False), name="vendor_invitation_answered_has_instant"
             ),

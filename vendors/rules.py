@@ -31,6 +31,15 @@ def is_owner(vendor: Vendor, user: Visitor | None) -> bool:
     return "owner" in roles_in(user, vendor.pk)
 
 
+def may_archive(vendor: Vendor, user: Visitor | None) -> bool:
+    """Its owners, and administrators, who act for no vendor."""
+    return is_owner(vendor, user) or administers(user)
+
+
+def administers(user: Visitor | None) -> bool:
+    return user is not None and user.is_active and user.is_staff and user.is_superuser
+
+
 def can_edit(vendor: Vendor, user: Visitor | None) -> bool:
     return may_bind(vendor, user)
 

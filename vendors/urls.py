@@ -3,6 +3,7 @@
 from django.urls import path
 
 from vendors import views
+from vendors.archive import views as archive_views
 from vendors.eligibility import views as eligibility_views
 from vendors.members import views as member_views
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("nouveau/", views.create, name="create"),
     path("invitations/<uuid:invitation_id>/", member_views.invitation, name="invitation"),
     path("<uuid:public_id>/", views.edit, name="edit"),
+    path("<uuid:public_id>/archiver/", archive_views.archive, name="archive"),
     path("<uuid:public_id>/inviter/", member_views.invite, name="invite"),
     path(
         "<uuid:public_id>/invitations/<uuid:invitation_id>/retirer/", member_views.withdraw, name="withdraw_invitation"

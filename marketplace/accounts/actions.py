@@ -1,6 +1,7 @@
 """What an administrator, or an operator, does to somebody's account. Its person is told; the ledger keeps it."""
 
 from datetime import datetime
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
@@ -24,7 +25,7 @@ def activity_changed(person: User, *, by: User | None, at: datetime, reason: str
             template, action = "emails/account_reactivated.txt", "person.reactivate"
         # Not `queue`: it writes to nobody who is inactive, and this is what must be told.
         outbox.queue_to_address(template, address=person.email, to=person, at=at, reason=reason)
-        said = {"reason": reason} if reason else {}
+        said: dict[str, Any] = {"reason": reason} if reason else {}
         ledger.record(action, f"person:{person.public_id}", by=by, at=at, **said)
 
 

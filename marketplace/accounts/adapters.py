@@ -25,6 +25,8 @@ from marketplace.mail import outbox
 from marketplace.mail.address import can_be_written
 from marketplace.models import User
 from marketplace.requests import PersonRequest, caller_address
+from marketplace.terms import actions as terms_actions
+from marketplace.terms.middleware import DUE
 from marketplace.texts import PlainTexts
 
 
@@ -120,6 +122,8 @@ class AccountAdapter(DefaultAccountAdapter):
         shelf.remember(request, user)
         remember_sign_in(request)
         confirmation.forget(request)
+        if terms := terms_actions.due(user, at=clock.now()):
+            request.session[DUE] = terms.version  # asked before anything else (marketplace/terms/middleware.py)
         return super().post_login(request, user, **kwargs)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def correct(request: HttpRequest, state: dict[str, Any], email: str) -> bool:
 
 def _moved(state: dict[str, Any], email: str) -> User | None:
     """The account with its new address; None when the address is taken, or when there is nothing to make one of."""
-    user = User.objects.select_for_update().filter(pk=state.get("user"), last_login=None).first()
+    user = User.objects.select_for_update().filter(pk=state.get("user") or 0, last_login=None).first()
     if user and EmailAddress.objects.filter(user=user, verified=True).exists():
         user = None  # confirmed meanwhile, elsewhere
     others = User.objects.exclude(pk=user.pk) if user else User.objects

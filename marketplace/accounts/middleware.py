@@ -42,13 +42,13 @@ class SecondFactorFirst:
         match = request.resolver_match
         if match is None or match.view_name in OPEN or not second_factor.is_missing(request.user):
             return None
-        setting_up = f"{reverse('mfa_activate_totp')}?{urlencode({'next': _way_back(request)}, safe='/')}"
+        setting_up = f"{reverse('mfa_activate_totp')}?{urlencode({'next': way_back(request)}, safe='/')}"
         if getattr(request, "htmx", False):  # a part of a page: the whole page must leave
             return HttpResponseClientRedirect(setting_up)
         return redirect(setting_up)
 
 
-def _way_back(request: HttpRequest) -> str:
+def way_back(request: HttpRequest) -> str:
     """Where to come back once it is set up: the page itself, or the one whose button was pressed.
 
     What was typed is kept for the address that it was sent to, when its view keeps what is typed.

@@ -241,7 +241,7 @@ def remember(request: PersonRequest, method: str) -> None:
 def recently_confirmed(request: HttpRequest) -> bool:
     """Whether the question needs not be asked again."""
     given = request.session.get(_SESSION)
-    return bool(given) and _lately(given["at"])
+    return given is not None and _lately(given["at"])
 
 
 def _lately(instant: str) -> bool:
@@ -257,7 +257,7 @@ def remember_sign_in(request: HttpRequest) -> None:
 def signed_in_lately(request: HttpRequest) -> bool:
     """Whether the password was typed at most CONFIRMATION_MINUTES ago, at the sign-in of this session."""
     instant = request.session.get(_SIGNED_IN)
-    return bool(instant) and _lately(instant)
+    return instant is not None and _lately(instant)
 
 
 def ask(request: PersonRequest) -> HttpResponse | None:

@@ -65,7 +65,7 @@ def start(request: PersonRequest, number: str) -> HttpResponse:
     proposals = Proposal.objects.visible_to(request.user, at=now).filter(opportunity=opportunity, vendor__in=vendors)
     existing = list(proposals.select_related("vendor"))
     taken = {proposal.vendor_id for proposal in existing}
-    free = [vendor for vendor in vendors if vendor.pk not in taken]
+    free = [vendor for vendor in vendors if vendor.pk not in taken and vendor.archived_at is None]
     if existing and not free and len(existing) == 1:
         return redirect(existing[0])
     if occasion_rules.works_there(opportunity, request.user):

@@ -164,7 +164,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         allowed=rules.can_deposit,
         roles=["vendor"],
         label=_("Déposer"),
-        conditions=[conditions.before_closing],
+        conditions=[conditions.before_closing, conditions.vendor_answers],
         basis="RCTI, dépôt électronique",
     )
     def submit(self, *, by: User | None, at: datetime, submission: Submission) -> None:

@@ -39,13 +39,13 @@ def test_the_administration_is_readable(cast, people, findings, scheme):
     pilot.sees("Dites pourquoi ce compte est désactivé.")
     judge(pilot, findings)
     for address in addresses(cast):
-        for language in ("", "/en"):
+        for language in ("", "/en") if address in ("", addresses(cast)[5]) else ("",):
             pilot.page.goto(f"{pilot.address}{language}/pilotage/{address}")
-            judge(pilot, findings)
+            findings._judge(pilot.page, pilot.page.url)
             seen += 1
     pilot.page.goto(f"{pilot.address}/pilotage/password_change/")
     judge(pilot, findings)
-    assert seen == 34
+    assert seen == 19
     assert not findings.report(), findings.report()
 
 

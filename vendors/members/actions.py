@@ -4,7 +4,9 @@ Nobody becomes a member without accepting: a membership ties one's hands where t
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,6 +15,7 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain
 from marketplace.models import User
+from marketplace.reasons import reason_given
 from vendors import rules
 from vendors.members import emails
 from vendors.models import Invitation, Vendor, VendorMembership
@@ -68,10 +71,51 @@ def accept(invitation: Invitation, *, by: User) -> VendorMembership:
         member, created = VendorMembership.objects.get_or_create(
             user=by, vendor=vendor, defaults={"role": invitation.role}
         )
-        if created:
+        if not created and invitation.role == Role.OWNER:  # by another of the person's addresses
+            member.role = Role.OWNER
+            member.save(update_fields=["role"])
+        if created or invitation.role == Role.OWNER:
             ledger.record("vendor.join", _subject(vendor), by=by, at=at, role=member.role)
             emails.to_owners(vendor, "joined", at=at, who=by, role=member.get_role_display)
     return member
+
+
+def new_owner(vendor: Vendor, *, by: User, email: str, reason: str) -> VendorMembership | None:
+    """An administrator gives a vendor whose owners are away another one; None when that person is invited to be.
+
+    Nobody joins without accepting: one of the team becomes owner at once, another gets an invitation. PermissionDenied
+    unless `by` administers; ValidationError where the owners are there to do it, or at `email` and `reason`.
+    """
+    reason, email = reason_given(reason), email.strip().lower()
+    with transaction.atomic():
+        row, at = _locked(vendor), clock.now()
+        if not rules.administers(by):
+            raise PermissionDenied(_("Seule une personne qui administre la plateforme nomme ainsi une propriétaire."))
+        since = at - timedelta(days=settings.OWNER_AWAY_DAYS)
+        owners = row.memberships.filter(role=Role.OWNER)
+        if owners.filter(user__is_active=True, user__last_login__gte=since).exists():
+            days = settings.OWNER_AWAY_DAYS
+            complain(None, _("Une personne propriétaire est venue depuis %d jours : elle nomme qui elle veut.") % days)
+        member = row.memberships.select_related("user").filter(user__email__iexact=email, user__is_active=True).first()
+        if member is not None and member.role == Role.OWNER:
+            complain("email", _("Cette personne est déjà propriétaire."))
+        if member is not None:
+            before, member.role = member.role, Role.OWNER
+            member.save(update_fields=["role"])
+            said: dict[str, Any] = {"person": f"person:{member.user.public_id}", "before": before}
+        else:
+            _offer(row, email, by=by, at=at)
+            said = {"invited": True}
+        ledger.record("vendor.new_owner", _subject(row), by=by, at=at, reason=reason, **said)
+        emails.new_owner(row, owner=member.user if member else None, email=email, reason=reason, at=at)
+    return member
+
+
+def _offer(vendor: Vendor, email: str, *, by: User, at: datetime) -> None:
+    """An invitation to own it, instead of another that waits at this address."""
+    vendor.invitations.pending().filter(email=email).update(answered_at=at)
+    offer = Invitation.objects.create(vendor=vendor, email=email, role=Role.OWNER, invited_by=by, at=at)
+    emails.invited(offer, known=_person_at(email), at=at)
 
 
 def decline(invitation: Invitation, *, by: User) -> None:

@@ -7,16 +7,19 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from marketplace.acts import act_page, attempt
+from marketplace.acts import Page, act_page, attempt, show
+from marketplace.administration import administrators_only
 from marketplace.keep import data_of, typed_before
 from marketplace.requests import PersonRequest
 from marketplace.twice.once import once
 from vendors import rules, views
-from vendors.forms import InviteForm, RoleForm
+from vendors.forms import InviteForm, NewOwnerForm, RoleForm
 from vendors.members import actions
 from vendors.models import Invitation, Vendor, VendorMembership
 
@@ -111,6 +114,36 @@ def member(request: PersonRequest, public_id: UUID, person_id: UUID) -> HttpResp
     except ValidationError as error:  # two acts on one page: a notice says what either refuses
         context["refused"] = " ".join(error.messages)
     return render(request, "vendors/member.html", context, status=422)
+
+
+NEW_OWNER = Page(
+    title=gettext_lazy("Nommer une autre personne propriétaire"),
+    lead=gettext_lazy(
+        "Pour un prestataire dont les propriétaires sont partis ou absents. Vérifiez d’abord que la personne peut agir "
+        "pour l’entreprise, par exemple au Registraire des entreprises. Toute l’équipe en est avertie."
+    ),
+    submit=gettext_lazy("Nommer"),
+    tone="warn",
+)
+
+
+@administrators_only
+@act_page
+def new_owner(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """An administrator's page, for a vendor whose owners are away."""
+    vendor = get_object_or_404(Vendor, public_id=public_id)
+    back = reverse("admin:vendors_vendor_change", args=[vendor.pk])
+    form = NewOwnerForm(data_of(request), help_text=_("L’équipe de ce prestataire le lira, et le registre le garde."))
+
+    def verb() -> VendorMembership | None:
+        return actions.new_owner(vendor, by=request.user, **form.cleaned_data)
+
+    if done := attempt(request, form, verb):
+        said = _("%s est propriétaire.") % done.result.user if done.result else _("Invitation envoyée.")
+        messages.success(request, said)
+        return redirect(back)
+    context = {"page": NEW_OWNER, "form": form, "back": back, "vendor": vendor, "may": True}
+    return show(request, "vendors/archive.html", context)
 
 
 def _remove(request: PersonRequest, membership: VendorMembership) -> HttpResponse:
