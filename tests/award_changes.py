@@ -14,7 +14,7 @@ from opportunities.models import Opportunity
 from proposals.award import actions as award_actions
 from proposals.evaluation import actions as evaluation_actions
 from proposals.evaluation import reexamination_actions
-from proposals.models import Award, Proposal, Recommendation, Score, Submission
+from proposals.models import Award, Recommendation, Score, Submission
 from tests.cast import CLOSES_AT
 
 OTHER = "Un texte que personne n’a publié"
@@ -49,8 +49,6 @@ def ended(cast) -> list[Opportunity]:
         award_actions.confirm(again, by=cast.officer)
         award_actions.request_reversal(again, by=cast.officer, reason="Une erreur de calcul.")
         award_actions.reverse(again, by=cast.second_officer)
-        for proposal in Proposal.objects.filter(opportunity=again):
-            evaluation_actions.admit(proposal, by=cast.buyer)  # it takes its frozen notes back
         award_actions.recommend(again, award_actions.lines(again)[0].proposal, by=cast.buyer)
         award_actions.confirm(again, by=cast.officer)
         award_actions.request_reversal(again, by=cast.officer, reason="Une autre erreur.")

@@ -233,10 +233,12 @@ def decided(proposal, outcome):
     """An accepted re-examination of the admission, by the people whom the proposal has at hand."""
     asked, decider = proposal.opportunity.author, proposal.opportunity.published_by
     why = {"code": "CONF-4", "text": REASON} if outcome == "rejected" else {}
-    return NoteReexamination.objects.create(
-        proposal=proposal, outcome=outcome, reason=REASON, asked_by=asked, asked_at=CLOSES_AT, seen=0, state="accepted",
-        decided_by=decider, decided_at=CLOSES_AT, **why,
-    )  # fmt: skip
+    made = NoteReexamination.objects.create(
+        proposal=proposal, outcome=outcome, reason=REASON, asked_by=asked, asked_at=CLOSES_AT, seen=0, **why
+    )
+    answer = {"state": "accepted", "decided_by": decider, "decided_at": CLOSES_AT}
+    NoteReexamination.objects.filter(pk=made.pk).update(**answer)
+    return NoteReexamination.objects.get(pk=made.pk)
 
 
 def act_on_proposal(proposal, action, by):

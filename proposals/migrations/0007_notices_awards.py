@@ -26,7 +26,7 @@ def write(apps, editor):
 
 
 def _award(apps, notice):
-    """As proposals/award/facts.py says it, of the rows of this migration."""
+    """As proposals/award/facts.py says it, of the rows of this migration: nothing of those that are not ranked."""
     award = apps.get_model("proposals", "Award").objects.filter(opportunity=notice, reversed_at=None)
     award = award.select_related("recommendation").first()
     if award is None:
@@ -50,7 +50,7 @@ def _award(apps, notice):
                 "price_cents": row["price_cents"], "adjusted_cents": row["adjusted_cents"], "drawn": row["drawn"],
             }
             for row in ranking
-            if row["proposal"] in rows
+            if row["rank"] is not None and row["proposal"] in rows
         ],
         "notes": [
             {"title": row.label, "value": scores[str(row.pk)]}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace import lifecycle
 from marketplace.accounts.person import User
+from marketplace.columns.shape import ShapedJSONField, either, held, listed, nothing, number, text
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from opportunities.models import Criterion, Opportunity
@@ -20,6 +21,10 @@ from proposals.enums import NoteReexaminationState as State
 from proposals.enums import ReexaminationOutcome as Outcome
 from proposals.enums import RejectionCode
 from proposals.models.evaluation import NotesSeal
+
+# proposals/evaluation/effect.py
+_PLACE = held({"rank": either(nothing, number), "place": text, "first": listed(text)})
+_EFFECT = held({"before": _PLACE, "after": _PLACE})
 
 
 class NoteReexaminationQuerySet(models.QuerySet["NoteReexamination"]):
@@ -69,7 +74,7 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
     outcome = models.CharField(_("suite demandée"), max_length=10, choices=Outcome.choices, blank=True)
     code = models.CharField(_("motif de rejet"), max_length=10, choices=RejectionCode.choices, blank=True)
     text = models.TextField(_("explication du rejet"), max_length=2_000, blank=True)
-    effect = models.JSONField(null=True, editable=False)
+    effect = ShapedJSONField(null=True, editable=False, fits=_EFFECT)
 
     objects = NoteReexaminationQuerySet.as_manager()
 
