@@ -124,7 +124,7 @@ class Cast:
     def proposal(self, opportunity, *, vendor=None, by=None, at=PUBLISHED_AT, **content) -> Proposal:
         """A draft proposal."""
         vendor = vendor or self.vendor
-        by = by or vendor.memberships.get(role="owner").user
+        by = by or vendor.memberships.filter(role="owner").earliest("pk").user
         made = draft_actions.start(opportunity, vendor, by=by, at=at)
         draft_actions.write(made, at=at, **({"text": "Nous ferons le travail.", "price_cents": 60_000_00} | content))
         return made
@@ -137,7 +137,7 @@ class Cast:
 
     @kept
     def deposit(self, proposal, *, at=PUBLISHED_AT, key=None, by=None):
-        by = by or proposal.vendor.memberships.get(role="owner").user
+        by = by or proposal.vendor.memberships.filter(role="owner").earliest("pk").user
         with clock.set_to(at):
             return deposit_actions.deposit(
                 proposal, by=by, idempotency_key=key or uuid.uuid4(), integrity=True, accept_terms=True

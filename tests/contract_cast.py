@@ -89,7 +89,7 @@ def active(cast, *, at=SIGNED_AT, **fields) -> Contract:
 
 
 def owner(contract):
-    return contract.vendor.memberships.get(role="owner").user
+    return contract.vendor.memberships.filter(role="owner").earliest("pk").user
 
 
 @kept

@@ -62,7 +62,7 @@ class Till:
     def account(self, vendor=None, *, complete=True) -> PayoutAccount:
         vendor = vendor or self.cast.vendor
         with self.now():
-            row = payout_account.open_account(vendor, by=vendor.memberships.get(role="owner").user)
+            row = payout_account.open_account(vendor, by=vendor.memberships.filter(role="owner").earliest("pk").user)
             if complete:
                 self.standin.control("complete_account", account=row.account_id)
                 payout_account.refresh(row)

@@ -27,6 +27,8 @@ ENTERS = {
     "opportunities.drafts.forms.NewOpportunityForm.contact_email",
     "marketplace.accounts.forms.SignupForm.email",
     "marketplace.accounts.forms.AddEmailForm.email",
+    "marketplace.accounts.forms.CorrectAddressForm.email",
+    "vendors.forms.NewOwnerForm.email",
 }
 LOOKS_UP = {"marketplace.accounts.forms.ResetPasswordForm.email"}
 

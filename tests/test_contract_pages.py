@@ -306,7 +306,11 @@ def test_offering_freezes_the_text_and_tells_the_vendor(cast, then):
     contract = made.draft(cast)
     client = signed_in(cast.buyer)
     page = words(client.get(address(contract, "offrir/")))
-    assert "Envoyer à la signature" in page and "Rien à signaler" in page and "Renseignements personnels Non" in page
+    assert (
+        "Envoyer à la signature" in page
+        and "Attestation à vérifier" in page
+        and "Renseignements personnels Non" in page
+    )
     done = client.post(address(contract, "offrir/"))
     assert done.status_code == 302
     contract = fresh(contract)
@@ -389,7 +393,7 @@ def test_both_parties_sign_at_the_browser(cast, then):
     )
     assert vendor.post(path, signature(contract)).status_code == 409
     shown = words(body.get(path))
-    assert "Prestataire : signé par Victor Proposant, Présidente" in shown and "Rien à signaler" in shown
+    assert "Prestataire : signé par Victor Proposant, Présidente" in shown and "Attestation à vérifier" in shown
     assert body.post(path, signature(contract, title="Reine")).status_code == 302
     contract = fresh(contract)
     assert contract.state == "active" and contract.signed_at == AT

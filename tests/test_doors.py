@@ -312,6 +312,8 @@ def test_what_gunicorn_is_told():
 
 # --- What we take of allauth that it does not promise ----------------------------------------------------------------
 PRIVATE = {
+    "allauth.account.internal.flows.email_verification.send_verification_email_to_address",
+    "allauth.account.internal.flows.reauthentication.did_recently_reauthenticate",
     "allauth.account.internal.flows.reauthentication.reauthenticate_by_password",
     "allauth.core.internal.cryptokit.compare_user_code",
     "allauth.mfa.base.internal.flows.check_rate_limit",

@@ -1,5 +1,6 @@
 """Who may answer, be retained, be paid: the dates, the threshold, the registers; refused at each door, with reasons."""
 
+import hashlib
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
@@ -37,7 +38,7 @@ def firm(cast):
 
 
 def issue(firm, issued_on, *, number="RQ-TEST-1", **fields) -> TaxAttestation:
-    owner = firm.memberships.get(role="owner").user
+    owner = firm.memberships.filter(role="owner").earliest("pk").user
     return TaxAttestation.objects.create(
         vendor=firm, number=number, issued_on=issued_on, added_by=owner, at=PUBLISHED_AT, **fields
     )
@@ -231,7 +232,7 @@ def test_a_recommendation_is_refused_over_http(cast):
     occasion, (first, _second) = cast.scored()
     client = logged(cast.buyer)
     with clock.set_to(AFTER):
-        assert "Rien à signaler" in text_of(client.get(page("recommend", occasion)))
+        assert "Attestation à vérifier" in text_of(client.get(page("recommend", occasion)))
         bar(cast, cast.vendor)
         shown = text_of(client.get(page("recommend", occasion)))
         assert "Admissibilité" in shown and "Ne peut pas être retenu" in shown and "RENA" in shown
@@ -259,7 +260,7 @@ def test_a_confirmation_is_refused_then_allowed_once_settled(cast):
         assert Opportunity.objects.get(pk=occasion.pk).state == "recommended"
         assert Proposal.objects.get(pk=first.pk).state == "scored"
         eligibility.declare(cast.vendor, by=cast.vendor_owner, number="RQ-NEUF", issued_on=date(2026, 12, 1))
-        assert "Rien à signaler" in text_of(client.get(page("confirm", occasion)))
+        assert "Attestation à vérifier" in text_of(client.get(page("confirm", occasion)))
         assert client.post(page("confirm", occasion), data).status_code == 302
     assert Award.objects.get().proposal == first
 
@@ -475,7 +476,7 @@ def test_a_refused_attestation_leaves_no_file(firm, cast, now, settings):
 )
 def test_whose_documents_they_are(cast, now, who, read, write):
     row = cast.vendor.attestations.get()
-    row.file = store.keep("attestations", PDF, ".pdf")
+    row.file, row.sha256 = store.keep("attestations", PDF, ".pdf"), hashlib.sha256(PDF).hexdigest()
     row.save()
     client = logged(getattr(cast, who))
     assert client.get(papers_of(cast.vendor)).status_code == read
@@ -490,7 +491,7 @@ def test_whose_documents_they_are(cast, now, who, read, write):
 
 def test_the_copy_goes_to_the_body_that_retained_the_vendor(cast):
     row = cast.vendor.attestations.get()
-    row.file = store.keep("attestations", PDF, ".pdf")
+    row.file, row.sha256 = store.keep("attestations", PDF, ".pdf"), hashlib.sha256(PDF).hexdigest()
     row.save()
     rival = cast.rival.attestations.get()
     occasion, _proposals = cast.recommended()

@@ -45,7 +45,7 @@ def create(request: PersonRequest) -> HttpResponse:
     initial = {"kind": kind if kind in Vendor.Kind.values else Vendor.Kind.COMPANY, "email": request.user.email}
     form = VendorForm(data, initial=initial)
     if made := attempt(request, form, lambda: _create(form, by=request.user, at=now)):
-        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % made.result.legal_name)
+        messages.success(request, _("« %s » est inscrit. Vous en êtes propriétaire.") % made.result.legal_name)
         _notice_neq(request, form)
         return redirect(then or reverse("vendors:mine"))
     context = {"form": form, "suite": then, "why_not": request.user.why_not_vendor()}

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contracts.models.contract import of_parties
 from marketplace.accounts.person import Visitor
-from marketplace.columns.shape import ShapedJSONField, anything, either, held, listed, nothing, yes_or_no
+from marketplace.columns.shape import ShapedJSONField, anything, either, held, listed, nothing, text, yes_or_no
 
 
 class PassportQuerySet(models.QuerySet["Passport"]):
@@ -52,7 +52,7 @@ class Passport(models.Model):
     licence = models.CharField(_("licence (SPDX)"), max_length=100)
     open_licence = models.BooleanField(_("licence libre"))
     archive_sha256 = models.CharField(max_length=64)
-    publiccode = ShapedJSONField(null=True, blank=True, fits=held())  # the file's content, when it is valid
+    publiccode = ShapedJSONField(null=True, blank=True, fits=text)  # the file's content, when it is valid
     # [[key, kept sentence]]: code/sentences.py
     publiccode_problems = ShapedJSONField(default=list, blank=True, fits=listed(listed(anything)))
     sbom_format = models.CharField(max_length=20, blank=True)

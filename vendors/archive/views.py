@@ -47,7 +47,7 @@ def archive(request: PersonRequest, public_id: UUID) -> HttpResponse:
 @act_page
 def pilot_archive(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """The same, by an administrator."""
-    vendor = get_object_or_404(Vendor, public_id=public_id)
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), public_id=public_id)
     return _page(request, vendor, back=reverse("admin:vendors_vendor_change", args=[vendor.pk]))
 
 

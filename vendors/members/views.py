@@ -131,7 +131,7 @@ NEW_OWNER = Page(
 @act_page
 def new_owner(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """An administrator's page, for a vendor whose owners are away."""
-    vendor = get_object_or_404(Vendor, public_id=public_id)
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), public_id=public_id)
     back = reverse("admin:vendors_vendor_change", args=[vendor.pk])
     form = NewOwnerForm(data_of(request), help_text=_("L’équipe de ce prestataire le lira, et le registre le garde."))
 
