@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -118,10 +119,16 @@ def test_eicar_taken_while_it_was_away_is_never_given(real, settings, cast, now)
 
 # --- Every kind of file ----------------------------------------------------------------------------------------------
 def attach(cast, occasion, name="a.txt", blob=b"texte") -> Attachment:
-    row = Attachment(opportunity=occasion, name=name, content_type="text/plain", size=len(blob), sha256="0" * 64)
+    row = Attachment(opportunity=occasion, name=name, content_type="text/plain", size=len(blob))
+    row.sha256 = sha256(blob).hexdigest()
     row.added_by, row.at, row.file = cast.buyer, PUBLISHED_AT, store.keep("occasions", blob)
     row.save()
     return row
+
+
+def facts_of(blob):
+    digest = sha256(blob).hexdigest()
+    return {"name": "a.txt", "size": len(blob), "content_type": "text/plain", "sha256": digest, "scanned": False}
 
 
 def notice(cast, blob):
@@ -132,25 +139,23 @@ def notice(cast, blob):
 
 def attestation(cast, blob):
     row = cast.vendor.attestations.get()
-    row.file = store.keep("attestations", blob, ".pdf")
+    row.file, row.sha256 = store.keep("attestations", blob, ".pdf"), sha256(blob).hexdigest()
     row.save()
     return row, "vendor_owner", reverse("vendors:paper_file", args=[row.vendor.public_id, row.public_id])
 
 
 def case(cast, blob):
-    facts = {"name": "a.txt", "size": len(blob), "content_type": "text/plain", "sha256": "0" * 64, "scanned": False}
-    audit_moves.asked(cast, files=[(blob, facts)])
+    audit_moves.asked(cast, files=[(blob, facts_of(blob))])
     row = MonitoringFile.objects.get(is_letter=False)
     number = row.note.monitoring.number
     return row, "auditor", reverse("audit:monitoring_file", args=[number, row.public_id])
 
 
 def delivery(cast, blob):
-    facts = {"name": "a.txt", "size": len(blob), "content_type": "text/plain", "sha256": "0" * 64, "scanned": False}
     contract = contract_cast.active(cast)
     with clock.set_to(contract_cast.DELIVERED_AT):
         delivery_actions.deliver(
-            contract_cast.milestone(contract, 1), by=cast.vendor_owner, notes="Livré.", files=[(blob, facts)]
+            contract_cast.milestone(contract, 1), by=cast.vendor_owner, notes="Livré.", files=[(blob, facts_of(blob))]
         )
     row = DeliveryFile.objects.get(name="a.txt")
     return row, "buyer", reverse("contracts:delivery_file", args=[contract.number, row.public_id])

@@ -393,10 +393,10 @@ def test_an_export_is_recorded_streamed_and_verified(cast, then, tmp_path):
         ({"first": "999999"}, "n’a pas encore d’inscription 999999"),
         ({"first": "5", "last": "4"}, "vient avant la première"),
         ({"first": "un"}, "nombre entier"),
-        ({"first": "5.0"}, "nombre entier"),
-        ({"first": "١"}, "nombre entier"),
+        ({"first": "5.5"}, "sans décimales"),
+        ({"first": "١,٥"}, "sans décimales"),
         ({"first": "²"}, "nombre entier"),
-        ({"first": "1", "last": "9" * 40}, "nombre entier"),
+        ({"first": "1", "last": "9" * 40}, "trop grand"),
     ],
 )
 def test_bounds_are_checked_and_nothing_is_recorded(cast, then, typed, sentence):
