@@ -5,9 +5,11 @@ notes frozen whole, the first of two people fixed. Each statement is one that th
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
 from marketplace.dates import clock
+from marketplace.lifecycle import IllegalMove
 from opportunities.models import NoticeVersion, Opportunity
 from proposals.award import actions as award_actions
 from proposals.evaluation import actions as evaluation_actions
@@ -158,15 +160,26 @@ def test_what_became_of_a_proposal_follows_the_award(cast, settled):
     assert not problems(held())
 
 
-def test_a_reversal_puts_every_proposal_back_on_the_table(cast, settled):
+def test_a_reversal_puts_every_proposal_back_where_it_was(cast, settled):
+    """Ranks are given back, the examination is not: one person alone rejects nothing any more."""
     opportunity, first, second = settled
     with clock.set_to(LATER):
         award_actions.request_reversal(opportunity, by=cast.officer, reason="Une erreur.")
         award_actions.reverse(opportunity, by=cast.second_officer)
-        assert {row.state for row in Proposal.objects.all()} == {"opened"}
+        assert [Proposal.objects.get(pk=row.pk).state for row in (first, second)] == ["scored", "rejected"]
         for proposal, state in ((first, "awarded"), (second, "not_awarded"), (first, "not_awarded")):
             refused("what became", "UPDATE proposals_proposal SET state = %s WHERE id = %s", state, proposal.pk)
-        evaluation_actions.reject(Proposal.objects.get(pk=first.pk), by=cast.buyer, code="ADM-4", text="Au registre.")
+        rejection = {"code": "ADM-4", "text": "Au registre."}
+        with pytest.raises(IllegalMove):
+            evaluation_actions.reject(Proposal.objects.get(pk=first.pk), by=cast.buyer, **rejection)
+        for proposal in (first, second):
+            with pytest.raises(ValidationError):
+                evaluation_actions.reexamine(Proposal.objects.get(pk=proposal.pk), by=cast.buyer, reason="Au registre.")
+        asked = reexamination_actions.ask_admission(
+            first, by=cast.buyer, reason="Au registre des entreprises.", outcome="rejected", **rejection
+        )
+        reexamination_actions.accept(asked, by=cast.other_buyer)
+    assert Proposal.objects.get(pk=first.pk).rejection_code == "ADM-4"
     refused("what became", "UPDATE proposals_proposal SET rejection_text = 'x' WHERE id = %s", first.pk)
     assert not problems(held())
 

@@ -352,8 +352,6 @@ def test_after_a_new_award_there_is_a_new_contract(cast, then):
     opportunity = first.opportunity
     award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
     award_actions.reverse(opportunity, by=cast.second_officer)
-    for proposal in opportunity.proposals.all():
-        cast.admit(proposal, at=SIGNED_AT)  # its frozen notes count again
     award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
     award_actions.confirm(opportunity, by=cast.officer)
     second = draft_actions.start(opportunity, by=cast.buyer)

@@ -39,7 +39,8 @@ def flag(opportunity, code="R018", **fields) -> RedFlag:
 
 
 def without_tokens(page: str) -> str:
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page)
+    """A page without what each rendering of a form draws anew: its token and its number."""
+    return re.sub(r'name="(csrfmiddlewaretoken|key)" value="[\w-]+"', "", page)
 
 
 # --- Rights ----------------------------------------------------------------------------------------------------------
