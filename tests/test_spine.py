@@ -20,7 +20,7 @@ def test_from_draft_to_award_and_back(cast):
         award_actions.request_reversal(opportunity, by=cast.officer, reason="Erreur de calcul")
         award_actions.reverse(opportunity, by=cast.second_officer)
     assert Opportunity.objects.get(pk=opportunity.pk).state == "evaluation"
-    assert set(opportunity.proposals.values_list("state", flat=True)) == {"opened"}
+    assert set(opportunity.proposals.values_list("state", flat=True)) == {"scored"}
     assert LedgerEntry.objects.count() > 15
     assert OutgoingEmail.objects.count() > 15
 

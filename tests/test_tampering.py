@@ -170,7 +170,7 @@ def test_a_failed_replacement_leaves_the_previous_one(cast, settings, monkeypatc
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("text", " \n\t ", "obligatoire"),
+        ("text", " \n\t ", "Écrivez votre proposition"),
         ("text", "x" * 10_001, "10 000"),
         ("text", "a\x00b", "interdit"),
         ("comments", "x" * 10_001, "10 000"),
