@@ -1,5 +1,6 @@
 """The buyer's form: limits, dates, skills, grid, files, who may, and what two people write at once."""
 
+import hashlib
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -444,7 +445,8 @@ def test_at_most_twenty_files(buyer, cast, monkeypatch):
 
 
 def attached(cast, opportunity):
-    facts = {"name": "a.pdf", "size": len(PDF), "content_type": "application/pdf", "sha256": "0" * 64, "scanned": False}
+    facts = {"name": "a.pdf", "size": len(PDF), "content_type": "application/pdf", "scanned": False}
+    facts["sha256"] = hashlib.sha256(PDF).hexdigest()  # it is served only as its row knows it
     made = Opportunity.objects.get(pk=opportunity.pk)
     values = {"title": made.title}
     occasion_draft_actions.save(

@@ -23,6 +23,7 @@ PLACES = {
     "audit/casefile/archive.py": "a part of an archive, in a temporary file without a name",
     "marketplace/keys.py": "private",
     "marketplace/files/disk.py": "private: tests/test_store.py",
+    "marketplace/twice/once.py": "an empty file, 0600",
     "marketplace/service/backup.py": "private: tests/test_backup.py",
     "proposals/opening/lock.py": "an empty file, 0600",
     "tools/postgres.py": "private: the password of a server for tests, in a folder of its own",
