@@ -196,6 +196,14 @@ def _(cast):
     return [occasion.number, pair[0].public_id]
 
 
+@tell("proposals:ask_admission_reexamination", "buyer", AT_CLOSING + timedelta(days=1), typed={
+    "outcome": "rejected", "code": "CONF-9", "text": "Signez la déclaration.", "reason": "Elle manque.",
+})  # fmt: skip
+def _(cast):
+    occasion, pair = cast.unveiled(mode="adjusted_price")
+    return [occasion.number, pair[0].public_id]
+
+
 # --- Vendors ---------------------------------------------------------------------------------------------------------
 FIRM = {
     "kind": "company", "legal_name": "Nouvelle firme inc.", "neq": "1165234567", "email": "firme@exemple.invalid",
@@ -259,6 +267,21 @@ def _(cast):
         vendor=cast.vendor, number="RQ-2026-000888", issued_on=date(2026, 10, 16), added_by=cast.vendor_owner, at=BEFORE
     )
     return [cast.vendor.public_id, row.public_id]
+
+
+@tell("vendors:archive", "vendor_owner", BEFORE)
+def _(cast):
+    return [cast.vendor.public_id]
+
+
+@tell("pilot_archive", "administrator", BEFORE)
+def _(cast):
+    return [cast.vendor.public_id]
+
+
+@tell("pilot_new_owner", "administrator", BEFORE, typed={"email": "nouvelle@exemple.invalid"})
+def _(cast):
+    return [cast.vendor.public_id]
 
 
 # --- Contracts -------------------------------------------------------------------------------------------------------
