@@ -11,7 +11,6 @@ from opportunities.drafts import actions as occasion_draft_actions
 from opportunities.models import BodyMembership, Opportunity
 from opportunities.review import actions as notice_review_actions
 from proposals.award import actions as award_actions
-from proposals.evaluation import actions as evaluation_actions
 from proposals.models import Award, Proposal
 from proposals.opening import actions as opening_actions
 from tests.cast import CLOSES_AT, PUBLISHED_AT, vendor
@@ -74,8 +73,6 @@ def test_a_reversal_that_was_confirmed_again_needs_a_new_request(cast):
     with clock.set_to(CLOSES_AT + timedelta(days=3)):
         award_actions.request_reversal(opportunity, by=cast.officer, reason=REASON)
         award_actions.reverse(opportunity, by=cast.second_officer)
-        for proposal in opportunity.proposals.all():
-            evaluation_actions.admit(proposal, by=cast.buyer)  # its notes are frozen: they count again as they are
         award_actions.recommend(opportunity, award_actions.lines(opportunity)[0].proposal, by=cast.buyer)
         award_actions.confirm(opportunity, by=cast.officer)
         with pytest.raises(ValidationError):

@@ -137,7 +137,7 @@ def test_numbers_kept_before_are_spelled_once(cast, owner):
             cursor.execute("UPDATE vendors_vendor SET neq = %s WHERE id = %s", [typed, rows[name].pk])
         cursor.execute("UPDATE vendors_vendor SET phone = %s WHERE id = %s", ["(418) 555.0123 ext 4", rows["alone"].pk])
         cursor.execute("UPDATE vendors_vendor SET phone = %s WHERE id = %s", ["555-0123", rows["odd"].pk])
-    import_module("vendors.migrations.0002_numbers").spell(apps, None)
+    import_module("vendors.migrations.0003_numbers").spell(apps, None)
     found = {row.pk: (row.neq, row.phone) for row in Vendor.objects.all()}
     assert found[rows["plain"].pk][0] == "1149222300" and found[rows["twin"].pk][0] == before["twin"]
     assert found[rows["alone"].pk] == ("2249222300", "418 555-0123 poste 4")
