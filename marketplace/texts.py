@@ -95,8 +95,9 @@ class PlainTexts(forms.BaseForm):
             self._read_plainly(name, field)
 
     def _read_plainly(self, name: str, field: forms.Field) -> None:
-        if getattr(field, "reads_typed", False):
+        if getattr(field, "reads_typed", None) is field:
             return
+        vars(field).pop("to_python", None)  # a copy's would read into the field that it was copied from
         if isinstance(field, forms.MultiValueField):
             for part in field.fields:
                 self._read_plainly(name, part)
@@ -127,7 +128,7 @@ class PlainTexts(forms.BaseForm):
             field.to_python = _cleaned(field.to_python, clean)  # type: ignore[assignment,method-assign]  # this one's
         else:
             return
-        field.reads_typed = True  # type: ignore[attr-defined]  # a mark of ours
+        field.reads_typed = field  # type: ignore[attr-defined]  # a mark of ours
         _limit(field)
 
 

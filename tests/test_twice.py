@@ -96,7 +96,7 @@ CHANGES_ROWS_ALONE = {"proposals:edit"}
 NO_ACT = {
     "an acceptance is kept once, with get_or_create: tests/test_terms.py": {"accept_terms"},
     "sent again, but not at once: tests/test_confirmation.py": {"account_email_verification_sent"},
-    "reads": {"proposals:verify", "audit:export", "health", "ready", "metrics", "outgoing", "service"},
+    "reads": {"proposals:verify", "audit:export", "health", "outgoing", "service"},
     "Stripe's event is kept once, under its own number: tests/test_webhooks.py": {"stripe_events"},
     "Stripe is asked with a key of its own, and answers the same: tests/test_paying_survives.py": {
         "contracts:abandon_payment", "contracts:payouts",
@@ -105,7 +105,7 @@ NO_ACT = {
         "account_login", "account_logout", "mfa_authenticate", "account_reauthenticate", "account_change_password",
         "account_reset_password_from_key", "account_confirm_email", "account_confirm_login_code", "profile",
         "mfa_activate_totp", "mfa_replace_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes",
-        "mfa_index", "mfa_view_recovery_codes", "mfa_download_recovery_codes",
+        "mfa_view_recovery_codes", "mfa_download_recovery_codes",
     },
     "a link serves once: tests/test_account_doors.py": {"account_undo"},
     "the same form as account_signup: tests/test_account_doors.py": {"account_email"},
