@@ -95,7 +95,8 @@ class PlainTexts(forms.BaseForm):
             self._read_plainly(name, field)
 
     def _read_plainly(self, name: str, field: forms.Field) -> None:
-        if getattr(field, "reads_typed", None) is field:
+        reads = getattr(field, "reads_typed", None)
+        if reads is True or reads is field:
             return
         vars(field).pop("to_python", None)  # a copy's would read into the field that it was copied from
         if isinstance(field, forms.MultiValueField):
