@@ -15,7 +15,8 @@ from django.http import HttpRequest
 
 from marketplace.accounts.person import User
 from marketplace.dates import clock
-from marketplace.models import Terms, TermsAcceptance
+from marketplace.models import Terms
+from marketplace.terms import actions as terms_actions
 
 _SESSION = "confirming"
 _FOR = timedelta(hours=1)  # a shared computer forgets
@@ -93,5 +94,4 @@ def _created(state: dict[str, Any], email: str) -> User | None:
 
 def accept_terms(user: User, *, at: datetime) -> None:
     """Whoever signs up ticked the box: the version in force."""
-    terms = Terms.objects.in_force(Terms.Kind.USE, at=at)
-    TermsAcceptance.objects.get_or_create(user=user, terms=terms, defaults={"at": at})
+    terms_actions.accept(Terms.objects.in_force(Terms.Kind.USE, at=at), by=user, at=at)

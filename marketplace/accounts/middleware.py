@@ -42,14 +42,19 @@ class SecondFactorFirst:
         match = request.resolver_match
         if match is None or match.view_name in OPEN or not second_factor.is_missing(request.user):
             return None
-        setting_up = f"{reverse('mfa_activate_totp')}?{urlencode({'next': way_back(request)}, safe='/')}"
-        if getattr(request, "htmx", False):  # a part of a page: the whole page must leave
-            return HttpResponseClientRedirect(setting_up)
-        return redirect(setting_up)
+        return led_to("mfa_activate_totp", request)
 
 
-def way_back(request: HttpRequest) -> str:
-    """Where to come back once it is set up: the page itself, or the one whose button was pressed.
+def led_to(view_name: str, request: HttpRequest) -> HttpResponse:
+    """Away to what must be done first, which comes back afterwards."""
+    address = f"{reverse(view_name)}?{urlencode({'next': _way_back(request)}, safe='/')}"
+    if getattr(request, "htmx", False):  # a part of a page: the whole page must leave
+        return HttpResponseClientRedirect(address)
+    return redirect(address)
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Where to come back once it is done: the page itself, or the one whose button was pressed.
 
     What was typed is kept for the address that it was sent to, when its view keeps what is typed.
     """

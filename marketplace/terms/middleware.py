@@ -5,16 +5,12 @@ What is due is written in the session at the sign-in (accounts/adapters.py): a p
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from django_htmx.http import HttpResponseClientRedirect
 
 from marketplace.accounts.middleware import OPEN as SETTING_UP
-from marketplace.accounts.middleware import way_back
+from marketplace.accounts.middleware import led_to
 from marketplace.cache import Handler
 
 DUE = "terms_due"  # in the session
@@ -40,7 +36,4 @@ class TermsFirst:
         match = request.resolver_match
         if match is None or match.view_name in OPEN or not request.user.is_authenticated:
             return None
-        asking = f"{reverse('accept_terms')}?{urlencode({'next': way_back(request)}, safe='/')}"
-        if getattr(request, "htmx", False):  # a part of a page: the whole page must leave
-            return HttpResponseClientRedirect(asking)
-        return redirect(asking)
+        return led_to("accept_terms", request)
