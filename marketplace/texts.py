@@ -104,7 +104,8 @@ class PlainTexts(forms.BaseForm):
                 self._read_plainly(name, part)
         elif isinstance(field, forms.EmailField):
             _read(field, address.read)
-            field.validators = [*field.validators, address.check]
+            if address.check not in field.validators:  # a copy's has it already
+                field.validators = [*field.validators, address.check]
         elif isinstance(field, forms.URLField):
             _read(field, signs.bare)
         elif isinstance(field, forms.UUIDField | forms.ModelChoiceField):

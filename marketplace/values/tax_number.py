@@ -14,32 +14,33 @@ _ATTESTATION = re.compile(r"[A-Z0-9][A-Z0-9-]{4,28}[A-Z0-9]")
 
 def tps(text: str) -> str:
     """« 123456789 RT0001 ». ValueError, with a sentence, for whatever else."""
-    number = _packed(text)
-    if match := _TPS.fullmatch(number):
-        return f"{match[1]} RT{match[2]}"
     right = _("Un numéro de TPS s’écrit 123456789 RT0001.")
-    if not number:
-        raise ValueError(right)
-    if _TVQ.fullmatch(number):
-        raise ValueError(right + " " + _("« %s » est un numéro de TVQ.") % shown(text))
-    if re.fullmatch(r"[0-9]{9}", number):
-        raise ValueError(right + " " + _("Il manque « RT » et quatre chiffres."))
-    raise ValueError(right + " " + _in_it(number, "RT"))
+    missing = _("Il manque « RT » et quatre chiffres.")
+    return _numbered(text, _TPS, "RT", right, missing, other=_TVQ, taken=_("« %s » est un numéro de TVQ."))
 
 
 def tvq(text: str) -> str:
     """« 1234567890 TQ0001 ». ValueError, with a sentence, for whatever else."""
-    number = _packed(text)
-    if match := _TVQ.fullmatch(number):
-        return f"{match[1]} TQ{match[2]}"
     right = _("Un numéro de TVQ s’écrit 1234567890 TQ0001.")
+    missing = _("Il manque « TQ » et quatre chiffres.")
+    return _numbered(text, _TVQ, "TQ", right, missing, other=_TPS, taken=_("« %s » est un numéro de TPS."))
+
+
+def _numbered(
+    text: str, own: re.Pattern[str], letters: str, right: str, missing: str, *, other: re.Pattern[str], taken: str
+) -> str:
+    """The digits, the letters, the digits of `own`. right: how it is written; missing: said of its first digits alone;
+    taken: said of the other tax's number."""
+    number = _packed(text)
+    if match := own.fullmatch(number):
+        return f"{match[1]} {letters}{match[2]}"
     if not number:
         raise ValueError(right)
-    if _TPS.fullmatch(number):
-        raise ValueError(right + " " + _("« %s » est un numéro de TPS.") % shown(text))
-    if re.fullmatch(r"[0-9]{10}", number):
-        raise ValueError(right + " " + _("Il manque « TQ » et quatre chiffres."))
-    raise ValueError(right + " " + _in_it(number, "TQ"))
+    if other.fullmatch(number):
+        raise ValueError(right + " " + taken % shown(text))
+    if own.fullmatch(f"{number}{letters}0001"):
+        raise ValueError(right + " " + missing)
+    raise ValueError(right + " " + _in_it(number, letters))
 
 
 def attestation(text: str) -> str:
