@@ -123,9 +123,9 @@ class World:
             else:
                 self.token = self.savepoints.get(name)
                 self.seen.clear()
-        elif not sql.startswith(_NEUTRAL) or ";" in sql:
+        elif not sql.lstrip("(").startswith(_NEUTRAL) or ";" in sql:
             for part in sql.split("; "):
-                if not part.startswith(_NEUTRAL):
+                if not part.lstrip("(").startswith(_NEUTRAL):
                     self.token = None
                     write = _WRITE.match(part)
                     self.touch(write and write[1])

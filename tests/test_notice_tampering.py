@@ -296,7 +296,8 @@ def apply(change: Change) -> int:
 # What the database answers, and never by accident: rights of the role, then what each trigger says.
 REFUSED = (
     "permission denied", "published notice", "append-only", "an award", "a recommendation", "versions", "its award",
-    "stay frozen", "notes are frozen", "recommendation", "reversal, and why", "its vendor", "re-examination",
+    "stay frozen", "notes are frozen", "is frozen with the notes",
+    "recommendation", "reversal, and why", "its vendor", "re-examination",
 )  # fmt: skip
 
 

@@ -253,7 +253,7 @@ def invoice(vendor, contract: Contract, position: int, total: str) -> str:
 def pay_by_stripe(officer, number: str, vendor_name: str, total: str, standin) -> None:
     """A card refused, then one accepted; back here, it is paid before any webhook arrives."""
     todo(officer, f"Facture {number}, {vendor_name}", "Payer")
-    officer.sees(total, "Attestation à vérifier", "Béatrice Acheteuse")
+    officer.sees(total, "Rien à signaler", "Béatrice Acheteuse")
     officer.look()
     officer.fill(way={"choice": "stripe"})
     officer.press("Continuer")

@@ -56,7 +56,7 @@ def test_signals_and_the_conclusion(cast, alone, people, site_clock, findings):
     look_both_ways(officer)
     visit(officer, "/verification/mes-signaux/")
     officer.link("Une seule proposition")
-    officer.sees("Pourquoi ce peut être normal", "Premier quartile")
+    officer.sees("Pourquoi ce peut être normal", "1 seule valeur se compare")
     look_both_ways(officer)
     officer.link("Expliquer")
     officer.press("Envoyer l’explication")

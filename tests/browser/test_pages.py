@@ -22,6 +22,8 @@ NOT_PAGES = (
     "/api/",
     "/stripe/",
     "/.well-known/",
+    "/robots.txt",
+    "/sitemap.xml",
     "/pilotage/",
     "/compte/logout/",
     "/static/",

@@ -36,7 +36,8 @@ def test_an_addendum_sent_back_and_sent_again_is_one(cast, people, site_clock, f
     buyer.page.wait_for_load_state()
     buyer.fill(text="Le format est précisé autrement.")  # other words: nothing is lost, nothing is done by surprise
     buyer.press("Publier l’addenda")
-    buyer.sees("Ce formulaire a déjà servi", "Le format est précisé autrement.")
+    buyer.sees("Ce formulaire a déjà servi")
+    assert buyer.page.locator('main [name="text"]').input_value() == "Le format est précisé autrement."
     buyer.look()
     assert Addendum.objects.count() == 1
     buyer.press("Publier l’addenda")
