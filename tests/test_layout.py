@@ -32,7 +32,7 @@ NOUNS = {
     "contracts/reuse": "passports similarity",
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters change confirmation links person reauthentication second_factor undo",
-    "marketplace/columns": "shape",
+    "marketplace/columns": "shape state",
     "marketplace/commonmark": "blocks word",
     "marketplace/dates": "calendar clock fields localtime",
     "marketplace/doors": "arguments charsets multipart site start",

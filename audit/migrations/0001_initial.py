@@ -2,7 +2,6 @@ import uuid
 
 import django.core.validators
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -42,7 +41,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.CharField(max_length=20, unique=True, verbose_name='numéro')),
-                ('state', django_fsm.FSMField(choices=[('open', 'Ouverte'), ('explanation_requested', 'Explications demandées'), ('concluded', 'Conclue'), ('remedied', 'Corrigée'), ('closed', 'Fermée')], db_index=True, default='open', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('open', 'Ouverte'), ('explanation_requested', 'Explications demandées'), ('concluded', 'Conclue'), ('remedied', 'Corrigée'), ('closed', 'Fermée')], db_index=True, default='open', editable=False, max_length=50, verbose_name='état')),
                 ('title', models.CharField(max_length=150, verbose_name='objet')),
                 ('opened_at', models.DateTimeField(verbose_name='ouverte le')),
                 ('due_on', models.DateField(blank=True, null=True, verbose_name='attendu au plus tard le')),
@@ -104,7 +103,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=12, verbose_name='code')),
-                ('state', django_fsm.FSMField(choices=[('new', 'Nouveau'), ('explained', 'Expliqué par l’organisme'), ('in_monitoring', 'En vérification'), ('dismissed', 'Écarté')], default='new', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('new', 'Nouveau'), ('explained', 'Expliqué par l’organisme'), ('in_monitoring', 'En vérification'), ('dismissed', 'Écarté')], default='new', editable=False, max_length=50, verbose_name='état')),
                 ('value', models.DecimalField(decimal_places=4, max_digits=16, verbose_name='valeur')),
                 ('threshold', models.DecimalField(decimal_places=4, max_digits=16, verbose_name='seuil')),
                 ('details', models.JSONField(blank=True, default=dict)),

@@ -3,7 +3,6 @@
 import uuid
 from datetime import datetime
 
-import django_fsm
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import conditions, rules
 from audit.enums import ASKS, REPLIES, TOLD, Note, State
 from marketplace import lifecycle
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from proposals.models import Proposal
 
@@ -77,7 +77,7 @@ class Monitoring(lifecycle.Stateful, models.Model):
     opportunity = models.ForeignKey(
         "opportunities.Opportunity", verbose_name=_("occasion"), on_delete=models.PROTECT, related_name="monitorings"
     )
-    state = django_fsm.FSMField(
+    state = StateField(
         _("état"), default=State.OPEN, choices=State.choices, protected=True, editable=False, db_index=True
     )
     title = models.CharField(_("objet"), max_length=150)

@@ -1,6 +1,5 @@
 """Red flags: what a formula saw in our own data, why it may be normal, and what became of it."""
 
-import django_fsm
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, When
@@ -11,6 +10,7 @@ from audit import rules
 from audit.enums import TOLD, FlagState
 from marketplace import lifecycle
 from marketplace.columns.shape import ShapedJSONField, held
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from proposals.models import Proposal
@@ -55,9 +55,7 @@ class RedFlag(lifecycle.Stateful, models.Model):
     code = models.CharField(_("code"), max_length=12)
     opportunity = models.ForeignKey("opportunities.Opportunity", on_delete=models.PROTECT, related_name="flags")
     vendor = models.ForeignKey("vendors.Vendor", null=True, blank=True, on_delete=models.PROTECT, related_name="flags")
-    state = django_fsm.FSMField(
-        _("état"), default=FlagState.NEW, choices=FlagState.choices, protected=True, editable=False
-    )
+    state = StateField(_("état"), default=FlagState.NEW, choices=FlagState.choices, protected=True, editable=False)
     value = models.DecimalField(_("valeur"), max_digits=16, decimal_places=4)
     threshold = models.DecimalField(_("seuil"), max_digits=16, decimal_places=4)
     details = ShapedJSONField(default=dict, blank=True, fits=held())

@@ -3,7 +3,6 @@ import uuid
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -58,7 +57,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.CharField(editable=False, max_length=20, unique=True, verbose_name='numéro')),
-                ('state', django_fsm.FSMField(choices=[('draft', 'En préparation'), ('offered', 'À signer par le prestataire'), ('vendor_signed', 'À signer par l’organisme'), ('active', 'En cours'), ('completed', 'Terminé'), ('terminated', 'Résilié')], default='draft', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('draft', 'En préparation'), ('offered', 'À signer par le prestataire'), ('vendor_signed', 'À signer par l’organisme'), ('active', 'En cours'), ('completed', 'Terminé'), ('terminated', 'Résilié')], default='draft', editable=False, max_length=50, verbose_name='état')),
                 ('amount_cents', models.PositiveBigIntegerField(verbose_name='montant initial, avant taxes')),
                 ('amended_cents', models.BigIntegerField(default=0, verbose_name='avenants, avant taxes')),
                 ('ceiling_cents', models.PositiveBigIntegerField(verbose_name='plafond, exclu')),
@@ -94,7 +93,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveSmallIntegerField(verbose_name='numéro')),
-                ('state', django_fsm.FSMField(choices=[('proposed', 'À approuver'), ('approved', 'À accepter par le prestataire'), ('in_force', 'En vigueur'), ('refused', 'Refusé'), ('withdrawn', 'Retiré')], default='proposed', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('proposed', 'À approuver'), ('approved', 'À accepter par le prestataire'), ('in_force', 'En vigueur'), ('refused', 'Refusé'), ('withdrawn', 'Retiré')], default='proposed', editable=False, max_length=50, verbose_name='état')),
                 ('reason', models.TextField(max_length=2000, verbose_name='motif de l’avenant')),
                 ('delta_cents', models.BigIntegerField(default=0, verbose_name='variation, avant taxes')),
                 ('end_date', models.DateField(blank=True, null=True, verbose_name='nouvelle fin prévue')),
@@ -206,7 +205,7 @@ class Migration(migrations.Migration):
                 ('description', models.TextField(blank=True, max_length=3000, verbose_name='ce qui est livré')),
                 ('amount_cents', models.PositiveBigIntegerField(verbose_name='montant du jalon, avant taxes')),
                 ('due_date', models.DateField(verbose_name='date prévue')),
-                ('state', django_fsm.FSMField(choices=[('planned', 'Prévu'), ('delivered', 'Livré'), ('accepted', 'Accepté'), ('invoiced', 'Facturé'), ('paid', 'Payé')], default='planned', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('planned', 'Prévu'), ('delivered', 'Livré'), ('accepted', 'Accepté'), ('invoiced', 'Facturé'), ('paid', 'Payé')], default='planned', editable=False, max_length=50, verbose_name='état')),
                 ('delivered_at', models.DateTimeField(editable=False, null=True, verbose_name='livré le')),
                 ('accepted_at', models.DateTimeField(editable=False, null=True, verbose_name='accepté le')),
                 ('paid_at', models.DateTimeField(editable=False, null=True, verbose_name='payé le')),
@@ -326,7 +325,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('method', models.CharField(choices=[('stripe', 'Stripe'), ('outside', 'Système financier de l’organisme')], max_length=7, verbose_name='moyen')),
-                ('state', django_fsm.FSMField(choices=[('started', 'Commencé'), ('processing', 'En traitement à la banque'), ('received', 'Reçu, à verser'), ('declared', 'À confirmer par le prestataire'), ('contested', 'Non reçu, selon le prestataire'), ('paid', 'Payé'), ('failed', 'Échoué'), ('reversing', 'Annulation en cours'), ('refunded', 'Annulé et remboursé')], editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('started', 'Commencé'), ('processing', 'En traitement à la banque'), ('received', 'Reçu, à verser'), ('declared', 'À confirmer par le prestataire'), ('contested', 'Non reçu, selon le prestataire'), ('paid', 'Payé'), ('failed', 'Échoué'), ('reversing', 'Annulation en cours'), ('refunded', 'Annulé et remboursé')], editable=False, max_length=50, verbose_name='état')),
                 ('amount_cents', models.PositiveBigIntegerField(verbose_name='montant payé, taxes comprises')),
                 ('fee_cents', models.PositiveBigIntegerField(default=0, verbose_name='frais de la plateforme')),
                 ('created_at', models.DateTimeField(verbose_name='commencé le')),

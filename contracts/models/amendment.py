@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self
 
-import django_fsm
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -18,6 +17,7 @@ from contracts.models.contract import of_parties
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
 from marketplace.columns.shape import ShapedJSONField, held, listed
+from marketplace.columns.state import StateField
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
@@ -62,7 +62,7 @@ class Amendment(lifecycle.Stateful, models.Model):
 
     contract = models.ForeignKey("Contract", on_delete=models.PROTECT, related_name="amendments")
     number = models.PositiveSmallIntegerField(_("numéro"))
-    state = django_fsm.FSMField(
+    state = StateField(
         _("état"), default=AmendmentState.PROPOSED, choices=AmendmentState.choices, protected=True, editable=False
     )
     reason = models.TextField(_("motif de l’avenant"), max_length=2_000)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self
 
-import django_fsm
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -17,6 +16,7 @@ from contracts.enums import CONCLUDED, State
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
 from marketplace.columns.shape import ShapedJSONField, held, listed
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from marketplace.search import index_text
@@ -73,7 +73,7 @@ class Contract(lifecycle.Stateful, models.Model):
     award = models.OneToOneField(
         Award, verbose_name=_("attribution"), on_delete=models.PROTECT, related_name="contract"
     )
-    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+    state = StateField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
     amount_cents = models.PositiveBigIntegerField(_("montant initial, avant taxes"))
     amended_cents = models.BigIntegerField(_("avenants, avant taxes"), default=0)
     ceiling_cents = models.PositiveBigIntegerField(_("plafond, exclu"))

@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-import django_fsm
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -17,6 +16,7 @@ from contracts.models.contract import Contract
 from contracts.models.invoice import Invoice
 from marketplace import lifecycle
 from marketplace.columns.shape import ShapedJSONField, held, listed, text
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from marketplace.models import User
 from marketplace.reasons import reason_given
@@ -57,7 +57,7 @@ class Payment(lifecycle.Stateful, models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
     method = models.CharField(_("moyen"), max_length=7, choices=PaymentMethod)
-    state = django_fsm.FSMField(_("état"), choices=PaymentState.choices, protected=True, editable=False)
+    state = StateField(_("état"), choices=PaymentState.choices, protected=True, editable=False)
     amount_cents = models.PositiveBigIntegerField(_("montant payé, taxes comprises"))
     fee_cents = models.PositiveBigIntegerField(_("frais de la plateforme"), default=0)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-import django_fsm
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from contracts import conditions, rules
 from contracts.enums import DocumentKind, MilestoneState, Party, State
 from marketplace import lifecycle
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from marketplace.models import User
 from marketplace.reasons import reason_given
@@ -135,7 +135,7 @@ class Milestone(lifecycle.Stateful, models.Model):
     description = models.TextField(_("ce qui est livré"), max_length=3_000, blank=True)
     amount_cents = models.PositiveBigIntegerField(_("montant du jalon, avant taxes"))
     due_date = models.DateField(_("date prévue"))
-    state = django_fsm.FSMField(
+    state = StateField(
         _("état"), default=MilestoneState.PLANNED, choices=MilestoneState.choices, protected=True, editable=False
     )
     delivered_at = models.DateTimeField(_("livré le"), null=True, editable=False)

@@ -2,7 +2,6 @@ import uuid
 
 import django.core.validators
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -35,7 +34,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.CharField(editable=False, max_length=20, unique=True, verbose_name='numéro')),
-                ('state', django_fsm.FSMField(choices=[('draft', 'Brouillon'), ('in_review', 'En révision'), ('published', 'Publiée'), ('suspended', 'Suspendue'), ('evaluation', 'En évaluation'), ('recommended', 'Recommandée'), ('awarded', 'Attribuée'), ('unsuccessful', 'Sans attribution'), ('cancelled', 'Annulée')], default='draft', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('draft', 'Brouillon'), ('in_review', 'En révision'), ('published', 'Publiée'), ('suspended', 'Suspendue'), ('evaluation', 'En évaluation'), ('recommended', 'Recommandée'), ('awarded', 'Attribuée'), ('unsuccessful', 'Sans attribution'), ('cancelled', 'Annulée')], default='draft', editable=False, max_length=50, verbose_name='état')),
                 ('title', models.CharField(max_length=200, verbose_name='titre')),
                 ('teaser', models.TextField(blank=True, max_length=500, verbose_name='résumé')),
                 ('description', models.TextField(blank=True, max_length=10000, verbose_name='description du besoin')),

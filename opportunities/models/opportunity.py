@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import django_fsm
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace import keys, lifecycle
 from marketplace.accounts.person import User
 from marketplace.columns import shape
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import known, moves
 from marketplace.reasons import reason_given
 from marketplace.regions import Region
@@ -42,7 +42,7 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
         on_delete=models.PROTECT,
         related_name="opportunities",
     )
-    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+    state = StateField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
 
     title = models.CharField(_("titre"), max_length=200)
     teaser = models.TextField(_("résumé"), max_length=500, blank=True)

@@ -2,7 +2,6 @@ import uuid
 
 import django.core.validators
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -26,7 +25,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='identifiant public')),
-                ('state', django_fsm.FSMField(choices=[('draft', 'Brouillon, non déposée'), ('submitted', 'Déposée et scellée'), ('withdrawn', 'Retirée'), ('opened', 'Ouverte'), ('admissible', 'Admissible'), ('rejected', 'Rejetée'), ('scored', 'Notée'), ('awarded', 'Retenue'), ('not_awarded', 'Non retenue')], default='draft', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('draft', 'Brouillon, non déposée'), ('submitted', 'Déposée et scellée'), ('withdrawn', 'Retirée'), ('opened', 'Ouverte'), ('admissible', 'Admissible'), ('rejected', 'Rejetée'), ('scored', 'Notée'), ('awarded', 'Retenue'), ('not_awarded', 'Non retenue')], default='draft', editable=False, max_length=50, verbose_name='état')),
                 ('draft', models.BinaryField(default=b'')),
                 ('created_at', models.DateTimeField()),
                 ('updated_at', models.DateTimeField()),

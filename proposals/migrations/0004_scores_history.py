@@ -1,6 +1,5 @@
 import django.core.validators
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -18,7 +17,7 @@ class Migration(migrations.Migration):
             name='NoteReexamination',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(choices=[('pending', 'À décider'), ('accepted', 'Accepté'), ('refused', 'Refusé'), ('withdrawn', 'Retiré')], default='pending', editable=False, max_length=50, protected=True, verbose_name='état')),
+                ('state', models.CharField(choices=[('pending', 'À décider'), ('accepted', 'Accepté'), ('refused', 'Refusé'), ('withdrawn', 'Retiré')], default='pending', editable=False, max_length=50, verbose_name='état')),
                 ('reason', models.TextField(max_length=2000, verbose_name='motif public')),
                 ('asked_at', models.DateTimeField(verbose_name='demandé le')),
                 ('seen', models.PositiveIntegerField()),

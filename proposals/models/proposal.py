@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime
 from typing import Any, Self
 
-import django_fsm
 from django.conf import settings
 from django.db import models
 from django.db.models import Max, Q
@@ -14,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from marketplace import lifecycle
 from marketplace.accounts.person import User, Visitor
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from opportunities.models import Opportunity
@@ -98,7 +98,7 @@ class Proposal(lifecycle.Stateful, models.Model):
         Vendor, verbose_name=_("prestataire"), on_delete=models.PROTECT, related_name="proposals"
     )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    state = django_fsm.FSMField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
+    state = StateField(_("état"), default=State.DRAFT, choices=State.choices, protected=True, editable=False)
     draft = models.BinaryField(default=b"")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any, Self
 
-import django_fsm
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace import lifecycle
 from marketplace.accounts.person import User
 from marketplace.columns.shape import ShapedJSONField, either, held, listed, nothing, number, text
+from marketplace.columns.state import StateField
 from marketplace.lifecycle import moves
 from marketplace.reasons import reason_given
 from opportunities.models import Criterion, Opportunity
@@ -57,7 +57,7 @@ class NoteReexamination(lifecycle.Stateful, models.Model):
     """
 
     proposal = models.ForeignKey("Proposal", on_delete=models.PROTECT, related_name="note_reexaminations")
-    state = django_fsm.FSMField(_("état"), default=State.PENDING, choices=State.choices, protected=True, editable=False)
+    state = StateField(_("état"), default=State.PENDING, choices=State.choices, protected=True, editable=False)
     reason = models.TextField(_("motif public"), max_length=2_000)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("demandé par"), on_delete=models.PROTECT, related_name="+"
