@@ -17,22 +17,17 @@ import hypothesis
 import pytest
 from django import shortcuts
 from django.core.cache import cache
-from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.postgresql import creation as postgresql
 from django.template.loader import get_template, render_to_string
+from django.test import TransactionTestCase
 from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from marketplace import keys, later
+from marketplace import later
 from marketplace.dates import clock
 from marketplace.files import bucket, clamd
-from marketplace.ledger import payload_triggers
-from marketplace.ledger import triggers as ledger_triggers
 from marketplace.mail import delivery
-from opportunities.versions import triggers as notice_triggers
-from proposals import triggers as score_triggers
-from proposals.award import triggers as award_triggers
-from tests import migrated
+from tests import emptied, migrated
 from tests.kept import WATCHING, world
 from tests.stack import roomy
 
@@ -60,7 +55,6 @@ APPEND_ONLY = [
     "audit_samplingplan",
     "audit_awardreview",
 ]
-OTHER_TRIGGERS = [notice_triggers, score_triggers, award_triggers, payload_triggers]
 # Whoever asks for one of these is given the database; anybody else who touches it is refused by pytest-django.
 DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 # A Tuesday in standard time, 9 h in Montréal: the instant from which most tests begin.
@@ -186,29 +180,13 @@ def django_db_keepdb(request):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _append_only_tables_can_be_emptied():
-    """Transactional tests end by emptying every table; the triggers must refuse everybody else but that.
+def _only_what_was_written_is_emptied():
+    """A test that commits ends by emptying the tables that hold something: a tenth of what Django's flush costs.
 
     For the whole session: a patch of one test would be undone before that test's tables are emptied.
     """
-    flush = BaseDatabaseOperations.execute_sql_flush
-
-    def flush_without_triggers(ops, sql_list):
-        for table in APPEND_ONLY:
-            ledger_triggers.remove(ops.connection, table)
-        for others in OTHER_TRIGGERS:
-            others.remove(ops.connection)
-        try:
-            flush(ops, sql_list)
-        finally:
-            for table in APPEND_ONLY:
-                ledger_triggers.install(ops.connection, table)
-            for others in OTHER_TRIGGERS:
-                others.install(ops.connection)
-        _first_rows()
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_without_triggers)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: emptied.empty())
         yield
 
 
@@ -240,17 +218,6 @@ def _static_files_are_listed_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
         yield
-
-
-def _first_rows():
-    """The migrations' rows, which emptying took away."""
-    from importlib import import_module
-
-    from django.apps import apps
-
-    for migration in ("marketplace.migrations.0003_first_terms", "contracts.migrations.0003_first_clauses"):
-        import_module(migration).add(apps, None)
-    keys.remember()
 
 
 @pytest.fixture
