@@ -22,9 +22,9 @@ from vendors.models import Vendor
 ARCHIVE = Page(
     title=gettext_lazy("Archiver ce prestataire"),
     lead=gettext_lazy(
-        "Il ne pourra plus commencer ni déposer de proposition. Les dépôts déjà faits comptent toujours : retirez-les "
-        "d’abord si vous n’en voulez plus. Les contrats, les factures et les paiements continuent. Vous pourrez le "
-        "rétablir quand vous voudrez."
+        "Il ne pourra plus commencer ni déposer de proposition. Les dépôts déjà faits comptent toujours; son équipe "
+        "peut d’abord les retirer. Les contrats, les factures et les paiements continuent. Il pourra être rétabli à "
+        "tout moment."
     ),
     submit=gettext_lazy("Archiver"),
     danger=True,
