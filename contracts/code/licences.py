@@ -253,6 +253,12 @@ def _decoded(data: bytes) -> str:
     return read[0] if read else data.decode("utf-8", "replace")
 
 
+def _first_lines(data: bytes) -> bytes:
+    """Whole lines, whatever the charset: cut elsewhere, a sign would be broken."""
+    end = data.rfind(b"\n", 0, MAX_FILE) + 1
+    return data[: end + (end % 2 and data[end : end + 1] == b"\x00")]  # UTF-16, its least byte first
+
+
 def _words(text: str) -> str:
     """The text in lower case, its dashes alike, without addresses, marks of emphasis or of comments, nor repeated
     spaces."""
@@ -264,7 +270,7 @@ def _words(text: str) -> str:
 
 def recognised(path: str, data: bytes) -> tuple[str, ...]:
     """The SPDX ids that a licence file may stand for, () when it is not one that we recognise."""
-    text = _decoded(data if len(data) <= MAX_FILE else data[: data.rfind(b"\n", 0, MAX_FILE)])
+    text = _decoded(data if len(data) <= MAX_FILE else _first_lines(data))
     if (tag := _TAG.search(text)) and (known := normalized(tag[1].strip(" */-#>.;,\"'"))):
         return (known,)
     if path.upper().startswith("LICENSES/") and (known := normalized(path.rpartition("/")[2].rpartition(".")[0])):
