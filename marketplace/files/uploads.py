@@ -22,7 +22,7 @@ from marketplace.values import signs
 
 TYPES, PAPERS, ARCHIVES = kinds.DOCUMENTS, kinds.PAPERS, kinds.ARCHIVES
 Checked = tuple[bytes, dict[str, Any]]  # what `checked` answers
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", re.I)  # Windows writes no file of such a name
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com[1-9]|lpt[1-9])(?=\.|$)", re.I)  # Windows writes no file of such a name
 NAME_MAX = 211  # characters of a name that `clean_name` made
 
 
@@ -61,14 +61,13 @@ def clean_name(name: str) -> str:
     An apostrophe becomes, or stays, the typographic one, which no shell reads as a quote.
     """
     name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
-    while name and signs.invisible(name[-1]):  # what a chat or a web page left after the extension
-        name = name[:-1].rstrip()
+    while name and (name[-1].isspace() or signs.invisible(name[-1])):  # what a web page left after the extension
+        name = name[:-1]
     name = re.sub(r"[^\w.()’ -]", "_", name.replace("'", "’")).strip(" .")
     stem, dot, extension = name.rpartition(".")
     if not dot:
         stem, extension = extension, ""
-    if _DEVICE.fullmatch(stem):
-        stem += "_"
+    stem = _DEVICE.sub(r"\1_", stem)
     return f"{stem[:200] or 'fichier'}{dot}{extension[:10]}"
 
 
