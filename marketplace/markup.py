@@ -107,7 +107,7 @@ class _BareAddress(InlineProcessor):
     def handleMatch(  # type: ignore[override]  # the library's InlineProcessor itself answers more than its base
         self, match: re.Match[str], data: str
     ) -> tuple[Element, int, int]:
-        address = match.group(0).rstrip(".,;:!?'\"’»)*_")
+        address = match.group(0).rstrip(".,;:!?'\"’”»…)*_")
         if address.count("(") > address.count(")") and match.group(0)[len(address) :].startswith(")"):
             address += ")"
         link = Element("a", {"href": address})
@@ -123,7 +123,8 @@ class _House(Extension):
         md.ESCAPED_CHARS = list(_PUNCTUATION)
         md.preprocessors.deregister("html_block")
         md.inlinePatterns.deregister("html")
-        md.inlinePatterns.register(SubstituteTagInlineProcessor(r"\\\n", "br"), "backslash_break", 185)
+        # After « escape » (180): of two backslashes before a line break, the first escapes the second.
+        md.inlinePatterns.register(SubstituteTagInlineProcessor(r"\\\n", "br"), "backslash_break", 175)
         md.inlinePatterns.register(_BareAddress(r"https?://[^\s<>\x02\x03]+", md), "bare_address", 95)
         md.treeprocessors.register(_HouseRules(md), "house_rules", 15)  # after inline (20)
 

@@ -14,15 +14,21 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from marketplace.dates.localtime import language
-from marketplace.values.signs import plain
+from marketplace.values.signs import plain, shown, unquoted
 
 NBSP = "\u00a0"
 MAX_CENTS = 10**15  # ten thousand billion dollars: far over any contract, far under a 64-bit column
 MAX_TYPED = 40  # characters; longer is not an amount
 
-# « $ », « CAD », « $ CAN », « CA$ », « dollars canadiens »: before the number or after it.
-_WORD = r"(?:(?:CAD|CAN|CA|C) ?\$|\$ ?(?:canadiens?|CAD|CAN|CA|C)?|CAD|CAN|dollars?(?: canadiens?)?|canadian dollars?)"
-_AMOUNT = re.compile(rf"(?P<lead>{_WORD} ?)?(?P<number>[^A-Z$]*?)(?P<tail> ?{_WORD}\.?)?", re.I)
+# « $ », « CAD », « $ CAN », « CDN$ », « CA$ », « dollars canadiens »: before the number or after it.
+_COUNTRY = r"(?:CAD|CDN|CAN|CA|C)"
+_WORD = (
+    rf"(?:{_COUNTRY} ?\$|\$ ?(?:canadiens?|\({_COUNTRY}\)|{_COUNTRY})?|CAD|CDN|CAN|dollars?(?: canadiens?)?"
+    r"|canadian dollars?)"
+)
+_AMOUNT = re.compile(rf"\+? ?(?P<lead>{_WORD} ?)?(?P<number>[^A-Z$]*?)(?P<tail> ?{_WORD}\.?)?", re.I)
+# A space that a telephone puts after a comma, as after a word's: « 1 234, 56 $ ».
+_LOOSE = re.compile(r"(?<=[0-9]) ?([.,]) ?(?=[0-9]{2}$)")
 _FRENCH = re.compile(r"(?P<units>[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:[.,](?P<decimals>[0-9]{1,2}))?")
 _ENGLISH = re.compile(r"(?P<units>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<decimals>[0-9]{1,2}))?")
 _APOSTROPHES = re.compile(r"(?P<units>[0-9]{1,3}(?:'[0-9]{3})+)(?:[.,](?P<decimals>[0-9]{1,2}))?")
@@ -31,8 +37,8 @@ _POINTS = re.compile(r"(?=.*,|.*\..*\.)(?P<units>[0-9]{1,3}(?:\.[0-9]{3})+)(?:,(
 _LONE_GROUP = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")  # « 1,234 »: thousands for some, decimals for others
 _TOO_PRECISE = re.compile(r"[0-9 ]+[.,][0-9]{3,}")
 _NO_CENTS = re.compile(r"[.,] ?-+$")  # « 48 500,- »
-_THOUSANDS = re.compile(r"[0-9]+(?:[.,][0-9]+)? ?(?:k|M|mille|millions?)(?: ?\$)?", re.I)
-_OTHER_MONEY = re.compile(r"[€£¥]|\b(?:USD?|EUR|GBP|euros?)\b|\bUS ?\$|\$ ?US", re.I)
+_THOUSANDS = re.compile(rf"(?:{_WORD} ?)?[0-9]+(?:[ .,][0-9]+)* ?(?:k|M|mille|millions?)(?: ?(?:de )?{_WORD})?", re.I)
+_OTHER_MONEY = re.compile(r"[€£¥]|\b(?:USD?|EUR|GBP|euros?)\b|\bUS ?\$|\$ ?US|\bÉ\.?-?U\b|\b[ÉE]tats-Unis", re.I)
 
 _FORMS = (_FRENCH, _POINTS, _ENGLISH, _APOSTROPHES)
 
@@ -59,19 +65,19 @@ def parse_cents(text: str) -> int:
     """
     if not isinstance(text, str):
         raise TypeError(f"an amount is read from a str, not {type(text).__name__}")
-    typed = plain(text)
+    typed = unquoted(plain(text))
     if not typed:
         raise ValueError(_("Entrez un montant."))
     if len(typed) > MAX_TYPED:
         raise ValueError(_("Ce montant est trop grand."))
-    if re.search(r"^(?:[A-Z$]{1,4} ?)?- ?[0-9$]|^\(.*[0-9].*\)$|[0-9]-$", typed, re.I):
+    if re.search(r"^(?:[A-Z$]{1,4} ?)?- ?[0-9$]|^\(.*[0-9].*\)$|[0-9] ?\$? ?-$", typed, re.I):
         raise ValueError(_("Le montant ne peut pas être négatif."))
     if _OTHER_MONEY.search(typed):
         raise ValueError(_("Les montants sont en dollars canadiens : entrez par exemple 64 000 ou 64 000,50."))
     parts = _AMOUNT.fullmatch(typed)
     if parts is None or typed.count("$") > 1:
-        raise ValueError(_shortened() if _THOUSANDS.fullmatch(typed) else _expected())
-    number, lead = _NO_CENTS.sub("", parts["number"].strip()), parts["lead"] or ""
+        raise ValueError(_shortened() if _THOUSANDS.fullmatch(typed) else _expected(typed))
+    number, lead = _LOOSE.sub(r"\1", _NO_CENTS.sub("", parts["number"].strip())), parts["lead"] or ""
     match = next((found for form in _FORMS if (found := form.fullmatch(number))), None)
     # One comma and three digits is English thousands only when the dollar sign comes first, as English writes it.
     if match and match.re is _ENGLISH and _LONE_GROUP.fullmatch(number) and "$" not in lead:
@@ -81,15 +87,20 @@ def parse_cents(text: str) -> int:
             raise ValueError(_ambiguous(number))
         if _TOO_PRECISE.fullmatch(number):
             raise ValueError(_("Un montant a deux décimales au plus."))
-        raise ValueError(_expected())
+        raise ValueError(_expected(typed))
     cents = int(re.sub("[ ,.']", "", match["units"])) * 100 + int((match["decimals"] or "").ljust(2, "0"))
     if cents > MAX_CENTS:
         raise ValueError(_("Ce montant est trop grand."))
     return cents
 
 
-def _expected() -> str:
-    return _("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50.")
+def _expected(typed: str) -> str:
+    """What an amount is, and what of this one is none: « /an », « + taxes », words."""
+    if not re.search("[0-9]", typed):
+        return _("Écrivez le montant en chiffres, par exemple 64 000 ou 64 000,50.")
+    others = " ".join(re.sub(r"[0-9][0-9 .,']*|\$", " ", typed).split()).strip(" .,'")
+    sentence = _("Entrez un montant en dollars, par exemple 64 000 ou 64 000,50.")
+    return sentence + " " + _("« %s » n’en fait pas partie.") % shown(others) if others else sentence
 
 
 def _shortened() -> str:

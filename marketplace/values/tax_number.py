@@ -4,10 +4,15 @@ import re
 
 from django.utils.translation import gettext as _
 
-from marketplace.values.signs import plain, shown
+from marketplace.values.signs import plain, shown, unnamed
 
 _TPS, _TVQ = re.compile(r"([0-9]{9})RT([0-9]{4})"), re.compile(r"([0-9]{10})TQ([0-9]{4})")
-_CALLED = re.compile(r"^(?:TPS|TVH|GST|HST|TVQ|QST|NE|BN|NO|N[°º]|NUM[ÉE]RO)(?![A-Z])[ :.#-]*")
+# « No de TPS », « TPS/TVH », « GST Number », « No d'inscription TPS », « Numéro de TVQ ».
+_NAMES = (
+    "tps tvh gst hst tvq qst ne bn no n° numero num number d de l la inscription enregistrement registration compte "
+    "account entreprise"
+)
+_ATTESTATION_NAMES = "attestation no n° numero num number d de du l la arq revenu revenus quebec rq from"
 _BETWEEN = re.compile(r"[ ./_-]")
 _ATTESTATION = re.compile(r"[A-Z0-9][A-Z0-9-]{4,28}[A-Z0-9]")
 
@@ -45,7 +50,7 @@ def _numbered(
 
 def attestation(text: str) -> str:
     """« ABC-123456 »: capitals without spaces, with its dashes. ValueError, with a sentence, for whatever else."""
-    number = plain(text).replace(" ", "").upper().strip(".,;:#")
+    number = unnamed(plain(text), _ATTESTATION_NAMES, touching=False).replace(" ", "").upper()
     right = _("Le numéro compte de 6 à 30 lettres, chiffres et traits d’union.")
     if _ATTESTATION.fullmatch(number):
         return number
@@ -56,10 +61,7 @@ def attestation(text: str) -> str:
 
 
 def _packed(text: str) -> str:
-    number = plain(text).upper().strip(" .,;:#()")
-    while (shorter := _CALLED.sub("", number)) != number:
-        number = shorter
-    return _BETWEEN.sub("", number)
+    return _BETWEEN.sub("", unnamed(plain(text), _NAMES).upper())
 
 
 def _in_it(number: str, letters: str) -> str:

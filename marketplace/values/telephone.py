@@ -4,18 +4,24 @@ import re
 
 from django.utils.translation import gettext as _
 
-from marketplace.values.signs import plain, shown
+from marketplace.values.signs import plain, shown, unnamed
 
 MOST = 30  # characters of what `read` answers
 _EXTENSION_DIGITS = 6
 # What comes before an extension, longest first.
 _EXTENSION = re.compile(
-    r"[ ,;(/-]*(?:(?<![a-z])(?:postes?|extensions?|ext|interne|int|ptes?|p|x)(?![a-z]) ?[.:]?|#|;ext=) ?[:#.]? ?"
-    r"(?:n[°º]|no\.?)? ?(?P<digits>[0-9 ]+)\)?$",
+    r"[ ,;(/\[-]*(?:(?<![a-z])(?:(?:le |au )?(?:postes?|pst|post|ptes?|extensions?|ext|interne|int|p|x)(?![a-z]) ?"
+    r"(?:t[ée]l[ée]phonique)?) ?[.:]?|#|;ext=) ?[:#.]? ?(?:n[°º]|no\.?|num[ée]ro)? ?(?P<digits>[0-9 ]+)$",
     re.I,
 )
-_CALLED = re.compile(r"^(?:tel:|(?:t[ée]l(?:[ée]phone)?|bureau|cell(?:ulaire)?|mobile|phone)\b ?\.? ?:? ?)", re.I)
-_SEPARATORS = re.compile(r"[ ().,/_-]+")
+# What a telephone dials after a pause: « 418 555-0123,,4 ».
+_DIALLED = re.compile(r"(?<=[0-9]) ?[,;]+ ?(?P<digits>[0-9]{1,6})$")
+_NAMES = (
+    "tel telephone telephonique no n° numero num number de du d bureau travail maison domicile cell cel cellulaire "
+    "mobile portable phone office work home direct directe ligne sans frais t c m b w h"
+)
+_SEPARATORS = re.compile(r"[ ().,/_\[\]·•-]+")
+_PICTOGRAMS = re.compile("[\u260e\u260f\u2706\U0001f4de\U0001f4f1\U0001f57b-\U0001f57f]")
 
 
 def read(text: str) -> str:
@@ -24,8 +30,7 @@ def read(text: str) -> str:
     Takes points, dashes, parentheses, « +1 », and the extension as « poste 4 », « p. 4 », « ext. 4 », « x4 », « #4 ».
     ValueError, with a sentence, for whatever else.
     """
-    typed = plain(text)
-    number = _CALLED.sub("", typed)
+    number = unnamed(_PICTOGRAMS.sub(" ", plain(text)), _NAMES)
     number, extension = _without_extension(number)
     abroad = number.startswith("+") or number.startswith("00") or number.startswith("011")
     digits = _SEPARATORS.sub("", number.removeprefix("+").replace("(0)", "") if number.startswith("+") else number)
@@ -48,6 +53,12 @@ def read(text: str) -> str:
 def _without_extension(number: str) -> tuple[str, str]:
     """(the number, the digits of its extension or "")."""
     match = _EXTENSION.search(number)
+    if (
+        match is None
+        and (dialled := _DIALLED.search(number))
+        and sum(map(str.isdigit, number[: dialled.start()])) >= 10
+    ):
+        match = dialled
     if match is None:
         return number, ""
     digits = match["digits"].replace(" ", "")

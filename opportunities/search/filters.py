@@ -95,7 +95,7 @@ GROUPS = (
     Group("region", _("Région"), dict(Region.choices), None, column="region"),
     Group(
         "montant",
-        _("Montant maximal"),
+        _("Montant"),
         {
             "moins-25000": _("Moins de 25 000 $"),
             "25000-50000": _("25 000 $ à 50 000 $"),
