@@ -12,6 +12,7 @@ urlpatterns = [
     path("", search_views.occasions, name="list"),
     path("nouvelle/", occasion_draft_views.create, name="create"),
     path("<code:number>/modifier/", occasion_draft_views.edit, name="edit"),
+    path("<code:number>/supprimer/", occasion_draft_views.delete, name="delete"),
     path("<code:number>/pieces/<uuid:file_id>/", occasion_draft_views.attachment, name="attachment"),
     path(
         "<code:number>/pieces/<uuid:file_id>/retirer/", occasion_draft_views.remove_attachment, name="remove_attachment"

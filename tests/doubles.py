@@ -116,6 +116,11 @@ def _(cast):
     return [cast.draft().number]
 
 
+@tell("opportunities:delete", "buyer", BEFORE)
+def _(cast):
+    return [cast.draft().number]
+
+
 @tell("opportunities:remove_attachment", "buyer", BEFORE)
 def _(cast):
     draft = cast.draft()
@@ -169,6 +174,11 @@ def _(cast):
 
 
 @tell("proposals:edit", "vendor_owner", BEFORE, typed={"price": "59 000"})
+def _(cast):
+    return [cast.proposal(cast.published()).public_id]
+
+
+@tell("proposals:delete", "vendor_owner", BEFORE)
 def _(cast):
     return [cast.proposal(cast.published()).public_id]
 

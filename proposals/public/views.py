@@ -201,6 +201,7 @@ def _acts(opportunity: Opportunity, user: User, at: datetime, *, main: str | Non
         ("evaluation", "proposals:evaluation", not sealed and hasattr(opportunity, "opening")
          and occasion_rules.works_there(opportunity, user)),
         ("edit", "opportunities:edit", occasion_rules.can_edit(opportunity, user)),
+        ("delete", "opportunities:delete", occasion_rules.can_edit(opportunity, user)),
         ("return_to_author", "opportunities:return_to_author", opportunity.can("return_to_author", user)),
         ("addendum", "opportunities:add_addendum",
          occasion_rules.can_add_addendum(opportunity, user) and before_closing),
