@@ -20,5 +20,6 @@ urlpatterns = [
     path("<code:number>/versions/<rank:rank>.json", version_views.version, name="notice_version"),
     path("<code:number>/versions/<rank:rank>/preuve.json", version_views.proof, name="notice_proof"),
     path("<code:number>/envoyer/", notice_review_views.submit_for_review, name="submit_for_review"),
+    path("<code:number>/reprendre-le-brouillon/", notice_review_views.take_back, name="take_back"),
     path("<code:number>/retourner/", notice_review_views.return_to_author, name="return_to_author"),
 ]

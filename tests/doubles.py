@@ -78,6 +78,7 @@ def moved(model: str, action: str, state: str, who: str, at: datetime, page=None
 # --- Occasions -------------------------------------------------------------------------------------------------------
 BEFORE, AT_CLOSING = PUBLISHED_AT, CLOSES_AT
 moved("opportunity", "submit_for_review", "draft", "buyer", BEFORE)
+moved("opportunity", "take_back", "in_review", "buyer", BEFORE)
 moved("opportunity", "return_to_author", "in_review", "officer", BEFORE)
 moved("opportunity", "publish", "in_review", "officer", BEFORE)
 moved("opportunity", "suspend", "published", "officer", BEFORE)

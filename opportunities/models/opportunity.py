@@ -186,6 +186,17 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
     @moves(
         State.IN_REVIEW,
         to=State.DRAFT,
+        allowed=rules.is_buyer,
+        roles=["buyer"],
+        label=_("Reprendre le brouillon"),
+    )
+    def take_back(self, *, by: User | None, at: datetime) -> None:
+        """Before anybody decided. Whoever sent it stays its sender until it is sent again."""
+        self.updated_at = at
+
+    @moves(
+        State.IN_REVIEW,
+        to=State.DRAFT,
         allowed=rules.can_review,
         roles=["officer"],
         label=_("Retourner à l’autrice ou à l’auteur"),
