@@ -21,6 +21,7 @@ SAID = {
     "resumed": ("reste valide et scellée", "Votre proposition n’est pas déposée. Vous avez jusqu’à cette date"),
     "cancelled": ("n’a pas été ouverte et ne le sera pas", "Votre proposition n’était pas déposée"),
     "addendum": ("reste valide et scellée", "Votre proposition n’est pas déposée. Vous avez jusqu’à cette date"),
+    "addendum_suspended": ("ni remplacée ni retirée", "Vous pouvez continuer à l’écrire"),
     "addendum_moves": ("La nouvelle est", "La nouvelle est"),
 }
 

@@ -149,6 +149,10 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
         """Its closing instant has come, and it is not opened yet."""
         return self.state == State.PUBLISHED and at >= self.closing
 
+    def takes_addenda(self, *, at: datetime) -> bool:
+        """While proposals may still come in: now, or after the suspension."""
+        return self.state == State.SUSPENDED or self.accepts_proposals(at=at)
+
     def is_public(self) -> bool:
         return self.published_at is not None
 

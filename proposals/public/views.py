@@ -205,7 +205,7 @@ def _acts(opportunity: Opportunity, user: User, at: datetime, *, main: str | Non
         ("take_back", "opportunities:take_back", opportunity.can("take_back", user)),
         ("return_to_author", "opportunities:return_to_author", opportunity.can("return_to_author", user)),
         ("addendum", "opportunities:add_addendum",
-         occasion_rules.can_add_addendum(opportunity, user) and before_closing),
+         occasion_rules.works_there(opportunity, user) and opportunity.takes_addenda(at=at)),
         ("suspend", "proposals:suspend", opportunity.can("suspend", user) and before_closing),
         ("cancel", "proposals:cancel", opportunity.can("cancel", user)),
     ]  # fmt: skip
