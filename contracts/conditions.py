@@ -3,6 +3,7 @@ ValidationError at the right field. The docstring's first line is published in /
 """
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -59,6 +60,13 @@ def plan_complete(contract: Any, at: datetime) -> None:
             problems.append(_("La date du jalon « %s » sort de la durée du contrat.") % milestone.title)
     if problems:
         raise ValidationError({"milestones": problems})
+
+
+def plan_in_order(contract: Any, at: datetime) -> None:
+    """No milestone is dated before the one above it."""
+    for above, milestone in pairwise(contract.milestones.all()):
+        if milestone.due_date < above.due_date:
+            complain("milestones", _("La date du jalon « %s » précède celle du jalon d’avant.") % milestone.title)
 
 
 def eligible(contract: Any, at: datetime) -> None:

@@ -114,9 +114,11 @@ class Stateful(models.Model):
 
 
 def locked(row: M) -> M:
-    """The same object, read again under its lock; parents first."""
+    """The same object, read again under its lock; parents first. IllegalMove where somebody deleted it meanwhile."""
     parents = row.lock_parents()
-    fresh = type(row)._base_manager.select_for_update(of=("self",)).get(pk=row.pk)
+    fresh = type(row)._base_manager.select_for_update(of=("self",)).filter(pk=row.pk).first()
+    if fresh is None:
+        raise IllegalMove(_("Ce brouillon n’existe plus : quelqu’un vient de le supprimer."))
     for name, parent in parents.items():
         setattr(fresh, name, parent)
     return fresh

@@ -13,7 +13,7 @@ class OpportunitiesConfig(AppConfig):
         "bodymembership": ROWS,
         "criterion": ROWS,
         "noticeversion": APPEND,
-        "opportunity": KEEP,
+        "opportunity": ROWS,  # a draft is deleted; `notice_stays` keeps what was published
         "opportunity_skills": ROWS,
         "publicbody": KEEP,
         "skill": KEEP,

@@ -120,9 +120,9 @@ def closed(opportunity: Occasion, at: datetime) -> None:
 
 def resumed_closing(opportunity: Occasion, closes_at: datetime | None, at: datetime) -> None:
     """The new closing instant leaves the legal minimum and falls on a business day."""
-    shortest = at + timedelta(days=settings.RESUME_MINIMUM_DAYS)
-    if closes_at is None or closes_at < shortest:
-        complain("closes_at", _("Laissez au moins %d jours après la reprise.") % settings.RESUME_MINIMUM_DAYS)
+    least = max(settings.RESUME_MINIMUM_DAYS, settings.ADDENDUM_NEAR_CLOSING_DAYS)  # an addendum may have just come
+    if closes_at is None or closes_at < at + timedelta(days=least):
+        complain("closes_at", _("Laissez au moins %d jours après la reprise.") % least)
     if closes_at < opportunity.closes_at:
         complain("closes_at", _("Une reprise ne peut pas devancer la date limite annoncée."))
     if not is_business_day(local(closes_at).date()):
@@ -143,8 +143,11 @@ def closing_after_addendum(opportunity: Occasion, at: datetime) -> datetime | No
     """The closing instant that an addendum published at `at` brings; None when it is early enough to change nothing.
 
     Near the closing it moves by three days at least, to a business day whose eve is one too, at the same local hour.
-    Days are counted on the clock people read: the change of hour adds or takes nothing.
+    Days are counted on the clock people read: the change of hour adds or takes nothing. While suspended nothing moves:
+    the resumption gives another instant, later than any addendum before it by as much (`resumed_closing`).
     """
+    if opportunity.state == "suspended":
+        return None
     near = timedelta(days=settings.ADDENDUM_NEAR_CLOSING_DAYS)
     closing = local(opportunity.closes_at).replace(tzinfo=None)
     if closing - local(at).replace(tzinfo=None) > near:

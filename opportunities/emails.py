@@ -17,10 +17,27 @@ def people(opportunity: Opportunity, role: str, *, but: Iterable[User | None] = 
     return sorted(active - set(but), key=lambda person: person.pk)
 
 
+def _reviewers(opportunity: Opportunity) -> list[User]:
+    """The officers who are asked to review it: not those who wrote or sent it."""
+    return people(opportunity, "officer", but=[opportunity.author, opportunity.submitted_by])
+
+
 def submitted_for_review(opportunity: Opportunity, *, at: datetime) -> None:
-    for officer in people(opportunity, "officer", but=[opportunity.author, opportunity.submitted_by]):
+    for officer in _reviewers(opportunity):
         outbox.queue("emails/opportunity_to_review.txt", to=officer, at=at, opportunity=opportunity)
     outbox.queue("emails/opportunity_in_review.txt", to=opportunity.author, at=at, opportunity=opportunity)
+
+
+def taken_back(opportunity: Opportunity, *, by: User, at: datetime) -> None:
+    """To those who were asked to review it, and to those who wrote and sent it, but whoever takes it back."""
+    reviewers = _reviewers(opportunity)
+    for person in sorted(
+        {*reviewers, opportunity.author, known(opportunity.submitted_by)} - {by}, key=lambda one: one.pk
+    ):
+        outbox.queue(
+            "emails/opportunity_taken_back.txt", to=person, at=at, opportunity=opportunity, by=by,
+            reviews=person in reviewers,
+        )  # fmt: skip
 
 
 def returned(opportunity: Opportunity, *, at: datetime) -> None:

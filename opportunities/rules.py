@@ -87,8 +87,3 @@ def can_reverse_award(opportunity: Occasion, user: Visitor | None) -> bool:
         return False
     entitled = is_officer(opportunity, user) or (user.is_active and user.is_auditor)
     return entitled and not has_tie(opportunity, user)
-
-
-def can_add_addendum(opportunity: Occasion, user: Visitor | None) -> bool:
-    """While proposals may still come in: whoever wrote it, or an officer."""
-    return opportunity.state == "published" and works_there(opportunity, user)

@@ -17,7 +17,7 @@ class ProposalsConfig(AppConfig):
         "notesversion": APPEND,
         "openedproposal": APPEND,
         "opening": APPEND,
-        "proposal": KEEP,
+        "proposal": ROWS,  # a draft is deleted; one that was ever deposited is kept by its dépôts, which stay
         "recommendation": but("decided_by_id", "decided_at", "accepted", "decision_reason"),
         "score": KEEP,
         "sealedfile": f"{APPEND}, DELETE",  # with the envelope

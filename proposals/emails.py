@@ -12,6 +12,7 @@ from marketplace.mail import outbox
 from marketplace.models import User
 from opportunities.emails import people
 from opportunities.models import Addendum, Opportunity
+from proposals.enums import State
 from proposals.models import Award, NoteReexamination, NotesVersion, Opening, Proposal, Recommendation, Submission
 from proposals.proponent import explanation
 
@@ -26,21 +27,36 @@ def _vendor_people(proposal: Proposal) -> list[User]:
     return sorted(people, key=lambda person: person.pk)
 
 
-def _tell_vendors(
-    opportunity: Opportunity, template: str, *, at: datetime, confidential: bool = False, **context: Any
-) -> None:
-    proposals = opportunity.proposals.exclude(state__in=["draft", "withdrawn"]).select_related("vendor", "opened")
-    for proposal in proposals.defer("draft", "opened__content").order_by("pk"):
-        for person in _vendor_people(proposal):
-            outbox.queue(
-                template,
-                to=person,
-                at=at,
-                confidential=confidential,
-                opportunity=opportunity,
-                proposal=proposal,
-                **context,
-            )
+def hearers(opportunity: Opportunity) -> list[tuple[User, Proposal]]:
+    """Who answers the occasion and hears of what happens to it, and by which proposal of theirs.
+
+    Before the opening: the people of every draft and dépôt, each once, by a dépôt rather than by a draft. From the
+    opening on, only of those that were opened, once for each: what becomes of one is not what becomes of another.
+    """
+    opened = Opening.objects.filter(opportunity=opportunity).exists()
+    rows = opportunity.proposals.filter(opened__isnull=False) if opened else opportunity.proposals.all()
+    rows = rows.select_related("vendor", "opened").defer("draft", "opened__content").order_by("pk")
+    pairs = [(person, proposal) for proposal in rows for person in _vendor_people(proposal)]
+    if opened:
+        return pairs
+    first: dict[User, Proposal] = {}
+    for person, proposal in sorted(pairs, key=lambda pair: pair[1].state != State.SUBMITTED):
+        first.setdefault(person, proposal)
+    return list(first.items())
+
+
+def _tell_vendors(opportunity: Opportunity, template: str, *, at: datetime, **context: Any) -> None:
+    """Hidden from administrators until the proposal is opened: who answers is nobody's to know."""
+    for person, proposal in hearers(opportunity):
+        outbox.queue(
+            template,
+            to=person,
+            at=at,
+            confidential=not hasattr(proposal, "opened"),
+            opportunity=opportunity,
+            proposal=proposal,
+            **context,
+        )
 
 
 def _tell_body(
@@ -76,33 +92,24 @@ def withdrawn(proposal: Proposal, submission: Submission, *, by: User, at: datet
 
 
 def suspended(opportunity: Opportunity, *, at: datetime) -> None:
-    _tell_vendors(opportunity, "emails/opportunity_suspended.txt", at=at, confidential=True)
+    _tell_vendors(opportunity, "emails/opportunity_suspended.txt", at=at)
     _tell_body(opportunity, "emails/opportunity_suspended.txt", at=at)
 
 
 def resumed(opportunity: Opportunity, *, at: datetime) -> None:
-    _tell_vendors(opportunity, "emails/opportunity_resumed.txt", at=at, confidential=True)
+    _tell_vendors(opportunity, "emails/opportunity_resumed.txt", at=at)
     _tell_body(opportunity, "emails/opportunity_resumed.txt", at=at)
 
 
 def addendum(opportunity: Opportunity, added: Addendum, *, at: datetime) -> None:
-    """To the people of every draft and dépôt, each once, and to the author of the notice. Who answers stays hidden."""
+    """To those who answer, and to the author of the notice."""
     template = "emails/opportunity_addendum.txt"
-    reached: set[User] = set()
-    for proposal in opportunity.proposals.select_related("vendor").order_by("pk"):
-        for person in _vendor_people(proposal):
-            if person not in reached:
-                reached.add(person)
-                outbox.queue(
-                    template, to=person, at=at, confidential=True,
-                    opportunity=opportunity, addendum=added, proposal=proposal,
-                )  # fmt: skip
+    _tell_vendors(opportunity, template, at=at, addendum=added)
     outbox.queue(template, to=opportunity.author, at=at, opportunity=opportunity, addendum=added)
 
 
-def cancelled(opportunity: Opportunity, *, was_public: bool, at: datetime) -> None:
-    if was_public:
-        _tell_vendors(opportunity, "emails/opportunity_cancelled.txt", at=at, confidential=True)
+def cancelled(opportunity: Opportunity, *, at: datetime) -> None:
+    _tell_vendors(opportunity, "emails/opportunity_cancelled.txt", at=at)
     _tell_body(opportunity, "emails/opportunity_cancelled.txt", at=at)
 
 
@@ -163,7 +170,7 @@ def sent_back(opportunity: Opportunity, recommendation: Recommendation, *, at: d
 
 
 def awarded(opportunity: Opportunity, award: Award, *, at: datetime) -> None:
-    for proposal in opportunity.proposals.opened().select_related("vendor").order_by("pk"):
+    for person, proposal in hearers(opportunity):
         won = proposal.pk == award.proposal_id
         template = "emails/proposal_awarded.txt" if won else "emails/proposal_not_awarded.txt"
         context: dict[str, Any] = {"opportunity": opportunity, "proposal": proposal, "award": award}
@@ -172,8 +179,7 @@ def awarded(opportunity: Opportunity, award: Award, *, at: datetime) -> None:
         # Called by the template, in the language of whoever receives it.
         context["why"] = partial(explanation.text, award.recommendation, proposal)
         context["reexaminations"] = partial(explanation.reexaminations, proposal)
-        for person in _vendor_people(proposal):
-            outbox.queue(template, to=person, at=at, **context)
+        outbox.queue(template, to=person, at=at, **context)
     _tell_body(opportunity, "emails/award_confirmed.txt", at=at, award=award)
 
 

@@ -31,6 +31,7 @@ urlpatterns = [
     path("propositions/<uuid:public_id>/notes.json", proponent_views.notes_json, name="own_notes_json"),
     path("propositions/<uuid:public_id>/notes-<rank:rank>.json", proponent_views.notes_json, name="own_notes_version"),
     path("propositions/<uuid:public_id>/modifier/", draft_views.edit, name="edit"),
+    path("propositions/<uuid:public_id>/supprimer/", draft_views.delete, name="delete"),
     path("propositions/<uuid:public_id>/deposer/", deposit_views.submit, name="submit"),
     path("propositions/<uuid:public_id>/retirer/", deposit_views.withdraw, name="withdraw"),
     path("propositions/<uuid:public_id>/fichiers/<uuid:file_id>/", draft_views.file, name="file"),

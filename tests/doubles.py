@@ -78,6 +78,7 @@ def moved(model: str, action: str, state: str, who: str, at: datetime, page=None
 # --- Occasions -------------------------------------------------------------------------------------------------------
 BEFORE, AT_CLOSING = PUBLISHED_AT, CLOSES_AT
 moved("opportunity", "submit_for_review", "draft", "buyer", BEFORE)
+moved("opportunity", "take_back", "in_review", "buyer", BEFORE)
 moved("opportunity", "return_to_author", "in_review", "officer", BEFORE)
 moved("opportunity", "publish", "in_review", "officer", BEFORE)
 moved("opportunity", "suspend", "published", "officer", BEFORE)
@@ -112,6 +113,11 @@ def _(cast):
 
 
 @tell("opportunities:edit", "buyer", BEFORE, typed=written("Un autre titre"))
+def _(cast):
+    return [cast.draft().number]
+
+
+@tell("opportunities:delete", "buyer", BEFORE)
 def _(cast):
     return [cast.draft().number]
 
@@ -169,6 +175,11 @@ def _(cast):
 
 
 @tell("proposals:edit", "vendor_owner", BEFORE, typed={"price": "59 000"})
+def _(cast):
+    return [cast.proposal(cast.published()).public_id]
+
+
+@tell("proposals:delete", "vendor_owner", BEFORE)
 def _(cast):
     return [cast.proposal(cast.published()).public_id]
 

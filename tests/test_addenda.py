@@ -12,6 +12,7 @@ from marketplace.dates.localtime import local, to_utc
 from marketplace.models import LedgerPayload, OutgoingEmail
 from opportunities import conditions
 from opportunities.models import Opportunity
+from proposals.award import actions as award_actions
 from proposals.deposit import actions as deposit_actions
 from proposals.notice import actions as notice_actions
 from proposals.public import history
@@ -170,3 +171,55 @@ def test_each_late_addendum_moves_it_again(cast):
         assert notice_actions.add_addendum(opportunity, by=cast.buyer, text="Trois").moved_closing
     assert again(opportunity).closes_at == closing(date(2026, 12, 1))
     assert [a.number for a in opportunity.addenda.all()] == [1, 2, 3]
+
+
+# --- While suspended ---
+def suspended(cast, **fields) -> Opportunity:
+    opportunity = cast.published(**fields)
+    with clock.set_to(CLOSES_AT - timedelta(days=2)):
+        award_actions.suspend(opportunity, by=cast.officer, reason="Une erreur est à l’étude.")
+    return opportunity
+
+
+@pytest.mark.parametrize("at", [CLOSES_AT - timedelta(hours=1), CLOSES_AT, CLOSES_AT + timedelta(days=40)])
+@pytest.mark.parametrize("who", ["buyer", "officer"])
+def test_it_is_added_during_a_suspension_and_moves_nothing(client, cast, at, who):
+    """Near the announced closing instant or after it: no instant runs, the resumption gives one."""
+    opportunity = suspended(cast)
+    client.force_login(getattr(cast, who))
+    with clock.set_to(at):
+        assert url(opportunity) in client.get(opportunity.get_absolute_url()).content.decode()
+        page = text_of(client.get(url(opportunity)))
+        assert "La reprise annoncera une nouvelle date limite" in page and "sont acceptées jusqu’au" not in page
+        answer = client.post(url(opportunity), {"text": "La correction annoncée."}, follow=True)
+        assert "L’addenda 1 est publié" in text_of(answer) and "nouvelle date limite est" not in text_of(answer)
+    row = again(opportunity)
+    assert (row.state, row.closes_at, row.notice_version) == ("suspended", CLOSES_AT, 3)
+    body = LedgerPayload.objects.get(action="opportunity.addendum").body
+    assert "closes_at" not in body and body["notice_version"] == 3
+    assert row.versions.get(number=3).sha256 == body["notice_sha256"]
+    told = OutgoingEmail.objects.get(template=TEMPLATE)
+    assert "aucun dépôt n’est accepté" in told.body and "2026, 14" not in told.body
+
+
+@pytest.mark.parametrize("person", ["vendor_owner", "outside_officer", "administrator", "auditor"])
+def test_nobody_else_adds_one_then(client, cast, person):
+    opportunity = suspended(cast)
+    client.force_login(getattr(cast, person))
+    with clock.set_to(CLOSES_AT):
+        assert client.get(url(opportunity)).status_code == 404
+        assert client.post(url(opportunity), {"text": "Non"}).status_code == 404
+    assert not opportunity.addenda.exists()
+
+
+def test_the_resumption_leaves_the_days_that_an_addendum_asks(cast, settings):
+    """Added just before: the new instant is as far from it as if it had moved it, whatever the resumption's minimum."""
+    settings.RESUME_MINIMUM_DAYS = 1
+    opportunity = suspended(cast)
+    with clock.set_to(here(2026, 11, 25)):
+        notice_actions.add_addendum(opportunity, by=cast.buyer, text="La correction.")
+        with pytest.raises(ValidationError) as refused:
+            award_actions.resume(opportunity, by=cast.officer, closes_at=here(2026, 11, 27))
+        assert "au moins 3 jours" in str(refused.value.message_dict["closes_at"])
+        award_actions.resume(again(opportunity), by=cast.officer, closes_at=here(2026, 11, 30))
+    assert again(opportunity).closes_at == here(2026, 11, 30)

@@ -157,6 +157,7 @@ def test_an_offer_totals_the_value_to_the_cent(cast, then, amounts):
         ({"criteria": []}, "n’a pas de critère"),
         ({"due_date": date(2027, 4, 1)}, "sort de la durée"),
         ({"due_date": date(2026, 11, 30)}, "sort de la durée"),
+        ({"due_date": date(2026, 12, 14)}, "précède celle du jalon d’avant"),
     ],
 )
 def test_an_incomplete_milestone_is_not_offered(cast, then, change, sentence):

@@ -13,8 +13,11 @@ from marketplace.dates import clock
 from marketplace.ledger import entries as ledger
 from marketplace.ledger import grants
 from marketplace.models import LedgerEntry, LedgerPayload
+from opportunities.drafts import actions as occasion_draft_actions
+from opportunities.models import Opportunity
 from proposals.award import actions as award_actions
-from proposals.models import Award, OpenedProposal
+from proposals.drafts import actions as proposal_draft_actions
+from proposals.models import Award, OpenedProposal, Proposal
 from tests.cast import CLOSES_AT
 from tests.conftest import APPEND_ONLY
 
@@ -112,6 +115,21 @@ def test_awards_opened_proposals_and_details_stay(cast, role, as_application):
         award_actions.reverse(occasion, by=cast.second_officer)
     assert Award.objects.get(opportunity=occasion).reversal_reason == "Un motif."
     assert OpenedProposal.objects.exists()
+
+
+@pytest.mark.postgres
+def test_drafts_go_and_nothing_else(cast, role, as_application):
+    published, draft = cast.published(), cast.draft(title="Un brouillon")
+    begun, deposited = cast.proposal(published), cast.submitted(published, vendor=cast.rival)
+    as_application()
+    with clock.set_to(CLOSES_AT):
+        occasion_draft_actions.delete(draft, by=cast.buyer)
+        proposal_draft_actions.delete(begun, by=cast.vendor_owner)
+    assert "a published notice stays" in refused("DELETE FROM opportunities_opportunity")
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM proposals_proposal")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert list(Opportunity.objects.all()) == [published] and list(Proposal.objects.all()) == [deposited]
 
 
 @pytest.mark.postgres

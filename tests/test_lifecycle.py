@@ -29,10 +29,12 @@ from tests import audit_moves, contract_moves
 from tests.cast import CLOSES_AT, PUBLISHED_AT
 from tests.unguarded import unguarded
 
-# product.md, « Lifecycles ». `reexamine` is ours: a mistake is corrected in the open (docs/decisions.md).
+# product.md, « Lifecycles ». `reexamine` and `take_back` are ours: what people did is corrected in the open, and undone
+# while nobody decided (docs/decisions.md).
 PRODUCT = {
     "opportunity": [
         ("submit_for_review", {"draft"}, "in_review", {"buyer"}),
+        ("take_back", {"in_review"}, "draft", {"buyer"}),
         ("return_to_author", {"in_review"}, "draft", {"officer"}),
         ("publish", {"in_review"}, "published", {"officer"}),
         ("suspend", {"published"}, "suspended", {"officer"}),
@@ -142,6 +144,7 @@ def act_on_opportunity(opportunity, action, by):
     best = opportunity.proposals.filter(state="scored", vendor__legal_name__startswith="Atelier").first()
     acts = {
         "submit_for_review": lambda: notice_review_actions.submit_for_review(opportunity, by=by),
+        "take_back": lambda: notice_review_actions.take_back(opportunity, by=by),
         "return_to_author": lambda: notice_review_actions.return_to_author(opportunity, by=by, reason=REASON),
         "publish": lambda: notice_review_actions.publish(opportunity, by=by),
         "suspend": lambda: award_actions.suspend(opportunity, by=by, reason=REASON),
@@ -387,7 +390,7 @@ def test_every_action_by_everybody(cast, workflow, model, state):
 def test_the_table_has_the_cells_we_think():
     cells = {model: len(PRODUCT[model]) * len(MODELS[model][1].values) * len(PEOPLE) for model in PRODUCT}
     assert cells == {
-        "opportunity": 13 * 9 * 12, "proposal": 12 * 9 * 12, "notereexamination": 3 * 4 * 12,
+        "opportunity": 14 * 9 * 12, "proposal": 12 * 9 * 12, "notereexamination": 3 * 4 * 12,
         "contract": 7 * 6 * 12, "milestone": 6 * 5 * 12, "payment": 9 * 9 * 12, "amendment": 4 * 5 * 12,
         "monitoring": 4 * 5 * 12, "redflag": 4 * 4 * 12,
     }  # fmt: skip

@@ -125,16 +125,18 @@ def test_suspension_resumption_and_cancellation_say_their_reason(cast):
     with clock.set_to(PUBLISHED_AT + timedelta(days=1)):
         award_actions.suspend(opportunity, by=cast.officer, reason="Une erreur est à l’étude.")
         sound(opportunity)
+        notice_actions.add_addendum(opportunity, by=cast.buyer, text="La correction.")
+        sound(opportunity)
         award_actions.resume(opportunity, by=cast.officer, closes_at=CLOSES_AT + timedelta(days=7))
         sound(opportunity)
         award_actions.cancel(opportunity, by=cast.officer, reason="Le besoin a disparu.")
     sound(opportunity)
     rows = [told(row) for row in versions(opportunity)]
-    assert [row["status"] for row in rows] == ["published", "suspended", "published", "cancelled"]
+    assert [row["status"] for row in rows] == ["published", "suspended", "suspended", "published", "cancelled"]
     assert [row.get("state_reason") for row in rows] == [
-        None, "Une erreur est à l’étude.", None, "Le besoin a disparu.",
+        None, "Une erreur est à l’étude.", "Une erreur est à l’étude.", None, "Le besoin a disparu.",
     ]  # fmt: skip
-    assert rows[2]["closes_at"] == "2026-12-01T19:00:00.000000Z"
+    assert rows[3]["closes_at"] == "2026-12-01T19:00:00.000000Z"
 
 
 def test_opening_and_recommending_make_no_version(cast):

@@ -11,7 +11,7 @@ from marketplace.models import LedgerEntry, OutgoingEmail
 from opportunities.models import BodyMembership, Opportunity
 from tests.cast import CLOSES_AT, PUBLISHED_AT, closing
 
-ACTS = ["submit_for_review", "return_to_author", "publish", "add_addendum"]
+ACTS = ["submit_for_review", "take_back", "return_to_author", "publish", "add_addendum"]
 
 
 def url(act: str, opportunity) -> str:
@@ -173,6 +173,7 @@ def test_others_cannot(client, cast, now, act, who, stage):
     [
         ("submit_for_review", "buyer", "in_review"), ("submit_for_review", "buyer", "published"),
         ("publish", "officer", "draft"), ("publish", "officer", "published"),
+        ("take_back", "buyer", "draft"), ("take_back", "buyer", "published"),
         ("return_to_author", "officer", "draft"), ("return_to_author", "officer", "published"),
         ("add_addendum", "buyer", "draft"), ("add_addendum", "officer", "in_review"),
     ],
@@ -190,6 +191,46 @@ def test_a_look_at_a_refused_page_leaves_no_trace(client, cast, now):
     before = LedgerEntry.objects.count()
     again(client, cast.buyer).get(url("publish", review))
     assert LedgerEntry.objects.count() == before
+
+
+# --- Taking back ---
+@pytest.mark.parametrize("who", ["buyer", "other_buyer"])
+def test_a_buyer_takes_it_back_while_nobody_decided(client, cast, now, who):
+    review = cast.in_review()
+    OutgoingEmail.objects.all().delete()
+    again(client, getattr(cast, who))
+    assert url("take_back", review) in client.get(review.get_absolute_url()).content.decode()
+    assert "redevient un brouillon" in client.get(url("take_back", review)).content.decode()
+    assert state(review) == "in_review"
+    answer = client.post(url("take_back", review), follow=True)
+    assert "est de nouveau un brouillon" in answer.content.decode() and state(review) == "draft"
+    rows = {row.to: row.body for row in OutgoingEmail.objects.filter(template="emails/opportunity_taken_back.txt")}
+    authors = {cast.buyer} - {getattr(cast, who)}
+    assert set(rows) == {cast.officer, cast.second_officer} | authors
+    for person, body in rows.items():
+        assert getattr(cast, who).name in body
+        assert ("Vous n’avez plus à la réviser" in body) == (person not in authors)
+    assert LedgerEntry.objects.get(action="opportunity.take_back").subject == review.ledger_subject()
+    assert not LedgerEntry.objects.public().filter(action="opportunity.take_back").exists()
+    # It may be written and sent again; whoever waits for it hears of it then.
+    assert client.post(url("submit_for_review", review)).status_code == 302 and state(review) == "in_review"
+
+
+def test_what_was_decided_is_not_taken_back(client, cast, now):
+    review = cast.in_review()
+    page = again(client, cast.buyer).get(review.get_absolute_url()).content.decode()
+    assert "Une autre personne responsable doit la relire." in page
+    again(client, cast.officer).post(url("publish", review))
+    assert again(client, cast.buyer).post(url("take_back", review)).status_code == 409
+    assert state(review) == "published"
+
+
+def test_an_open_review_page_says_it_is_gone(client, cast, now):
+    """The officer read it when it was taken back: nothing is published."""
+    review = cast.in_review()
+    again(client, cast.buyer).post(url("take_back", review))
+    assert again(client, cast.officer).post(url("publish", review)).status_code == 409
+    assert state(review) == "draft"
 
 
 # --- Addenda ---

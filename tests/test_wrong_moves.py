@@ -16,6 +16,7 @@ from tests.test_lifecycle import MODELS, PEOPLE, PRODUCT, instant, may, row
 DOORS = {
     "opportunity": {
         "submit_for_review": "opportunities:submit_for_review",
+        "take_back": "opportunities:take_back",
         "return_to_author": "opportunities:return_to_author",
         "publish": "opportunities:publish",
         "suspend": "proposals:suspend",

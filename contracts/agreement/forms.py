@@ -14,6 +14,7 @@ from contracts.agreement.draft_actions import CRITERION_MAX, MOST_CRITERIA, MOST
 from contracts.models import Clause, Contract
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates.fields import day_field
+from marketplace.dates.localtime import day
 from marketplace.keep import Quiet
 from marketplace.money import MoneyField, parse_cents
 from marketplace.texts import PlainTexts, Words
@@ -149,6 +150,18 @@ class MilestoneRows(forms.BaseFormSet):
         super().add_fields(form, index)
         if index is not None:
             form.called = str(self.row_name) % (index + 1)
+
+    def clean(self) -> None:
+        """No date before that of the milestone above; said at each row where it is."""
+        kept = [row for row in self.forms if row.cleaned_data and not row.cleaned_data.get("DELETE")]
+        dated = [row for row in kept if row.cleaned_data.get("due_date")]
+        for row, above in zip(dated, self.days_above([row.cleaned_data for row in dated]), strict=True):
+            if above and row.cleaned_data["due_date"] < above:
+                row.add_error("due_date", _("Cette date précède celle du jalon d’avant : %s.") % day(above))
+
+    def days_above(self, rows: list[dict[str, Any]]) -> list[date | None]:
+        """Of these milestones, the day of the one above each; None of the first."""
+        return [None, *(row["due_date"] for row in rows)][: len(rows)]
 
     def total_cents(self) -> int:
         """The sum of the amounts that stay, typed or stored; what is not an amount counts for nothing."""

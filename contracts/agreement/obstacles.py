@@ -12,7 +12,7 @@ from marketplace.models import User
 from marketplace.money import format_cents
 from opportunities import rules as occasion_rules
 
-READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete)
+READY = (conditions.award_stands, conditions.licence_agreed, conditions.plan_complete, conditions.plan_in_order)
 
 
 def gate(contract: Contract, action: str, user: User) -> None:

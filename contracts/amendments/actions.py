@@ -5,6 +5,7 @@ What changes is written milestones first, then the contract's row: the database 
 """
 
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -57,6 +58,30 @@ def _written(contract: Contract, plan: list[dict[str, Any]]) -> list[dict[str, A
     if len(lines) + contract.milestones.exclude(state=MilestoneState.PLANNED).count() > draft_actions.MOST_MILESTONES:
         complain("plan", _("Un contrat a au plus %d jalons.") % draft_actions.MOST_MILESTONES)
     return lines
+
+
+def days_above(contract: Contract, plan: list[dict[str, Any]]) -> list[date | None]:
+    """Of each line of a plan, the day of the milestone that will stand above it, delivered ones included; None of the
+    first. New lines come last, in their order.
+    """
+    rows = list(contract.milestones.all())
+    ranks = {str(row.public_id): row.position for row in rows}
+    last = max(ranks.values(), default=0) + 1
+    begun = [(row.position, row.due_date, None) for row in rows if row.state != MilestoneState.PLANNED]
+    lines = [(ranks.get(str(line["id"]), last), _date(line["due_date"]), index) for index, line in enumerate(plan)]
+    placed = sorted([*begun, *lines], key=lambda one: one[0])
+    above = {lower[2]: upper[1] for upper, lower in pairwise(placed)}
+    return [above.get(index) for index in range(len(plan))]
+
+
+def _date(written: str | date) -> date:
+    return date.fromisoformat(written) if isinstance(written, str) else written
+
+
+def _check_order(contract: Contract, plan: list[dict[str, Any]]) -> None:
+    for line, above in zip(plan, days_above(contract, plan), strict=True):
+        if above and _date(line["due_date"]) < above:
+            complain("plan", _("La date du jalon « %s » précède celle du jalon d’avant.") % line["title"])
 
 
 def _line(contract: Contract, line: dict[str, Any]) -> dict[str, Any]:
@@ -156,6 +181,8 @@ def propose(
         )
         _end_possible(amendment, at)
         conditions.amendment_possible(amendment, at)
+        if plan is not None:
+            _check_order(row, amendment.plan)
         conditions.amendment_eligible(amendment, at)
         if not delta_cents and amendment.end_date is None and not changes(amendment):
             complain(None, _("Cet avenant ne change rien."))

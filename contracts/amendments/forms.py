@@ -1,5 +1,6 @@
 """What is typed to change a contract: an amendment, its milestones, the answers of both parties."""
 
+from datetime import date
 from typing import Any, cast
 
 from django import forms
@@ -88,6 +89,10 @@ class BasePlanned(MilestoneRows):
     """The milestones that are not delivered: changed, removed by their box, or added."""
 
     row_name = gettext_lazy("Jalon %d de cette liste")
+    contract: Contract
+
+    def days_above(self, rows: list[dict[str, Any]]) -> list[date | None]:
+        return actions.days_above(self.contract, rows)
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -116,8 +121,9 @@ def planned_forms(
         validate_max=True, absolute_max=MOST_ROWS,
     )  # fmt: skip
     initial = [line | {"criteria": "\n".join(line["criteria"])} for line in stored]
-    rows = factory(data, prefix=PREFIX, initial=initial or None, form_kwargs={"quiet": quiet})
-    return cast(BasePlanned, rows)  # the factory's class is made from it
+    rows = cast(BasePlanned, factory(data, prefix=PREFIX, initial=initial or None, form_kwargs={"quiet": quiet}))
+    rows.contract = contract  # the factory's class is made from it
+    return rows
 
 
 class ApproveForm(SecondLook):

@@ -184,6 +184,7 @@ class Contract(lifecycle.Stateful, models.Model):
             conditions.award_stands,
             conditions.licence_agreed,
             conditions.plan_complete,
+            conditions.plan_in_order,
             conditions.eligible,
         ],
         basis="LCOP, a. 12",

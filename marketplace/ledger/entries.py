@@ -26,7 +26,8 @@ from marketplace.dates import clock
 GENESIS = "0" * 64
 # Acts on a notice that the public cannot see yet, and may never see.
 BEFORE_PUBLICATION = [
-    f"opportunity.{act}" for act in ("create", "edit", "attach", "detach", "submit_for_review", "return_to_author")
+    f"opportunity.{act}"
+    for act in ("create", "edit", "attach", "detach", "delete", "submit_for_review", "take_back", "return_to_author")
 ]
 # Between the parties: a contract before it is concluded, an amendment before it is in force, who refuses what, how work
 # was judged, how a payment goes before money moves. Nor how people sign in, nor what is changed of them.

@@ -18,7 +18,7 @@ ADDENDUM_MAX = 5_000
 
 
 def add_addendum(opportunity: Opportunity, *, by: User, text: str) -> Addendum:
-    """Add to a published notice, before its closing instant; the addendum can never be changed.
+    """Add to a published notice, before its closing instant or while suspended; the addendum can never be changed.
 
     Near the closing instant, that instant moves: `opportunity.closes_at` then holds the new one. Tells nobody:
     proposals/notice/actions.py does.
@@ -28,7 +28,7 @@ def add_addendum(opportunity: Opportunity, *, by: User, text: str) -> Addendum:
         at = clock.now()
         if not rules.works_there(row, by):
             raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
-        if not row.accepts_proposals(at=at):
+        if not row.takes_addenda(at=at):
             raise IllegalMove(_("Un addenda ne peut plus être ajouté."))
         text = text.strip()
         if not text:

@@ -1,5 +1,6 @@
 """Writing a draft: its fields, skills, grid and files, in one transaction, without losing what another person wrote."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,14 +41,28 @@ def check_editable(opportunity: Opportunity, user: User) -> None:
         raise IllegalMove(_("Seul un brouillon se modifie : celui-ci a été envoyé en révision."))
 
 
-def _locked_draft(opportunity: Opportunity, by: User) -> Opportunity:
+def check_deletable(opportunity: Opportunity, user: User) -> None:
+    """The same for a draft's end: whoever may write it may delete it, for nobody but the body ever saw it."""
+    if not rules.is_buyer(opportunity, user):
+        raise PermissionDenied(_("Seules les personnes acheteuses de l’organisme suppriment un brouillon."))
+    if opportunity.state != State.DRAFT:
+        raise IllegalMove(_("Seul un brouillon se supprime : une occasion envoyée en révision ou publiée reste."))
+
+
+def _locked(opportunity: Opportunity, by: User, check: Callable[[Opportunity, User], None], act: str) -> Opportunity:
+    """The draft under its lock, once `check` holds; a refusal names the act."""
     row = locked(opportunity)
     try:
-        check_editable(row, by)
+        check(row, by)
     except (PermissionDenied, IllegalMove) as refusal:
         if row.concerns(by):
-            name_act(refusal, "opportunity.edit", row.ledger_subject())
+            name_act(refusal, f"opportunity.{act}", row.ledger_subject())
         raise
+    return row
+
+
+def _locked_draft(opportunity: Opportunity, by: User) -> Opportunity:
+    row = _locked(opportunity, by, check_editable, "edit")
     row.editor_ids = sorted({*row.editor_ids, by.pk})  # whoever wrote any of it will not review it
     return row
 
@@ -176,3 +191,16 @@ def detach(attachment: Attachment, *, by: User) -> None:
         store.destroy_after_commit(known(attachment.file.name))
         attachment.delete()
         row.save(update_fields=["editor_ids"])
+
+
+def delete(opportunity: Opportunity, *, by: User) -> None:
+    """Take a draft away for ever, with its grid and files; its number is not given again. The ledger keeps its acts.
+
+    Raises PermissionDenied or IllegalMove.
+    """
+    with transaction.atomic():
+        row = _locked(opportunity, by, check_deletable, "delete")
+        for name in row.attachments.values_list("file", flat=True):
+            store.destroy_after_commit(name)
+        ledger.record("opportunity.delete", row.ledger_subject(), by=by, at=clock.now())
+        row.delete()

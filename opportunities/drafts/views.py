@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from marketplace.acts import ConfirmForm, act_page, attempt, draft_page
+from marketplace import acts
+from marketplace.acts import ConfirmForm, Page, act_page, attempt, draft_page
 from marketplace.dates import clock
 from marketplace.dates.calendar import add_business_days, next_business_day
 from marketplace.dates.localtime import local, to_utc
@@ -134,6 +135,26 @@ def remove_attachment(request: PersonRequest, number: str, file_id: UUID) -> Htt
     return render(
         request, "opportunities/remove_attachment.html", {"opportunity": opportunity, "attachment": attachment}
     )
+
+
+@act_page
+def delete(request: PersonRequest, number: str) -> HttpResponse:
+    """Ask, then take a draft away for ever."""
+    opportunity = of_my_body(request, number, at=clock.now())
+    form = ConfirmForm(data_of(request))
+    if attempt(request, form, lambda: actions.delete(opportunity, by=request.user)):
+        messages.success(request, _("Le brouillon %s est supprimé.") % number)
+        return redirect("dashboard")
+    actions.check_deletable(opportunity, request.user)
+    page = Page(
+        title=_("Supprimer le brouillon"),
+        lead=_("C’est définitif : personne ne pourra le reprendre, et son numéro ne servira plus."),
+        submit=_("Supprimer le brouillon"),
+        tone="bad",
+        danger=True,
+    )
+    context = {"page": page, "form": form, "opportunity": opportunity, "back": opportunity.get_absolute_url()}
+    return acts.show(request, "opportunities/delete.html", context)
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------

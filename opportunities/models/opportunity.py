@@ -149,6 +149,10 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
         """Its closing instant has come, and it is not opened yet."""
         return self.state == State.PUBLISHED and at >= self.closing
 
+    def takes_addenda(self, *, at: datetime) -> bool:
+        """While proposals may still come in: now, or after the suspension."""
+        return self.state == State.SUSPENDED or self.accepts_proposals(at=at)
+
     def is_public(self) -> bool:
         return self.published_at is not None
 
@@ -181,6 +185,17 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
     )
     def submit_for_review(self, *, by: User | None, at: datetime) -> None:
         self.submitted_by = by
+        self.updated_at = at
+
+    @moves(
+        State.IN_REVIEW,
+        to=State.DRAFT,
+        allowed=rules.is_buyer,
+        roles=["buyer"],
+        label=_("Reprendre le brouillon"),
+    )
+    def take_back(self, *, by: User | None, at: datetime) -> None:
+        """Before anybody decided. Whoever sent it stays its sender until it is sent again."""
         self.updated_at = at
 
     @moves(

@@ -36,6 +36,13 @@ def submit_for_review(opportunity: Opportunity, *, by: User) -> None:
         occasion_emails.submitted_for_review(opportunity, at=opportunity.updated_at)
 
 
+def take_back(opportunity: Opportunity, *, by: User) -> None:
+    """The body's buyers take back what they sent, while no officer decided."""
+    with transaction.atomic():
+        opportunity.take_back(by=by)
+        occasion_emails.taken_back(opportunity, by=by, at=opportunity.updated_at)
+
+
 def return_to_author(opportunity: Opportunity, *, by: User, reason: str) -> None:
     with transaction.atomic():
         opportunity.return_to_author(by=by, reason=reason)

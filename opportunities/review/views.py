@@ -1,4 +1,4 @@
-"""Two persons see every notice before the public does: sending, returning, publishing."""
+"""Two persons see every notice before the public does: sending, taking back, returning, publishing."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from marketplace import acts
-from marketplace.acts import ConfirmForm, act_page, attempt
+from marketplace.acts import ConfirmForm, Page, act_page, attempt
 from marketplace.dates import clock
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
@@ -46,6 +46,29 @@ def submit_for_review(request: PersonRequest, number: str) -> HttpResponse:
     gate(opportunity, "submit_for_review", request.user)
     context = preview(opportunity, at) | {"problems": problems_of(opportunity, at)}
     return acts.show(request, "opportunities/submit_for_review.html", context)
+
+
+@act_page
+def take_back(request: PersonRequest, number: str) -> HttpResponse:
+    """A buyer takes the notice back from the review, to write it again or to delete it."""
+    opportunity = of_my_body(request, number, at=clock.now())
+    form = ConfirmForm(data_of(request))
+    if attempt(request, form, lambda: actions.take_back(opportunity, by=request.user)):
+        messages.success(
+            request, _("L’occasion %s est de nouveau un brouillon. Les responsables en sont avisés.") % number
+        )
+        return redirect(opportunity)
+    gate(opportunity, "take_back", request.user)
+    page = Page(
+        title=_("Reprendre le brouillon"),
+        lead=_(
+            "L’occasion n’attendra plus la révision : elle redevient un brouillon, que vous pouvez modifier, envoyer "
+            "de nouveau ou supprimer. Les responsables qui pouvaient la réviser en sont avisés."
+        ),
+        submit=_("Reprendre le brouillon"),
+    )
+    context = {"page": page, "form": form, "opportunity": opportunity, "back": opportunity.get_absolute_url()}
+    return acts.show(request, "opportunities/take_back.html", context)
 
 
 @act_page

@@ -187,14 +187,13 @@ def _decide(recommendation: Recommendation, *, by: User, at: datetime, accepted:
 def cancel(opportunity: Opportunity, *, by: User, reason: str) -> None:
     """End an occasion with a public reason; vendors who had a proposal are told. Unopened ones stay sealed for ever."""
     with transaction.atomic():
-        was_public = opportunity.is_public()
         opportunity.cancel(by=by, reason=reason)
         at = clock.now()
         # Nobody decided it: it fell with the occasion.
         Recommendation.objects.filter(opportunity=opportunity, accepted=None).update(
             accepted=False, decided_at=at, decision_reason=opportunity.state_reason
         )
-        proposal_emails.cancelled(opportunity, was_public=was_public, at=at)
+        proposal_emails.cancelled(opportunity, at=at)
 
 
 def suspend(opportunity: Opportunity, *, by: User, reason: str) -> None:

@@ -8,18 +8,21 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from marketplace import boxes
+from marketplace.dates import clock
 from marketplace.files import clamd, quarantine, store
 from marketplace.files.uploads import apart, checked, none_added
+from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import IllegalMove, complain, known, locked
 from marketplace.models import FileScan, User
 from opportunities.models import Opportunity
+from proposals import rules
 from proposals.deposit import sealing
 from proposals.deposit.sealing import Content
 from proposals.enums import State
@@ -162,8 +165,8 @@ def scan(proposal: Proposal) -> None:
     """
     if not quarantine.in_use():
         return
-    stored = Proposal.objects.get(pk=proposal.pk)  # as it stands: the caller's may be older
-    unseen = [item for item in read(stored).get("files", []) if not item["scanned"]]
+    stored = Proposal.objects.filter(pk=proposal.pk).first()  # as it stands: the caller's may be older, or gone
+    unseen = [item for item in read(stored).get("files", []) if not item["scanned"]] if stored else []
     rows, turn = {str(row.file_id): row for row in _rows(proposal)}, clamd.Turn()
     for item in unseen:
         row = rows.get(item["id"])
@@ -215,6 +218,29 @@ def remove_file(proposal: Proposal, file_id: str, *, at: datetime) -> None:
             if str(row.file_id) == file_id:
                 store.destroy_after_commit(known(row.file.name))
                 row.delete()
+
+
+def check_deletable(proposal: Proposal, user: User) -> None:
+    """PermissionDenied unless the person is of the vendor; IllegalMove once it was deposited, taken back or not."""
+    if not rules.is_author(proposal, user):
+        raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
+    if proposal.state != State.DRAFT:
+        raise IllegalMove(_("Seule une proposition qui n’a jamais été déposée se supprime."))
+
+
+def delete(proposal: Proposal, *, by: User) -> None:
+    """Take a draft that was never deposited away for ever, with its encrypted files; at any time, the closing or not.
+
+    Nobody else knew of it: its entry in the ledger stays sealed. Raises PermissionDenied or IllegalMove.
+    """
+    with transaction.atomic():
+        row = locked(proposal)
+        check_deletable(row, by)
+        for name in _rows(row).values_list("file", flat=True):
+            store.destroy_after_commit(name)
+        _rows(row).delete()
+        ledger.record("proposal.delete", row.ledger_subject(), by=by, at=clock.now(), sealed=True)
+        row.delete()
 
 
 def read_files(proposal: Proposal, items: list[dict[str, Any]]) -> dict[str, bytes]:

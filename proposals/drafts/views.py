@@ -17,12 +17,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace import acts
-from marketplace.acts import draft_page, show_refusal
+from marketplace.acts import ConfirmForm, Page, act_page, attempt, draft_page, show_refusal
 from marketplace.dates import clock
 from marketplace.files import quarantine
 from marketplace.files.downloads import download
 from marketplace.files.shelf import chosen
-from marketplace.keep import typed_before
+from marketplace.keep import data_of, typed_before
 from marketplace.ledger import entries as ledger
 from marketplace.lifecycle import known, locked
 from marketplace.money import format_cents
@@ -202,6 +202,30 @@ def remove_file(request: PersonRequest, public_id: UUID, file_id: UUID) -> HttpR
     actions.remove_file(proposal, str(file_id), at=now)
     messages.success(request, _("Le fichier est retiré du brouillon."))
     return redirect("proposals:edit", public_id=proposal.public_id)
+
+
+@act_page
+def delete(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Ask, then take a draft that was never deposited away for ever; after the closing too."""
+    proposal = own_proposal(request, public_id, at=clock.now())
+    form = ConfirmForm(data_of(request))
+    if attempt(request, form, lambda: actions.delete(proposal, by=request.user)):
+        messages.success(request, _("Le brouillon de proposition est supprimé."))
+        return redirect("proposals:mine")
+    actions.check_deletable(proposal, request.user)
+    page = Page(
+        title=_("Supprimer le brouillon"),
+        lead=_(
+            "C’est définitif : son texte et ses fichiers sont détruits, pour toutes les personnes de votre "
+            "prestataire. Rien n’a été déposé : personne d’autre n’a su qu’il existait."
+        ),
+        submit=_("Supprimer le brouillon"),
+        tone="bad",
+        danger=True,
+    )
+    files = actions.read(proposal).get("files", [])
+    context = {"page": page, "form": form, "proposal": proposal, "files": files, "back": proposal.get_absolute_url()}
+    return acts.show(request, "proposals/delete.html", context)
 
 
 @never_cache

@@ -74,13 +74,13 @@ def cancel(request: PersonRequest, number: str) -> HttpResponse:
 
 @act_page
 def add_addendum(request: PersonRequest, number: str) -> HttpResponse:
-    """Add to a published notice, before its closing instant; what is added stays. Says beforehand what it moves."""
+    """Add to a published notice, until it closes, suspended or not; what is added stays. Says what it moves."""
     at = clock.now()
     rows = Opportunity.objects.visible_to(request.user, at=at).select_related("body")
     opportunity = get_object_or_404(rows, number=number)
     if not occasion_rules.works_there(opportunity, request.user):
         raise Http404
-    if not opportunity.accepts_proposals(at=at):
+    if not opportunity.takes_addenda(at=at):
         raise IllegalMove(_("Un addenda ne peut plus être ajouté."))
     form = AddendumForm(data_of(request))
     if done := attempt(request, form, lambda: actions.add_addendum(opportunity, by=request.user, **form.cleaned_data)):

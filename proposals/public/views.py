@@ -201,9 +201,11 @@ def _acts(opportunity: Opportunity, user: User, at: datetime, *, main: str | Non
         ("evaluation", "proposals:evaluation", not sealed and hasattr(opportunity, "opening")
          and occasion_rules.works_there(opportunity, user)),
         ("edit", "opportunities:edit", occasion_rules.can_edit(opportunity, user)),
+        ("delete", "opportunities:delete", occasion_rules.can_edit(opportunity, user)),
+        ("take_back", "opportunities:take_back", opportunity.can("take_back", user)),
         ("return_to_author", "opportunities:return_to_author", opportunity.can("return_to_author", user)),
         ("addendum", "opportunities:add_addendum",
-         occasion_rules.can_add_addendum(opportunity, user) and before_closing),
+         occasion_rules.works_there(opportunity, user) and opportunity.takes_addenda(at=at)),
         ("suspend", "proposals:suspend", opportunity.can("suspend", user) and before_closing),
         ("cancel", "proposals:cancel", opportunity.can("cancel", user)),
     ]  # fmt: skip
