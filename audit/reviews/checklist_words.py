@@ -334,6 +334,7 @@ def shown(checklist: list[dict], award) -> list[dict]:
         codes = [check.__name__ for check in checks]
         lines = [
             {
+                "code": code,
                 "title": title(code),
                 "done": rows[code]["done"],
                 "text": sentence(code, rows[code]["done"], rows[code]["details"]),
