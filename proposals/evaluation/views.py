@@ -55,6 +55,10 @@ def table(request: PersonRequest, number: str) -> HttpResponse:
         refuse_if_tied(opportunity, request.user)
         shown = board(opportunity, request.user, at=now)
         context |= {"board": shown, "todo": _todo(shown, request.user), "waits": _waits(shown, request.user)}
+        officer = occasion_rules.is_officer(opportunity, request.user)
+        context["works_there"] = occasion_rules.works_there(opportunity, request.user)
+        context["has_file"] = officer or request.user.is_auditor  # who may download the case file, and read the audit
+        context["may_contract"] = opportunity.state == "awarded" and context["works_there"]
         context["overlaps"] = overlap.declared(opportunity)
         context["freezing"] = notes.freezing(opportunity)
         context["awards"] = list(opportunity.awards.select_related("proposal__vendor").order_by("-pk"))
