@@ -214,7 +214,7 @@ def test_one_that_was_taken_back_is_not_named(cast, occasion, both, declared):
 
 @pytest.mark.parametrize(("left", "clue"), [(False, "declared"), (True, "declared"), (None, "people")])
 def test_the_signal_sees_it(cast, occasion, both, left, clue):
-    """Declared, or not (None: another deposited the second one); and once that person left. The cast has one address."""
+    """Declared, or not (None: another deposited the second), and once that person left. The cast has one address."""
     cast.submitted(occasion)
     second = cast.proposal(occasion, vendor=cast.rival)
     if left is None:
