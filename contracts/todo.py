@@ -14,7 +14,7 @@ from marketplace.dates.localtime import day, local
 from marketplace.models import User
 from marketplace.money import format_cents
 from proposals.dashboard.todo import RECENT, item
-from proposals.models import Award
+from proposals.models import Award, Proposal
 
 MOST = 30  # of each kind
 SOON = timedelta(days=7)  # how early a milestone's date is recalled to its vendor
@@ -26,7 +26,7 @@ def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at:
     today = local(at).date()
     entries: list[dict[str, Any]] = []
     if buys or rules:
-        entries += _contracts(user, buys, rules) + _awards(buys, rules)
+        entries += _contracts(user, buys, rules) + _awards(user, buys, rules)
     if buys:
         entries += _deliveries(buys, today)
     if rules:
@@ -39,10 +39,16 @@ def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at:
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
-def _awards(buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
+def _tied(user: User) -> Any:
+    """Occasions that a vendor of this person answered: others of the body act on them."""
+    return Proposal.objects.tying(user).values("opportunity")
+
+
+def _awards(user: User, buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
     waiting = Award.objects.standing().filter(
         opportunity__body__in=buys | rules, contract=None, opportunity__reversal_requested_by=None
     )
+    waiting = waiting.exclude(opportunity__in=_tied(user))
     return [
         item(
             award.opportunity.title,
@@ -59,7 +65,7 @@ def _contracts(user: User, buys: set[int], rules: set[int]) -> list[dict[str, An
         award__opportunity__body__in=buys | rules,
         award__reversed_at=None,
         state__in=[State.DRAFT, State.VENDOR_SIGNED],
-    )
+    ).exclude(award__opportunity__in=_tied(user))
     entries = []
     for contract in waiting.for_list()[:MOST]:
         prepare = reverse("contracts:prepare", args=[contract.number])

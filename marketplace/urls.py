@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import todo as audit_todo
 from audit.flags import actions as flag_actions
 from audit.flags import public_views as public_flag_views
+from audit.ledger import timeline_views
 from contracts import gauges as contract_gauges
 from contracts import todo
 from contracts.payments import urls as payment_urls
@@ -54,8 +55,9 @@ pages = [
     path("conditions/", terms_views.terms, name="terms"),
 ]
 
-# An occasion's page shows what became of it, and an addendum is told to those who answer: both belong to the higher
-# app, under the lower one's name. Publishing says what the auditors' formulas would see; a notice holds its award.
+# An occasion's page shows what became of it, an addendum is told to those who answer, its history goes on to its
+# payments: they belong to higher apps, under the lower one's name. Publishing says what the auditors' formulas would
+# see; a notice holds its award.
 occasions = [
     *opportunities.urlpatterns,
     path(
@@ -65,6 +67,7 @@ occasions = [
         name="publish",
     ),
     path("<code:number>/addenda/", notice_views.add_addendum, name="add_addendum"),
+    path("<code:number>/histoire/", timeline_views.history, name="history"),
     path("<code:number>/avis.json", version_views.current, {"award_of": award_facts.of}, name="notice"),
     path("<code:number>/", public_views.detail, name="detail"),
 ]

@@ -171,6 +171,12 @@ class Builder:
     def plant(self, code: str, number: str) -> None:
         self.labels[code].add(number)
 
+    def behind(self, number: str, vendor: int, **known) -> None:
+        """Who was behind one vendor's answer: `hands` or `declared`."""
+        row = self.rows[number]
+        proposals = [replace(p, **known) if p.vendor == vendor else p for p in row.proposals]
+        self.rows[number] = replace(row, proposals=tuple(proposals))
+
     def others(self, count: int, *without: int) -> list[int]:
         return self.rng.sample([vendor for vendor in HOUSES if vendor not in without], count)
 
@@ -182,6 +188,7 @@ def build() -> Planted:
     # Ordinary ones come last: who was owed a win gets it there, so that ratios gather as they do over years.
     _renoted(b)
     _populations(b, [b.add(body) for body in BODIES for _ in range(14)])
+    _behind(b)
     return Planted(World(tuple(b.rows.values()), b.vendors), dict(b.labels), dict(b.near))
 
 
@@ -442,6 +449,27 @@ def _affiliated(b: Builder) -> None:
         "2 occasions where all filled in the body’s form", "2 pairs that quote the notice", "2 pairs of one-line texts",
         "1 pair in a coworking building (flagged)", "1 planted copy rewritten at 20 % (missed)",
     ]  # fmt: skip
+
+
+def _behind(b: Builder) -> None:
+    """AFFIL: one person behind two answers, seen or declared. Last: the draws of the others stay what they are."""
+    for case in range(2):  # who sent one of them left since
+        one, two, three = b.others(3)
+        number = b.add(houses=[one, two, three])
+        sent = frozenset({8_000 + case})
+        b.vendors[one] = replace(b.vendors[one], people=b.vendors[one].people | sent)
+        b.behind(number, two, hands=sent)
+        b.plant("AFFIL", number)
+    for _case in range(2):  # declared at the dépôt
+        one, two, three = b.others(3)
+        number = b.add(houses=[one, two, three])
+        b.behind(number, two, declared=frozenset({one}))
+        b.plant("AFFIL", number)
+    # A colleague left for another house: people of two occasions, never of one.
+    one, two, three = b.others(3)
+    b.behind(b.add(houses=[one, three]), one, hands=frozenset({8_900}))
+    b.behind(b.add(houses=[two, three]), two, hands=frozenset({8_900}))
+    b.near["AFFIL"].append("1 person behind two houses that never met")
 
 
 def _populations(b: Builder, ordinary: list[str]) -> None:

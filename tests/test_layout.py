@@ -18,7 +18,7 @@ ROLES = {
 NOUNS = {
     "audit": "names",
     "audit/casefile": "archive guide texts",
-    "audit/cases": "letters reminders status",
+    "audit/cases": "letters reminders status subjects",
     "audit/charts": "charts",
     "audit/flags": "bidders buyers catalogue compute data documents loader minhash ocp texts thresholds",
     "audit/ledger": "act_details acts export story",
@@ -53,7 +53,7 @@ NOUNS = {
     "opportunities/versions": "document",
     "proposals": "occasion_acts",
     "proposals/award": "facts ranks",
-    "proposals/deposit": "receipt sealing",
+    "proposals/deposit": "overlap receipt sealing",
     "proposals/evaluation": "board draw effect notes ranking",
     "proposals/notice": "export",
     "proposals/opening": "lock minutes",

@@ -22,13 +22,12 @@ from django.views.decorators.http import require_safe
 import marketplace.converters  # noqa: F401 - registers `code`
 from audit import conditions, rules
 from audit.access import auditors_and_officers, auditors_only
-from audit.cases import actions
+from audit.cases import actions, subjects
 from audit.cases.emails import BY_AUDITORS
 from audit.cases.forms import AskForm, ConcludeForm, MessageForm, OpenForm
 from audit.cases.status import AUDITOR, badge, flag_title, late_words, lateness, note_title, outcome, standing
 from audit.enums import TOLD, FlagState, Note, State
 from audit.models import Monitoring, MonitoringFile, RedFlag
-from audit.samples import actions as sample_actions
 from marketplace.acts import Page, View, act_page, attempt, show
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
@@ -42,7 +41,6 @@ from marketplace.models import User
 from marketplace.requests import PersonRequest
 from marketplace.texts import Words
 from marketplace.twice.once import number_of
-from marketplace.values.signs import packed
 from opportunities.models import Opportunity, PublicBody
 
 PAGE = 20
@@ -295,7 +293,7 @@ def page_of(act: Act) -> View:
 def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
     """An auditor opens a case about a published occasion; its signals may join it: `?signal=<pk>`, already ticked.
 
-    `?echantillon=<number>`: the reason says that this sample retained it.
+    What a page found is already written: audit/cases/subjects.py says which parameters it knows.
     """
     at, user = clock.now(), request.user
     occasion = get_object_or_404(Opportunity.objects.public().select_related("body"), number=number)
@@ -305,7 +303,7 @@ def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
         data_of(request), chosen(request), flags=joined.order_by("-first_at", "-pk"),
         label=_("Motif de l’ouverture"),
         help_text=_("L’organisme le lira avec la première demande ou avec la conclusion, pas avant."),
-        initial={"flags": request.GET.getlist("signal"), "text": _sampled(request, occasion)},
+        initial={"flags": request.GET.getlist("signal")} | subjects.prefilled(request.GET, occasion, user, at=at),
     )  # fmt: skip
     key = number_of(request.POST)
     if opened := attempt(request, form, lambda: actions.open_(occasion, by=user, key=key, **form.cleaned_data)):
@@ -318,11 +316,6 @@ def open_monitoring(request: PersonRequest, number: str) -> HttpResponse:
         "form": form,
     }
     return show(request, "audit/case_open.html", context)
-
-
-def _sampled(request: PersonRequest, occasion: Opportunity) -> str:
-    number = packed(request.GET.get("echantillon", ""))[:20]
-    return sample_actions.reason_for(number, occasion) if number else ""
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------

@@ -9,14 +9,15 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 
-from audit.flags.data import Measure, Proposal, World, decimal
+from audit.flags.data import Measure, Proposal, Vendor, World, decimal
 from audit.flags.minhash import estimate, jaccard, shingles, signature
 from audit.flags.ocp import _day, _opened
 from audit.flags.thresholds import threshold
 
 STRONG, WEAK = Fraction(1), Fraction(1, 2)
 CLUES = {
-    "people": STRONG, "account": STRONG, "address": STRONG, "phone": STRONG, "text": STRONG, "documents": STRONG,
+    "people": STRONG, "declared": STRONG,
+    "account": STRONG, "address": STRONG, "phone": STRONG, "text": STRONG, "documents": STRONG,
     "domain": WEAK, "postal_code": WEAK,
 }  # fmt: skip
 LEAST_SHINGLES = 30  # a shorter text says too little to be a copy
@@ -62,12 +63,19 @@ def _clues(world: World, one: Proposal, other: Proposal, shared: Counter) -> set
         for clue in ("account", "address", "phone", "domain", "postal_code"):
             if getattr(mine, clue) and getattr(mine, clue) == getattr(theirs, clue):
                 clues.add(clue)
-        if mine.people & theirs.people:
-            clues.add("people")
+    # Who sent an answer and left since is behind it all the same.
+    if other.vendor in one.declared or one.vendor in other.declared:
+        clues.add("declared")
+    elif _people(mine, one) & _people(theirs, other):
+        clues.add("people")
     # A mark that three proposals bear is a template's.
     if any(shared[mark] == 2 for mark in one.marks & other.marks):
         clues.add("documents")
     return clues
+
+
+def _people(vendor: Vendor | None, proposal: Proposal) -> frozenset[int]:
+    return proposal.hands | vendor.people if vendor else proposal.hands
 
 
 class _Text:

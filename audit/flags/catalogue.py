@@ -182,9 +182,9 @@ _ENTRIES = [
         "AFFIL",
         gettext_lazy("Prestataires apparentés"),
         gettext_lazy(
-            "Indices communs à deux prestataires qui répondent à la même occasion. Comptent 1 : personne, compte de "
-            "versement, adresse, téléphone, texte presque identique, origine des documents. Comptent 0,5 : domaine de "
-            "courriel, code postal."
+            "Indices communs à deux prestataires qui répondent à la même occasion. Comptent 1 : personne (membre, "
+            "ou qui a écrit ou déposé la proposition; déclarée ou non), compte de versement, adresse, téléphone, "
+            "texte presque identique, origine des documents. Comptent 0,5 : domaine de courriel, code postal."
         ),
         ngettext_lazy("%(n)s indice", "%(n)s indices", "count"),
         gettext_lazy(

@@ -26,7 +26,10 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An opened one. `admitted`: None until it is examined; `marks`: fingerprints of who made its documents."""
+    """An opened one. `admitted`: None until it is examined; `marks`: fingerprints of who made its documents.
+
+    `hands`: ids of who wrote and sent it; `declared`: vendors that its sender declared to act for too.
+    """
 
     vendor: int
     price_cents: int | None = None
@@ -35,6 +38,8 @@ class Proposal:
     rejection: str = ""
     text: str = ""
     marks: frozenset[str] = frozenset()
+    hands: frozenset[int] = frozenset()
+    declared: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

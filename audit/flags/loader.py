@@ -20,6 +20,7 @@ from marketplace.search import fold
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
 from opportunities.models import Addendum, Attachment, Opportunity
+from proposals.deposit import overlap
 from proposals.enums import State
 from proposals.evaluation import effect
 from proposals.models import Award, NoteReexamination, OpenedProposal, Proposal
@@ -127,13 +128,13 @@ def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...
         pk: [] for pk in seen.filter(opening__isnull=False).values_list("pk", flat=True)
     }
     opened = OpenedProposal.objects.filter(proposal__in=Proposal.objects.opened().filter(opportunity__in=seen))
-    texts_of, marks = _written(opened) if texts else ({}, {})
+    texts_of, marks, declared = _written(opened) if texts else ({}, {}, {})
     rows = opened.order_by("proposal_id").values_list(
         "pk", "price_cents", "submission__received_at", "proposal__state", "proposal__rejection_code",
         "proposal__vendor", "proposal__opportunity", "proposal__opportunity__award_mode",
-        "proposal__opportunity__notes_frozen_at",
+        "proposal__opportunity__notes_frozen_at", "proposal__created_by", "submission__submitted_by",
     )  # fmt: skip
-    for pk, price_cents, received_at, state, rejection, vendor, occasion, mode, frozen_at in rows.iterator():
+    for pk, price_cents, received_at, state, rejection, vendor, occasion, mode, frozen_at, *hands in rows.iterator():
         mode = AwardMode(mode)
         # A price that the evaluators may not read yet is not read here either: a signal would tell it.
         waits = mode.price_waits and (frozen_at is None or state in {State.OPENED, State.ADMISSIBLE})
@@ -147,17 +148,24 @@ def _proposals(seen, *, texts: bool) -> tuple[dict[int, tuple[data.Proposal, ...
                 rejection=rejection,
                 text=texts_of.get(pk, ""),
                 marks=marks.get(pk, frozenset()),
+                hands=frozenset(hands),
+                declared=declared.get(pk, frozenset()),
             )
         )
     vendors = {proposal.vendor for group in proposals.values() for proposal in group}
     return {pk: tuple(group) for pk, group in proposals.items()}, _vendors(vendors) if texts else _names(vendors)
 
 
-def _written(opened) -> tuple[dict[int, str], dict[int, frozenset[str]]]:
-    """({id: text}, {id: marks of documents}) of opened proposals."""
-    rows = opened.select_related("proposal").only("content", "submission", "proposal__opportunity")
+def _written(opened) -> tuple[dict[int, str], dict[int, frozenset[str]], dict[int, frozenset[int]]]:
+    """({id: text}, {id: marks of documents}, {id: vendors that its sender declared}) of opened proposals."""
+    rows = opened.select_related("proposal").only(
+        "content", "submission", "proposal__opportunity", "proposal__public_id", "proposal__vendor"
+    )
     rows = list(rows.order_by("proposal_id"))
-    return {row.pk: str(row.content.get("text", "")) for row in rows}, _marks(rows)
+    vendors = {str(row.proposal.public_id): row.proposal.vendor_id for row in rows}
+    said = {row.pk: overlap.named_in(row.content[overlap.KEY]) for row in rows if overlap.KEY in row.content}
+    declared = {pk: frozenset(vendors[key] for key in named & vendors.keys()) for pk, named in said.items()}
+    return {row.pk: str(row.content.get("text", "")) for row in rows}, _marks(rows), declared
 
 
 def _marks(rows: list[OpenedProposal]) -> dict[int, frozenset[str]]:

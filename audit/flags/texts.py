@@ -11,6 +11,7 @@ from proposals.evaluation import effect
 
 CLUES = {
     "people": gettext_lazy("une même personne"),
+    "declared": gettext_lazy("une même personne, déclarée au dépôt"),
     "account": gettext_lazy("le même compte de versement"),
     "address": gettext_lazy("la même adresse"),
     "phone": gettext_lazy("le même téléphone"),

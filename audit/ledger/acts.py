@@ -129,11 +129,14 @@ def proposals_told(subjects, user) -> set[str]:
     return {f"proposal:{public_id}" for public_id in opened.values_list("public_id", flat=True)}
 
 
-def told(entries, user) -> list[Act]:
-    """Each entry with its detail when it may be told; ten queries at most, whatever their number."""
+def told(entries, user, *, own: bool = False) -> list[Act]:
+    """Each entry with its detail when it may be told; ten queries at most, whatever their number.
+
+    own: they are acts of an occasion of this person's body, its drafts included, and none of an auditor.
+    """
     entries = list(entries)
-    hidden = dict.fromkeys(unpublished(entries), _("avis non publié"))
-    hidden |= dict.fromkeys(of_others(entries, user), _("ce dossier ne vous est pas montré"))
+    hidden = {} if own else dict.fromkeys(unpublished(entries), _("avis non publié"))
+    hidden |= {} if own else dict.fromkeys(of_others(entries, user), _("ce dossier ne vous est pas montré"))
     rows = LedgerPayload.objects.filter(entry__in=[entry.pk for entry in entries]).select_related("actor")
     payloads = {payload.entry_id: payload for payload in rows}
     proposals = proposals_told({p.subject for p in payloads.values()}, user)
@@ -142,8 +145,8 @@ def told(entries, user) -> list[Act]:
         if payload is None:
             continue
         sealed = entry.action == "sealed" or payload.subject.startswith("proposal:")
-        own = payload.subject.startswith(OWN) or entry.seq in hidden
-        if own or (sealed and payload.subject not in proposals):
+        personal = payload.subject.startswith(OWN) or entry.seq in hidden
+        if personal or (sealed and payload.subject not in proposals):
             del payloads[entry.pk]
     people, criteria = _people(entries, payloads.values()), _criteria(payloads.values())
     return [_act(entry, payloads.get(entry.pk), people, criteria, what=hidden.get(entry.seq, "")) for entry in entries]

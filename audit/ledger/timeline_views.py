@@ -1,12 +1,17 @@
-"""The whole story of one procurement, told from the ledger: every act, who did it, about what, with its proof."""
+"""The whole story of one procurement, told from the ledger: every act, who did it, about what, with its proof.
+
+For auditors, from its publication; for the people of its body, from its draft, without what was only tried or read.
+"""
 
 from itertools import groupby
+from typing import Any
 
 from django.db.models import Q
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 import marketplace.converters  # noqa: F401 - registers `code`
@@ -19,7 +24,10 @@ from marketplace.dates.localtime import local
 from marketplace.ledger import labels as ledger_labels
 from marketplace.lists import page
 from marketplace.requests import PersonRequest
+from opportunities import rules as occasion_rules
+from opportunities.models import Opportunity
 from opportunities.search.labels import public_badge
+from proposals.access import refuse_if_tied
 
 PAGE = 300
 
@@ -37,28 +45,62 @@ def timeline(request: PersonRequest, number: str) -> HttpResponse:
     """`?type=` narrows to some kinds of acts, reads only when asked; `?apres=<entry>` goes on."""
     opportunity = occasion_for(request, number)
     story = story_of(opportunity, request.user)
-    kinds = {kind for kind in request.GET.getlist("type") if kind in acts.KINDS}
-    rows = entries_of(story)
+    context = _page(request, story, entries_of(story), own=False) | {
+        "standing": [flag for flag in story.flags if flag.ceased_at is None and flag.state != "dismissed"],
+    }
+    return render(request, "audit/timeline.html", context)
+
+
+# What is told to the body elsewhere, if it is (audit/cases, audit/flags, audit/reviews), or is no act.
+_NOT_TOLD = ("verification", "lectures")
+
+
+@never_cache
+@require_safe
+def history(request: PersonRequest, number: str) -> HttpResponse:
+    """The same for the buyers and officers of the body, wired in marketplace/urls.py; 404 for everybody else.
+
+    Of proposals, what was opened: nothing of them before the opening, nothing ever of one that was not deposited.
+    """
+    rows = Opportunity.objects.visible_to(request.user).select_related("body", "author")
+    opportunity = get_object_or_404(rows, number=number)
+    if not occasion_rules.works_there(opportunity, request.user):
+        raise Http404
+    refuse_if_tied(opportunity, request.user)
+    story = story_of(opportunity, request.user)
+    done = entries_of(story).exclude(action__endswith=".refused").exclude(payload__action__endswith=".refused")
+    for start in acts.AUDITED:
+        done = done.exclude(action__startswith=start)
+    context = _page(request, story, done, own=True) | {
+        "has_file": opportunity.is_public() and occasion_rules.is_officer(opportunity, request.user),
+    }
+    return render(request, "audit/history.html", context)
+
+
+def _page(request: PersonRequest, story: Story, rows, *, own: bool) -> dict[str, Any]:
+    """One page of acts, by day, with the filter of their kinds, and what surrounds it. own: see acts.told."""
+    opportunity = story.opportunity
+    offered = {code: label for code, (label, _starts) in acts.KINDS.items() if not (own and code in _NOT_TOLD)}
+    kinds = {kind for kind in request.GET.getlist("type") if kind in offered}
     rows = _narrowed(rows, kinds) if kinds else rows.exclude(action__startswith="read.")
     entries = page(request, rows, order=("seq",), size=PAGE, pairs=[("type", kind) for kind in sorted(kinds)])
-    page_acts = acts.told(entries.rows, request.user)
+    page_acts = acts.told(entries.rows, request.user, own=own)
     for act in page_acts:
         act.what, act.url = story.objects.get(act.subject, (act.subject, ""))
         act.document = _document(act, story)
-    context = {
+    return {
         "opportunity": opportunity,
         "badge": public_badge(opportunity, clock.now()),
         "days": [(day, list(group)) for day, group in groupby(page_acts, key=lambda act: local(act.entry.at).date())],
         "count": len(page_acts),
-        "kinds": [(code, label, code in kinds) for code, (label, _starts) in acts.KINDS.items()],
+        "kinds": [(code, label, code in kinds) for code, label in offered.items()],
         "story": story,
         "award": next((award for award in story.awards if award.reversed_at is None), None),
-        "standing": [flag for flag in story.flags if flag.ceased_at is None and flag.state != "dismissed"],
         "files": _files(story),
         "more": entries.older,
         "first": entries.first,
+        "audits": not own,
     }
-    return render(request, "audit/timeline.html", context)
 
 
 def _document(act: acts.Act, story: Story) -> tuple[str, str] | None:

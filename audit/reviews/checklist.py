@@ -5,6 +5,7 @@ One function per line: (facts) -> Line. The whole is kept, and signed, with a co
 
 import hashlib
 from datetime import date, datetime, timedelta
+from itertools import combinations
 
 from django.conf import settings
 
@@ -17,6 +18,7 @@ from marketplace.ledger import entries as ledger
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
 from proposals.award import ranks
+from proposals.deposit import overlap as deposit_overlap
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import draw as drawing
 from proposals.evaluation import effect
@@ -114,6 +116,28 @@ def ties(facts: Facts) -> Line:
             acted[person.pk] = person
     tied = set().union(*facts.ties.values()) & set(acted)
     return Line("ties", not tied, names(acted.values()), details={"tied": list(names(acted[pk] for pk in tied))})
+
+
+def overlap(facts: Facts) -> Line:
+    """A person behind two answers declared it at one of both dépôts: people as the platform knows them today."""
+    people = {
+        row.pk: facts.ties[row.vendor_id] | {row.created_by_id, row.opened.submission.submitted_by_id}
+        for row in facts.proposals
+    }
+    declared, missing = [], []
+    for one, other in combinations(facts.proposals, 2):
+        pair = f"{one.vendor} – {other.vendor}"
+        if _declares(one, other) or _declares(other, one):
+            declared.append(pair)
+        elif people[one.pk] & people[other.pk]:
+            missing.append(pair)
+    done = not missing if declared or missing else None
+    return Line("overlap", done, details={"declared": declared, "missing": missing})
+
+
+def _declares(one: Proposal, other: Proposal) -> bool:
+    said = one.opened.content.get(deposit_overlap.KEY)
+    return said is not None and str(other.public_id) in deposit_overlap.named_in(said)
 
 
 def examined(facts: Facts) -> Line:
@@ -352,7 +376,7 @@ def checkpoint(facts: Facts) -> Line:
 GROUPS = {
     "notice": (reviewed, ceiling, period, grid, addenda),
     "opening": (opening, envelopes),
-    "evaluation": (ties, examined, scored, notes, ranking, draw),
+    "evaluation": (ties, overlap, examined, scored, notes, ranking, draw),
     "award": (two_people, amount, eligible, attestation, told, signals),
     "contract": (value, signatures, duties, amendments, invoices, payers),
     "ledger": (entries, hashes, checkpoint),

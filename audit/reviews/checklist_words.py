@@ -80,6 +80,12 @@ WORDS = {
         gettext_lazy("Personne, parmi celles qui ont décidé, n’appartient à un prestataire qui a répondu."),
         gettext_lazy("Liées à un prestataire qui a répondu : %(tied)s."),
     ),
+    "overlap": Words(
+        gettext_lazy("Une même personne derrière deux réponses : déclarée au dépôt"),
+        gettext_lazy("Déclarée par qui a déposé : %(declared)s."),
+        gettext_lazy("Une personne commune, non déclarée : %(missing)s."),
+        gettext_lazy("Aucune personne commune connue."),
+    ),
     "examined": Words(
         gettext_lazy("Chaque proposition admise, ou rejetée avec un motif"),
         gettext_lazy(
@@ -235,6 +241,12 @@ STEPS = {
     "ties": Step(
         gettext_lazy("Demandez à ces personnes quel est ce lien; s’il a pu compter, demandez l’annulation."), "award"
     ),
+    "overlap": Step(
+        gettext_lazy(
+            "Demandez à ces prestataires qui est cette personne, et depuis quand elle agit pour les deux; citez-les."
+        ),
+        "evaluation",
+    ),
     "examined": Step(gettext_lazy("Demandez la décision ou le motif à qui a évalué, et citez-le."), "evaluation"),
     "scored": Step(gettext_lazy("Demandez les notes qui manquent à qui a évalué, et citez-les."), "evaluation"),
     "notes": Step(
@@ -322,6 +334,7 @@ def shown(checklist: list[dict], award) -> list[dict]:
         codes = [check.__name__ for check in checks]
         lines = [
             {
+                "code": code,
                 "title": title(code),
                 "done": rows[code]["done"],
                 "text": sentence(code, rows[code]["done"], rows[code]["details"]),

@@ -314,7 +314,7 @@ def reconciliation_run(request: PersonRequest, pk: int) -> HttpResponse:
     """One comparison: each discrepancy in a sentence."""
     _watches(request)
     run = get_object_or_404(Reconciliation.objects.all(), pk=pk)
-    rows = run.mismatches.select_related("payment__invoice__contract")[:500]
+    rows = run.mismatches.select_related("payment__invoice__contract__award__opportunity")[:500]
     shown = reconciliation.shown
     lines = [(row, reconciliation.words(row.kind), shown(row.ours), shown(row.theirs)) for row in rows]
     return render(request, "contracts/reconciliation.html", {"run": run, "lines": lines})

@@ -24,6 +24,7 @@ from proposals import occasion_acts
 from proposals.access import occasion_for_staff, refuse_if_tied
 from proposals.award import actions
 from proposals.award.forms import AwardForm, ConcludeForm, RecommendForm
+from proposals.deposit import overlap
 from proposals.enums import State
 from proposals.evaluation.board import board
 from proposals.models import Proposal, Recommendation
@@ -99,6 +100,7 @@ def confirm(request: PersonRequest, number: str, auditing: Auditing | None = Non
     context = {
         "opportunity": opportunity,
         "board": shown,
+        "overlaps": overlap.declared(opportunity),
         "recommendation": recommendation,
         "row": row,
         "checks": _checks([row.proposal], at=now),

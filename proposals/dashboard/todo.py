@@ -28,8 +28,11 @@ def item(title: str, why: str, url: str, action: str, due: datetime | None = Non
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
-def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> list[Item]:
-    """Of the bodies that the person buys for, and whose rules are the person's: one query, whatever waits."""
+def of_body(user: User, buys: set[int], rules: set[int], tied: set[int], *, at: datetime) -> list[Item]:
+    """Of the bodies that the person buys for, and whose rules are the person's: one query, whatever waits.
+
+    tied: occasions that a vendor of theirs answered; nothing of their evaluation awaits this person.
+    """
     asked = NoteReexamination.objects.pending().filter(proposal__opportunity=OuterRef("pk"))
     last = Recommendation.objects.filter(opportunity=OuterRef("pk"), decided_by__isnull=False).order_by("-pk")
     states = [Occasion.DRAFT, Occasion.IN_REVIEW, Occasion.SUSPENDED, Occasion.EVALUATION, Occasion.RECOMMENDED]
@@ -47,7 +50,10 @@ def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> lis
         .order_by("closes_at", "pk")[:MOST]
     )
     items = []
+    evaluated = {Occasion.EVALUATION, Occasion.RECOMMENDED, Occasion.AWARDED}
     for occasion in waiting:
+        if occasion.pk in tied and occasion.state in evaluated:
+            continue
         if occasion.body_id in rules:
             items += _officer(occasion, user)
         if occasion.body_id in buys:

@@ -52,15 +52,19 @@ def dashboard(request: PersonRequest, more: Sequence[Callable[..., list[todo.Ite
     buys = {body for role, body in roles if role == "buyer"}
     rules = {body for role, body in roles if role == "officer"}
     vendors = set(user.vendor_memberships.values_list("vendor_id", flat=True))
+    tied = (
+        set(Proposal.objects.tying(user).values_list("opportunity", flat=True)) if roles or user.is_auditor else set()
+    )
     lines: list[todo.Item] = []
     context: dict[str, Any] = {"now": now, "buys": bool(buys), "works": bool(roles), "sells": bool(vendors)}
     context["oversees"] = bool(rules)
     if roles:
-        lines += todo.of_body(user, buys, rules, at=now)
-        context["occasions"] = _occasions(user, buys | rules, at=now)
+        lines += todo.of_body(user, buys, rules, tied, at=now)
+        context["occasions"] = _occasions(user, buys | rules, tied, at=now)
     if user.is_auditor:
         lines += todo.of_auditor(user, rules, at=now)
-        context["awards"] = Award.objects.standing().for_list()[:10]
+        awards = Award.objects.standing().for_list()[:10]
+        context["awards"] = [(award, _award_url(award, tied)) for award in awards]
     if vendors:
         own = Proposal.objects.visible_to(user, at=now).filter(vendor_id__in=vendors)
         proposals = list(own.defer("draft").with_instants().for_list()[: todo.MOST])
@@ -78,7 +82,8 @@ def dashboard(request: PersonRequest, more: Sequence[Callable[..., list[todo.Ite
     return render(request, "dashboard.html", context)
 
 
-def _occasions(user: User, bodies: set[int], *, at: datetime) -> list[dict[str, Any]]:
+def _occasions(user: User, bodies: set[int], tied: set[int], *, at: datetime) -> list[dict[str, Any]]:
+    """tied: those whose evaluation is not shown to this person."""
     of_bodies = Opportunity.objects.visible_to(user, at=at).filter(body_id__in=bodies).select_related("body")
     rows = []
     for occasion in of_bodies.order_by("-pk")[:SHOWN]:
@@ -91,9 +96,16 @@ def _occasions(user: User, bodies: set[int], *, at: datetime) -> list[dict[str, 
             Occasion.AWARDED,
             Occasion.UNSUCCESSFUL,
         }
-        url = reverse("proposals:evaluation", args=[occasion.number]) if opened else occasion.get_absolute_url()
+        shown = opened and occasion.pk not in tied
+        url = reverse("proposals:evaluation", args=[occasion.number]) if shown else occasion.get_absolute_url()
         rows.append({"occasion": occasion, "label": label, "tone": tone, "url": url})
     return rows
+
+
+def _award_url(award: Award, tied: set[int]) -> str:
+    """The evaluation that an auditor reads; the public page where they have a tie."""
+    page = "award" if award.opportunity_id in tied else "evaluation"
+    return reverse(f"proposals:{page}", args=[award.opportunity.number])
 
 
 def _shown(proposal: Proposal, *, at: datetime) -> dict[str, Any]:

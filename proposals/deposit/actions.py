@@ -23,7 +23,7 @@ from marketplace.models import Terms, TermsAcceptance, User
 from marketplace.money import format_cents
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
-from proposals.deposit import receipt, sealing
+from proposals.deposit import overlap, receipt, sealing
 from proposals.drafts import actions as draft_actions
 from proposals.enums import State
 from proposals.models import Proposal, SealedEnvelope, SealedFile, SealKey, Submission
@@ -56,10 +56,12 @@ def deposit(
     idempotency_key: UUID,
     integrity: bool,
     accept_terms: bool,
+    common_person: bool = False,
     shown: Shown | None = None,
 ) -> Submission:
     """Submit or replace. The same `idempotency_key` again answers the receipt already given (double click).
 
+    common_person: declared, where `by` is behind another vendor's answer too (overlap.py).
     shown: ValidationError when the draft, or the terms, are not those any more; None: there was no page.
     Raises ValidationError (store.NotKept among them), store.Unreadable, PermissionDenied or IllegalMove; then nothing
     has changed and the previous dépôt stands.
@@ -86,6 +88,11 @@ def deposit(
             complain("integrity", _("La déclaration d’intégrité est obligatoire."))
         if not accept_terms:
             complain("accept_terms", _("Acceptez les conditions de dépôt."))
+        # One person's dépôts wait for each other: of two at once, the second sees the first, and declares it.
+        User.objects.select_for_update(no_key=True).get(pk=by.pk)
+        behind = overlap.others(row, by)
+        if behind and not common_person:
+            complain("common_person", overlap.MISSING)
         content = draft_actions.read(row)
         amount = _complete(row.opportunity, content)
         eligibility.check(row.vendor, amount_cents=amount, on=local(at).date(), integrity=integrity)
@@ -97,6 +104,7 @@ def deposit(
             "integrity_declaration": {"by": by.name, "at": instant(at)},
             "terms_version": terms.version,
         }
+        content |= overlap.declaration(behind, by=by, at=at) if behind else {}
         previous = row.submissions.order_by("version").last()
         version = previous.version + 1 if previous else 1
         sealed = _sealed(row, content, f"{row.opportunity.number}/{row.public_id}/{version}")

@@ -9,12 +9,13 @@ from marketplace.files.documents import read_json
 from marketplace.files.kinds import RECEIPTS, decoded
 from marketplace.files.uploads import OneFileField
 from marketplace.texts import PlainTexts
+from proposals.deposit.overlap import MISSING
 
 RECEIPT_MAX_BYTES = 20_000
 
 
 class DepositForm(PlainTexts, forms.Form):
-    """The two acceptances."""
+    """The two acceptances. `common_person` leaves where whoever deposits is behind no other answer (overlap.py)."""
 
     integrity = forms.BooleanField(
         label=_("Je fais cette déclaration d’intégrité au nom du prestataire"),
@@ -24,6 +25,15 @@ class DepositForm(PlainTexts, forms.Form):
         label=_("J’accepte les conditions de dépôt"),
         error_messages={"required": _("Acceptez les conditions de dépôt.")},
     )
+    common_person = forms.BooleanField(
+        label=_("Je déclare que j’agis aussi pour un autre prestataire qui répond à cette occasion"),
+        error_messages={"required": MISSING},
+    )
+
+    def __init__(self, *args: Any, behind: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not behind:
+            del self.fields["common_person"]
 
 
 class VerifyForm(PlainTexts, forms.Form):

@@ -22,7 +22,7 @@ from marketplace.twice import once
 from opportunities import rules as occasion_rules
 from proposals import rules
 from proposals.access import own_proposal
-from proposals.deposit import actions
+from proposals.deposit import actions, overlap
 from proposals.deposit.forms import DepositForm
 from proposals.drafts import actions as draft_actions
 from proposals.drafts.forms import DraftForm
@@ -42,7 +42,8 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     if not _accepts(proposal, at=now):
         return closed(request, proposal, at=now)
     typed_before(request)  # boxes to tick are ticked again by hand
-    form = DepositForm(request.POST if request.method == "POST" else None)
+    behind = overlap.others(proposal, request.user)
+    form = DepositForm(request.POST if request.method == "POST" else None, behind=bool(behind))
     tried = form.is_valid()
     shown = actions.Shown(stamp=request.POST.get("stamp", ""), terms=request.POST.get("terms", ""))
 
@@ -54,6 +55,7 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
             idempotency_key=once.number_of(request.POST) or uuid4(),
             integrity=typed["integrity"],
             accept_terms=typed["accept_terms"],
+            common_person=typed.get("common_person", False),
             shown=shown,
         )
 
@@ -66,6 +68,8 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
             return closed(request, proposal, at=now)
     context = _answers(proposal, at=now) | {
         "form": form,
+        "behind": behind,
+        "begun": overlap.begun(proposal, request.user),
         "terms": Terms.objects.in_force(Terms.Kind.PROPOSAL, at=now),
         "stamp": draft_actions.stamp(proposal),
         "may_deposit": rules.can_deposit(proposal, request.user),

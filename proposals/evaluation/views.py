@@ -29,6 +29,7 @@ from opportunities.models import Opportunity
 from proposals import rules
 from proposals.access import occasion_for_staff, opened_proposal, refuse_if_tied
 from proposals.dashboard.todo import Item, item
+from proposals.deposit import overlap
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import actions, notes
 from proposals.evaluation.board import Board, board, criteria_of
@@ -54,6 +55,11 @@ def table(request: PersonRequest, number: str) -> HttpResponse:
         refuse_if_tied(opportunity, request.user)
         shown = board(opportunity, request.user, at=now)
         context |= {"board": shown, "todo": _todo(shown, request.user), "waits": _waits(shown, request.user)}
+        officer = occasion_rules.is_officer(opportunity, request.user)
+        context["works_there"] = occasion_rules.works_there(opportunity, request.user)
+        context["has_file"] = officer or request.user.is_auditor  # who may download the case file, and read the audit
+        context["may_contract"] = opportunity.state == "awarded" and context["works_there"]
+        context["overlaps"] = overlap.declared(opportunity)
         context["freezing"] = notes.freezing(opportunity)
         context["awards"] = list(opportunity.awards.select_related("proposal__vendor").order_by("-pk"))
         if any(row.price_cents is not None or row.rank is not None for row in shown.rows):
@@ -194,6 +200,7 @@ def _page(
         "opened": proposal.opened,
         "proponent": proposal.opened.content.get("proponent", {}),
         "board": shown,
+        "overlaps": [one for one in overlap.declared(opportunity) if proposal in (one.proposal, *one.others)],
         "row": row,
         "previous": order[place - 1] if place else None,
         "following": order[place + 1] if place + 1 < len(order) else None,

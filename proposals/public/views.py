@@ -177,9 +177,12 @@ def _for_person(opportunity: Opportunity, user: User, at: datetime) -> dict[str,
         not_public = opportunity.state in {State.DRAFT, State.IN_REVIEW}
         missing = parts_module.missing(opportunity, at=at) if not_public else []
         acts = _acts(opportunity, user, at, main="edit" if missing else None)
-        return {"works_there": works_there, "acts": acts, "missing": missing}
+        # Its history tells of the evaluation: not to whoever answered.
+        has_history = works_there and not occasion_rules.has_tie(opportunity, user)
+        return {"works_there": works_there, "acts": acts, "missing": missing, "has_history": has_history}
     own = Proposal.objects.visible_to(user).filter(opportunity=opportunity, vendor__memberships__user=user)
-    audits = user.is_auditor and hasattr(opportunity, "opening")
+    opened = hasattr(opportunity, "opening")
+    audits = user.is_auditor and opened and not occasion_rules.has_tie(opportunity, user)
     return {"own_proposals": list(own.select_related("vendor").order_by("pk")), "audits": audits}
 
 
@@ -199,7 +202,7 @@ def _acts(opportunity: Opportunity, user: User, at: datetime, *, main: str | Non
         ("submit_for_review", "opportunities:submit_for_review", opportunity.can("submit_for_review", user)),
         ("resume", "proposals:resume", opportunity.can("resume", user)),
         ("evaluation", "proposals:evaluation", not sealed and hasattr(opportunity, "opening")
-         and occasion_rules.works_there(opportunity, user)),
+         and occasion_rules.works_there(opportunity, user) and not occasion_rules.has_tie(opportunity, user)),
         ("edit", "opportunities:edit", occasion_rules.can_edit(opportunity, user)),
         ("delete", "opportunities:delete", occasion_rules.can_edit(opportunity, user)),
         ("take_back", "opportunities:take_back", opportunity.can("take_back", user)),
