@@ -27,7 +27,7 @@ def events(contract: Contract, milestones: list[Milestone], *, party: bool) -> l
     happened: list[dict[str, Any]] = []
     payloads = LedgerPayload.objects.filter(Q(subject__in=mine) | Q(subject__in=amended, action="amendment.accept"))
     for payload in payloads.select_related("entry").order_by("entry__seq"):
-        tell = _PUBLIC.get(payload.action) or (_PARTIES.get(payload.action) if party else None)
+        tell = (_PARTIES.get(payload.action) if party else None) or _PUBLIC.get(payload.action)
         if tell:
             label, detail = tell(payload.body)
             happened.append({"label": label, "at": payload.entry.at, "detail": detail, "done": True})
@@ -54,6 +54,14 @@ def _reason(label: str) -> Teller:
     return lambda body: (label, body.get("reason", ""))
 
 
+def unverified(body: dict[str, Any]) -> str:
+    """Why an act went on with an attestation that nobody had verified; empty when there was no such thing."""
+    if "unverified_reason" not in body:
+        return ""
+    told = {"number": body.get("attestation", ""), "reason": body["unverified_reason"]}
+    return _("L’attestation n° %(number)s n’était pas notée comme vérifiée. Motif : %(reason)s") % told
+
+
 def _completed(body: dict[str, Any]) -> Told:
     return _("Terminé"), _("Total payé, avant taxes : %s") % format_cents(body.get("final_cents") or 0)
 
@@ -76,9 +84,10 @@ _PUBLIC: dict[str, Teller] = {
     "milestone.unpay": lambda body: _milestone(_("Paiement du jalon %s annulé"))(body),
     "amendment.accept": _amended,
 }
-# What only the parties and auditors read.
+# What only the parties and auditors read, or read more of.
 _PARTIES: dict[str, Teller] = {
     "contract.create": lambda body: (_("Préparation commencée"), ""),
+    "contract.sign": lambda body: (_("Conclu : signé par l’organisme"), unverified(body)),
     "contract.offer": lambda body: (_("Envoyé à la signature du prestataire"), ""),
     "contract.refuse_terms": lambda body: _reason(_("Changements demandés par le prestataire"))(body),
     "contract.withdraw_offer": lambda body: _reason(_("Repris par l’organisme"))(body),

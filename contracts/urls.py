@@ -3,6 +3,7 @@
 from contracts import views as contract_views
 from contracts.agreement import clause_views, draft_views, signature_views
 from contracts.amendments import views as amendment_views
+from contracts.attestation import views as attestation_views
 from contracts.deliveries import views as delivery_views
 from contracts.end import views as end_views
 from contracts.health import views as health_views
@@ -17,6 +18,7 @@ urlpatterns = [
     *catalogue_views.urlpatterns,
     *draft_views.urlpatterns,
     *signature_views.urlpatterns,
+    *attestation_views.urlpatterns,
     *clause_views.urlpatterns,
     *delivery_views.urlpatterns,
     *invoice_views.urlpatterns,

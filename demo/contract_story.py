@@ -11,6 +11,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from contracts.agreement import draft_actions, signature_actions
+from contracts.attestation import actions as attestation_actions
 from contracts.deliveries import actions as delivery_actions
 from contracts.end import actions as end_actions
 from contracts.invoices import actions as invoice_actions
@@ -20,8 +21,10 @@ from contracts.payments import payout_account, stripe_gateway
 from contracts.reuse import actions as reuse_actions
 from demo import people as cast
 from demo.timeline import Act, Timeline, instant
+from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files import uploads
+from marketplace.lifecycle import known
 from marketplace.models import User
 from opportunities.models import Opportunity, PublicBody
 from vendors.models import TaxRegistration
@@ -135,10 +138,20 @@ class ContractStory:
         )  # fmt: skip
 
     def _body_signs(self) -> None:
-        contract = self.contract
+        contract, why = self.contract, self.data.get("unverified", "")
+        if not why:
+            self._verify_attestation()
         signature_actions.sign(
-            contract, by=self.staff.second_officer, text_sha256=contract.text_sha256, method="password"
-        )
+            contract, by=self.staff.second_officer, text_sha256=contract.text_sha256, method="password",
+            unverified_reason=why,
+        )  # fmt: skip
+
+    def _verify_attestation(self) -> None:
+        """Looked up at Revenu Québec, unless that was done."""
+        standing = attestation_actions.standing(self.contract, at=clock.now())
+        if standing.unverified:
+            shown = str(known(standing.attestation).public_id)
+            attestation_actions.verify(self.contract, by=self.staff.officer, shown=shown)
 
     # --- Working -----------------------------------------------------------------------------------------------------
     def _schedule_milestone(self, position: int, line: dict[str, Any]) -> None:
@@ -187,6 +200,7 @@ class ContractStory:
     def _declare(self, position: int) -> None:
         invoice = self._milestone(position).invoices.get()
         offset = self.data["milestones"][position - 1]["days"][3]
+        self._verify_attestation()
         payment_actions.declare_outside(
             invoice, by=self.staff.second_officer, reference=f"VIR-{invoice.number}", paid_on=self._due(offset)
         )

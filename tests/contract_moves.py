@@ -93,7 +93,7 @@ def act_on_contract(contract, action, by):
         "sign_as_vendor": lambda: signature_actions.sign_as_vendor(
             contract, by=by, title="Présidente", integrity=True, **signature
         ),
-        "sign": lambda: signature_actions.sign(contract, by=by, **signature),
+        "sign": lambda: signature_actions.sign(contract, by=by, unverified_reason=stage.UNVERIFIED, **signature),
         "complete": lambda: end_actions.complete(contract, by=by, no_code_reason=REASON),
         "terminate": lambda: end_actions.terminate(contract, by=by, reason=REASON),
     }

@@ -299,7 +299,7 @@ def _(cast):
 moved("contract", "offer", "draft", "officer", THEN)
 moved("contract", "refuse_terms", "offered", "vendor_owner", THEN)
 moved("contract", "withdraw_offer", "offered", "officer", THEN)
-moved("contract", "sign", "vendor_signed", "officer", THEN)
+moved("contract", "sign", "vendor_signed", "officer", THEN, unverified_reason=contract_cast.UNVERIFIED)
 moved("contract", "terminate", "active", "officer", THEN)
 moved("contract", "complete", "active", "officer", THEN)
 moved("milestone", "deliver", "planned", "vendor_owner", THEN)
@@ -406,6 +406,16 @@ def _(cast):
     with clock.set_to(THEN):
         reuse_actions.declare_reuse(passport.contract, body=cast.other_body, by=cast.outside_buyer)
     return [passport.public_id, cast.other_body.pk]
+
+
+def to_verify(path: str) -> str:
+    """The page where an attestation is noted as verified."""
+    return path.replace("attestation/verifier/", "signer/")
+
+
+@tell("contracts:verify_attestation", "officer", THEN, page=to_verify)
+def _(cast):
+    return [contract_cast.vendor_signed(cast).number]
 
 
 @tell("contracts:pay", "officer", THEN, typed={"way": "outside", "reference": "VIR-1", "paid_on": "2026-12-18"})

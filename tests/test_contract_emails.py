@@ -82,7 +82,7 @@ def about_contracts() -> list:
 def sign_both(cast, contract) -> None:
     signature = {"text_sha256": contract.text_sha256, "method": "password"}
     signature_actions.sign_as_vendor(contract, by=cast.vendor_owner, title="Présidente", integrity=True, **signature)
-    signature_actions.sign(contract, by=cast.officer, **signature)
+    signature_actions.sign(contract, by=cast.officer, unverified_reason=stage.UNVERIFIED, **signature)
 
 
 def agreed(cast, **occasion) -> Contract:

@@ -41,7 +41,8 @@ def sign_as_vendor(contract, by=None, **changes):
 
 
 def sign(contract, by, **changes):
-    signature_actions.sign(contract, by=by, **({"text_sha256": contract.text_sha256, "method": "password"} | changes))
+    typed = {"text_sha256": contract.text_sha256, "method": "password", "unverified_reason": made.UNVERIFIED}
+    signature_actions.sign(contract, by=by, **(typed | changes))
 
 
 # --- The story -------------------------------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ LABELS = {
     "address": gettext_lazy("Adresse"),
     "amendment": gettext_lazy("Avenant"),
     "archive_sha256": gettext_lazy("Empreinte de l’archive"),
+    "attestation": gettext_lazy("Attestation de Revenu Québec"),
+    "unverified_reason": gettext_lazy("Motif de continuer sans qu’elle soit vérifiée"),
     "award_cents": gettext_lazy("Montant attribué, avant taxes"),
     "charge": gettext_lazy("Paiement chez Stripe"),
     "clause": gettext_lazy("Clause"),

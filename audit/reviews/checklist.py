@@ -284,14 +284,16 @@ def _attestations(facts: Facts) -> list:
 
 
 def attestation(facts: Facts) -> Line:
-    """Somebody asked Revenu Québec whether the attestation is genuine."""
+    """Somebody asked Revenu Québec whether the attestation is genuine; why the body went on before, if it did."""
     if facts.award.amount_cents < eligibility.attestation_from_cents(local(facts.award.at).date()):
         return Line("attestation", None)
     verified = [row for row in _attestations(facts) if row.verified_at]
     last = max(verified, key=lambda row: row.verified_at, default=None)
+    reasons = [body["unverified_reason"] for row in facts.payloads if "unverified_reason" in (body := row.body)]
+    details = {"unverified_reasons": reasons}
     if last is None:
-        return Line("attestation", False)
-    return Line("attestation", True, names([last.verified_by]), last.verified_at, {"number": last.number})
+        return Line("attestation", False, details=details)
+    return Line("attestation", True, names([last.verified_by]), last.verified_at, details | {"number": last.number})
 
 
 def told(facts: Facts) -> Line:

@@ -135,8 +135,8 @@ WORDS = {
     ),
     "attestation": Words(
         gettext_lazy("Attestation vérifiée auprès de Revenu Québec"),
-        gettext_lazy("N° %(number)s, notée comme vérifiée."),
-        gettext_lazy("Personne n’a noté l’avoir vérifiée."),
+        gettext_lazy("N° %(number)s, notée comme vérifiée. Motifs de continuer avant : %(unverified_reasons)s"),
+        gettext_lazy("Personne n’a noté l’avoir vérifiée. Motifs de continuer quand même : %(unverified_reasons)s"),
         gettext_lazy("Le montant n’en exige pas."),
     ),
     "told": Words(
@@ -305,7 +305,11 @@ def title(code: str) -> str:
 def sentence(code: str, done: bool | None, details: dict) -> str:
     """What was found, for people."""
     words = WORDS[code]
-    details = {"reexamined": [], **details}  # a list that was signed before says nothing of them
+    details = {
+        "reexamined": [],
+        "unverified_reasons": [],
+        **details,
+    }  # a list that was signed before says nothing of them
     template = {True: words.yes, False: words.no, None: words.none}[done]
     return str(template) % {key: _shown(key, value) for key, value in details.items()}
 
@@ -320,6 +324,8 @@ def _shown(key: str, value) -> str:
     if key == "reexamined":
         told = [effect.sentence(one) if isinstance(one, dict) else f"{one}." for one in value]
         return " ".join(told) or _("aucun.")
+    if key == "unverified_reasons":
+        return " ".join(f"« {one} »" for one in value) or _("aucun.")
     if isinstance(value, list):
         return ", ".join(str(one) for one in value) or _("aucune")
     return "–" if value is None else str(value)

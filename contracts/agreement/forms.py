@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contracts.agreement.draft_actions import CRITERION_MAX, MOST_CRITERIA, MOST_MILESTONES
+from contracts.attestation.forms import UnverifiedReason
 from contracts.models import Clause, Contract
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates.fields import day_field
@@ -238,7 +239,7 @@ def with_rows_changed(data: QueryDict, *, remove: int | None = None) -> QueryDic
 
 # --- Signing ---------------------------------------------------------------------------------------------------------
 class SignForm(SecondLook):
-    """The body's signature: the digest of the text that was on the screen, then who it is."""
+    """A signature: the digest of the text that was on the screen, then who it is."""
 
     text_sha256 = forms.CharField(widget=forms.HiddenInput)
 
@@ -254,6 +255,10 @@ class SignForm(SecondLook):
                 _("Le contrat a changé depuis que vous l’avez lu : relisez-le avant de signer."), code="changed"
             )
         return values
+
+
+class BodySignForm(UnverifiedReason, SignForm):
+    """The same, with the reason to go on with an attestation that nobody verified, when that is so."""
 
 
 class VendorSignForm(SignForm):

@@ -8,6 +8,7 @@ from django.utils.translation import override
 
 from contracts import documents
 from contracts import emails as contract_emails
+from contracts.attestation import actions as attestation_actions
 from contracts.enums import DocumentKind, Party
 from contracts.models import Contract, Signature
 from contracts.publication import actions as publication_actions
@@ -67,8 +68,11 @@ def sign_as_vendor(contract: Contract, *, by: User, text_sha256: str, title: str
         contract_emails.vendor_signed(contract, at=contract.updated_at)
 
 
-def sign(contract: Contract, *, by: User, text_sha256: str, method: str) -> None:
-    """The body's signatory concludes the contract: the signed PDF is kept, its publication at the SEAO falls due."""
+def sign(contract: Contract, *, by: User, text_sha256: str, method: str, unverified_reason: str = "") -> None:
+    """The body's signatory concludes the contract: the signed PDF is kept, its publication at the SEAO falls due.
+
+    unverified_reason: why it goes on although nobody verified the vendor's attestation, when that is so.
+    """
 
     def signature(row: Contract, *, by: User, at: datetime) -> Signature:
         _same_text(row, text_sha256)
@@ -81,7 +85,11 @@ def sign(contract: Contract, *, by: User, text_sha256: str, method: str) -> None
         return signed
 
     with transaction.atomic():
-        contract.sign(by=by, signature=signature)
+        contract.sign(
+            by=by,
+            signature=signature,
+            justified=lambda row, at: attestation_actions.reason_kept(row, unverified_reason, at=at),
+        )
         at = clock.now()
         publication_actions.concluded(contract, at=at)
         contract_emails.concluded(contract, at=at)

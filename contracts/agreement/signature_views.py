@@ -4,8 +4,6 @@ Who signs proves who they are at the act (marketplace/accounts/reauthentication.
 the page.
 """
 
-from datetime import datetime
-
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -15,8 +13,10 @@ from django.utils.translation import gettext as _
 from contracts import documents, rules
 from contracts.access import contract_of
 from contracts.agreement import signature_actions
-from contracts.agreement.forms import SignForm, VendorSignForm
+from contracts.agreement.forms import BodySignForm, SignForm, VendorSignForm
 from contracts.agreement.obstacles import gate, missing, why_not
+from contracts.attestation import actions as attestation_actions
+from contracts.attestation.views import verify_url
 from contracts.enums import DocumentKind
 from contracts.models import Contract
 from marketplace.acts import ConfirmForm, act_page, attempt, confirmed_act_page, show
@@ -27,12 +27,6 @@ from marketplace.models import User
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from vendors import taxes as vendor_taxes
-from vendors.eligibility import actions as eligibility
-
-
-def _standing(contract: Contract, at: datetime) -> list[eligibility.Standing]:
-    """Whether the vendor may contract today. It renews its integrity declaration as it signs."""
-    return eligibility.standings([eligibility.Case(contract.vendor, contract.value_cents)], on=local(at).date())
 
 
 # --- The body offers, and takes back ---------------------------------------------------------------------------------
@@ -46,7 +40,7 @@ def offer(request: PersonRequest, number: str) -> HttpResponse:
         messages.success(request, _("Le contrat est envoyé à la signature. Le prestataire est prévenu."))
         return redirect(contract)
     gate(contract, "offer", request.user)
-    lacks, checks = missing(contract, at), _standing(contract, at)
+    lacks, standing = missing(contract, at), attestation_actions.standing(contract, at=at)
     context = {
         "contract": contract,
         "form": form,
@@ -54,8 +48,9 @@ def offer(request: PersonRequest, number: str) -> HttpResponse:
         "milestones": list(contract.milestones.prefetch_related("criteria")),
         "clauses": documents.clauses_for(contract),
         "missing": lacks,
-        "checks": checks,
-        "ready": not lacks and not any(check.reasons for check in checks),
+        "checks": [standing],
+        "verify_url": verify_url(contract, request.user),
+        "ready": not lacks and not standing.reasons,
         "overdue_start": contract.start_date < local(at).date(),
     }
     return show(request, "contracts/offer.html", context)
@@ -93,13 +88,19 @@ def sign(request: PersonRequest, number: str) -> HttpResponse:
     contract = contract_of(request, number, at=clock.now(), among=rules.is_party)
     user = request.user
     as_vendor = rules.is_vendor_person(contract, user) and not rules.works_there(contract, user)
-    action, make = ("sign_as_vendor", VendorSignForm) if as_vendor else ("sign", SignForm)
+    action = "sign_as_vendor" if as_vendor else "sign"
     reason = why_not(contract, user, action)
     if request.method == "POST":
         gate(contract, action, user)  # before the password is looked at
     elif not reason or contract.is_void or contract.state not in getattr(Contract, action).move.sources:
         gate(contract, action, user)
-    form = make(data_of(request), request=request, contract=contract)
+    standing = attestation_actions.standing(contract, at=clock.now())  # it declares its integrity again as it signs
+    data = data_of(request)
+    form: SignForm
+    if as_vendor:
+        form = VendorSignForm(data, request=request, contract=contract)
+    else:
+        form = BodySignForm(data, request=request, contract=contract, unverified=standing.unverified)
     if done := attempt(request, form, lambda: _act(contract, user, form, as_vendor=as_vendor)):
         messages.success(request, done.result)
         return redirect(contract)
@@ -113,7 +114,8 @@ def sign(request: PersonRequest, number: str) -> HttpResponse:
         "amount": vendor_taxes.charged(contract.vendor, contract.value_cents),
         "as_vendor": as_vendor,
         "why_not": reason,
-        "checks": _standing(contract, clock.now()),
+        "checks": [standing],
+        "verify_url": verify_url(contract, user),
         "signatures": contract.signatures.filter(void_at=None),
         "can_refuse": contract.can("refuse_terms", user),
         "can_withdraw": contract.can("withdraw_offer", user),
@@ -130,7 +132,10 @@ def _act(contract: Contract, user: User, form: SignForm, *, as_vendor: bool) -> 
             integrity=typed["integrity"],
         )  # fmt: skip
         return _("Vous avez signé. L’organisme doit maintenant conclure le contrat.")
-    signature_actions.sign(contract, by=user, text_sha256=typed["text_sha256"], method=form.confirmed_by)
+    signature_actions.sign(
+        contract, by=user, text_sha256=typed["text_sha256"], method=form.confirmed_by,
+        unverified_reason=typed.get("unverified_reason", ""),
+    )  # fmt: skip
     return _("Le contrat est conclu : il est public, et le travail peut commencer.")
 
 

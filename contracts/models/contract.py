@@ -248,8 +248,19 @@ class Contract(lifecycle.Stateful, models.Model):
         conditions=[conditions.award_stands, conditions.plan_complete, conditions.eligible],
         basis="LCOP, a. 22",
     )
-    def sign(self, *, by: User | None, at: datetime, signature: Callable[..., Any]) -> None:
-        """The contract is concluded: work may begin."""
+    def sign(
+        self,
+        *,
+        by: User | None,
+        at: datetime,
+        signature: Callable[..., Any],
+        justified: Callable[[Self, datetime], dict[str, str]],
+    ) -> None:
+        """The contract is concluded: work may begin.
+
+        `justified(contract, at)`: what the ledger keeps of an attestation that nobody verified.
+        """
+        kept = justified(self, at)
         signed = signature(self, by=by, at=at)
         self.signed_at = self.updated_at = at
         self.search_text = index_text(
@@ -259,6 +270,7 @@ class Contract(lifecycle.Stateful, models.Model):
             "text_sha256": signed.text_sha256,
             "method": signed.method,
             "value_cents": self.value_cents,
+            **kept,
         }
 
     @moves(

@@ -96,6 +96,7 @@ class Payment(lifecycle.Stateful, models.Model):
     )
 
     acts: list[tuple[str, str]]  # [(label, address)] that the reader may do next: contracts/payments/history.py
+    unverified: str  # why it was made although nobody had verified the attestation (the same)
 
     class Meta:
         verbose_name = _("paiement")

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from contracts import conditions, rules
+from contracts.attestation import actions as attestation_actions
 from contracts.enums import LIVE_PAYMENTS, PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, PayoutAccount, failures
 from contracts.payments import emails, settlement, stripe_gateway
@@ -60,7 +61,10 @@ def may_pay(invoice: Invoice, user: Visitor) -> None:
 
 
 def _to_pay(invoice: Invoice, *, by: User) -> tuple[Invoice, Payment | None]:
-    """The invoice under its contract's lock, and its live payment; whoever may not pay, or pays twice, is refused."""
+    """The invoice under its contract's lock, and its live payment; whoever may not pay, or pays twice, is refused.
+
+    What an unverified attestation asks is asked where the payment begins, not when its page is opened again.
+    """
     locked(invoice.contract)
     row = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
     may_pay(row, by)
@@ -74,20 +78,21 @@ def _to_pay(invoice: Invoice, *, by: User) -> tuple[Invoice, Payment | None]:
 
 
 # --- By Stripe -------------------------------------------------------------------------------------------------------
-def start(invoice: Invoice, *, by: User, success_url: str, cancel_url: str) -> str:
+def start(invoice: Invoice, *, by: User, success_url: str, cancel_url: str, unverified_reason: str = "") -> str:
     """The address of Stripe's page for this invoice. Called again, it gives the same page while that page lives.
 
+    unverified_reason: why it is paid although nobody verified the vendor's attestation, when that is so.
     PermissionDenied, IllegalMove, ValidationError with every reason, or stripe_gateway.Unsure: then call it again.
     """
     for _attempt in range(2):
-        payment = _begin(invoice, by=by)
+        payment = _begin(invoice, by=by, unverified_reason=unverified_reason)
         url = _page(payment, success_url=success_url, cancel_url=cancel_url)
         if url:
             return url
     raise stripe_gateway.Unsure("no page")
 
 
-def _begin(invoice: Invoice, *, by: User) -> Payment:
+def _begin(invoice: Invoice, *, by: User, unverified_reason: str) -> Payment:
     """The payment's row, committed before Stripe is asked for anything."""
     with transaction.atomic():
         row, present = _to_pay(invoice, by=by)
@@ -101,11 +106,12 @@ def _begin(invoice: Invoice, *, by: User) -> Payment:
         if account is None:
             complain(None, _("Le prestataire n’a pas de compte de versement qui puisse recevoir ce paiement."))
         at = clock.now()
+        kept = attestation_actions.reason_kept(row.contract, unverified_reason, at=at)
         payment = Payment.objects.create(
             invoice=row, method=PaymentMethod.STRIPE, state=PaymentState.STARTED, amount_cents=row.total_cents,
             fee_cents=fee_cents(row.total_cents), by=by, created_at=at, destination=account.account_id,
         )  # fmt: skip
-        ledger.record("payment.start", payment.ledger_subject(), by=by, at=at, **payment.about())
+        ledger.record("payment.start", payment.ledger_subject(), by=by, at=at, **payment.about() | kept)
     return settlement.fresh(payment)
 
 
@@ -251,8 +257,13 @@ def give_up_without_page(payment: Payment) -> None:
 
 
 # --- By the body's own system ----------------------------------------------------------------------------------------
-def declare_outside(invoice: Invoice, *, by: User, reference: str, paid_on: date) -> Payment:
-    """The body says that it paid: its own reference, the local date. The vendor confirms or contests."""
+def declare_outside(
+    invoice: Invoice, *, by: User, reference: str, paid_on: date, unverified_reason: str = ""
+) -> Payment:
+    """The body says that it paid: its own reference, the local date. The vendor confirms or contests.
+
+    unverified_reason: as in `start`.
+    """
     with transaction.atomic():
         row, present = _to_pay(invoice, by=by)
         if present is not None:
@@ -265,13 +276,14 @@ def declare_outside(invoice: Invoice, *, by: User, reference: str, paid_on: date
             complain("paid_on", _("Cette date est à venir : déclarez le paiement quand il est fait."))
         if paid_on < local(row.issued_at).date():
             complain("paid_on", _("Cette date précède la facture."))
+        kept = attestation_actions.reason_kept(row.contract, unverified_reason, at=at)
         payment = Payment(
             invoice=row, method=PaymentMethod.OUTSIDE, state=PaymentState.DECLARED, amount_cents=row.total_cents,
             by=by, created_at=at, reference=reference, paid_on=paid_on,
         )  # fmt: skip
         payment.clean_fields(exclude={"state", "invoice", "by"})
         payment.save(force_insert=True)
-        extra = payment.about() | {"reference": reference, "paid_on": paid_on.isoformat()}
+        extra = payment.about() | {"reference": reference, "paid_on": paid_on.isoformat()} | kept
         ledger.record("payment.declare", payment.ledger_subject(), by=by, at=at, **extra)
         emails.declared(payment, at=at)
     return payment

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from contracts.attestation.forms import UnverifiedReason
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates.fields import day_field
 from marketplace.reasons import REASON_MAX
@@ -14,7 +15,7 @@ from marketplace.texts import PlainTexts
 STRIPE, OUTSIDE = "stripe", "outside"
 
 
-class PayForm(SecondLook):
+class PayForm(UnverifiedReason):
     """By Stripe, or a payment already made by the body's own system. `stripe`: whether the first is possible."""
 
     way = forms.ChoiceField(label=gettext_lazy("Moyen de paiement"), widget=forms.RadioSelect, choices=[])

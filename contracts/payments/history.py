@@ -7,17 +7,26 @@ from django.utils.translation import gettext as _
 
 from contracts import rules
 from contracts.enums import PaymentState
+from contracts.history import unverified
 from contracts.models import Invoice, Payment
 from marketplace.accounts.person import Visitor
+from marketplace.ledger.entries import LedgerPayload
 
 
 def history(invoice: Invoice, user: Visitor) -> list[Payment]:
-    """The invoice's payments, newest first, each with `acts`: [(label, url)] that this person may do next."""
+    """The invoice's payments, newest first, each with `acts` and `unverified`.
+
+    acts: [(label, url)] that this person may do next.
+    """
     rows = list(
         invoice.payments.select_related("by", "answered_by", "reversal_requested_by", "reversed_by").order_by("-pk")
     )
+    begun = LedgerPayload.objects.filter(subject__in=[payment.ledger_subject() for payment in rows])
+    begun = begun.filter(action__in=["payment.start", "payment.declare"])
+    told = {payload.subject: unverified(payload.body) for payload in begun}
     for payment in rows:
         payment.invoice = invoice
+        payment.unverified = told.get(payment.ledger_subject(), "")
         payment.acts = list(_acts(payment, user))
     return rows
 

@@ -22,6 +22,8 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from contracts import rules
 from contracts.access import invoice_of
+from contracts.attestation import actions as attestation_actions
+from contracts.attestation.views import verify_url
 from contracts.enums import PaymentMethod, PaymentState
 from contracts.models import Invoice, Payment, Reconciliation
 from contracts.payments import actions, reconciliation, reversal, settlement, stripe_gateway
@@ -29,13 +31,11 @@ from contracts.payments.forms import OUTSIDE, AnswerForm, PayForm, ReverseForm
 from marketplace.accounts.person import User, Visitor
 from marketplace.acts import Page, View, act_page, asking_page, attempt, confirmed_act_page, show
 from marketplace.dates import clock
-from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove, gate
 from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from marketplace.twice.once import once, undone
-from vendors.eligibility import actions as eligibility
 
 SILENT = gettext_lazy("Stripe ne répond pas en ce moment. Rien n’est perdu : réessayez dans quelques minutes.")
 
@@ -78,7 +78,13 @@ def pay(request: PersonRequest, number: str) -> HttpResponse:
     if invoice.paid_at is not None or (present and present.state != PaymentState.STARTED):
         raise IllegalMove(_("Cette facture est déjà payée, ou son paiement est en cours."))
     account = actions.payout_account(invoice)
-    form = PayForm(data_of(request), request=request, stripe=stripe_gateway.enabled() and bool(account))
+    contract = invoice.contract
+    standing = attestation_actions.standing(contract, at=clock.now())
+    justified = attestation_actions.justification(contract, standing)
+    form = PayForm(
+        data_of(request), request=request, stripe=stripe_gateway.enabled() and bool(account),
+        unverified=standing.unverified and not justified and present is None,
+    )  # fmt: skip
     status = 422 if request.method == "POST" else 200
     try:
         if paid := attempt(request, form, lambda: _paid_by(request, invoice, form)):
@@ -86,13 +92,10 @@ def pay(request: PersonRequest, number: str) -> HttpResponse:
     except stripe_gateway.Unsure:
         form.add_error(None, str(SILENT))
         status = 503
-    contract = invoice.contract
-    (standing,) = eligibility.standings(
-        [eligibility.Case(contract.vendor, contract.value_cents)], on=local(clock.now()).date()
-    )
     context = {
-        "invoice": invoice, "contract": contract, "form": form, "standing": standing, "account": account,
-        "present": present, "stripe_on": stripe_gateway.enabled(), "fee": actions.fee_cents(invoice.total_cents),
+        "invoice": invoice, "contract": contract, "form": form, "checks": [standing], "justified": justified,
+        "verify_url": verify_url(contract, request.user), "account": account, "present": present,
+        "stripe_on": stripe_gateway.enabled(), "fee": actions.fee_cents(invoice.total_cents),
     }  # fmt: skip
     return render(request, "contracts/pay.html", context, status=status)
 
@@ -100,15 +103,18 @@ def pay(request: PersonRequest, number: str) -> HttpResponse:
 def _paid_by(request: PersonRequest, invoice: Invoice, form: PayForm) -> HttpResponse:
     """Pay the way that the form says; where to go then. stripe_gateway.Unsure while Stripe does not answer."""
     typed = form.cleaned_data
+    why = typed.get("unverified_reason", "")
     if typed["way"] == OUTSIDE:
-        actions.declare_outside(invoice, by=request.user, reference=typed["reference"], paid_on=typed["paid_on"])
+        actions.declare_outside(
+            invoice, by=request.user, reference=typed["reference"], paid_on=typed["paid_on"], unverified_reason=why
+        )
         messages.success(request, _("Paiement déclaré : le prestataire doit en confirmer la réception."))
         return redirect(invoice)
     back = reverse("contracts:pay_return", args=[invoice.number])
     here = reverse("contracts:pay", args=[invoice.number])
     url = actions.start(
         invoice, by=request.user, success_url=request.build_absolute_uri(back),
-        cancel_url=request.build_absolute_uri(here),
+        cancel_url=request.build_absolute_uri(here), unverified_reason=why,
     )  # fmt: skip
     return HttpResponseRedirect(url)
 

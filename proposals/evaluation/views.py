@@ -1,6 +1,7 @@
 """The evaluation, for the body's buyers and officers (auditors read): the table, and one opened proposal at a time."""
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.acts import ConfirmForm, act_page, attempt, draft_page
 from marketplace.dates import clock
+from marketplace.dates.localtime import local
 from marketplace.keep import data_of
 from marketplace.ledger import entries as ledger
 from marketplace.models import User
@@ -28,16 +30,18 @@ from opportunities import rules as occasion_rules
 from opportunities.models import Opportunity
 from proposals import rules
 from proposals.access import occasion_for_staff, opened_proposal, refuse_if_tied
+from proposals.award import actions as award_actions
 from proposals.dashboard.todo import Item, item
 from proposals.deposit import overlap
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import actions, notes
-from proposals.evaluation.board import Board, board, criteria_of
+from proposals.evaluation.board import Board, Row, board, criteria_of
 from proposals.evaluation.forms import RejectForm, ScoreField, ScoreForm
 from proposals.evaluation.reexamination_views import admissions
 from proposals.models import NotesVersion, Opening, Proposal
 from proposals.opening.actions import Outcome
 from proposals.opening.middleware import outcome_of
+from vendors.eligibility import actions as eligibility
 
 
 # --- The table -------------------------------------------------------------------------------------------------------
@@ -220,9 +224,21 @@ def _page(
         "reexamine_form": _reexamine_form(None),
         "failed": next(iter(bound.values())) if refused and overtaken is None else None,
         "kept": {score.criterion_id: score for score in scores},
+        **_standing(row, at=at),
     } | bound
     status = 409 if overtaken else 422 if refused else 200
     return render(request, "proposals/examine.html", context, status=status)
+
+
+def _standing(row: Row, *, at: datetime) -> dict[str, Any]:
+    """How the vendor stands, while it can still be retained; a price that waits is not told by what it asks for."""
+    opportunity, today = row.proposal.opportunity, local(at).date()
+    if opportunity.state not in {"evaluation", "recommended"}:
+        return {}
+    if opportunity.asks_price and row.price_cents is None:
+        least = eligibility.attestation_from_cents(today)
+        return {"checks_wait": opportunity.prices_wait, "attestation_from": least}
+    return {"checks": eligibility.standings([award_actions.case(row.proposal)], on=today)}
 
 
 def _beside(theirs: NotesVersion, form: forms.Form) -> dict[str, Any]:

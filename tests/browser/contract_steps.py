@@ -6,6 +6,7 @@ import tarfile
 from contracts.models import Contract, Milestone
 from opportunities.models import Opportunity
 from tests.cast import PASSWORD
+from tests.contract_cast import UNVERIFIED
 from tests.test_passports import COMMIT, FILES
 
 REPOSITORY = "https://git.exemple.invalid/atelier/ponts"
@@ -128,7 +129,8 @@ def revise(buyer, contract: Contract) -> None:
 
 
 def sign(vendor, buyer, officer, contract: Contract) -> None:
-    """The vendor, with a wrong password first; then the officer. The buyer may not."""
+    """The vendor, with a wrong password first; then the officer, who says why the attestation waits: without words
+    first. The buyer may not."""
     todo(vendor, contract.title, "Lire et signer")
     vendor.fill(title="Présidente", integrity=True, password="pas le bon")
     vendor.press("Signer", exact=True)
@@ -143,11 +145,16 @@ def sign(vendor, buyer, officer, contract: Contract) -> None:
     buyer.visit(f"{contract.get_absolute_url()}signer/")
     buyer.sees("Une autre personne doit signer")
     todo(officer, contract.title, "Signer")
-    officer.sees("Conclure le contrat", "Présidente")
+    officer.sees("Conclure le contrat", "Présidente", "Attestation à vérifier")
     officer.look()
-    officer.fill(password=PASSWORD)
+    officer.fill(unverified_reason="ok", password=PASSWORD)
     officer.press("Signer et conclure")
-    officer.sees("Le contrat est conclu : il est public", "Attestation des signatures")
+    officer.sees("Il y a un problème", "Écrivez votre motif en mots : au moins 3.")
+    officer.look()
+    assert (value(officer, "unverified_reason"), value(officer, "password")) == ("ok", "")
+    officer.fill(unverified_reason=UNVERIFIED, password=PASSWORD)
+    officer.press("Signer et conclure")
+    officer.sees("Le contrat est conclu : il est public", "Attestation des signatures", UNVERIFIED)
     officer.look()
     is_pdf(officer, "Contrat signé (PDF)")
 
@@ -251,9 +258,13 @@ def invoice(vendor, contract: Contract, position: int, total: str) -> str:
 
 
 def pay_by_stripe(officer, number: str, vendor_name: str, total: str, standin) -> None:
-    """A card refused, then one accepted; back here, it is paid before any webhook arrives."""
+    """The attestation verified; a card refused, then one accepted; back here, it is paid before any webhook arrives."""
     todo(officer, f"Facture {number}, {vendor_name}", "Payer")
-    officer.sees(total, "Rien à signaler", "Béatrice Acheteuse")
+    officer.sees(total, "Attestation à vérifier", UNVERIFIED, "Béatrice Acheteuse")
+    officer.look()
+    officer.press("Noter l’attestation comme vérifiée")
+    assert officer.path == f"/factures/{number}/payer/", officer.path
+    officer.sees("L’attestation est notée comme vérifiée.", "Rien à signaler")
     officer.look()
     officer.fill(way={"choice": "stripe"})
     officer.press("Continuer")

@@ -179,6 +179,8 @@ def test_signing_and_paying_with_the_keyboard_only(cast, people, site_clock, fin
     _confirm_person(vendor)
     officer.enter_as(cast.officer)
     officer.go(f"{contract.get_absolute_url()}signer/")
+    officer.tab_to('[name="unverified_reason"]')
+    officer.page.keyboard.type(contract_cast.UNVERIFIED)
     _confirm_person(officer)
     assert Contract.objects.get().state == "active"
 

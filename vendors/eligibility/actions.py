@@ -1,10 +1,11 @@
 """Whether a vendor may answer, be retained, be paid: one function with its reasons, and the papers that prove it.
 
 Asked at the dépôt (proposals/deposit/actions.py), at the recommendation and the confirmation of the award
-(proposals/award/actions.py), and at the payment. Acts on attestations are « sealed » in the ledger: who adds one today
-may well deposit today.
+(proposals/award/actions.py), at both signatures of the contract and at the payment. Acts on attestations are « sealed »
+in the ledger: who adds one today may well deposit today.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -20,13 +21,15 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import day, local
 from marketplace.files import store, uploads
 from marketplace.ledger import entries as ledger
-from marketplace.lifecycle import IllegalMove, complain
+from marketplace.lifecycle import IllegalMove, complain, known
 from marketplace.models import User
 from marketplace.money import format_cents
 from vendors import rules
 from vendors.models import Ineligibility, TaxAttestation, Vendor
 
 _SUFFIXES = {kind.media_type: f".{extension}" for extension, kind in reversed(uploads.PAPERS.items())}
+REASON_WORDS = 3  # of a reason to go on with an attestation that nobody verified
+_WORD = re.compile(r"[^\W\d_]{2,}")
 PER_DAY = 20  # attestations of one vendor: far over any need, and a bound to what they may store
 
 
@@ -95,6 +98,26 @@ def standings(cases: Iterable[Case], *, on: date) -> list[Standing]:
         why += [Reason("ineligible", _barred(row)) for row in barred.get(case.vendor.pk, [])]
         answers.append(Standing(case.vendor, why, valid))
     return answers
+
+
+def readable(reason: str) -> None:
+    """ValidationError unless somebody can read a reason in it: a few words, not a sign typed to get through."""
+    if len(_WORD.findall(reason)) < REASON_WORDS:
+        raise ValidationError(_("Écrivez votre motif en mots : au moins %d.") % REASON_WORDS)
+
+
+def reason_kept(standing: Standing, reason: str) -> dict[str, str]:
+    """What the ledger keeps of an act that goes on with this standing: nothing, unless it is `unverified`.
+
+    Then the attestation's number and the reason; ValidationError at `unverified_reason` when there is none to read.
+    """
+    if not standing.unverified:
+        return {}
+    try:
+        readable(reason)
+    except ValidationError as error:
+        raise ValidationError({"unverified_reason": error}) from None
+    return {"attestation": known(standing.attestation).number, "unverified_reason": reason.strip()}
 
 
 def attestation_from_cents(on: date) -> int:
