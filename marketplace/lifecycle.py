@@ -118,7 +118,7 @@ def locked(row: M) -> M:
     parents = row.lock_parents()
     fresh = type(row)._base_manager.select_for_update(of=("self",)).filter(pk=row.pk).first()
     if fresh is None:
-        raise IllegalMove(_("Ce brouillon n’existe plus : quelqu’un vient de le supprimer."))
+        raise IllegalMove(_("Cela n’existe plus : quelqu’un vient de le supprimer."))
     for name, parent in parents.items():
         setattr(fresh, name, parent)
     return fresh
