@@ -193,8 +193,8 @@ def normalized(expression: str) -> str | None:
 
 
 def is_known(expression: str) -> bool:
-    """Whether it is an SPDX expression of listed licences and exceptions (SPDX 2.3, annex D)."""
-    return _tree(expression) is not None
+    """Whether it is an SPDX expression (SPDX 2.3, annex D) of listed licences and exceptions, without LicenseRef."""
+    return _tree(expression) is not None and not any(map(_REFERENCE.fullmatch, _TOKEN.findall(expression)))
 
 
 def deprecated(expression: str) -> list[tuple[str, str]]:
