@@ -140,7 +140,15 @@ def _bid(opportunity: Opportunity, bid: Bid) -> None:
             draft_actions.write(
                 proposal, at=bid.at, text="Offre reprise d’un achat historique.", price_cents=bid.amount * 100
             )
-            deposit_actions.deposit(proposal, by=owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
+            deposit_actions.deposit(
+                proposal,
+                by=owner,
+                idempotency_key=uuid.uuid4(),
+                integrity=True,
+                no_collusion=True,
+                lobbying="none",
+                accept_terms=True,
+            )
     except REFUSALS:
         pass
 

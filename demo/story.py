@@ -220,6 +220,8 @@ class Story:
             by=self._owner(data),
             idempotency_key=uuid.uuid4(),
             integrity=True,
+            no_collusion=True,
+            lobbying="none",
             accept_terms=True,
         )
 

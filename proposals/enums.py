@@ -16,6 +16,19 @@ class State(models.TextChoices):
     NOT_AWARDED = "not_awarded", _("Non retenue")
 
 
+class Lobbying(models.TextChoices):
+    """What the vendor declares of its lobbying with the public body (model documents of the SCT, annex 3)."""
+
+    NONE = "none", _("Aucune activité de lobbyisme n’a été exercée auprès de l’organisme public pour cette occasion.")
+    EXERCISED = (
+        "exercised",
+        _(
+            "Des activités de lobbyisme ont été exercées auprès de l’organisme public, conformément à la Loi sur la "
+            "transparence et l’éthique en matière de lobbyisme et au Code de déontologie des lobbyistes."
+        ),
+    )
+
+
 class NoteReexaminationState(models.TextChoices):
     """Of a re-examination of notes that are frozen."""
 

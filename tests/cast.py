@@ -140,7 +140,13 @@ class Cast:
         by = by or proposal.vendor.memberships.filter(role="owner").earliest("pk").user
         with clock.set_to(at):
             return deposit_actions.deposit(
-                proposal, by=by, idempotency_key=key or uuid.uuid4(), integrity=True, accept_terms=True
+                proposal,
+                by=by,
+                idempotency_key=key or uuid.uuid4(),
+                integrity=True,
+                no_collusion=True,
+                lobbying="none",
+                accept_terms=True,
             )
 
     @kept

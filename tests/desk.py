@@ -42,6 +42,8 @@ def accepted(client, proposal, **changes) -> dict:
         "stamp": page.context["stamp"],
         "terms": str(page.context["terms"].version),
         "integrity": "on",
+        "no_collusion": "on",
+        "lobbying": "none",
         "accept_terms": "on",
     } | changes
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from audit.samples import actions as sample_actions
 from contracts.agreement import clause_actions
 from contracts.end import actions as end_actions
-from contracts.models import Clause, Payment
+from contracts.models import Clause, Contract, Payment
 from contracts.reuse import actions as reuse_actions
 from marketplace.dates import clock
 from marketplace.mail import outbox
@@ -413,7 +413,12 @@ def to_verify(path: str) -> str:
     return path.replace("attestation/verifier/", "signer/")
 
 
-@tell("contracts:verify_attestation", "officer", THEN, page=to_verify)
+def unverified(data: dict) -> dict:
+    """What the button holds: the attestation that the page shows."""
+    return {"verify": str(Contract.objects.get().vendor.attestations.get().public_id)}
+
+
+@tell("contracts:verify_attestation", "officer", THEN, page=to_verify, typed=unverified)
 def _(cast):
     return [contract_cast.vendor_signed(cast).number]
 

@@ -66,7 +66,14 @@ class Story:
             DraftFile, PUBLISHED_AT,
             lambda: draft_actions.add_file(proposal, SimpleUploadedFile("plan.pdf", PDF), at=PUBLISHED_AT),
         )  # fmt: skip
-        sent = {"by": cast.vendor_owner, "idempotency_key": uuid.uuid4(), "integrity": True, "accept_terms": True}
+        sent = {
+            "by": cast.vendor_owner,
+            "idempotency_key": uuid.uuid4(),
+            "integrity": True,
+            "no_collusion": True,
+            "lobbying": "none",
+            "accept_terms": True,
+        }
         yield SealedFile, PUBLISHED_AT, lambda: deposit_actions.deposit(proposal, **sent)
         contract = self.made["contract"] = made.draft(cast)
         yield Document, made.SIGNED_AT, lambda: signature_actions.offer(contract, by=cast.officer)

@@ -54,8 +54,8 @@ def test_check_declare_deposit(owner, client, proposal):
     assert "Personne ne peut la lire avant le mardi 24 novembre 2026, 14 h 00 (HNE)" in receipt
 
 
-@pytest.mark.parametrize("missing", ["integrity", "accept_terms", "terms", "stamp"])
-def test_nothing_is_deposited_without_both_acceptances(owner, client, proposal, missing):
+@pytest.mark.parametrize("missing", ["integrity", "no_collusion", "lobbying", "accept_terms", "terms", "stamp"])
+def test_nothing_is_deposited_without_every_declaration(owner, client, proposal, missing):
     posted = accepted(client, proposal)
     del posted[missing]
     response = client.post(url("submit", proposal), posted)

@@ -154,7 +154,13 @@ def proposal(cast):
 def deposit(cast, proposal):
     with clock.set_to(PUBLISHED_AT):
         return deposit_actions.deposit(
-            proposal, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+            proposal,
+            by=cast.vendor_owner,
+            idempotency_key=uuid.uuid4(),
+            integrity=True,
+            no_collusion=True,
+            lobbying="none",
+            accept_terms=True,
         )
 
 
@@ -215,7 +221,7 @@ def test_the_page_of_a_deposit_that_the_disk_refused(cast, proposal, client, mon
         form = client.get(page).context
         posted = {
             "key": uuid.uuid4(), "stamp": form["stamp"], "terms": form["terms"].version, "integrity": "on",
-            "accept_terms": "on",
+            "no_collusion": "on", "lobbying": "none", "accept_terms": "on",
         }  # fmt: skip
         typed = {"text": "Tout neuf.", "comments": "", "price": "60000", "stamp": form["stamp"]}
         with monkeypatch.context() as patch:
@@ -239,8 +245,10 @@ def test_a_draft_whose_file_is_lost_is_told_so(cast, proposal, client, settings)
     with clock.set_to(PUBLISHED_AT):
         page = reverse("proposals:submit", args=[proposal.public_id])
         form = client.get(page).context
-        posted = {"key": uuid.uuid4(), "stamp": form["stamp"], "terms": form["terms"].version} | dict.fromkeys(
-            ("integrity", "accept_terms"), "on"
+        posted = (
+            {"key": uuid.uuid4(), "stamp": form["stamp"], "terms": form["terms"].version}
+            | dict.fromkeys(("integrity", "no_collusion", "accept_terms"), "on")
+            | {"lobbying": "none"}
         )
         answer = client.post(page, posted)
     assert answer.status_code == 422 and "n’est plus dans le stockage" in text_of(answer)

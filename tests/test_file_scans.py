@@ -240,7 +240,13 @@ def proposal(cast):
 
 def submit(proposal, cast):
     return deposit_actions.deposit(
-        proposal, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+        proposal,
+        by=cast.vendor_owner,
+        idempotency_key=uuid.uuid4(),
+        integrity=True,
+        no_collusion=True,
+        lobbying="none",
+        accept_terms=True,
     )
 
 

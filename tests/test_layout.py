@@ -53,7 +53,7 @@ NOUNS = {
     "opportunities/versions": "document",
     "proposals": "occasion_acts",
     "proposals/award": "facts ranks",
-    "proposals/deposit": "overlap receipt sealing",
+    "proposals/deposit": "declarations overlap receipt sealing",
     "proposals/evaluation": "board draw effect notes ranking",
     "proposals/notice": "export",
     "proposals/opening": "lock minutes",

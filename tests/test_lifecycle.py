@@ -251,7 +251,13 @@ def act_on_proposal(proposal, action, by):
     seen = proposal.notes_versions.count()
     acts = {
         "submit": lambda: deposit_actions.deposit(
-            proposal, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+            proposal,
+            by=by,
+            idempotency_key=uuid.uuid4(),
+            integrity=True,
+            no_collusion=True,
+            lobbying="none",
+            accept_terms=True,
         ),
         "withdraw": lambda: deposit_actions.withdraw(proposal, by=by),
         "open": lambda: proposal.open(by=by),

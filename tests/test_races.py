@@ -146,7 +146,15 @@ def test_two_hundred_deposits_around_the_closing_instant(cast):
     def submit(proposal, owner):
         mine = Proposal.objects.get(pk=proposal.pk)
         by = type(owner).objects.get(pk=owner.pk)
-        return deposit_actions.deposit(mine, by=by, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
+        return deposit_actions.deposit(
+            mine,
+            by=by,
+            idempotency_key=uuid.uuid4(),
+            integrity=True,
+            no_collusion=True,
+            lobbying="none",
+            accept_terms=True,
+        )
 
     def submit_late(proposal, owner):
         while clock.database_now() < closes_at:
@@ -276,7 +284,7 @@ def test_a_double_click_deposits_once(cast):
         mine = Proposal.objects.get(pk=made.pk)
         by = type(cast.vendor_owner).objects.get(pk=cast.vendor_owner.pk)
         return deposit_actions.deposit(
-            mine, by=by, idempotency_key=key, integrity=True, accept_terms=True
+            mine, by=by, idempotency_key=key, integrity=True, no_collusion=True, lobbying="none", accept_terms=True
         ).receipt_number
 
     with clock.set_to(PUBLISHED_AT):
@@ -293,7 +301,8 @@ def test_first_deposits_at_once_share_one_key(cast):
     with clock.set_to(PUBLISHED_AT):
         results = together(*[
             lambda p=p, o=o: deposit_actions.deposit(
-                Proposal.objects.get(pk=p.pk), by=o, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+                Proposal.objects.get(pk=p.pk), by=o, idempotency_key=uuid.uuid4(), integrity=True, no_collusion=True,
+                lobbying="none", accept_terms=True,
             )
             for p, o in made
         ])  # fmt: skip
@@ -306,7 +315,7 @@ def test_first_deposits_at_once_share_one_key(cast):
 def test_a_slow_storage_keeps_nobody_from_being_in_time(cast, monkeypatch):
     """One deposit's file takes its time; another deposit made meanwhile is receipted; the opening waits for both."""
     opportunity, made = ready(cast, 3)
-    deposit = {"integrity": True, "accept_terms": True}
+    deposit = {"integrity": True, "no_collusion": True, "lobbying": "none", "accept_terms": True}
     first, slow, quick = made
     with clock.set_to(PUBLISHED_AT):
         for proposal, _owner in (slow, quick):
@@ -371,7 +380,13 @@ def test_replacing_and_withdrawing_at_once(cast):
     def replace():
         mine = Proposal.objects.get(pk=made.pk)
         return deposit_actions.deposit(
-            mine, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+            mine,
+            by=cast.vendor_owner,
+            idempotency_key=uuid.uuid4(),
+            integrity=True,
+            no_collusion=True,
+            lobbying="none",
+            accept_terms=True,
         )
 
     def withdraw():

@@ -36,7 +36,13 @@ def sealed(cast):
         blob, about = document()
         draft_actions.add_file(proposal, SimpleUploadedFile(about["name"], blob), at=PUBLISHED_AT)
         deposit_actions.deposit(
-            proposal, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+            proposal,
+            by=cast.vendor_owner,
+            idempotency_key=uuid.uuid4(),
+            integrity=True,
+            no_collusion=True,
+            lobbying="none",
+            accept_terms=True,
         )
     return proposal
 

@@ -145,7 +145,14 @@ def test_an_archived_vendor_deposits_nothing_and_keeps_what_it_deposited(cast):
     deposited, draft = cast.submitted(first), cast.proposal(second)
     actions.archive(cast.vendor, by=cast.vendor_owner, reason=REASON)
     draft = Proposal.objects.get(pk=draft.pk)
-    act = {"by": cast.vendor_owner, "idempotency_key": uuid.uuid4(), "integrity": True, "accept_terms": True}
+    act = {
+        "by": cast.vendor_owner,
+        "idempotency_key": uuid.uuid4(),
+        "integrity": True,
+        "no_collusion": True,
+        "lobbying": "none",
+        "accept_terms": True,
+    }
     with pytest.raises(ValidationError, match="est archivé"):
         deposit_actions.deposit(draft, **act)
     third = cast.published(title="Une troisième occasion")

@@ -81,7 +81,8 @@ ASKING = ["buyer", "officer", "vendor_owner", "rival_owner", "outside_officer", 
 POSTED = {
     "reason": "Motif", "text": "Texte", "code": "other", "justification": "Motif", "closes_at": "2026-12-08T14:00",
     "closes_on": "2026-12-08", "closes_at_0": "2026-12-08", "closes_at_1": "14:00", "hour": "14:00", "confirm": "on",
-    "accept_terms": "on", "integrity": "on", "state": "awarded", "id": "1", "pk": "1", "by": "1", "author": "1",
+    "accept_terms": "on", "integrity": "on", "no_collusion": "on",
+    "lobbying": "none", "state": "awarded", "id": "1", "pk": "1", "by": "1", "author": "1",
 }  # fmt: skip
 
 

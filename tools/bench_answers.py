@@ -11,7 +11,7 @@ from django.db.models import F
 
 from opportunities.models import Opportunity
 from proposals.deposit import actions as deposit_actions
-from proposals.deposit import receipt, sealing
+from proposals.deposit import declarations, receipt, sealing
 from proposals.models import (
     Award,
     OpenedProposal,
@@ -93,7 +93,7 @@ def _seal(answer: _Answer, world: World) -> None:
     answer.content |= {
         "price_cents": occasion.budget_cents,
         "proponent": deposit_actions.proponent(proposal.vendor),
-        "integrity_declaration": {"by": by.name, "at": at.isoformat()},
+        **declarations.declared(by=by.name, at=at, lobbying="none"),
         "terms_version": world.terms.version,
     }
     about = f"{occasion.number}/{proposal.public_id}/1"

@@ -63,7 +63,15 @@ def _deposit(occasion, firm, owner) -> None:
     at = clock.now()
     proposal = draft_actions.start(occasion, firm, by=owner, at=at)
     draft_actions.write(proposal, at=at, text=_TEXT, comments=_TEXT[:200])
-    deposit_actions.deposit(proposal, by=owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True)
+    deposit_actions.deposit(
+        proposal,
+        by=owner,
+        idempotency_key=uuid.uuid4(),
+        integrity=True,
+        no_collusion=True,
+        lobbying="none",
+        accept_terms=True,
+    )
 
 
 def _free_places(*, oldest: bool) -> list[tuple]:
@@ -126,7 +134,7 @@ def _visit(port: int, cookie: str, occasion, firm) -> float:
     submit = _ask(port, cookie, edit, text=_TEXT, comments=_TEXT[:200], stamp=hidden["stamp"], verifier="1")
     hidden = dict(_HIDDEN.findall(_ask(port, cookie, submit)))
     began = time.monotonic()
-    _ask(port, cookie, submit, integrity="on", accept_terms="on", **hidden)
+    _ask(port, cookie, submit, integrity="on", no_collusion="on", lobbying="none", accept_terms="on", **hidden)
     return time.monotonic() - began
 
 

@@ -101,7 +101,13 @@ def _verbs() -> dict:
         def act(proposal):
             with clock.set_to(PUBLISHED_AT):
                 deposit_actions.deposit(
-                    proposal, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
+                    proposal,
+                    by=cast.vendor_owner,
+                    idempotency_key=uuid.uuid4(),
+                    integrity=True,
+                    no_collusion=True,
+                    lobbying="none",
+                    accept_terms=True,
                 )
 
         text = "Nous ferons le travail en trois livraisons. " * 45

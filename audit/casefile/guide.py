@@ -21,8 +21,8 @@ FILES = {
     "avis/version-*.json": ("ce qui fut publié, version par version", "what was published, version by version"),
     "proces-verbal.json": ("le procès-verbal de l’ouverture, signé", "the signed minutes of the opening"),
     "propositions/*/proposition.json": (
-        "une proposition ouverte : état, prix s’il se voit, notes, motif du rejet",
-        "an opened proposal: state, price if shown, scores, reason of its rejection",
+        "une proposition ouverte : état, prix s’il se voit, déclarations, notes, motif du rejet",
+        "an opened proposal: state, price if shown, declarations, scores, reason of its rejection",
     ),
     "propositions/*/texte.txt": ("son texte", "its text"),
     "propositions/*/commentaires.txt": ("ses commentaires", "its comments"),

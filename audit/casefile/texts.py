@@ -6,6 +6,7 @@ from audit.cases.status import late_words, note_title, outcome
 from marketplace.dates.localtime import day, moment
 from marketplace.ledger.entries import instant
 from marketplace.money import format_cents
+from proposals.deposit import declarations
 
 
 def _instant(value) -> str | None:
@@ -66,6 +67,7 @@ def proposal(row, line) -> dict:
         "received_at": _instant(opened.submission.received_at),
         "envelope_sha256": opened.submission.envelope_sha256,
         "receipt": opened.submission.receipt_number,
+        "declarations": dict(declarations.told(opened.content)) if opened.readable else {},
         "files": [item["name"] for item in opened.content.get("files", [])],
     }
 

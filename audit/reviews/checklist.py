@@ -18,6 +18,7 @@ from marketplace.ledger import entries as ledger
 from opportunities.conditions import ceiling_cents
 from opportunities.enums import AwardMode
 from proposals.award import ranks
+from proposals.deposit import declarations
 from proposals.deposit import overlap as deposit_overlap
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import draw as drawing
@@ -265,6 +266,14 @@ def eligible(facts: Facts) -> Line:
     return Line("eligible", not lacks, at=award.at, details={"lacks": lacks, "least_cents": least})
 
 
+def declared(facts: Facts) -> Line:
+    """With its proposal, the vendor declared no collusion, and its lobbying; nothing of one deposited before that."""
+    content = facts.winner.opened.content
+    made = [content[name] for name in (declarations.PROBITY, declarations.LOBBYING) if content.get(name)]
+    details = {"lobbying": made[-1].get("choice", "")} if made else {}
+    return Line("declared", len(made) == 2 if made else None, names(one["by"] for one in made), details=details)
+
+
 def _bars(row, at: datetime, on: date) -> bool:
     """An ineligibility that was known, in force and not lifted."""
     known = row.at <= at and (row.lifted_at is None or row.lifted_at > at)
@@ -379,7 +388,7 @@ GROUPS = {
     "notice": (reviewed, ceiling, period, grid, addenda),
     "opening": (opening, envelopes),
     "evaluation": (ties, overlap, examined, scored, notes, ranking, draw),
-    "award": (two_people, amount, eligible, attestation, told, signals),
+    "award": (two_people, amount, eligible, declared, attestation, told, signals),
     "contract": (value, signatures, duties, amendments, invoices, payers),
     "ledger": (entries, hashes, checkpoint),
 }

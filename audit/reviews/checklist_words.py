@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from audit.flags.catalogue import CATALOGUE
 from audit.reviews.checklist import GROUPS
 from marketplace.money import format_cents
+from proposals.enums import Lobbying
 from proposals.evaluation import effect
 
 TITLES = {
@@ -132,6 +133,12 @@ WORDS = {
         gettext_lazy("Attributaire admissible le jour de l’attribution"),
         gettext_lazy("Déclaration d’intégrité, attestation si elle était exigée, aucune inadmissibilité connue."),
         gettext_lazy("Manquait : %(lacks)s."),
+    ),
+    "declared": Words(
+        gettext_lazy("Probité et lobbyisme déclarés au dépôt"),
+        gettext_lazy("Probité attestée. %(lobbying)s"),
+        gettext_lazy("L’attestation relative à la probité ou la déclaration concernant le lobbyisme manque."),
+        gettext_lazy("La proposition a été déposée avant que ce soit demandé."),
     ),
     "attestation": Words(
         gettext_lazy("Attestation vérifiée auprès de Revenu Québec"),
@@ -264,6 +271,9 @@ STEPS = {
         gettext_lazy("Demandez ce qui manque au prestataire; s’il ne l’avait pas ce jour-là, demandez l’annulation."),
         "award",
     ),
+    "declared": Step(
+        gettext_lazy("Demandez ces déclarations au prestataire, et dites-le dans la conclusion."), "evaluation"
+    ),
     "attestation": Step(
         gettext_lazy("Vérifiez son numéro auprès de Revenu Québec, et dites-le dans la conclusion."), "award"
     ),
@@ -326,6 +336,8 @@ def _shown(key: str, value) -> str:
         return " ".join(told) or _("aucun.")
     if key == "unverified_reasons":
         return " ".join(f"« {one} »" for one in value) or _("aucun.")
+    if key == "lobbying":
+        return str(Lobbying(value).label) if value in Lobbying else ""
     if isinstance(value, list):
         return ", ".join(str(one) for one in value) or _("aucune")
     return "–" if value is None else str(value)

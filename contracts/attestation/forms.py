@@ -17,7 +17,7 @@ class UnverifiedReason(SecondLook):
         label=gettext_lazy("Pourquoi continuer sans que l’attestation soit vérifiée"),
         help_text=gettext_lazy(
             "Faites-la plutôt noter comme vérifiée, plus haut. Sinon, dites pourquoi en quelques mots : le motif est "
-            "gardé au registre, et le prestataire, votre organisme et les vérificateurs le lisent."
+            "gardé au registre, et le prestataire, votre organisme, les vérificatrices et vérificateurs le lisent."
         ),
         max_length=REASON_MAX,
         validators=[eligibility.readable],

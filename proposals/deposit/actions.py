@@ -17,15 +17,15 @@ from marketplace import boxes, lifecycle
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files import quarantine, store
-from marketplace.ledger.entries import canonical, instant
+from marketplace.ledger.entries import canonical
 from marketplace.lifecycle import complain, locked
 from marketplace.models import Terms, TermsAcceptance, User
 from marketplace.money import format_cents
 from opportunities.models import Opportunity
 from proposals import emails as proposal_emails
-from proposals.deposit import overlap, receipt, sealing
+from proposals.deposit import declarations, overlap, receipt, sealing
 from proposals.drafts import actions as draft_actions
-from proposals.enums import State
+from proposals.enums import Lobbying, State
 from proposals.models import Proposal, SealedEnvelope, SealedFile, SealKey, Submission
 from vendors.eligibility import actions as eligibility
 from vendors.models import Vendor
@@ -55,12 +55,15 @@ def deposit(
     by: User,
     idempotency_key: UUID,
     integrity: bool,
+    no_collusion: bool,
+    lobbying: str,
     accept_terms: bool,
     common_person: bool = False,
     shown: Shown | None = None,
 ) -> Submission:
     """Submit or replace. The same `idempotency_key` again answers the receipt already given (double click).
 
+    integrity, no_collusion, lobbying (a value of `Lobbying`): what `by` declares for the vendor, sealed with it.
     common_person: declared, where `by` is behind another vendor's answer too (overlap.py).
     shown: ValidationError when the draft, or the terms, are not those any more; None: there was no page.
     Raises ValidationError (store.NotKept among them), store.Unreadable, PermissionDenied or IllegalMove; then nothing
@@ -86,6 +89,10 @@ def deposit(
         lifecycle.check(row, "submit", by=by, at=at)
         if not integrity:
             complain("integrity", _("La déclaration d’intégrité est obligatoire."))
+        if not no_collusion:
+            complain("no_collusion", _("L’attestation relative à la probité est obligatoire."))
+        if lobbying not in Lobbying:
+            complain("lobbying", _("Dites si des activités de lobbyisme ont été exercées."))
         if not accept_terms:
             complain("accept_terms", _("Acceptez les conditions de dépôt."))
         # One person's dépôts wait for each other: of two at once, the second sees the first, and declares it.
@@ -101,7 +108,7 @@ def deposit(
         content |= {
             "price_cents": amount,
             "proponent": proponent(row.vendor),
-            "integrity_declaration": {"by": by.name, "at": instant(at)},
+            **declarations.declared(by=by.name, at=at, lobbying=lobbying),
             "terms_version": terms.version,
         }
         content |= overlap.declaration(behind, by=by, at=at) if behind else {}

@@ -10,16 +10,30 @@ from marketplace.files.kinds import RECEIPTS, decoded
 from marketplace.files.uploads import OneFileField
 from marketplace.texts import PlainTexts
 from proposals.deposit.overlap import MISSING
+from proposals.enums import Lobbying
 
 RECEIPT_MAX_BYTES = 20_000
 
 
 class DepositForm(PlainTexts, forms.Form):
-    """The two acceptances. `common_person` leaves where whoever deposits is behind no other answer (overlap.py)."""
+    """What the person declares for the vendor, and the terms.
+
+    `common_person` leaves where whoever deposits is behind no other answer (overlap.py).
+    """
 
     integrity = forms.BooleanField(
         label=_("Je fais cette déclaration d’intégrité au nom du prestataire"),
         error_messages={"required": _("La déclaration d’intégrité est obligatoire.")},
+    )
+    no_collusion = forms.BooleanField(
+        label=_("Je fais cette attestation relative à la probité au nom du prestataire"),
+        error_messages={"required": _("L’attestation relative à la probité est obligatoire.")},
+    )
+    lobbying = forms.ChoiceField(
+        label=_("Activités de lobbyisme auprès de l’organisme public"),
+        choices=Lobbying.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Dites si des activités de lobbyisme ont été exercées.")},
     )
     accept_terms = forms.BooleanField(
         label=_("J’accepte les conditions de dépôt"),

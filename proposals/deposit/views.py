@@ -54,6 +54,8 @@ def submit(request: PersonRequest, public_id: UUID) -> HttpResponse:
             by=request.user,
             idempotency_key=once.number_of(request.POST) or uuid4(),
             integrity=typed["integrity"],
+            no_collusion=typed["no_collusion"],
+            lobbying=typed["lobbying"],
             accept_terms=typed["accept_terms"],
             common_person=typed.get("common_person", False),
             shown=shown,

@@ -32,7 +32,7 @@ from proposals import rules
 from proposals.access import occasion_for_staff, opened_proposal, refuse_if_tied
 from proposals.award import actions as award_actions
 from proposals.dashboard.todo import Item, item
-from proposals.deposit import overlap
+from proposals.deposit import declarations, overlap
 from proposals.enums import NoteReexaminationState, State
 from proposals.evaluation import actions, notes
 from proposals.evaluation.board import Board, Row, board, criteria_of
@@ -203,6 +203,7 @@ def _page(
         "proposal": proposal,
         "opened": proposal.opened,
         "proponent": proposal.opened.content.get("proponent", {}),
+        "declarations": declarations.told(proposal.opened.content) if proposal.opened.readable else [],
         "board": shown,
         "overlaps": [one for one in overlap.declared(opportunity) if proposal in (one.proposal, *one.others)],
         "row": row,

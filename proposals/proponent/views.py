@@ -14,6 +14,7 @@ from marketplace.dates import clock
 from marketplace.files.downloads import json_download
 from marketplace.requests import PersonRequest
 from proposals.access import own_proposal
+from proposals.deposit import declarations
 from proposals.drafts import actions as draft_actions
 from proposals.models import AFTER_OPENING, Proposal
 from proposals.proponent import story
@@ -41,6 +42,7 @@ def detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "last": last,
         "opened": opened,
         "content": content,
+        "declarations": declarations.told(content) if opened and opened.readable else [],
         "price": vendor_taxes.charged(proposal.vendor, price) if price else None,
         "badge": story.badge(proposal, at=now),
         "next": story.next_step(proposal, last, at=now),

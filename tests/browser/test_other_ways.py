@@ -57,7 +57,7 @@ def test_without_scripts_on_a_phone(cast, people, site_clock, findings):
     vendor.press("Vérifier et déposer")
     vendor.press("Déposer la proposition")
     vendor.sees("Il y a un problème", "La déclaration d’intégrité est obligatoire.")
-    vendor.fill(integrity=True, accept_terms=True)
+    vendor.fill(integrity=True, no_collusion=True, lobbying={"choice": "none"}, accept_terms=True)
     fits(vendor)
     vendor.press("Déposer la proposition")
     vendor.sees("Accusé de dépôt n° 1")
@@ -101,7 +101,7 @@ def test_with_the_keyboard_only(cast, people, site_clock, findings):
 
     proposal = Proposal.objects.get(opportunity=occasion)
     vendor.go(f"/propositions/{proposal.public_id}/deposer/")
-    for name in ("integrity", "accept_terms"):
+    for name in ("integrity", "no_collusion", "lobbying", "accept_terms"):
         vendor.tab_to(f'[name="{name}"]')
         vendor.page.keyboard.press("Space")
     vendor.tab_to(".form-actions .btn.primary")

@@ -172,7 +172,12 @@ def drill(site: Site, redis: Redis, *, count: int, seed: int, log: Path) -> int:
         made, cookie = place
         path = f"/propositions/{made.public_id}/deposer/"
         _status, page, _to = site.ask(path, cookie=cookie)
-        answers = dict(HIDDEN.findall(page)) | {"integrity": "on", "accept_terms": "on"}
+        answers = dict(HIDDEN.findall(page)) | {
+            "integrity": "on",
+            "no_collusion": "on",
+            "lobbying": "none",
+            "accept_terms": "on",
+        }
         status, page, to = site.ask(path, cookie=cookie, **answers)
         if status == 302 and to.startswith("/accuses/"):
             receipts.append(to.strip("/").rpartition("/")[2])

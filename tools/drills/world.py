@@ -82,7 +82,13 @@ class World:
         proposal = Proposal.objects.get(pk=pk)
         with clock.set_to(PUBLISHED_AT):
             submission = deposit_actions.deposit(
-                proposal, by=self.people[proposal.vendor_id], idempotency_key=key, integrity=True, accept_terms=True
+                proposal,
+                by=self.people[proposal.vendor_id],
+                idempotency_key=key,
+                integrity=True,
+                no_collusion=True,
+                lobbying="none",
+                accept_terms=True,
             )
         return submission.receipt_number
 
