@@ -79,7 +79,7 @@ def _named(text: str, typed: str) -> date:
         raise invalid
     years, days = [n for n in numbers if len(n) == 4], [n for n in numbers if len(n) <= 2]
     if len(days) == 1 and not years and len(numbers) == 1:
-        raise ValueError(_("Il manque l’année : écrivez la date ainsi, 2026-11-24."))
+        raise ValueError(_("Il manque l’année : écrivez la date ainsi, 2026-11-24."))
     if len(days) == 2 and not years:
         raise ValueError(_short_year())
     if len(days) != 1 or len(years) != 1 or len(numbers) != 2:

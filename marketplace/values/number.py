@@ -32,7 +32,7 @@ def whole(text: str) -> int:
         raise ValueError(_("Entrez un nombre."))
     match = _written(number)
     if match is None:
-        raise ValueError(_("Entrez un nombre entier : « %s » n’en est pas un.") % shown(text))
+        raise ValueError(_("Entrez un nombre entier : « %s » n’en est pas un.") % shown(text))
     if (match["decimals"] or "").strip("0"):
         raise ValueError(_("Entrez un nombre entier, sans décimales."))
     digits = re.sub("[^0-9]", "", match["units"]).lstrip("0") or "0"
@@ -48,7 +48,7 @@ def fractional(text: str) -> Decimal:
         raise ValueError(_("Entrez un nombre."))
     match = _written(number)
     if match is None:
-        raise ValueError(_("Entrez un nombre : « %s » n’en est pas un.") % shown(text))
+        raise ValueError(_("Entrez un nombre : « %s » n’en est pas un.") % shown(text))
     if len(number) > 2 * MOST_DIGITS:
         raise ValueError(_("Ce nombre est trop grand."))
     units = re.sub("[^0-9]", "", match["units"]) or "0"
