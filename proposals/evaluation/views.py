@@ -234,7 +234,7 @@ def _page(
 def _standing(row: Row, *, at: datetime) -> dict[str, Any]:
     """How the vendor stands, while it can still be retained; a price that waits is not told by what it asks for."""
     opportunity, today = row.proposal.opportunity, local(at).date()
-    if opportunity.state not in {"evaluation", "recommended"}:
+    if opportunity.state not in {"evaluation", "recommended"} or not row.proposal.opened.readable:
         return {}
     if opportunity.asks_price and row.price_cents is None:
         least = eligibility.attestation_from_cents(today)
