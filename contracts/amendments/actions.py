@@ -68,7 +68,7 @@ def days_above(contract: Contract, plan: list[dict[str, Any]]) -> list[date | No
     ranks = {str(row.public_id): row.position for row in rows}
     last = max(ranks.values(), default=0) + 1
     begun = [(row.position, row.due_date, None) for row in rows if row.state != MilestoneState.PLANNED]
-    lines = [(ranks.get(str(line["id"]), last), _date(line["due_date"]), index) for index, line in enumerate(plan)]
+    lines = [(ranks.get(str(line.get("id")), last), _date(line["due_date"]), index) for index, line in enumerate(plan)]
     placed = sorted([*begun, *lines], key=lambda one: one[0])
     above = {lower[2]: upper[1] for upper, lower in pairwise(placed)}
     return [above.get(index) for index in range(len(plan))]
