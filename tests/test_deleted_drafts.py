@@ -287,7 +287,8 @@ def test_depositing_what_a_colleague_just_deleted(cast, now):
     draft_actions.delete(Proposal.objects.get(pk=made.pk), by=cast.vendor_member)
     with pytest.raises(IllegalMove, match="n’existe plus"):
         deposit_actions.deposit(
-            made, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, accept_terms=True
-        )
+            made, by=cast.vendor_owner, idempotency_key=uuid.uuid4(), integrity=True, no_collusion=True,
+            lobbying="none", accept_terms=True,
+        )  # fmt: skip
     with pytest.raises(IllegalMove, match="n’existe plus"):
         draft_actions.write(made, at=PUBLISHED_AT, text="Trop tard")
