@@ -169,7 +169,7 @@ def test_a_deposit_is_refused_over_http_and_keeps_what_was_typed(firm, cast, cli
     assert answer.status_code == 422
     assert "Il manque une attestation de Revenu Québec valide le 3 novembre 2026" in page
     assert reverse("vendors:papers", args=[firm.public_id]) in page
-    assert page.count("checked") == 2
+    assert page.count("checked") == 4
     assert not Submission.objects.exists()
     assert Proposal.objects.get(pk=proposal.pk).state == "draft"
     issue(firm, DAY)

@@ -12,7 +12,7 @@ _NAMES = (
     "tps tvh gst hst tvq qst ne bn no n° numero num number d de l la inscription enregistrement registration compte "
     "account entreprise"
 )
-_ATTESTATION_NAMES = "attestation no n° numero num number d de du l la arq revenu revenus quebec rq from"
+_ATTESTATION_NAMES = "attestation no n° numero num number d de du l la revenu revenus quebec from"
 _BETWEEN = re.compile(r"[ ./_-]")
 _ATTESTATION = re.compile(r"[A-Z0-9][A-Z0-9-]{4,28}[A-Z0-9]")
 
