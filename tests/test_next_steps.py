@@ -117,7 +117,7 @@ def unreadable(cast):
     with unguarded():
         OpenedProposal.objects.filter(proposal=first).update(readable=False, content={}, price_cents=None)
     address = reverse("proposals:examine", args=[occasion.number, first.public_id])
-    return occasion, f"proposition={first.public_id}", address, "Intégrité non constatée : Atelier Boréal inc."
+    return occasion, f"proposition={first.public_id}", address, "Intégrité non constatée : Atelier Boréal inc."
 
 
 def mismatch(cast):
