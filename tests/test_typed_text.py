@@ -205,6 +205,7 @@ NOTHING_TYPED = {
     *("proposals:start", "proposals:remove_file", "proposals:admit", "proposals:withdraw_reversal"),
     *("vendors:invitation", "vendors:withdraw_invitation", "vendors:withdraw_paper"),
     *("contracts:retire_clause", "contracts:abandon_payment", "contracts:withdraw_payment_reversal"),
+    "contracts:verify_attestation",
     *("audit:sign", "audit:flags_refresh", "accept_terms"),
     *("account_reauthenticate", "account_change_password", "account_set_password", "mfa_activate_totp"),
     *("mfa_replace_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes"),
