@@ -230,5 +230,5 @@ def test_the_page_costs_the_same_for_one_and_three(cast, client, who):
     stage("deux")
     stage("trois")
     assert cost() == one
-    assert one <= 19  # each kind of thing that may wait is one query
+    assert one <= 18  # each kind of thing that may wait is one query
     assert Proposal.objects.count() > 12

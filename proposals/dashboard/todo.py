@@ -27,11 +27,16 @@ def item(title: str, why: str, url: str, action: str, due: datetime | None = Non
     return {"title": title, "why": why, "due": due, "late": late, "url": url, "action": action}
 
 
+def ties_with(user: User, occasion: str = "pk") -> Exists:
+    """Whether a vendor of this person answered: they do not read the evaluation. occasion: where its key is."""
+    return Exists(Proposal.objects.tying(user).filter(opportunity=OuterRef(occasion)))
+
+
 # --- People of a public body -----------------------------------------------------------------------------------------
-def of_body(user: User, buys: set[int], rules: set[int], tied: set[int], *, at: datetime) -> list[Item]:
+def of_body(user: User, buys: set[int], rules: set[int], *, at: datetime) -> list[Item]:
     """Of the bodies that the person buys for, and whose rules are the person's: one query, whatever waits.
 
-    tied: occasions that a vendor of theirs answered; nothing of their evaluation awaits this person.
+    Nothing of the evaluation of an occasion that a vendor of theirs answered awaits them.
     """
     asked = NoteReexamination.objects.pending().filter(proposal__opportunity=OuterRef("pk"))
     last = Recommendation.objects.filter(opportunity=OuterRef("pk"), decided_by__isnull=False).order_by("-pk")
@@ -40,6 +45,7 @@ def of_body(user: User, buys: set[int], rules: set[int], tied: set[int], *, at: 
         Opportunity.objects.visible_to(user, at=at)
         .filter(body_id__in=buys | rules)
         .filter(Q(state__in=states) | Q(state=Occasion.AWARDED, reversal_requested_by__isnull=False))
+        .exclude(ties_with(user), state__in=[Occasion.EVALUATION, Occasion.RECOMMENDED, Occasion.AWARDED])
         .annotate(
             left=Count("proposals", filter=Q(proposals__state__in=[State.OPENED, State.ADMISSIBLE])),
             scored=Count("proposals", filter=Q(proposals__state=State.SCORED)),
@@ -50,10 +56,7 @@ def of_body(user: User, buys: set[int], rules: set[int], tied: set[int], *, at: 
         .order_by("closes_at", "pk")[:MOST]
     )
     items = []
-    evaluated = {Occasion.EVALUATION, Occasion.RECOMMENDED, Occasion.AWARDED}
     for occasion in waiting:
-        if occasion.pk in tied and occasion.state in evaluated:
-            continue
         if occasion.body_id in rules:
             items += _officer(occasion, user)
         if occasion.body_id in buys:

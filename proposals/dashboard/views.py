@@ -52,19 +52,16 @@ def dashboard(request: PersonRequest, more: Sequence[Callable[..., list[todo.Ite
     buys = {body for role, body in roles if role == "buyer"}
     rules = {body for role, body in roles if role == "officer"}
     vendors = set(user.vendor_memberships.values_list("vendor_id", flat=True))
-    tied = (
-        set(Proposal.objects.tying(user).values_list("opportunity", flat=True)) if roles or user.is_auditor else set()
-    )
     lines: list[todo.Item] = []
     context: dict[str, Any] = {"now": now, "buys": bool(buys), "works": bool(roles), "sells": bool(vendors)}
     context["oversees"] = bool(rules)
     if roles:
-        lines += todo.of_body(user, buys, rules, tied, at=now)
-        context["occasions"] = _occasions(user, buys | rules, tied, at=now)
+        lines += todo.of_body(user, buys, rules, at=now)
+        context["occasions"] = _occasions(user, buys | rules, at=now)
     if user.is_auditor:
         lines += todo.of_auditor(user, rules, at=now)
-        awards = Award.objects.standing().for_list()[:10]
-        context["awards"] = [(award, _award_url(award, tied)) for award in awards]
+        awards = Award.objects.standing().annotate(tied=todo.ties_with(user, "opportunity")).for_list()[:10]
+        context["awards"] = [(award, _award_url(award)) for award in awards]
     if vendors:
         own = Proposal.objects.visible_to(user, at=now).filter(vendor_id__in=vendors)
         proposals = list(own.defer("draft").with_instants().for_list()[: todo.MOST])
@@ -82,11 +79,10 @@ def dashboard(request: PersonRequest, more: Sequence[Callable[..., list[todo.Ite
     return render(request, "dashboard.html", context)
 
 
-def _occasions(user: User, bodies: set[int], tied: set[int], *, at: datetime) -> list[dict[str, Any]]:
-    """tied: those whose evaluation is not shown to this person."""
+def _occasions(user: User, bodies: set[int], *, at: datetime) -> list[dict[str, Any]]:
     of_bodies = Opportunity.objects.visible_to(user, at=at).filter(body_id__in=bodies).select_related("body")
     rows = []
-    for occasion in of_bodies.order_by("-pk")[:SHOWN]:
+    for occasion in of_bodies.annotate(tied=todo.ties_with(user)).order_by("-pk")[:SHOWN]:
         label, tone = occasion.get_state_display(), _TONES.get(occasion.state, "info")
         if occasion.state == Occasion.PUBLISHED and not occasion.accepts_proposals(at=at):
             label, tone = _("Fermée"), "info"
@@ -96,15 +92,15 @@ def _occasions(user: User, bodies: set[int], tied: set[int], *, at: datetime) ->
             Occasion.AWARDED,
             Occasion.UNSUCCESSFUL,
         }
-        shown = opened and occasion.pk not in tied
+        shown = opened and not occasion.tied
         url = reverse("proposals:evaluation", args=[occasion.number]) if shown else occasion.get_absolute_url()
         rows.append({"occasion": occasion, "label": label, "tone": tone, "url": url})
     return rows
 
 
-def _award_url(award: Award, tied: set[int]) -> str:
+def _award_url(award: Any) -> str:
     """The evaluation that an auditor reads; the public page where they have a tie."""
-    page = "award" if award.opportunity_id in tied else "evaluation"
+    page = "award" if award.tied else "evaluation"
     return reverse(f"proposals:{page}", args=[award.opportunity.number])
 
 
