@@ -14,7 +14,8 @@ from marketplace.dates import clock
 from tests.doubles import STORIES
 from tests.test_lifecycle import cell
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+# The widths of a page come from its words and its style: looked at once.
+pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.any_database]
 
 PHONE = {"width": 320, "height": 640}
 # What sticks out.
