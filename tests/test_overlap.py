@@ -108,6 +108,8 @@ def test_who_must_declare(cast, occasion, both, other, who, asked, warned):
     client = signed_in(cast.rival_owner if who == "rival_owner" else both)
     page = text_of(client.get(url("submit", second)))
     assert (ASKED in page, SECOND in page) == (asked, warned)
+    # What is attested stays true for whoever acts for both.
+    assert ("que ceux pour qui je déclare agir plus bas" in page) == asked
     if not asked:
         assert "Atelier Boréal" not in page.partition("<main")[2] or warned
     before = Submission.objects.count()
