@@ -13,8 +13,8 @@ from contracts.models import Amendment, Contract, Duty, Invoice, Milestone, Paym
 from marketplace.dates.localtime import day, local
 from marketplace.models import User
 from marketplace.money import format_cents
-from proposals.dashboard.todo import RECENT, item
-from proposals.models import Award, Proposal
+from proposals.dashboard.todo import RECENT, item, ties_with
+from proposals.models import Award
 
 MOST = 30  # of each kind
 SOON = timedelta(days=7)  # how early a milestone's date is recalled to its vendor
@@ -39,16 +39,11 @@ def items(user: User, buys: set[int], rules: set[int], vendors: set[int], *, at:
 
 
 # --- People of a public body -----------------------------------------------------------------------------------------
-def _tied(user: User) -> Any:
-    """Occasions that a vendor of this person answered: others of the body act on them."""
-    return Proposal.objects.tying(user).values("opportunity")
-
-
 def _awards(user: User, buys: set[int], rules: set[int]) -> list[dict[str, Any]]:
     waiting = Award.objects.standing().filter(
         opportunity__body__in=buys | rules, contract=None, opportunity__reversal_requested_by=None
     )
-    waiting = waiting.exclude(opportunity__in=_tied(user))
+    waiting = waiting.exclude(ties_with(user, "opportunity"))
     return [
         item(
             award.opportunity.title,
@@ -65,7 +60,7 @@ def _contracts(user: User, buys: set[int], rules: set[int]) -> list[dict[str, An
         award__opportunity__body__in=buys | rules,
         award__reversed_at=None,
         state__in=[State.DRAFT, State.VENDOR_SIGNED],
-    ).exclude(award__opportunity__in=_tied(user))
+    ).exclude(ties_with(user, "award__opportunity"))
     entries = []
     for contract in waiting.for_list()[:MOST]:
         prepare = reverse("contracts:prepare", args=[contract.number])

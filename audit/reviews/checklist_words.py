@@ -315,11 +315,8 @@ def title(code: str) -> str:
 def sentence(code: str, done: bool | None, details: dict) -> str:
     """What was found, for people."""
     words = WORDS[code]
-    details = {
-        "reexamined": [],
-        "unverified_reasons": [],
-        **details,
-    }  # a list that was signed before says nothing of them
+    # A list that was signed before says nothing of these.
+    details = {"reexamined": [], "unverified_reasons": [], **details}
     template = {True: words.yes, False: words.no, None: words.none}[done]
     return str(template) % {key: _shown(key, value) for key, value in details.items()}
 
