@@ -10,10 +10,13 @@ import unicodedata
 from email.headerregistry import Address
 
 from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketplace.values.signs import plain
 
+_IS_ONE = EmailValidator(message=gettext_lazy("Écrivez une adresse courriel entière, par exemple nom@exemple.ca."))
 _MOST = 254  # characters: RFC 5321, section 4.5.3.1.3, without the brackets
 # Between brackets, beside a name or a second time: « Jeanne Roy (jeanne@exemple.ca) », « [a@b.ca](mailto:a@b.ca) ».
 _BRACKETED = re.compile(r"[<(\[] *([^<>()\[\]@]+@[^<>()\[\]@]+?) *[>)\]]")
@@ -71,6 +74,12 @@ def check(address: str) -> None:
         )
     if not can_be_written(address):
         raise ValidationError(_("Cette adresse ne peut pas recevoir de courriel."), code="unwritable")
+
+
+def judge(address: str) -> None:
+    """For forms: one reason, the first. Beside Django's own validator, `check` would refuse the same word twice."""
+    _IS_ONE(address)
+    check(address)
 
 
 def _written(domain: str) -> str:
