@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.files.uploads import RawFilesField
 from marketplace.money import MoneyField
 from marketplace.texts import PlainTexts
+from opportunities.enums import AwardMode
 from opportunities.models import Opportunity
 from proposals.deposit.actions import TEXT_MAX
 from vendors.models import Vendor
@@ -24,7 +25,7 @@ class DraftForm(PlainTexts, forms.Form):
         max_length=TEXT_MAX,
         required=False,
         widget=forms.Textarea({"rows": 18}),
-        help_text=_("Markdown : titres, listes, liens, tableaux. Répondez à chaque critère de la grille."),
+        help_text=_("Markdown : titres, listes, liens, tableaux."),
     )
     comments = forms.CharField(
         label=_("Commentaires additionnels"),
@@ -45,6 +46,10 @@ class DraftForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         if not opportunity.asks_price:
             del self.fields["price"]
+        if opportunity.award_mode != AwardMode.PRICE:
+            self.fields["text"].help_text = _(
+                "Markdown : titres, listes, liens, tableaux. Répondez à chaque critère de la grille."
+            )
 
     def content(self) -> dict[str, Any]:
         """The draft's own names: text, comments, and price_cents when it is asked."""

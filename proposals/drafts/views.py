@@ -34,6 +34,7 @@ from proposals import rules
 from proposals.access import own_proposal
 from proposals.drafts import actions
 from proposals.drafts.forms import DraftForm, VendorChoiceForm
+from proposals.enums import State
 from proposals.models import AFTER_OPENING, Proposal
 from proposals.opening import actions as opening_actions
 from proposals.proponent import story
@@ -184,7 +185,10 @@ def _saved(request: PersonRequest, proposal: Proposal, form: DraftForm) -> HttpR
         )
     if "verifier" in request.POST:
         return redirect("proposals:submit", public_id=proposal.public_id)
-    messages.success(request, _("Brouillon enregistré. Il n’est pas déposé."))
+    said = _("Brouillon enregistré. Il n’est pas déposé.")
+    if proposal.state == State.SUBMITTED:
+        said = _("Changements enregistrés, sans être déposés : le dépôt d’avant reste valide.")
+    messages.success(request, said)
     return redirect("proposals:edit", public_id=proposal.public_id)
 
 
