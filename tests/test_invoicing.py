@@ -239,6 +239,7 @@ def test_numbers_are_read_as_people_write_them(cast, invoicing_day, tps, tvq):
         ({"situation": "registered", "tps_number": TVQ, "tvq_number": TPS}, "s’écrit 1234567890 TQ0001"),
         ({"situation": "registered", "tps_number": "123456789²RT0001", "tvq_number": TVQ}, "s’écrit 123456789 RT0001"),
         ({"situation": "small", "tps_number": TPS}, "n’inscrit pas de numéro"),
+        ({"situation": "small", "tps_number": "12"}, "n’inscrit pas de numéro"),
     ],
 )
 def test_wrong_numbers_are_shown_again(cast, invoicing_day, typed, sentence):

@@ -71,14 +71,14 @@ class TaxForm(PlainTexts, forms.Form):
             ("tps_number", _("Inscrivez votre numéro de TPS.")),
             ("tvq_number", _("Inscrivez votre numéro de TVQ.")),
         ):
-            if name not in values:
-                continue
-            if values.get("situation") == REGISTERED and not values[name]:
-                self.add_error(name, missing)
-            elif values.get("situation") == SMALL and values[name]:
+            situation = values.get("situation")
+            # Of a small supplier, how a number is written matters no more: it must go.
+            if situation == SMALL and (self.errors.pop(name, None) or values.get(name)):
                 self.add_error(
                     name, _("Un petit fournisseur n’inscrit pas de numéro : effacez-le, ou changez de situation.")
                 )
+            elif situation == REGISTERED and name in values and not values[name]:
+                self.add_error(name, missing)
         return values
 
     def registration(self) -> dict[str, Any]:
