@@ -77,18 +77,21 @@ def _tell_body(
 
 
 def submitted(proposal: Proposal, submission: Submission, *, replaces: bool, at: datetime) -> None:
-    """replaces: whether a dépôt stood until this one."""
-    outbox.queue(
-        "emails/proposal_submitted.txt", to=submission.submitted_by, at=at, confidential=True,
-        opportunity=proposal.opportunity, proposal=proposal, submission=submission, replaces=replaces,
-    )  # fmt: skip
+    """To whoever deposited, and those who could have. replaces: whether a dépôt stood until this one."""
+    for person in _vendor_people(proposal):
+        outbox.queue(
+            "emails/proposal_submitted.txt", to=person, at=at, confidential=True,
+            opportunity=proposal.opportunity, proposal=proposal, submission=submission, replaces=replaces,
+        )  # fmt: skip
 
 
 def withdrawn(proposal: Proposal, submission: Submission, *, by: User, at: datetime) -> None:
-    outbox.queue(
-        "emails/proposal_withdrawn.txt", to=by, at=at, confidential=True,
-        opportunity=proposal.opportunity, proposal=proposal, submission=submission,
-    )  # fmt: skip
+    """To the same: what they think deposited is no more."""
+    for person in _vendor_people(proposal):
+        outbox.queue(
+            "emails/proposal_withdrawn.txt", to=person, at=at, confidential=True,
+            opportunity=proposal.opportunity, proposal=proposal, submission=submission, by=by,
+        )  # fmt: skip
 
 
 def suspended(opportunity: Opportunity, *, at: datetime) -> None:

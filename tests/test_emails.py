@@ -201,7 +201,7 @@ def test_the_receipt_message(cast, now):
         "remplacer ou retirer votre proposition jusqu’au mardi 24 novembre 2026, 14\u00a0h\u00a000\u00a0(HNE)",
     ):  # fmt: skip
         assert part in row.body, part
-    assert row.confidential and len(mails("proposal_submitted")) == 1
+    assert row.confidential and [each.to for each in mails("proposal_submitted")] == [cast.vendor_owner]
     assert SECRET not in row.body
     cast.deposit(proposal, key=uuid.uuid4())
     assert "Dépôt n° 2 (remplace le précédent)" in last("proposal_submitted", cast.vendor_owner).body
