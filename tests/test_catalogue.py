@@ -431,7 +431,7 @@ def test_messages_are_read_in_english(db, english, monkeypatch):
         row.language for row in rows
     } == {"en"}
     found = {row.template: words for row in rows if (words := left_in_french(f"{row.subject}\n{row.body}"))}
-    about = {"user": cast.buyer, "email": "v@example.invalid"}
+    about = {"user": cast.buyer, "email": "v@example.invalid", "confirmation_days": 3, "password_days": 3}
     for path in (ROOT / "templates" / "account" / "email").glob("*.txt"):
         if words := left_in_french(render_to_string(f"account/email/{path.name}", about)):
             found[path.name] = words

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -162,7 +163,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def render_mail(
         self, template_prefix: str, email: str, context: dict[str, Any], headers: dict[str, str] | None = None
     ) -> Any:
-        message = super().render_mail(template_prefix, email, context, headers)
+        about = {
+            "base_url": settings.BASE_URL,
+            "confirmation_days": account_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS,
+            "password_days": settings.PASSWORD_RESET_TIMEOUT // (24 * 3600),
+        }
+        message = super().render_mail(template_prefix, email, context | about, headers)
         if getattr(message, "alternatives", None):  # one plain text body: what the outbox keeps is what is sent
             message.alternatives = []
         return message
