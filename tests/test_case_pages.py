@@ -202,7 +202,7 @@ def test_a_bad_file_is_refused_and_the_text_comes_back(cast):
     for file in (SimpleUploadedFile("outil.exe", b"MZ"), SimpleUploadedFile("faux.pdf", b"pas un PDF")):
         answer = ask(cast.officer, page("answer", case.number), {"text": "Notre réponse.", "files": file})
         assert answer.status_code == 422 and "Notre réponse." in words(answer)
-        assert "Choisissez de nouveau vos fichiers" in words(answer)
+        assert "Fichiers non gardés, à choisir de nouveau" in words(answer)
     many = [SimpleUploadedFile(f"{n}.txt", b"Preuve.\n") for n in range(11)]
     answer = ask(cast.officer, page("answer", case.number), {"text": "Notre réponse.", "files": many})
     assert answer.status_code == 422 and "au plus 10 fichiers" in words(answer)

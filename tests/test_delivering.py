@@ -334,7 +334,7 @@ def test_a_bad_archive_is_refused_with_its_sentence_and_nothing_is_kept(cast, co
     assert answer.status_code == 422
     assert sentence in words(answer), words(answer)
     assert "Mes notes à garder" in text_of(answer) and 'value="v9"' in text_of(answer)
-    assert "Choisissez de nouveau vos fichiers" in words(answer)
+    assert "Fichiers non gardés, à choisir de nouveau" in words(answer)
     assert not Delivery.objects.exists() and made.milestone(contract).state == "planned"
     assert_whole("deliver", answer)
 

@@ -228,7 +228,7 @@ def test_one_file_replaces_the_one_that_was_kept(cast, now):
 def test_a_refused_file_is_not_kept_and_the_good_one_is(client, story):
     answer = text_of(refuse(client, story, story.upload(), sent("outil.exe", b"MZ")))
     assert KEPT in answer and "outil.exe : conservé" not in answer
-    assert "Choisissez de nouveau vos fichiers qui n’ont pas été gardés : outil.exe" in answer
+    assert "Fichiers non gardés, à choisir de nouveau ou à remplacer : outil.exe" in answer
     assert KeptFile.objects.count() == 1
 
 
@@ -303,9 +303,9 @@ def test_a_person_keeps_so_many_and_no_more(client, story, monkeypatch):
     monkeypatch.setattr(shelf, "MOST", 2)
     answer = text_of(refuse(client, story, *(sent(f"{n}.pdf", PDF + str(n).encode()) for n in range(3))))
     assert KeptFile.objects.count() == 2
-    assert "qui n’ont pas été gardés : 2.pdf" in answer
+    assert "à choisir de nouveau ou à remplacer : 2.pdf" in answer
     monkeypatch.setattr(shelf, "MOST_BYTES", 10)
-    assert "qui n’ont pas été gardés : 9.pdf" in text_of(refuse(client, story, sent("9.pdf")))
+    assert "à choisir de nouveau ou à remplacer : 9.pdf" in text_of(refuse(client, story, sent("9.pdf")))
 
 
 def test_visitors_keep_so_many_all_together(cast, story, monkeypatch):
@@ -323,7 +323,7 @@ def test_a_storage_in_trouble_loses_no_text(client, story, monkeypatch):
 
     monkeypatch.setattr(store.storage, "write", full)
     answer = refuse(client, story)
-    assert answer.status_code == 422 and "qui n’ont pas été gardés : annexe.pdf" in text_of(answer)
+    assert answer.status_code == 422 and "à choisir de nouveau ou à remplacer : annexe.pdf" in text_of(answer)
     assert "Le texte." in text_of(answer) and not KeptFile.objects.exists()
 
 
