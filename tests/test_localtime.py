@@ -147,8 +147,8 @@ def test_wrong_kinds_of_datetimes_are_refused():
             "November 24, 2026, 1:59:59.999 p.m. (EST)",
         ),
         ("day", "2026-11-23T04:59", "22 novembre 2026", "November 22, 2026"),
-        ("short", "2026-11-24T19:00", "24 nov., 14 h", "Nov. 24, 2 p.m."),
-        ("short", "2026-07-01T13:30", "1er juill., 9 h 30", "July 1, 9:30 a.m."),
+        ("short", "2026-11-24T19:00", "24 nov., 14 h (HNE)", "Nov. 24, 2 p.m. (EST)"),
+        ("short", "2026-07-01T13:30", "1er juill., 9 h 30 (HAE)", "July 1, 9:30 a.m. (EDT)"),
     ],
 )
 def test_written_in_both_languages(write, utc, french, english):
@@ -287,7 +287,7 @@ def test_the_field_knows_when_it_changed_and_may_be_optional():
         ("{{ at|deadline }}", "mardi 24 novembre 2026, 14 h 00 (HNE)"),
         ("{{ at|moment }}", "24 novembre 2026, 14 h 00 (HNE)"),
         ("{{ at|moment_exact }}", "24 novembre 2026, 14 h 00 min 00,000 s (HNE)"),
-        ("{{ at|short_moment }}", "24 nov., 14 h"),
+        ("{{ at|short_moment }}", "24 nov., 14 h (HNE)"),
         ("{{ at|day }}", "24 novembre 2026"),
         ("{% countdown at now %}", "2 jours 4 heures"),
         ("{{ none|deadline }}{{ none|day }}", "––"),

@@ -145,14 +145,15 @@ def moment_exact(value: datetime, lang: str | None = None) -> str:
 
 
 def short(value: datetime, lang: str | None = None) -> str:
-    """« 24 nov., 14 h » or "Nov. 24, 2 p.m.", for narrow lists. It names no zone: write a deadline in full too."""
+    """« 24 nov., 14 h (HNE) » or "Nov. 24, 2 p.m. (EST)", for narrow lists."""
     here, lang = local(value), language(lang)
+    zone = f"{NBSP}({offset_name(here, lang)})"
     if lang == "en":
         hour, half = _english_hour(here)
         clock = f"{hour}:{here:%M}{half}" if here.minute else f"{hour}{half}"
-        return f"{_date(here, lang, months=_EN_SHORT, year=False)}, {clock}"
+        return f"{_date(here, lang, months=_EN_SHORT, year=False)}, {clock}{zone}"
     clock = _hour(here, lang) if here.minute else f"{here.hour}{NBSP}h"
-    return f"{_date(here, lang, months=_FR_SHORT, year=False)}, {clock}"
+    return f"{_date(here, lang, months=_FR_SHORT, year=False)}, {clock}{zone}"
 
 
 def countdown(until: datetime, now: datetime, lang: str | None = None) -> str:

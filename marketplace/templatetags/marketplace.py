@@ -64,7 +64,7 @@ def moment_exact(value: datetime | None) -> str:
 
 @register.filter
 def short_moment(value: datetime | None) -> str:
-    """« 24 nov., 14 h »."""
+    """« 24 nov., 14 h (HNE) »."""
     return _shown(value, localtime.short)
 
 
