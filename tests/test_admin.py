@@ -175,6 +175,7 @@ def test_every_table_is_administered_by_our_rules():
     assert all(isinstance(model_admin, Administered) for _model, model_admin in registered())
 
 
+@pytest.mark.any_database
 def test_only_listed_filters_filter(pilot, cast):
     """Every column and relation, through the address: 400 unless the class lists it."""
     cast.submitted(cast.published())

@@ -379,6 +379,7 @@ def parameters(route: str) -> set[str]:
     return set(re.findall(r"<(?:\w+:)?(\w+)>", route))
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("stage", STAGES)
 def test_pages_are_read_in_english(db, english, stage):
     """Every page that answers, for a visitor and for each party: no word of French that nobody typed."""
@@ -536,6 +537,7 @@ AFTER_AWARD = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("stage", AFTER_AWARD)
 def test_pages_of_contracts_are_read_in_english(english_cast, stage):
     """Every page of a contract that answers, for a visitor and for each party, at each stage."""

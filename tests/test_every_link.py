@@ -4,6 +4,7 @@ from collections import Counter, deque
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import Resolver404, resolve
@@ -21,6 +22,8 @@ from vendors.models import VendorMembership
 # How many pages of one kind are read, of one role: enough for each stage of an occasion.
 EACH = {"opportunities:detail": 20, "proposals:evaluation": 10, "audit:timeline": 8, "opportunities:history": 10}
 OTHERS = 4
+
+pytestmark = pytest.mark.any_database
 
 
 class Links(HTMLParser):

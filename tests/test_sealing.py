@@ -199,6 +199,7 @@ def test_no_page_shows_a_mark_before_the_opening(cast, marked, who):
             assert client.get(proposal.get_absolute_url()).status_code == 404
 
 
+@pytest.mark.any_database
 def test_the_administration_shows_no_mark(cast, marked):
     """Every list and every form of the Django administration, before the opening and after it."""
     occasion, made, secrets = marked

@@ -42,6 +42,7 @@ def seed(*arguments) -> str:
     return out.getvalue()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("day", DAYS, ids=lambda day: f"{day:%Y-%m-%d}")
 def test_every_stage_is_there_whatever_the_day(day):
     with clock.set_to(day):

@@ -62,19 +62,25 @@ def set_up(client, where: str) -> tuple:
 
 
 # --- Nothing else ----------------------------------------------------------------------------------------------------
+@pytest.mark.any_database
 @pytest.mark.parametrize("who", STAFF)
 def test_every_address_in_every_verb_leads_to_the_set_up(cast, who):
-    """Pages, data, downloads, the administration: nothing is read, nothing is done, existing object or not."""
+    """Pages, data, downloads, the administration: nothing is read, nothing is done, existing object or not.
+
+    Everybody reads and posts everywhere; the other verbs are shared out: each address meets each of them from somebody.
+    """
     occasion, (proposal, _other) = cast.recommended()
     values = {"number": occasion.number, "public_id": proposal.public_id}
     values["receipt_number"] = proposal.submissions.get().receipt_number
     client, seen, left, wrong_ones = signed_in(getattr(cast, who)), 0, set(), []
     before = {model: model.objects.count() for model in (type(occasion), type(proposal), Authenticator)}
-    for name, route, _pattern in ROUTES:
+    for place, (name, route, _pattern) in enumerate(ROUTES):
         if name in MACHINES:
             continue
         path = address(route, **values)
         for verb in VERBS:
+            if verb not in ("get", "post") and (place + VERBS.index(verb)) % len(STAFF) != STAFF.index(who):
+                continue
             answer = getattr(client, verb)(path)
             if name in middleware.OPEN:
                 left.add(name)
@@ -85,7 +91,7 @@ def test_every_address_in_every_verb_leads_to_the_set_up(cast, who):
         if name == "account_logout" or name == "admin:logout":
             client = signed_in(getattr(cast, who))
     assert not wrong_ones, wrong_ones[:20]
-    assert seen > 1500, seen
+    assert seen > 1000, seen
     assert left == middleware.OPEN, "what is open exists"
     assert before == {model: model.objects.count() for model in before}
 

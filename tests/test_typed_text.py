@@ -184,6 +184,7 @@ STAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", STAGES)
 def test_every_form_gives_back_what_was_typed(cast, settings, name):
     lost, done = [], set()

@@ -103,6 +103,7 @@ def url(model, action, built):
     return reverse(DOORS[model][action], args=[built.opportunity.number, built.public_id])
 
 
+@pytest.mark.any_database
 @pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize(("model", "state"), [(m, s) for m in DOORS for s in MODELS[m][1].values])
 def test_a_forbidden_post_changes_nothing(cast, model, state):

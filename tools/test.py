@@ -213,6 +213,12 @@ def times(tallies: list[Tally]) -> None:
     print(f"\nslowest {min(SLOWEST, len(cases))}: seconds, of which setup")
     for case in cases[:SLOWEST]:
         print(f"{case.seconds:7.1f} {case.setup:6.1f}  {case.database}: {case.name}")
+    functions: dict[str, list[float]] = defaultdict(list)
+    for case in cases:
+        functions[case.name.partition("[")[0]].append(case.seconds)
+    print(f"\nslowest {min(SLOWEST, len(functions))} functions: seconds of all their cells")
+    for name, some in sorted(functions.items(), key=lambda pair: -sum(pair[1]))[:SLOWEST]:
+        print(f"{sum(some):7.1f} {len(some):6}  {name}")
     kinds: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         kinds[case.kind].append(case)

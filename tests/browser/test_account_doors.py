@@ -11,7 +11,7 @@ from opportunities.models import Opportunity
 from tests.browser.conftest import NARROW, WIDE, verify_address
 from tests.cast import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 ELSEWHERE = "autre.adresse@exemple.invalid"
 

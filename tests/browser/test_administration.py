@@ -5,7 +5,7 @@ import pytest
 from opportunities.models import BodyMembership
 from tests.browser.conftest import NARROW, WIDE
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 def addresses(cast) -> list[str]:

@@ -11,7 +11,7 @@ from tests.browser.conftest import NARROW, WIDE
 from tests.cast import CLOSES_AT, PASSWORD
 from tests.payment_cast import assert_chain_unbroken
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 LATER = CLOSES_AT + timedelta(days=3)
 

@@ -16,7 +16,7 @@ from tests.browser.test_pages import look_both_ways
 from tests.cast import Cast
 from tests.contract_cast import INVOICED_AT
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 THEN = INVOICED_AT + timedelta(days=3)
 
 

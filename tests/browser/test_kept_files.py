@@ -6,7 +6,7 @@ from proposals.drafts import actions as draft_actions
 from proposals.models import Proposal
 from tests.browser.conftest import NARROW, OVERFLOW, verify_address
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 def test_a_file_beside_a_wrong_price_is_kept_without_scripts(cast, people, site_clock, findings):

@@ -11,7 +11,7 @@ from tests.browser.conftest import NARROW, WIDE, verify_address
 from tests.cast import CLOSES_AT
 from tests.payment_cast import assert_chain_unbroken
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 AUDITOR, OFFICER = "aude.verificatrice@exemple.invalid", "odile.responsable@exemple.invalid"
 TITLE = "Délai de publication abrégé"

@@ -9,7 +9,7 @@ from proposals.models import Proposal, Submission
 from tests.browser.conftest import NARROW, OVERFLOW, verify_address
 from tests.cast import CLOSES_AT, PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from proposals.models import Submission
 from tests.browser.conftest import NARROW, WIDE, Findings
 from tests.cast import CLOSES_AT, Cast
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 LONG = "Anticonstitutionnellement-interopérable-et-réutilisable-plateforme-d’essai " * 2
 LATER = CLOSES_AT + timedelta(days=3)

@@ -9,7 +9,7 @@ from proposals.opening import actions, lock
 from tests.browser.conftest import NARROW, WIDE
 from tests.cast import CLOSES_AT, Cast
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @contextmanager
