@@ -132,7 +132,7 @@ def test_their_names_in_production_are_the_same_in_both_places(tmp_path):
     """Both have the hash of the content: another name in one of them would be a second download."""
     made = CollectedFiles(location=str(tmp_path), base_url="/static/")
     source = FileSystemStorage(location=str(STATIC))
-    names = ["site.css", *(f"fonts/{name}" for name in MOST)]
+    names = ["site.css", "icons.svg", *(f"fonts/{name}" for name in MOST)]
     for name in names:
         with source.open(name) as file:
             made.save(name, file)
@@ -141,3 +141,4 @@ def test_their_names_in_production_are_the_same_in_both_places(tmp_path):
     asked = re.findall(r'url\("(fonts/.*?)"\)', collected)
     assert sorted(f"/static/{name}" for name in asked) == sorted(made.url(f"fonts/{name}") for name in MOST)
     assert all(re.search(r"\.[0-9a-f]{12}\.woff2$", name) for name in asked)
+    assert re.fullmatch(r"/static/icons\.[0-9a-f]{12}\.svg", made.url("icons.svg"))
