@@ -17,10 +17,8 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     entries = [
         (reverse("opportunities:list"), _("Occasions")),
         (reverse("proposals:awards"), _("Attributions")),
-        (reverse("contracts:list"), _("Contrats")),
         (reverse("contracts:code_list"), _("Code à réutiliser")),
         (reverse("pages:how"), _("Comment ça marche")),
-        (reverse("proposals:verify"), _("Vérifier un accusé")),
     ]
     if getattr(getattr(request, "user", None), "is_auditor", False):
         entries.append((reverse("audit:home"), _("Vérification")))
@@ -28,6 +26,38 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     shown = request.resolver_match and request.resolver_match.view_name
     here = reverse("proposals:awards") if shown == "proposals:award" else request.path
     return [{"url": url, "label": label, "current": here.startswith(url)} for url, label in entries]
+
+
+def _foot() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The four columns of the foot: [(title, [(address, label)])]."""
+    how, occasions = reverse("pages:how"), reverse("opportunities:list")
+    return [
+        (_("Acheter"), [
+            (f"{how}#organismes", _("Publier un besoin")),
+            (f"{how}#modes", _("Les quatre façons de choisir")),
+            (reverse("contracts:code_list"), _("Le code à réutiliser")),
+        ]),
+        (_("Proposer"), [
+            (occasions, _("Occasions ouvertes")),
+            (f"{how}#prestataires", _("Préparer une proposition")),
+            (f"{reverse('pages:help')}#sujet-1", _("Aide aux prestataires")),
+        ]),
+        (_("Vérifier"), [
+            (reverse("ledger"), _("Registre")),
+            (reverse("proposals:verify"), _("Vérifier un accusé")),
+            (reverse("contracts:list"), _("Contrats")),
+            (reverse("signals"), _("Signaux")),
+            (reverse("status"), _("État du service")),
+        ]),
+        (_("Ce site"), [
+            (reverse("pages:accessibility"), _("Accessibilité")),
+            (reverse("pages:sitemap"), _("Plan du site")),
+            (reverse("pages:access"), _("Accès à l’information")),
+            (reverse("pages:privacy"), _("Politique de confidentialité")),
+            (reverse("pages:terms"), _("Conditions d’utilisation")),
+            (reverse("pages:about"), _("À propos")),
+        ]),
+    ]  # fmt: skip
 
 
 def _languages(request: HttpRequest) -> dict[str, str]:
@@ -51,6 +81,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "site_name": "Développe avec nous",
         "nav": SimpleLazyObject(lambda: _nav(request)),
+        "foot": SimpleLazyObject(_foot),
         "language_urls": SimpleLazyObject(lambda: _languages(request)),
         "page_addresses": SimpleLazyObject(lambda: _addresses(request)),
         "base_url": settings.BASE_URL,

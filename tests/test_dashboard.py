@@ -155,9 +155,9 @@ def test_a_vendor_is_warned_that_a_draft_is_not_deposited(cast, client):
     edit = reverse("proposals:edit", args=[proposal.public_id])
     calm = seen_by(client, cast.vendor_owner, at=CLOSES_AT - timedelta(hours=49))
     assert "Brouillon : rien n’est déposé" in calm and edit in calm
-    assert "notice bad" not in calm
+    assert "notice urgent" not in calm
     urgent = seen_by(client, cast.vendor_owner, at=CLOSES_AT - timedelta(hours=47))
-    assert "notice bad" in urgent and "Il reste 1 jour 23 heures" in urgent
+    assert "notice urgent" in urgent and "Il reste 1 jour 23 heures" in urgent
     assert urgent.count(edit) == 1 and "Une chose vous attend" in urgent  # said once
     assert "Tout est à jour" not in urgent
     assert edit not in seen_by(client, cast.vendor_owner, at=CLOSES_AT)

@@ -31,6 +31,7 @@ NOUNS = {
     "contracts/payments": "history payout_account reconciliation reversal settlement stripe_gateway stripe_objects",
     "contracts/reuse": "passports similarity",
     "demo": "audit_story contract_story people purchases replay story timeline",
+    "marketplace/charts": "swarm",
     "marketplace/accounts": "adapters change confirmation links person reauthentication second_factor undo",
     "marketplace/columns": "shape state",
     "marketplace/commonmark": "blocks word",
@@ -57,7 +58,7 @@ NOUNS = {
     "proposals/evaluation": "board draw effect notes ranking",
     "proposals/notice": "export",
     "proposals/opening": "lock minutes",
-    "proposals/public": "award figures history parts",
+    "proposals/public": "award figures history parts strip",
     "proposals/proponent": "explanation story",
     "vendors": "taxes",
 }

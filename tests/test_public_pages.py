@@ -171,7 +171,7 @@ def test_everything_of_the_notice(cast, now):
     shown = words(response)
     for part in [
         "Ouverte", opportunity.title, opportunity.teaser, "Ville d’Essai", "Bas-Saint-Laurent", "64 000 $",
-        "mardi 24 novembre 2026, 14 h 00 (HNE)", "Il reste 21 jours 5 heures.",
+        "mardi 24 novembre 2026, 14 h 00 (HNE)", "Ferme dans 21 jours 5 heures",
         "vendredi 20 novembre 2026, 14 h 00 (HNE)",
         "Rimouski, à distance accepté", "Rencontres à distance.", "LiLiQ-R 1.1", "8 décembre 2026", "15 décembre 2026",
         "22 février 2027", "Python", "Prix ajusté le plus bas", "K = 20 %", "Critère 1", "Montrez le code.",
@@ -189,7 +189,7 @@ def test_each_mode_is_told(cast, now, mode):
     shown = words(Client().get(address(cast.published(mode=mode))))
     assert ("Critère 1" in shown) == (mode != "price")
     assert ("prix ajusté = prix proposé" in shown) == (mode == "adjusted_price")
-    assert ("60 % 70" in shown) == (mode == "quality_min_price")
+    assert ("Minimum : 70 sur 100" in shown) == (mode == "quality_min_price")
 
 
 def test_untrusted_text_is_inert(cast, now):
@@ -297,12 +297,14 @@ def test_home_shows_what_is_computed(cast):
         cast.draft(title="Brouillon caché")
         html = text_of(Client().get("/"))
         shown = words(Client().get("/"))
-    panel = html.split('class="next"')[1].split("</ul>")[0]
-    assert re.findall(r"Dans \d+ jours", panel) == ["Dans 5 jours", "Dans 6 jours", "Dans 7 jours", "Dans 8 jours"]
-    assert "Les 5 occasions ouvertes" in shown and "5 occasions ouvertes" in shown
-    assert "23 j de la publication à l’attribution (médiane)" in shown
-    assert "1,5 propositions reçues par occasion" in shown  # 2 and 1
-    assert "1 attribution, pour 64 000 $ avant taxes" in shown
+    cards = html.split('class="cards"')[1]
+    assert re.findall(r">(Dans \d+ jours)</a>", cards) == ["Dans 5 jours", "Dans 6 jours", "Dans 7 jours"]
+    drawn = html.split('class="swarm"')[1].split("</figure>")[0]
+    assert drawn.count("<circle") == 2 * 5 and "Les 5 occasions qui ferment d’ici trente jours" in drawn
+    assert "Les 5 occasions ouvertes" in shown and "5 occasions ouvertes, 320 000 $." in shown
+    assert "de la publication à l’attribution 23 jours" in shown
+    assert "propositions par occasion 1,5" in shown  # 2 and 1
+    assert "Attributions 1 pour 64 000 $ avant taxes" in shown
     assert "Brouillon caché" not in shown and "90 000 $" in shown
 
 
@@ -418,10 +420,13 @@ def test_what_a_body_wrote_is_said_french_on_pages_in_english(cast, now):
     opportunity = cast.published()
     french, english = (text_of(Client().get(root + address(opportunity))) for root in ("", "/en"))
     assert 'lang="fr-CA"' not in french.split("<body")[1]
-    for part in ("<h1{}>Tableau de bord", "<div{}><p>Chaque printemps", "<li{}>Python", '<th scope="row"{}>Critère 1'):
+    for part in ("<h1{}>Tableau de bord", "<div{}><p>Chaque printemps", "<dd{}>Python", "<h3{}>Critère 1"):
         assert part.format(' lang="fr-CA"') in english and part.format("") in french
     card = text_of(Client().get("/en/occasions/"))
-    assert f'{address(opportunity)}" lang="fr-CA">Tableau' in card and '<p lang="fr-CA">Rendre lisibles' in card
+    assert (
+        f'{address(opportunity)}" lang="fr-CA">Tableau' in card
+        and '<p class="say" lang="fr-CA">Rendre lisibles' in card
+    )
 
 
 def test_the_sign_in_page_speaks_our_french(db):

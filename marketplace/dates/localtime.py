@@ -156,6 +156,13 @@ def short(value: datetime, lang: str | None = None) -> str:
     return f"{_date(here, lang, months=_FR_SHORT, year=False)}, {clock}{zone}"
 
 
+def short_day(value: date, lang: str | None = None) -> str:
+    """« 24 nov. » or "Nov. 24"; an aware datetime gives its day in Québec."""
+    lang = language(lang)
+    here = local(value) if isinstance(value, datetime) else value
+    return _date(here, lang, months=_EN_SHORT if lang == "en" else _FR_SHORT, year=False)
+
+
 def countdown(until: datetime, now: datetime, lang: str | None = None) -> str:
     """Time left in at most two units, cut to the minute: « 2 jours 4 heures », « moins d’une minute », « terminé ».
 

@@ -75,6 +75,12 @@ def day(value: date | None) -> str:
 
 
 @register.filter
+def short_day(value: date | None) -> str:
+    """« 24 nov. », for a date or an aware datetime."""
+    return _shown(value, localtime.short_day)
+
+
+@register.filter
 def markdown(text: str | None) -> str:
     """Untrusted Markdown → safe HTML."""
     return markup.render(text)

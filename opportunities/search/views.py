@@ -29,7 +29,7 @@ PAGE = 20
 REGIONS_SHOWN = 6
 NEVER = 15  # the page cache's own limit: nothing on the page changes sooner
 _FIELDS = (
-    *("number", "title", "teaser", "state", "region", "budget_cents", "closes_at", "published_at"),
+    *("number", "title", "teaser", "state", "region", "budget_cents", "award_mode", "closes_at", "published_at"),
     *("body__name", "body__acronym"),
 )
 

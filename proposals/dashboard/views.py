@@ -26,7 +26,7 @@ from proposals.models import Award, Proposal
 SHOWN = 20  # rows of each table, newest first
 URGENT = timedelta(hours=48)
 _TONES = {
-    Occasion.DRAFT: "neutral",
+    Occasion.DRAFT: "draft",
     Occasion.PUBLISHED: "ok",
     Occasion.SUSPENDED: "warn",
     Occasion.AWARDED: "ok",
@@ -34,7 +34,7 @@ _TONES = {
     Occasion.CANCELLED: "bad",
 }
 _PROPOSAL_TONES = {
-    State.DRAFT: "warn",
+    State.DRAFT: "draft",
     State.SUBMITTED: "ok",
     State.WITHDRAWN: "warn",
     State.REJECTED: "bad",

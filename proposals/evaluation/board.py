@@ -203,7 +203,7 @@ def _status(proposal: Proposal, ranked: Ranked | None, recommended: bool) -> tup
     if ranked is not None and ranked.rank is None:
         return _("Sous le minimum"), "warn"
     return {
-        State.OPENED: (_("À examiner"), "warn"),
+        State.OPENED: (_("À examiner"), "info"),
         State.ADMISSIBLE: (_("À noter"), "info"),
         State.SCORED: (_("Admissible"), "info"),
         State.AWARDED: (_("Retenue"), "ok"),

@@ -31,7 +31,7 @@ def badge(proposal: Proposal, *, at: datetime) -> dict[str, str]:
         return {"label": occasion.get_state_display(), "tone": "neutral"}
     if proposal.state == State.DRAFT and not can_prepare(proposal, at=at):
         return {"label": _("Non déposée"), "tone": "neutral"}
-    tones = {State.DRAFT: "warn", State.SUBMITTED: "ok", State.REJECTED: "bad", State.AWARDED: "ok"}
+    tones = {State.DRAFT: "draft", State.SUBMITTED: "ok", State.REJECTED: "bad", State.AWARDED: "ok"}
     return {"label": proposal.get_state_display(), "tone": tones.get(proposal.state, "neutral")}
 
 
@@ -131,7 +131,7 @@ def next_step(proposal: Proposal, last: Submission | None, *, at: datetime) -> d
     if proposal.state == State.WITHDRAWN:
         body = _("Vous pouvez en déposer une autre jusqu’au %s.") % until
         return say("warn", _("Votre proposition est retirée"), body)
-    return say("warn", _("Brouillon : rien n’est déposé"), _("Vous avez jusqu’au %s.") % until)
+    return say("draft", _("Brouillon : rien n’est déposé"), _("Vous avez jusqu’au %s.") % until)
 
 
 def debrief(proposal: Proposal) -> dict[str, Any] | None:

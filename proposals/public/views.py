@@ -1,12 +1,12 @@
 """The public's pages: home, an occasion, the minutes of its opening, awards. Anonymous answers are the same for all."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -21,9 +21,11 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from marketplace import lists
 from marketplace.cache import SECONDS, hold, public_page
+from marketplace.charts.swarm import DAYS, Need
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.files.downloads import as_download, json_download
+from marketplace.lifecycle import known
 from marketplace.models import Checkpoint, User
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents
@@ -40,7 +42,7 @@ from proposals.public import award as award_module
 from proposals.public import figures, history
 from proposals.public import parts as parts_module
 
-CLOSING_SOON, RECENT = 4, 3
+CLOSING_SOON, DRAWN = 3, 60
 AWARDS_PAGE = 20
 WAITING_SECONDS = 2
 
@@ -68,35 +70,47 @@ def home(request: HttpRequest) -> HttpResponse:
         with translation.override("en"):
             return redirect("home")
     at = clock.now()
-    occasions, open_count = _shown_at_home(at)
-    for opportunity in occasions:
-        opportunity.url = opportunity.get_absolute_url()
-    soonest = sorted(occasions, key=lambda row: (row.closing, row.pk))
-    newest = sorted(occasions, key=lambda row: (row.published, row.pk), reverse=True)
+    closing_soon, (open_count, open_cents) = _closing_soon(at)
     context = {
         "now": at,
-        "closing_soon": soonest[:CLOSING_SOON],
-        "recent": newest[:RECENT],
+        "closing_soon": closing_soon,
+        "needs": _needs(at),
         "open_count": open_count,
+        "open_cents": open_cents,
         "figures": figures.compute(),
         "ceiling_cents": ceiling_cents(local(at).date()),
     }
-    response = _until(render(request, "public/home.html", context), [row.closes_at for row in occasions], at)
+    response = _until(render(request, "public/home.html", context), [row.closes_at for row in closing_soon], at)
     if request.path == "/" and _prefers_english(request):
         hold(response, 0)  # asked for by a link: the next first visitor must still be led to /en/
     return response
 
 
-def _shown_at_home(at: datetime) -> tuple[list[Opportunity], int]:
-    """The next to close and the last published, and how many are open: one query, and one for their skills."""
+def _closing_soon(at: datetime) -> tuple[list[Opportunity], tuple[int, int]]:
+    """The next to close; how many are open and their cents: one query, and one for their skills."""
     open_now = Opportunity.objects.open(at=at)
-    wanted = Q(pk__in=open_now.order_by("closes_at", "pk").values("pk")[:CLOSING_SOON]) | Q(
-        pk__in=open_now.order_by("-published_at", "-pk").values("pk")[:RECENT]
+
+    def of_all(function: str, field: str) -> Subquery:
+        whole = open_now.order_by().annotate(n=Func(F(field), function=function)).values("n")
+        return Subquery(whole, output_field=BigIntegerField())
+
+    counted = open_now.annotate(open_count=of_all("COUNT", "pk"), open_cents=of_all("SUM", "budget_cents"))
+    rows: list[Any] = list(counted.order_by("closes_at", "pk").for_list()[:CLOSING_SOON])
+    for row in rows:
+        row.url = row.get_absolute_url()
+    return rows, (rows[0].open_count, rows[0].open_cents) if rows else (0, 0)
+
+
+def _needs(at: datetime) -> list[Need]:
+    """What the home page draws: those that close within thirty days, the soonest, at most DRAWN."""
+    rows = Opportunity.objects.open(at=at).filter(closes_at__lte=at + timedelta(days=DAYS)).order_by("closes_at", "pk")
+    rows = rows.select_related("body").only(
+        "number", "title", "budget_cents", "closes_at", "body__acronym", "body__name"
     )
-    count = open_now.order_by().annotate(n=Func(F("pk"), function="COUNT")).values("n")
-    counted = Opportunity.objects.filter(wanted).annotate(open_count=Subquery(count, output_field=IntegerField()))
-    rows = list(counted.for_list())
-    return list(rows), rows[0].open_count if rows else 0
+    return [
+        Need(row.title, row.body.short, row.get_absolute_url(), known(row.budget_cents), known(row.closes_at))
+        for row in rows[:DRAWN]
+    ]
 
 
 def _prefers_english(request: HttpRequest) -> bool:
