@@ -33,7 +33,7 @@ NOUNS = {
     "demo": "audit_story contract_story people purchases replay story timeline",
     "marketplace/accounts": "adapters change confirmation links person reauthentication second_factor undo",
     "marketplace/columns": "shape state",
-    "marketplace/commonmark": "blocks word",
+    "marketplace/commonmark": "blocks spans word",
     "marketplace/dates": "calendar clock fields localtime",
     "marketplace/doors": "arguments charsets multipart site start",
     "marketplace/files": (
