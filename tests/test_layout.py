@@ -44,7 +44,7 @@ NOUNS = {
     "marketplace/mail": "address delivery outbox smtp",
     "marketplace/patience": "breaker deadline",
     "marketplace/redis": "cache",
-    "marketplace/values": "columns day fields neq number postal_code signs tax_number telephone",
+    "marketplace/values": "columns day emoji fields neq number postal_code signs tax_number telephone",
     "marketplace/service": "backup checks doctor heartbeat postgres probes",
     "marketplace/twice": "once sent unique",
     "opendata": "implementation subjects",
