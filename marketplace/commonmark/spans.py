@@ -22,7 +22,9 @@ _SPACES = re.compile(r"\s*")
 class CodeSpan(BacktickInlineProcessor):
     """Code ends at a run of as many backticks as it began with: without one, they are signs as any others."""
 
-    def find_code_spans(self, start: int, text: str) -> tuple[int, int | None]:
+    def find_code_spans(  # type: ignore[override]  # as the package answers; its stubs say less
+        self, start: int, text: str
+    ) -> tuple[int, int | None]:
         """Where the code begins and ends; None for its end where no run closes it."""
         opening = _TICKS.match(text, start)
         assert opening  # the pattern found one here

@@ -141,8 +141,8 @@ def recognised(blob: bytes) -> str:
             return found
     if blob.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x00")[:5] == b"{\\rtf":
         return "rtf"
-    if found := _MARKUP.match(_BOM.sub(b"", blob[:_PDF_WITHIN].replace(b"\0", b""))):
-        return "svg" if found[1].lower() == b"svg" else "page"  # whatever it quotes further on
+    if markup := _MARKUP.match(_BOM.sub(b"", blob[:_PDF_WITHIN].replace(b"\0", b""))):
+        return "svg" if markup[1].lower() == b"svg" else "page"  # whatever it quotes further on
     return "pdf" if b"%PDF-" in blob[:_PDF_WITHIN] else ""
 
 
