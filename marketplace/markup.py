@@ -24,6 +24,7 @@ from markdown.inlinepatterns import InlineProcessor, SubstituteTagInlineProcesso
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 
+from marketplace.commonmark import spans
 from marketplace.commonmark.blocks import Blocks
 from marketplace.commonmark.word import as_lists
 
@@ -116,10 +117,11 @@ class _BareAddress(InlineProcessor):
 
 
 class _House(Extension):
-    """CommonMark's blocks, no raw HTML, no image."""
+    """CommonMark's blocks, code and links, no raw HTML, no image."""
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:
         md.parser = Blocks(md)
+        spans.install(md)
         md.ESCAPED_CHARS = list(_PUNCTUATION)
         md.preprocessors.deregister("html_block")
         md.inlinePatterns.deregister("html")

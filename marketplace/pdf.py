@@ -3,7 +3,8 @@
 Templates are `templates/pdf/*.typ`, compiled by Typst with the fonts it carries and those of `marketplace/fonts/`
 (tools/fonts.py): nothing of the machine shows in them. Drawn: Latin with all its accents, Greek, Cyrillic, Hebrew,
 Arabic, Armenian, Georgian, Devanagari, and the syllabics of Inuktitut, Cree and Naskapi. Not drawn, but named by their
-codes: what would take megabytes of fonts (Chinese, Japanese, Korean), Tamil, Thai and other scripts, and emoji.
+codes: what would take megabytes of fonts (Chinese, Japanese, Korean), Tamil, Thai and other scripts. Emoji become a
+sign that is drawn, or a word (marketplace/values/emoji.py).
 Data reaches them as JSON, where a text is a text: what people typed is never read as markup. Documents are in French:
 the Administration's contracts are drawn up in that language (Charter of the French language, CQLR, c. C-11, s. 21).
 """
@@ -22,6 +23,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from marketplace.commonmark.word import as_lists, printable
+from marketplace.values import emoji
 
 TEMPLATES = {
     "amendment": "pdf/amendment.typ",
@@ -152,7 +154,7 @@ def _refused(error: typst.TypstError) -> frozenset[str]:
 
 
 def _coded(value: Any, chars: frozenset[str]) -> Any:
-    """`value` with each run of these characters written by its codes: « [U+1F642] », legible and searchable."""
+    """`value` with each run of these characters in words (emoji) or by its codes: « [U+4E2D] », searchable."""
     if not chars:
         return value
     if isinstance(value, str):
@@ -165,4 +167,7 @@ def _coded(value: Any, chars: frozenset[str]) -> Any:
 
 
 def _code(text: str) -> str:
-    return f"[{' '.join(f'U+{ord(char):04X}' for char in text)}]"
+    return "".join(
+        emoji.told("".join(run)) if known else f"[{' '.join(f'U+{ord(char):04X}' for char in run)}]"
+        for known, run in groupby(text, emoji.is_emoji)
+    )

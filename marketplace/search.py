@@ -2,6 +2,7 @@
 
 A text is folded first (« québécois » → « quebecois ») and stemmed after, both when it is indexed and when it is
 searched, so that what is typed without accents meets what was written with them. The start of a word finds it too.
+How a word is cut does not count either: « Wi‑Fi », « wifi », « wi fi »; « COVID-19 », « covid19 »; « 24 h », « 24h ».
 """
 
 import re
@@ -41,6 +42,13 @@ _EVERYBODY = re.compile(
 )
 _GROUPS = re.compile(r"(?<=[0-9])[ \u00a0\u202f](?=[0-9]{3}(?![0-9]))")
 _SHORT = {"st": "saint", "ste": "sainte"}
+# Several spellings of one thing that no rule brings together; « courriel » is what the product says.
+_SAME = (
+    (re.compile(r"\be[-\u2010 ]?mails?\b"), "courriel"), (re.compile(r"\bdot ?net\b"), ".net"),
+    (re.compile(r"\bopen ?(source|data)\b"), r"open-\1"),
+)  # fmt: skip
+_INSIDE = frozenset("-‐–.&/_")  # between two parts of a word, without a space: « wi-fi », « ci/cd », « r&d »
+_BORDER = re.compile(r"([a-z]+)([0-9]+)|([0-9]+)([a-z]+)")  # « covid19 », « 24h »
 _ADDRESS = re.compile(r"\bhttps?://(?:www\.)?|\bwww\.")
 _POSSESSIVE = re.compile(r"(?<=[a-z])['\u2019]s\b")
 _TECHNICAL = re.compile(r"[^a-z]")  # a digit or a sign: never an ending to cut
@@ -87,12 +95,48 @@ def _stem(word: str) -> str:
     return re.sub(r"(?<=[a-z]{2}[aiou])s$", "", stem)
 
 
-def _tokens(text: str | None) -> list[str]:
-    """The words of a text in order, folded, without stop words; "c++", "c#", ".net", "node.js" stay whole."""
+def _read(text: str | None) -> tuple[list[str], list[str]]:
+    """The words of a text in order, folded, stop words among them; and what stands between each and the one before."""
     folded = _ELISION.sub(" ", _POSSESSIVE.sub("", _ADDRESS.sub(" ", fold(text or ""))))
     folded = _POINTS.sub(lambda found: found[0].replace(".", ""), folded)
     folded = _GROUPS.sub("", _EVERYBODY.sub("", folded))
-    return [_SHORT.get(token, token) for token in _TOKEN.findall(folded) if token not in STOP_WORDS]
+    for spelling, written in _SAME:
+        folded = spelling.sub(written, folded)
+    tokens, gaps, end = [], [], 0
+    for found in _TOKEN.finditer(folded):
+        tokens.append(_SHORT.get(found[0], found[0]))
+        gaps.append(folded[end : found.start()])
+        end = found.end()
+    return tokens, gaps
+
+
+def _tokens(text: str | None) -> list[str]:
+    """The words of a text in order, folded, without stop words; "c++", "c#", ".net", "node.js" stay whole."""
+    return [token for token in _read(text)[0] if token not in STOP_WORDS]
+
+
+def _joined(tokens: list[str], gaps: list[str], *, apart: Callable[[str, str], bool]) -> list[tuple[range, str]]:
+    """(places of its parts, whole) of each two neighbours that others write as one word, and of longer chains.
+
+    apart: whether two words with a space between them may be one.
+    """
+    wholes, chain, first = [], "", 0
+    for place in range(1, len(tokens)):
+        before, token, gap = tokens[place - 1], tokens[place].removeprefix("."), gaps[place]
+        hyphened = (gap in _INSIDE or tokens[place] == "." + token and not gap) and not (before + token).isdigit()
+        spaced = gap == " " and not {before, token} & STOP_WORDS and apart(before, token)
+        if hyphened or spaced:
+            wholes.append((range(place - 1, place + 1), before + token))
+        first = first if chain else place - 1
+        chain = (chain or before) + token if hyphened else ""
+        if len(chain) > len(before + token):
+            wholes.append((range(first, place + 1), chain))
+    return wholes
+
+
+def _one_word(before: str, token: str) -> bool:
+    """Whether two words apart look like one that was cut: « 24 h », « HTML 5 », « Power BI », « wi fi »."""
+    return before.isdigit() != token.isdigit() or min(len(before), len(token)) <= 2
 
 
 def _root(token: str) -> str:
@@ -107,14 +151,21 @@ def words(text: str | None) -> list[str]:
 def index_text(*parts: str | None) -> str:
     """What to store beside a row: its unique words, stemmed and as they are written (folded), surrounded by spaces.
 
-    "node.js" is also indexed as "node" and "nodejs". Empty when there is no word. `having` finds them.
+    "node.js" is also indexed as "node", "js" and "nodejs", "wi-fi" as "wifi", "covid19" as "covid" and "19". Empty when
+    there is no word. `having` finds them.
     """
     unique: dict[str, None] = {}
     for part in parts:
-        for token in _tokens(part):
+        tokens, gaps = _read(part)
+        for token in [*tokens, *(whole for _places, whole in _joined(tokens, gaps, apart=_one_word))]:
+            if token in STOP_WORDS:
+                continue
             unique[_root(token)] = unique[token] = None
+            cut = _BORDER.fullmatch(token)
+            pieces = [piece for piece in cut.groups() if piece] if cut else []
             if token.endswith(".js"):
-                unique[_stem(token[:-3])] = unique[_stem(token[:-3] + "js")] = None
+                pieces = [token[:-3], "js", token[:-3] + "js"]
+            unique |= {_root(piece): None for piece in pieces if piece not in STOP_WORDS}
     return f" {' '.join(unique)} " if unique else ""
 
 
@@ -125,10 +176,23 @@ def query_words(query: str | None) -> list[str]:
 
 @dataclass(frozen=True)
 class Term:
-    """One word of a search: a row has it when `word` is one of its words, or when one of them starts with `start`."""
+    """One word of a search: a row has it when one of `every` is one of its words, or one of them starts with `start`.
+
+    others: the words that it makes with its neighbours, « wifi » for « wi fi ».
+    """
 
     word: str
     start: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        return (self.word, *self.others)
+
+    def stands_in(self, index: str) -> bool:
+        """Whether an `index_text` has it, as databases find it."""
+        starts = bool(self.start) and f" {self.start}" in index
+        return starts or any(f" {word} " in index for word in self.every)
 
 
 def query_terms(query: str | None) -> list[Term]:
@@ -138,10 +202,18 @@ def query_terms(query: str | None) -> list[Term]:
     « compostage ». Under that, one would find « JavaScript » by « Java ».
     """
     terms: dict[str, Term] = {}
-    for token in _tokens((query or "")[:1000]):
+    tokens, gaps = _read((query or "")[:1000])
+    wholes: dict[int, list[str]] = {}
+    for places, whole in _joined(tokens, gaps, apart=lambda _before, _token: True):
+        for place in places:
+            wholes.setdefault(place, []).append(_root(whole))
+    for place, token in enumerate(tokens):
+        if token in STOP_WORDS:
+            continue
         plural = token[:-1] if len(token) > LEAST_START and token[-1] in "sx" else token
         start = plural if len(plural) >= LEAST_START and not _TECHNICAL.search(token) else ""
-        terms.setdefault(_root(token), Term(_root(token), start))
+        others = wholes.get(place, []) + [_root(token.replace(".", ""))] * token.endswith(".js")
+        terms.setdefault(_root(token), Term(_root(token), start, tuple(dict.fromkeys(others))))
     return list(terms.values())[:MAX_QUERY_WORDS]
 
 
@@ -157,7 +229,10 @@ class _HasTerms(Func):
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
         column, params = compiler.compile(self.source_expressions[0])
-        each = [f"'{term.word}'" + (f" | '{term.start}':*" if term.start else "") for term in self.terms]
+        each = [
+            " | ".join([f"'{word}'" for word in term.every] + [f"'{term.start}':*"] * bool(term.start))
+            for term in self.terms
+        ]
         return f"{_INDEXED.format(column=column)} @@ %s::tsquery", [*params, " & ".join(f"({one})" for one in each)]
 
 
@@ -173,8 +248,10 @@ def having(column: str, query: str | None) -> Q:
         return Q(_HasTerms(column, terms))
     every = Q()
     for term in terms:
-        one = Q(**{f"{column}__contains": f" {term.word} "})
-        every &= (one | Q(**{f"{column}__contains": f" {term.start}"})) if term.start else one
+        one = Q(**{f"{column}__contains": f" {term.start}"}) if term.start else Q()
+        for word in term.every:
+            one |= Q(**{f"{column}__contains": f" {word} "})
+        every &= one
     return every
 
 

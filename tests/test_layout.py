@@ -34,7 +34,7 @@ NOUNS = {
     "marketplace/charts": "swarm",
     "marketplace/accounts": "adapters change confirmation links person reauthentication second_factor undo",
     "marketplace/columns": "shape state",
-    "marketplace/commonmark": "blocks word",
+    "marketplace/commonmark": "blocks spans word",
     "marketplace/dates": "calendar clock fields localtime",
     "marketplace/doors": "arguments charsets multipart site start",
     "marketplace/files": (
@@ -45,7 +45,7 @@ NOUNS = {
     "marketplace/mail": "address delivery outbox smtp",
     "marketplace/patience": "breaker deadline",
     "marketplace/redis": "cache",
-    "marketplace/values": "columns day fields neq number postal_code signs tax_number telephone",
+    "marketplace/values": "columns day emoji fields neq number postal_code signs tax_number telephone",
     "marketplace/service": "backup checks doctor heartbeat postgres probes",
     "marketplace/twice": "once sent unique",
     "opendata": "implementation subjects",

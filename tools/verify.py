@@ -21,8 +21,8 @@ Without `cryptography`, what needs no signature is still checked, and nothing th
                                                              a version of a published notice, and its entry
     verify.py notices FILE --ledger FILE [--key BASE64]      every published notice, its versions, and the ledger
 
-Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments), or
-no signature was.
+Exit codes: 0 verified, 1 not verified (the first bad row is named), 2 nothing could be verified (file, arguments,
+interrupted, what was found could not be written), or no signature was.
 Give --key, with the value that the platform publishes (/.well-known/dan-cles.json) or the one you kept: without it, a
 signature is checked against the key written in the file itself, which proves nothing about who signed. After a change
 of key, give --key once for each: every one of them is then believed.
@@ -37,7 +37,7 @@ import base64
 import hashlib
 import io
 import json
-import lzma
+import os
 import re
 import stat
 import sys
@@ -50,11 +50,24 @@ from datetime import datetime, timezone
 from fractions import Fraction
 from itertools import zip_longest
 
+if sys.version_info < (3, 9):  # noqa: UP036 - whoever verifies has their own Python, not the platform's
+    sys.stderr.write("verify.py : Python 3.9 ou plus recent est necessaire. / Python 3.9 or newer is needed.\n")
+    raise SystemExit(2)
+
 try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-except ImportError:  # digests are checked all the same; `main` says that signatures were not
-    Ed25519PublicKey, InvalidSignature = None, ValueError
+
+    Ed25519PublicKey.from_public_bytes(bytes(32))  # an OpenSSL that has no Ed25519 says so
+except (KeyboardInterrupt, SystemExit):
+    raise
+except BaseException:  # absent, or broken in a way of its own (its panics are no Exception): digests are checked all
+    Ed25519PublicKey, InvalidSignature = None, ValueError  # the same; `main` says that signatures were not
+
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python that was built without it: what it compresses cannot be read here
+    LZMAError = EOFError
 
 try:
     from zoneinfo import ZoneInfo
@@ -214,7 +227,8 @@ Sans « cryptography », ce qui ne demande pas de signature est vérifié quan
     verify.py notices FICHIER --ledger FICHIER [--key BASE64]      tous les avis publiés, leurs versions et le registre
 
 Codes de sortie : 0 vérifié, 1 non vérifié (la première ligne fautive est nommée), 2 rien n’a pu être vérifié, ou pas
-les signatures. Donnez --key, avec la valeur publiée (/.well-known/dan-cles.json) ou celle que vous avez gardée : sans
+les signatures, ou la vérification n’a pas été jusqu’au bout (interrompue, réponse impossible à écrire).
+Donnez --key, avec la valeur publiée (/.well-known/dan-cles.json) ou celle que vous avez gardée : sans
 elle, une signature est comparée à la clé écrite dans le fichier, ce qui ne prouve pas qui a signé. Après un changement
 de clé, donnez --key une fois pour chacune. Un registre est entier, depuis l’inscription 1, sauf si --from N demande un
 extrait; --expect EMPREINTE demande si le registre contient toujours une empreinte gardée, et --checkpoints FICHIER, des
@@ -231,6 +245,11 @@ MESSAGES = {
     "a_folder": ("c’est un dossier ({path}).", "it is a folder ({path})."),
     "not_allowed": ("vous n’avez pas le droit de le lire ({path}).", "you are not allowed to read it ({path})."),
     "not_read": ("le système le refuse, erreur {code} ({path}).", "the system refuses it, error {code} ({path})."),
+    "too_big": ("il est trop grand pour la mémoire.", "it is too big for the memory."),
+    "interrupted": ("Interrompu : rien n’est vérifié.", "Interrupted: nothing is verified."),
+    "not_told": ("Ce qui a été trouvé n’a pas pu être écrit en entier (sortie fermée, disque plein) : n’en concluez "
+                 "rien.",
+                 "What was found could not be written whole (closed output, full disk): conclude nothing from it."),
     "nested": ("il est imbriqué à l’excès.", "it is nested beyond reason."),
     "unpacked": ("elle est abîmée, protégée ou d’un autre format.", "it is damaged, protected or of another format."),
     "arguments": ("Cette commande ne se comprend pas : {given}\nToutes les commandes : verify.py --help",
@@ -594,7 +613,8 @@ class Unusable(Exception):
         self.name, self.values = name, values
 
 
-def say(lang, message, /, **values):
+def say(*lang_and_message, **values):
+    lang, message = lang_and_message  # no « / »: an older Python must read this file to say that it is too old
     return MESSAGES[message][lang].format(**{name: _shown(value, lang) for name, value in values.items()})
 
 
@@ -1212,7 +1232,7 @@ def verify_passport(blob, key, packed=None):
         same = sha256(packed) == row["archive_sha256"]
         try:
             found = "swh:1:dir:" + _folder(tree_of(packed)).hex()
-        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, KeyError,
+        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, KeyError,
                 ValueError, RuntimeError, AttributeError, TypeError) as error:  # fmt: skip
             if not same:  # a git bundle, for one: its digest alone is checked
                 raise Unusable("archive_unreadable", why=("unpacked", {})) from error
@@ -2010,6 +2030,8 @@ def _unreadable(error, path):
     """Why a file cannot be read, as a message of ours: the system has its own language."""
     if isinstance(error, RecursionError):
         return Unusable("unreadable", why=("nested", {}))
+    if isinstance(error, MemoryError):
+        return Unusable("unreadable", why=("too_big", {}))
     path = getattr(error, "filename", None) or path
     if isinstance(error, FileNotFoundError):
         return Unusable("unreadable", why=("no_file", {"path": path}))
@@ -2020,8 +2042,15 @@ def _unreadable(error, path):
     return Unusable("unreadable", why=("not_read", {"path": path, "code": getattr(error, "errno", None) or "?"}))
 
 
+def _open(path):
+    try:
+        return open(path, "rb")
+    except ValueError as error:  # no file has such a name (a zero in it)
+        raise FileNotFoundError(2, "", path) from error
+
+
 def _read(path):
-    with open(path, "rb") as file:
+    with _open(path) as file:
         return file.read()
 
 
@@ -2049,7 +2078,7 @@ def _verify(options):
     try:
         if options.what == "ledger":
             kept = [] if options.checkpoints is None else _kept(options.checkpoints, key)
-            with open(options.file, "rb") as file:
+            with _open(options.file) as file:
                 return verify_ledger(file, key, options.first, options.expect, kept)
         if options.what == "draw":
             return verify_draw(_read(options.file), key, options.commitment, _beside(options.minutes))
@@ -2061,16 +2090,40 @@ def _verify(options):
             return verify_notes(_read(options.file), key, *map(_beside, (options.proof, options.ledger)))
         reader, beside = READERS[options.what][0], _beside(getattr(options, "beside", None))
         return reader(_read(options.file), key, *([] if beside is None else [beside]))
-    except (OSError, RecursionError) as error:  # no file; nested to exhaust the reader
+    except (OSError, RecursionError, MemoryError) as error:  # no file; nested, or long, to exhaust the reader
         raise _unreadable(error, options.file) from error
 
 
 def main(arguments=None):
-    options = _arguments(arguments)
-    lang = EN if options.lang == "en" else FR
+    """The exit code. Whatever happens ends in a sentence: whoever verifies is not to read a program."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    lang = _language(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _stopped(lang, "interrupted")
+    except OSError:  # of what is written: those of what is read have their own messages
+        return _stopped(lang, "not_told")
+
+
+def _stopped(lang, name):
+    """Say it where it can be, and let nothing else be written as the process ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(say(lang, name), file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
+
+
+def _main(arguments):
+    options = _arguments(arguments)
+    lang = EN if options.lang == "en" else FR
     del UNCHECKED[:]
     code = 0
     try:

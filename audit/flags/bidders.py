@@ -13,6 +13,7 @@ from audit.flags.data import Measure, Proposal, Vendor, World, decimal
 from audit.flags.minhash import estimate, jaccard, shingles, signature
 from audit.flags.ocp import _day, _opened
 from audit.flags.thresholds import threshold
+from marketplace.search import sort_key
 
 STRONG, WEAK = Fraction(1), Fraction(1, 2)
 CLUES = {
@@ -137,7 +138,7 @@ def rotation(world: World, at) -> list[Measure]:
             continue
         share = Fraction(sum(won == group for won in rounds), len(rounds))
         details = {
-            "ids": sorted(group), "vendors": sorted(world.name(vendor) for vendor in group),
+            "ids": sorted(group), "vendors": sorted((world.name(vendor) for vendor in group), key=sort_key),
             "numbers": [number for _award, number in theirs],
         }  # fmt: skip
         measures.append(Measure(theirs[-1][1], decimal(share), decimal(limit), share >= limit, details=details))

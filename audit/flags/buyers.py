@@ -14,7 +14,7 @@ from audit.flags.ocp import _day, _in_order
 from audit.flags.thresholds import threshold
 from marketplace.dates.calendar import business_days_between
 from marketplace.dates.localtime import local
-from marketplace.search import fold, words
+from marketplace.search import fold, sort_key, words
 
 # Words that number the parts of one need.
 _PARTS = frozenset(words("phase lot partie volet tranche étape suite ii iii iv un deux trois"))
@@ -165,7 +165,8 @@ def reversed_award(world: World, at) -> list[Measure]:
         if row.awards:
             limit = threshold("REVERSED", _day(row.published_at))
             undone = [award for award in row.awards if award.reversed_at is not None]
-            details = {"reversed": len(undone), "vendors": sorted({world.name(award.vendor) for award in undone})}
+            vendors = sorted({world.name(award.vendor) for award in undone}, key=sort_key)
+            details = {"reversed": len(undone), "vendors": vendors}
             measures.append(
                 Measure(row.number, decimal(len(undone)), decimal(limit), len(undone) >= limit, details=details)
             )
@@ -178,7 +179,7 @@ def renoted(world: World, at) -> list[Measure]:
     for row in _in_order(world):
         if row.renoted:
             limit = threshold("RENOTED", _day(row.published_at))
-            vendors = sorted({world.name(one.vendor) for one in row.renoted})
+            vendors = sorted({world.name(one.vendor) for one in row.renoted}, key=sort_key)
             details = {"count": len(row.renoted), "vendors": vendors, "changes": [one.change for one in row.renoted]}
             flagged = len(row.renoted) >= limit
             measures.append(Measure(row.number, decimal(len(row.renoted)), decimal(limit), flagged, details=details))

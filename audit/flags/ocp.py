@@ -13,6 +13,7 @@ from fractions import Fraction
 from audit.flags.data import Measure, Procurement, World, decimal, quartiles
 from audit.flags.thresholds import threshold
 from marketplace.dates.localtime import local
+from marketplace.search import sort_key
 
 FENCE = Fraction(3, 2)  # interquartile ranges beyond a quartile
 
@@ -142,7 +143,7 @@ def r028(world: World, at: datetime) -> list[Measure]:
             continue
         limit = threshold("R028", _day(row.published_at))
         price, same = max(by_price.items(), key=lambda pair: (len(pair[1]), -pair[0]))
-        details = {"cents": price, "vendors": sorted(world.name(v) for v in same), "ids": sorted(same)}
+        details = {"cents": price, "vendors": sorted((world.name(v) for v in same), key=sort_key), "ids": sorted(same)}
         measures.append(Measure(row.number, decimal(len(same)), decimal(limit), len(same) >= limit, details=details))
     return measures
 

@@ -45,7 +45,7 @@ WORDS = {
         gettext_lazy("Publié par une personne qui l’a écrit ou envoyé en révision."),
     ),
     "ceiling": Words(
-        gettext_lazy("Montant maximal sous le plafond"),
+        gettext_lazy("Montant de l’avis sous le plafond"),
         gettext_lazy("%(budget_cents)s; le plafond, exclu, était de %(ceiling_cents)s."),
         gettext_lazy("%(budget_cents)s : le plafond, exclu, était de %(ceiling_cents)s."),
     ),

@@ -18,6 +18,7 @@ from opportunities.enums import CodeLicence
 
 MAX_EXPRESSION = 500  # characters
 MAX_FILE = 200_000  # bytes of a licence file that are looked at
+MAX_NAMING = 1_000  # characters of a file that only names its licence
 MAX_TITLE = 3_000  # characters of a licence file in which its own name, or its first words, must come
 # What the contract leaves to the parties: the licence file is then nobody's business but theirs.
 UNDEMANDING = frozenset({CodeLicence.ASSIGNMENT.value, CodeLicence.TO_BE_AGREED.value})
@@ -107,11 +108,23 @@ _TEXTS: tuple[tuple[tuple[re.Pattern[str], ...], tuple[str, ...]], ...] = tuple(
 )  # fmt: skip
 
 
+# Names of those that only their text makes valid: a file that says no more gives nobody its terms.
+_NAMES = tuple(
+    (re.compile(name), key)
+    for name, key in (
+        (r"\b(?:mit|expat)\b", "MIT"), (r"\bapache\b.{0,30}\b2(?:[.]0)?\b", "Apache-2.0"), (r"\bisc\b", "ISC"),
+        (r"\bbsd[- ]?3|\b3[- ]clause", "BSD-3-Clause"), (r"\bbsd[- ]?2|\b2[- ]clause", "BSD-2-Clause"),
+    )
+)  # fmt: skip
+_SAID = re.compile(r"licen[cs]e ?: ?([a-z0-9.+-]+)")
+
+
 @dataclass(frozen=True)
 class Finding:
     """The tree's licence file against the contract. `agrees` is None when the contract demands nothing.
 
-    paths: the licence files, the nearest to the root first; found: the SPDX ids that their texts may stand for.
+    paths: the licence files, the nearest to the root first; found: the SPDX ids that their texts may stand for,
+    or that a short one names.
     sentence: what to tell the person.
     """
 
@@ -285,6 +298,16 @@ def recognised(path: str, data: bytes) -> tuple[str, ...]:
     return stands_for
 
 
+def _named_only(data: bytes) -> tuple[str, ...]:
+    """The SPDX ids of the licences that a short file names, without their text."""
+    words = _words(_decoded(data[: MAX_FILE + 1]))
+    if len(words) > MAX_NAMING:
+        return ()
+    named = [key for name, key in _NAMES if name.search(words)]
+    named += [key for said in _SAID.findall(words) if (key := normalized(said.rstrip(".")))]
+    return tuple(dict.fromkeys(named))
+
+
 def check(tree: Tree, expected: str) -> Finding:
     """Compare the tree's licence files with the contract's licence (a value of opportunities.enums.CodeLicence)."""
     paths = tuple(files(tree))
@@ -297,8 +320,13 @@ def check(tree: Tree, expected: str) -> Finding:
         return Finding(False, paths, ids, sentence % expected)
     if wanted in ids:
         return Finding(True, paths, ids, _("Le fichier de licence est celui de %s.") % expected)
+    told = {"path": paths[0], "licence": expected}
+    ids = ids or _named_only(tree[paths[0]][1])
+    if wanted in ids:
+        sentence = _("« %(path)s » nomme la licence %(licence)s, sans son texte : mettez-y le texte complet.")
+        return Finding(False, paths, ids, sentence % told)
     if not ids:
         sentence = _("« %(path)s » n’est pas reconnu : le contrat demande %(licence)s.")
-        return Finding(False, paths, ids, sentence % {"path": paths[0], "licence": expected})
+        return Finding(False, paths, ids, sentence % told)
     sentence = _("« %(path)s » est la licence %(found)s, et le contrat demande %(licence)s.")
-    return Finding(False, paths, ids, sentence % {"path": paths[0], "found": " / ".join(ids), "licence": expected})
+    return Finding(False, paths, ids, sentence % {**told, "found": " / ".join(ids)})

@@ -1,11 +1,12 @@
-"""What machines read first of a site: robots.txt, sitemap.xml, security.txt."""
+"""What machines read first of a site: robots.txt, sitemap.xml, security.txt, its icon, where a password is changed."""
 
 from datetime import UTC, timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sitemaps import views as library
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.templatetags.static import static
 from django.urls import reverse, translate_url
 from django.views.decorators.http import require_safe
 
@@ -51,6 +52,27 @@ def security_text(request: HttpRequest) -> HttpResponse:
         f"Canonical: {settings.BASE_URL}{reverse('security_text')}",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type=_TEXT)
+
+
+@login_not_required
+@require_safe
+def security_moved(request: HttpRequest) -> HttpResponse:
+    """`/security.txt`, where it was looked for before RFC 9116."""
+    return HttpResponseRedirect(reverse("security_text"))
+
+
+@login_not_required
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """`/favicon.ico`: what shows a file of ours alone (a PDF, an export) asks for it, no page said where it is."""
+    return HttpResponseRedirect(static("favicon.svg"))
+
+
+@login_not_required
+@require_safe
+def change_password(request: HttpRequest) -> HttpResponse:
+    """`/.well-known/change-password` (W3C): where password managers lead people whose password leaked."""
+    return HttpResponseRedirect(reverse("account_change_password"))
 
 
 @login_not_required

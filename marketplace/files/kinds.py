@@ -42,6 +42,11 @@ _PICTURE_TYPES = {
     "png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp", "tiff": "image/tiff",
     "heic": "image/heic",
 }  # fmt: skip
+# Pictures that browsers or readers of documents do not all show: recognised, to be named, never taken.
+_UNSHOWN = {
+    "bigtiff": (b"II+\x00", b"MM\x00+"), "psd": (b"8BPS",), "jp2": (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "jxl": (b"\xff\x0a", b"\x00\x00\x00\x0cJXL "), "ico": (b"\x00\x00\x01\x00",),
+}  # fmt: skip
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # brands of ISO/IEC 23008-12
 PICTURES: Kinds = {
     "png": _kind("image/png", _HEADS["png"], *_PICTURE_TYPES),
@@ -108,16 +113,25 @@ def media_type(extension: str, blob: bytes, types: Kinds) -> str | None:
 
 
 def recognised(blob: bytes) -> str:
-    """pdf, office, ole, rtf, zip, rar, 7z, gzip, or a picture's kind; empty for anything else, texts among them."""
+    """pdf, office, ole, rtf, zip, rar, 7z, gzip, page (of the web) or a picture's kind; empty for anything else."""
     for found, head in _HEADS.items():
         if blob.startswith(head):
             return found
+    for found, heads in _UNSHOWN.items():
+        if blob.startswith(heads):
+            return found
+    if blob.startswith(b"BM") and blob[6:10] == b"\0\0\0\0":
+        return "bmp"
     if blob.startswith(b"RIFF") and blob[8:12] == b"WEBP":
         return "webp"
     if blob.startswith((b"II*\x00", b"MM\x00*")):
         return "tiff"
-    if blob[4:8] == b"ftyp" and blob[8:12] in _HEIC:
-        return "heic"
+    if blob[4:8] == b"ftyp":
+        brands = {blob[place : place + 4] for place in (8, *range(16, min(blob[3], 64), 4))}
+        if brands & {b"avif", b"avis"} and not brands & (_HEIC - {b"mif1", b"msf1"}):
+            return "avif"
+        if blob[8:12] in _HEIC:
+            return "heic"
     if blob.startswith(_OLE):
         return "ole"
     if blob.startswith(_ZIP):
@@ -127,7 +141,13 @@ def recognised(blob: bytes) -> str:
             return found
     if blob.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x00")[:5] == b"{\\rtf":
         return "rtf"
+    if markup := _MARKUP.match(_BOM.sub(b"", blob[:_PDF_WITHIN].replace(b"\0", b""))):
+        return "svg" if markup[1].lower() == b"svg" else "page"  # whatever it quotes further on
     return "pdf" if b"%PDF-" in blob[:_PDF_WITHIN] else ""
+
+
+_BOM = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)")
+_MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(!doctype html|html|head|body|svg)\b", re.I | re.S)
 
 
 def _is_office(blob: bytes) -> bool:
@@ -145,6 +165,28 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
+# What DOS (page 850) and Mac OS wrote for « é », « è », « ê », « ç » inside a word, where Windows-1252 has quotation
+# marks, daggers and capitals.
+_OLD_LETTER = re.compile(rb"[a-zA-Z'](?:[\x82\x88]|\x87[a-z])|[a-z'][\x8a\x8e\x8f]")
+_MODERN_LETTER = re.compile(rb"[a-zA-Z'][\xc0-\xff]|[\xc0-\xff][a-z]")
+
+
+def is_empty(blob: bytes) -> bool:
+    """Whether there is nothing in it: no byte, or only what editors write of themselves (a mark, spaces, lines)."""
+    read = decoded(blob) if len(blob) <= 4_096 else None
+    return not blob or (read is not None and not read[0].strip(" \t\r\n\f\v\u00a0\ufeff\x1a"))
+
+
+def _old_charset(blob: bytes) -> str:
+    """utf-32, or old (DOS, Mac OS): charsets that browsers do not read; empty for the others."""
+    if blob.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) or (
+        len(blob) % 4 == 0 and blob.count(0) * 2 > len(blob) and (b"\0\0\0" in (blob[:3], blob[1:4]))
+    ):
+        return "utf-32"
+    old = _OLD_LETTER.search(blob) and not _MODERN_LETTER.search(blob)
+    return "old" if old and not _CONTROL.search(blob.decode("latin-1")) else ""
+
+
 def decoded(blob: bytes) -> tuple[str, str] | None:
     """(the text without its mark, its charset as HTTP names it) of a text as editors read it; None for anything else.
 
@@ -159,7 +201,8 @@ def decoded(blob: bytes) -> tuple[str, str] | None:
         for charset, zeros, letters in (("utf-16-le", blob[1::2], blob[::2]), ("utf-16-be", blob[::2], blob[1::2])):
             if zeros.count(0) * 2 > half and b"\x00" not in letters:
                 return _text(blob, charset, charset.replace("-le", "le").replace("-be", "be"))
-    return _text(blob, "utf-8", "utf-8") or _text(blob, "windows-1252", "windows-1252")
+    read = _text(blob, "utf-8", "utf-8")
+    return read or (None if _old_charset(blob) else _text(blob, "windows-1252", "windows-1252"))
 
 
 def _text(blob: bytes, codec: str, charset: str) -> tuple[str, str] | None:
@@ -196,6 +239,10 @@ _NAMED: dict[str, Words] = {
     "jpeg": _("une image JPEG"), "gif": _("une image GIF"), "webp": _("une image WebP"),
     "tiff": _("une image TIFF"), "heic": _("une image HEIC"),
 }  # fmt: skip
+_PICTURES_NAMED = {
+    "avif": "AVIF", "bigtiff": "BigTIFF", "bmp": "BMP", "psd": "Photoshop", "jp2": "JPEG 2000", "jxl": "JPEG XL",
+    "ico": "ICO", "svg": "SVG",
+}  # fmt: skip
 
 
 def instead_of(extension: str, types: Kinds) -> str:
@@ -203,10 +250,18 @@ def instead_of(extension: str, types: Kinds) -> str:
     return str(_INSTEAD.get(extension, "")) if "pdf" in types else ""
 
 
-_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
 _WEB_PAGE = _("C’est une page web, souvent celle qui demande de se connecter : téléchargez le document lui-même.")
+_UTF_32 = _("C’est un texte en UTF-32 : enregistrez-le en UTF-8, puis joignez-le.")
+_OLD_CHARSET = _(
+    "C’est un texte dans un ancien codage (MS-DOS, page 850, ou Mac OS) : enregistrez-le en UTF-8, puis joignez-le."
+)
 _LEFT_BY_OFFICE = _("C’est la marque d’un document ouvert dans Office : fermez-le, puis joignez le document lui-même.")
 _LEFT_BY_MAC = _("C’est une note de macOS sur un autre fichier : joignez le document lui-même.")
+
+
+def unread_text(blob: bytes) -> str:
+    """What to do with a text in a charset that is not taken; empty for anything else."""
+    return str({"utf-32": _UTF_32, "old": _OLD_CHARSET}.get(_old_charset(blob), ""))
 
 
 def really(name: str, blob: bytes) -> str:
@@ -218,9 +273,12 @@ def really(name: str, blob: bytes) -> str:
         return str(_LEFT_BY_OFFICE)
     if name.startswith("._") and blob.startswith(b"\x00\x05\x16\x07"):
         return str(_LEFT_BY_MAC)
-    if _PAGE.match(blob[:1000].removeprefix(b"\xef\xbb\xbf")):
+    found = recognised(blob)
+    if found == "page":
         return str(_WEB_PAGE)
-    named = _NAMED.get(recognised(blob))
+    if found in _PICTURES_NAMED:
+        return str(_("C’est une image %s : envoyez-la en PNG, en JPEG ou en PDF.") % _PICTURES_NAMED[found])
+    named = _NAMED.get(found)
     if named is None:
-        return ""
+        return unread_text(blob)
     return str(named) if named is _ONE_BY_ONE else str(_("C’est %s : donnez-lui la bonne extension.") % named)

@@ -110,7 +110,7 @@ def _judged(upload: UploadedFile, types: Kinds) -> Checked:
     if (upload.size or 0) > settings.FILE_MAX_BYTES:
         raise ValidationError(_("« %s » dépasse 10 Mo.") % name)
     blob = upload.read()
-    if not blob:
+    if kinds.is_empty(blob):
         raise ValidationError(_("« %s » est vide.") % name)
     stem, _dot, extension = name.rpartition(".")
     extension = extension.lower() if stem else ""
@@ -137,7 +137,9 @@ def _judged(upload: UploadedFile, types: Kinds) -> Checked:
 
 def _refused(given_name: str, name: str, extension: str, blob: bytes, types: Kinds) -> str:
     """Why, and what to send instead."""
-    if extension in types:
+    if extension in types and "text" in types[extension].holds and (why := kinds.unread_text(blob)):
+        sentences = [_("« %s » ne se lit pas.") % name, why]
+    elif extension in types:
         sentences = [_("« %s » n’est pas ce que son extension annonce.") % name, kinds.really(given_name, blob)]
     elif types is PAPERS:
         sentences = [_("« %s » n’est pas un PDF, ni une photo (JPEG, PNG, HEIC).") % name]

@@ -23,6 +23,7 @@ from marketplace.texts import PlainTexts
 from opportunities.conditions import ceiling_cents
 from opportunities.drafts import actions
 from opportunities.models import Criterion, Opportunity, PublicBody
+from opportunities.models.mode import amount_label
 
 SKILL_MAX = 100
 SKILLS_MAX = 20
@@ -110,6 +111,7 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
     def __init__(self, *args: Any, at: datetime, quiet: bool = False, **kwargs: Any) -> None:
         self.at, self.quiet = at, quiet
         super().__init__(*args, **kwargs)
+        self.fields["budget_cents"].label = amount_label(self.data.get("award_mode") or self.instance.award_mode)
         region = cast(forms.ChoiceField, self.fields["region"])
         region.choices = [("", _("Choisissez")), *Region.choices]
         if self.instance.pk and "skills" not in self.initial:

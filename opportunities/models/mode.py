@@ -7,6 +7,12 @@ from django.utils.translation import gettext as _
 from opportunities.enums import AwardMode
 
 
+def amount_label(mode: str) -> str:
+    """What a notice's amount is called, wherever it is shown: a ceiling, or what is paid whoever wins."""
+    fixed = mode == AwardMode.QUALITY_FIXED
+    return _("Montant forfaitaire, avant taxes") if fixed else _("Montant maximal, avant taxes")
+
+
 class ByMode:
     """Mixed into Opportunity."""
 
@@ -19,8 +25,7 @@ class ByMode:
 
     @property
     def amount_label(self) -> str:
-        """What the notice's amount is called, wherever it is shown: a ceiling, or what is paid whoever wins."""
-        return _("Montant maximal, avant taxes") if self.asks_price else _("Montant forfaitaire, avant taxes")
+        return amount_label(self.award_mode)
 
     @property
     def default_minimum(self) -> int | None:

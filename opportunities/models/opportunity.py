@@ -51,7 +51,7 @@ class Opportunity(ByMode, lifecycle.Stateful, models.Model):
     remote_description = models.TextField(_("précisions sur le travail à distance"), max_length=500, blank=True)
     location = models.CharField(_("lieu"), max_length=100, blank=True)
     region = models.CharField(_("région administrative"), max_length=2, choices=Region, blank=True)
-    budget_cents = models.PositiveBigIntegerField(_("montant maximal, avant taxes"), null=True, blank=True)
+    budget_cents = models.PositiveBigIntegerField(_("montant, avant taxes"), null=True, blank=True)
     skills = models.ManyToManyField(Skill, verbose_name=_("compétences"), blank=True, related_name="opportunities")
     code_licence = models.CharField(
         _("licence du code livré"), max_length=20, choices=CodeLicence, default=CodeLicence.LILIQ_R

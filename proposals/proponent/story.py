@@ -109,7 +109,11 @@ def next_step(proposal: Proposal, last: Submission | None, *, at: datetime) -> d
         reason = occasion.state_reason or occasion.get_unsuccessful_reason_display()
         return say("info", _("L’occasion s’est terminée sans attribution"), reason)
     if proposal.state == State.AWARDED:
-        return say("ok", _("Votre proposition est retenue"), _("L’organisme vous joindra pour conclure le contrat."))
+        return say(
+            "ok",
+            _("Votre proposition est retenue"),
+            _("Le contrat se prépare, se signe et se suit ici, dans « Contrats »."),
+        )
     if proposal.state == State.NOT_AWARDED:
         return say("info", _("Votre proposition n’est pas retenue"), _("Votre résultat est donné plus bas."))
     if proposal.state in _WAITING:
