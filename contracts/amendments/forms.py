@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from contracts.agreement.draft_actions import MOST_MILESTONES
 from contracts.agreement.forms import PREFIX, ROW_FIELDS, MilestoneForm, MilestoneRows
 from contracts.amendments import actions
+from contracts.attestation.forms import UnverifiedReason
 from contracts.models import Contract
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates.fields import day_field
@@ -126,7 +127,7 @@ def planned_forms(
     return rows
 
 
-class ApproveForm(SecondLook):
+class ApproveForm(UnverifiedReason):
     """The second person says the same of it as the first, and who it is: approving commits the body."""
 
     accessory = forms.BooleanField(label=ACCESSORY)
