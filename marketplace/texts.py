@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
+from django.core.validators import MaxLengthValidator, validate_email
 from django.db.models import CharField, Model, TextField
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -112,8 +112,9 @@ class PlainTexts(forms.BaseForm):
                 self._read_plainly(name, part)
         elif isinstance(field, forms.EmailField):
             _read(field, address.read)
-            if address.check not in field.validators:  # a copy's has it already
-                field.validators = [*field.validators, address.check]
+            if address.judge not in field.validators:  # a copy's has it already
+                kept = [check for check in field.validators if check is not validate_email]
+                field.validators = [*kept, address.judge]
         elif isinstance(field, forms.URLField):
             _read(field, signs.bare)
         elif isinstance(field, forms.UUIDField | forms.ModelChoiceField):

@@ -10,6 +10,7 @@ import unicodedata
 from email.headerregistry import Address
 
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from marketplace.values.signs import plain
@@ -71,6 +72,12 @@ def check(address: str) -> None:
         )
     if not can_be_written(address):
         raise ValidationError(_("Cette adresse ne peut pas recevoir de courriel."), code="unwritable")
+
+
+def judge(address: str) -> None:
+    """The validator of the fields: Django's, then `check`; a text that is no address at all is told once."""
+    validate_email(address)
+    check(address)
 
 
 def _written(domain: str) -> str:
