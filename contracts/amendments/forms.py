@@ -51,7 +51,11 @@ class AmendForm(Quiet, PlainTexts, forms.Form):
     end_date = day_field(gettext_lazy("Nouvelle fin prévue"), gettext_lazy("Seulement si elle change."))
     accessory = forms.BooleanField(
         label=ACCESSORY,
-        error_messages={"required": gettext_lazy("Un avenant qui changerait la nature du contrat n’est pas permis.")},
+        error_messages={
+            "required": gettext_lazy(
+                "Cochez cette case si c’est exact : un avenant qui changerait la nature du contrat n’est pas permis."
+            )
+        },
     )
 
     def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:

@@ -63,7 +63,9 @@ def amend(request: PersonRequest, number: str) -> HttpResponse:
 
     ready = posted and not more and form.is_valid() & plan.is_valid()  # both say what is wrong
     if ready and (proposed := attempt(request, form, propose, fields=FIELDS)):
-        messages.success(request, _("Avenant proposé. Une autre personne responsable doit l’approuver."))
+        messages.success(
+            request, _("Avenant proposé. Une personne responsable et signataire, autre que vous, doit l’approuver.")
+        )
         return redirect(page_of(proposed.result))
     if not rules.can_prepare(contract, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))

@@ -204,7 +204,7 @@ class CriterionForm(Quiet, PlainTexts, forms.Form):
         max_value=100,
         required=False,
         help_text=gettext_lazy(
-            "Sous elle, la proposition n’est pas retenue. "
+            "En dessous, la proposition n’est pas retenue. "
             "Vide : 70 en mode « qualité minimale », aucune dans les autres."
         ),
     )
