@@ -169,7 +169,9 @@ def _next_offered(contract: Contract, user: User) -> dict[str, Any]:
         acts.append((_("Demander des changements"), _to("refuse_terms", contract.number)))
         return _say(_("Le contrat attend votre signature"), _("Lisez le PDF : c’est lui que vous signez."), acts=acts)
     if rules.works_there(contract, user):
-        body = _("Vous serez prévenu dès qu’il aura signé ou répondu.")
+        body = _("Vous recevrez un courriel s’il demande des changements; les responsables, dès qu’il aura signé.")
+        if rules.is_officer(contract, user):
+            body = _("Vous recevrez un courriel dès qu’il aura signé ou demandé des changements.")
         return _say(_("Le prestataire doit signer"), body, acts=_withdrawal(contract, user), filled=False)
     return _say(_("Le contrat est à signer"), why_not(contract, user, "sign_as_vendor"))
 

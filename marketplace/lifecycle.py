@@ -251,7 +251,8 @@ def gate(row: Stateful, action: str, user: Visitor | None) -> None:
     if not verb.allowed(row, user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
     if row.state not in verb.move.sources:
-        raise IllegalMove(_("Ce geste n’est plus possible dans l’état actuel."))
+        state = row.get_state_display()  # type: ignore[attr-defined]  # each model's own choices
+        raise IllegalMove(_("Ce geste ne se fait pas dans l’état actuel : « %s ».") % state)
 
 
 def check(row: Stateful, action: str, *, by: User | None, at: datetime) -> None:

@@ -118,7 +118,7 @@ class Refusals:
             ledger.record_refusal(action, subject, by=request.user, at=clock.now(), reason=reason)
         illegal = isinstance(exception, IllegalMove)
         context = {
-            "title": _("Ce geste n’est plus possible") if illegal else _("Accès refusé"),
+            "title": _("Ce geste n’est pas possible maintenant") if illegal else _("Accès refusé"),
             "message": str(exception) or _("Vous n’avez pas le droit de faire ce geste."),
             "back_url": page_above(request.path_info) if illegal else "",
             "next_step": _("Rien n’a changé. Revenez à la page précédente pour voir où en est le dossier."),

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from marketplace.dates.calendar import is_business_day
-from marketplace.dates.localtime import local, to_utc
+from marketplace.dates.calendar import is_business_day, next_business_day
+from marketplace.dates.localtime import day, local, to_utc
 from marketplace.lifecycle import complain
 from marketplace.money import format_cents
 from marketplace.reasons import reason_given
@@ -84,13 +84,18 @@ def _dates(opportunity: Occasion, at: datetime, say: Say) -> None:
         if opportunity.closes_at <= at:
             say("closes_at", _("La date limite est déjà passée."))
         if not is_business_day(closing):
-            say("closes_at", _("La date limite doit être un jour ouvrable."))
+            say("closes_at", _not_a_business_day(closing))
         if opportunity.assignment_date is not None and opportunity.assignment_date < closing:
             say("assignment_date", _("L’attribution ne peut pas précéder la date limite de dépôt."))
         if opportunity.questions_close_at is not None and not (at < opportunity.questions_close_at):
             say("questions_close_at", _("La date limite des questions est déjà passée."))
         if opportunity.questions_close_at is not None and opportunity.questions_close_at > opportunity.closes_at:
             say("questions_close_at", _("Les questions doivent se terminer avant la date limite de dépôt."))
+
+
+def _not_a_business_day(closing: date) -> str:
+    shown = {"day": day(closing), "next": day(next_business_day(closing))}
+    return _("Le %(day)s n’est pas un jour ouvrable. Le premier qui suit est le %(next)s.") % shown
 
 
 def long_enough(opportunity: Occasion, at: datetime) -> None:
@@ -118,15 +123,20 @@ def closed(opportunity: Occasion, at: datetime) -> None:
         complain(None, _("La date limite de dépôt n’est pas passée."))
 
 
+def least_days_after_resumption() -> int:
+    """What a resumption leaves at least to deposit, an addendum having perhaps just come."""
+    return max(settings.RESUME_MINIMUM_DAYS, settings.ADDENDUM_NEAR_CLOSING_DAYS)
+
+
 def resumed_closing(opportunity: Occasion, closes_at: datetime | None, at: datetime) -> None:
     """The new closing instant leaves the legal minimum and falls on a business day."""
-    least = max(settings.RESUME_MINIMUM_DAYS, settings.ADDENDUM_NEAR_CLOSING_DAYS)  # an addendum may have just come
+    least = least_days_after_resumption()
     if closes_at is None or closes_at < at + timedelta(days=least):
         complain("closes_at", _("Laissez au moins %d jours après la reprise.") % least)
     if closes_at < opportunity.closes_at:
         complain("closes_at", _("Une reprise ne peut pas devancer la date limite annoncée."))
     if not is_business_day(local(closes_at).date()):
-        complain("closes_at", _("La date limite doit être un jour ouvrable."))
+        complain("closes_at", _not_a_business_day(local(closes_at).date()))
     keep_order(opportunity, closes_at)
 
 
@@ -152,10 +162,10 @@ def closing_after_addendum(opportunity: Occasion, at: datetime) -> datetime | No
     closing = local(opportunity.closes_at).replace(tzinfo=None)
     if closing - local(at).replace(tzinfo=None) > near:
         return None
-    day = closing.date() + near
-    while not (is_business_day(day) and is_business_day(day - timedelta(days=1))):
-        day += timedelta(days=1)
-    return to_utc(datetime.combine(day, closing.time()), fold=0)
+    moved = closing.date() + near
+    while not (is_business_day(moved) and is_business_day(moved - timedelta(days=1))):
+        moved += timedelta(days=1)
+    return to_utc(datetime.combine(moved, closing.time()), fold=0)
 
 
 def all_scored(opportunity: Occasion, at: datetime) -> None:

@@ -12,6 +12,7 @@ from django.test import RequestFactory
 from marketplace.dates import clock
 from marketplace.mail import address
 from marketplace.models import User
+from marketplace.texts import PlainTexts
 from opportunities.models import PublicBody
 from tests.cast import PUBLISHED_AT, person
 from tests.test_architecture import MODULES, name_of
@@ -101,3 +102,13 @@ def test_a_domain_that_does_not_come_back_is_somebody_elses(domain, written):
 def test_one_that_comes_back_is_accepted(good):
     assert address.can_be_written(good)
     address.check(good)
+
+
+def test_what_is_no_address_is_told_once():
+    class Asking(PlainTexts, forms.Form):
+        email = forms.EmailField()
+
+    form = Asking({"email": "pas-une-adresse"})
+    assert len(form.errors["email"]) == 1
+    form = Asking({"email": "lea@exemple.ca"})
+    assert form.is_valid()

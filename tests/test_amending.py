@@ -593,7 +593,7 @@ def test_the_whole_way_on_pages(cast, client, then):
     assert (answer.status_code, answer["Location"]) == (302, here)
     page = words(client.get(here))
     assert "Cumul des avenants : 10,9 % du montant initial" in page and "de 64 000,00 $ à 71 000,00 $" in page
-    assert "une autre personne responsable doit l’approuver" in page and "Approuver l’avenant" not in page
+    assert "responsable et signataire, doit l’approuver" in page and "Approuver l’avenant" not in page
     client.force_login(cast.officer)
     for said, status in [({}, 422), ({"accessory": "on"}, 422), ({"accessory": "on", "password": PASSWORD}, 302)]:
         assert client.post(url("approve_amendment", contract.number, 1), said).status_code == status

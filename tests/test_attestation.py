@@ -1,8 +1,8 @@
 """Revenu Québec's attestation: shown wherever a vendor's standing is, never green while nobody verified it, verified or
-justified before the body signs and pays. Before the award: tests/test_eligibility.py.
+justified before the body signs, raises the value and pays. Before the award: tests/test_eligibility.py.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,6 +11,7 @@ from django.urls import reverse
 from audit.reviews import checklist, checklist_words
 from audit.reviews import facts as review_facts
 from contracts.agreement import signature_actions
+from contracts.amendments import actions as amendment_actions
 from contracts.attestation import actions as attestation_actions
 from contracts.models import Contract, Payment
 from contracts.payments import actions as payment_actions
@@ -240,6 +241,106 @@ def test_a_reason_for_one_contract_serves_no_other(cast, justified):
     assert other.pk != justified.contract.pk and other.vendor == justified.contract.vendor
     with clock.set_to(stage.SIGNED_AT), pytest.raises(ValidationError, match="en mots"):
         sign(other, cast.officer)
+
+
+# --- Amendments ------------------------------------------------------------------------------------------------------
+def amended(cast, contract, cents):
+    plan = amendment_actions.plan_of(contract)
+    plan[-1]["amount_cents"] += cents
+    return amendment_actions.propose(contract, by=cast.buyer, reason="Motif", delta_cents=cents, plan=plan)
+
+
+@pytest.fixture
+def raising(cast):
+    """An amendment that raises the value, to approve; the attestation that counts by then is unverified."""
+    contract = stage.active(cast)
+    unverified_again(cast.vendor)
+    with clock.set_to(PAID_AT):
+        yield amended(cast, contract, 5_000_00)
+
+
+def turn(amendment, name="amendment") -> str:
+    return reverse(f"contracts:{name}", args=[amendment.contract.number, amendment.number])
+
+
+@pytest.mark.parametrize("reason", LITTLE)
+def test_no_raise_is_approved_without_words(cast, raising, reason):
+    with pytest.raises(ValidationError) as refused:
+        amendment_actions.approve(raising, by=cast.second_officer, unverified_reason=reason)
+    assert list(refused.value.message_dict) == ["unverified_reason"]
+    sent = {"accessory": "on", "password": PASSWORD, "unverified_reason": reason}
+    answer = signed_in(cast.second_officer).post(turn(raising, "approve_amendment"), sent)
+    assert answer.status_code == 422 and answer.context["approve_form"].errors.keys() == {"unverified_reason"}
+    assert type(raising).objects.get(pk=raising.pk).state == "proposed"
+
+
+def test_a_raise_with_its_reason_which_serves_the_payments_too(cast, raising):
+    officer = signed_in(cast.second_officer)
+    shown = words(officer.get(turn(raising)))
+    assert LABEL in shown and "Attestation à vérifier" in shown and "Rien à signaler" not in shown
+    sent = {"accessory": "on", "password": PASSWORD, "unverified_reason": WHY}
+    assert officer.post(turn(raising, "approve_amendment"), sent).status_code == 302
+    payload = LedgerPayload.objects.get(action="amendment.approve")
+    assert (payload.body["attestation"], payload.body["unverified_reason"]) == ("RQ-2026-000002", WHY)
+    for who in (cast.buyer, cast.vendor_owner, cast.auditor):
+        assert WHY in words(signed_in(who).get(turn(raising)))
+    assert not LedgerEntry.objects.public().filter(action="amendment.approve").exists()
+    contract = raising.contract
+    assert attestation_actions.reason_kept(contract, "", at=PAID_AT) == {}  # justified, for this attestation
+    amendment_actions.accept(raising, by=cast.vendor_owner, method="password")
+    assert fresh(contract).amended_cents == 5_000_00
+
+
+def test_a_raise_once_verified(cast, raising):
+    paper = cast.vendor.attestations.latest("pk")
+    typed_there = {"verify": str(paper.public_id), "suite": turn(raising)}
+    officer = signed_in(cast.second_officer)
+    assert officer.post(address(raising.contract, "verify_attestation"), typed_there).url == turn(raising)
+    shown = words(officer.get(turn(raising)))
+    assert LABEL not in shown and "Rien à signaler" in shown
+    sent = {"accessory": "on", "password": PASSWORD}
+    assert officer.post(turn(raising, "approve_amendment"), sent).status_code == 302
+    assert "unverified_reason" not in LedgerPayload.objects.get(action="amendment.approve").body
+
+
+def test_a_raise_that_reaches_the_amount_asks_for_the_first_time(cast):
+    """Under 25 000 $ nothing was asked at the signature; what the contract becomes is what counts."""
+    contract = stage.active(cast, budget_cents=20_000_00)
+    with clock.set_to(PAID_AT):
+        small = amended(cast, contract, 1_000_00)
+        amendment_actions.approve(small, by=cast.second_officer)
+        amendment_actions.withdraw(small, by=cast.buyer)
+        large = amended(cast, contract, 5_000_00)
+        TaxAttestation.objects.update(verified_by=None, verified_at=None)
+        with pytest.raises(ValidationError, match="en mots"):
+            amendment_actions.approve(large, by=cast.second_officer)
+        amendment_actions.approve(large, by=cast.second_officer, unverified_reason=WHY)
+
+
+@pytest.mark.parametrize("cents", [0, -5_000_00])
+def test_an_amendment_that_adds_nothing_asks_nothing(cast, cents):
+    contract = stage.active(cast)
+    unverified_again(cast.vendor)
+    with clock.set_to(PAID_AT):
+        made = amendment_actions.propose(
+            contract, by=cast.buyer, reason="Motif", delta_cents=cents, end_date=contract.end_date + timedelta(days=9),
+            plan=[row | ({"amount_cents": row["amount_cents"] + cents} if rank == 1 else {})
+                  for rank, row in enumerate(amendment_actions.plan_of(contract))],
+        )  # fmt: skip
+        shown = words(signed_in(cast.second_officer).get(turn(made)))
+        assert LABEL not in shown and "Attestation à vérifier" not in shown
+        amendment_actions.approve(made, by=cast.second_officer)
+
+
+def test_the_reason_of_an_approval_outlives_a_session(cast, raising):
+    client = signed_in(cast.second_officer)
+    client.get(turn(raising))
+    client.session.flush()
+    sent = {"accessory": "on", "password": PASSWORD, "unverified_reason": WHY}
+    answer = client.post(turn(raising, "approve_amendment"), sent)
+    assert answer.status_code == 302
+    client.force_login(cast.second_officer)
+    assert WHY in text_of(client.get(turn(raising, "approve_amendment")))
 
 
 # --- What auditors read ----------------------------------------------------------------------------------------------

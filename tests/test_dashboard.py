@@ -45,7 +45,7 @@ def test_a_newcomer_is_shown_the_two_ways_in(cast, client):
     body = seen_by(client, cast.outsider)
     assert reverse("vendors:create") in body
     assert "Je travaille pour un organisme public" in body
-    assert "Mes occasions" not in body and "Mes propositions" not in body
+    assert "Occasions de mes organismes" not in body and "Mes propositions" not in body
 
 
 def test_the_administrator_finds_the_administration(cast, client):

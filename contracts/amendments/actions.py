@@ -16,6 +16,7 @@ from django.utils.translation import override
 from contracts import conditions, documents, rules
 from contracts import emails as contract_emails
 from contracts.agreement import draft_actions
+from contracts.attestation import actions as attestation_actions
 from contracts.enums import DocumentKind, MilestoneState, Party, State
 from contracts.models import Amendment, Contract, Milestone
 from contracts.publication import actions as publication_actions
@@ -200,10 +201,16 @@ def _end_possible(amendment: Amendment, at: datetime) -> None:
         complain("end_date", _("Le travail ne peut pas finir avant de commencer."))
 
 
-def approve(amendment: Amendment, *, by: User) -> None:
-    """A second person of the body commits it; the vendor is asked."""
+def approve(amendment: Amendment, *, by: User, unverified_reason: str = "") -> None:
+    """A second person of the body commits it; the vendor is asked.
+
+    unverified_reason: why the value goes up although nobody verified the vendor's attestation, when that is so.
+    """
     with transaction.atomic():
-        amendment.approve(by=by)
+        amendment.approve(
+            by=by,
+            justified=lambda row, at: attestation_actions.raise_reason_kept(row, unverified_reason, at=at),
+        )
         contract_emails.amendment_approved(amendment, at=known(amendment.approved_at))
 
 

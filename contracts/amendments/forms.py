@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from contracts.agreement.draft_actions import MOST_MILESTONES
 from contracts.agreement.forms import PREFIX, ROW_FIELDS, MilestoneForm, MilestoneRows
 from contracts.amendments import actions
+from contracts.attestation.forms import UnverifiedReason
 from contracts.models import Contract
 from marketplace.accounts.reauthentication import SecondLook
 from marketplace.dates.fields import day_field
@@ -50,7 +51,11 @@ class AmendForm(Quiet, PlainTexts, forms.Form):
     end_date = day_field(gettext_lazy("Nouvelle fin prévue"), gettext_lazy("Seulement si elle change."))
     accessory = forms.BooleanField(
         label=ACCESSORY,
-        error_messages={"required": gettext_lazy("Un avenant qui changerait la nature du contrat n’est pas permis.")},
+        error_messages={
+            "required": gettext_lazy(
+                "Cochez cette case si c’est exact : un avenant qui changerait la nature du contrat n’est pas permis."
+            )
+        },
     )
 
     def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:
@@ -126,7 +131,7 @@ def planned_forms(
     return rows
 
 
-class ApproveForm(SecondLook):
+class ApproveForm(UnverifiedReason):
     """The second person says the same of it as the first, and who it is: approving commits the body."""
 
     accessory = forms.BooleanField(label=ACCESSORY)

@@ -24,6 +24,8 @@ from contracts.access import contract_of
 from contracts.amendments import actions
 from contracts.amendments.forms import AcceptForm, AmendForm, ApproveForm, planned_forms
 from contracts.amendments.section import badge, page_of, percent
+from contracts.attestation import actions as attestation_actions
+from contracts.attestation.views import verify_url
 from contracts.enums import State
 from contracts.models import Amendment
 from contracts.publication import actions as publication_actions
@@ -61,7 +63,9 @@ def amend(request: PersonRequest, number: str) -> HttpResponse:
 
     ready = posted and not more and form.is_valid() & plan.is_valid()  # both say what is wrong
     if ready and (proposed := attempt(request, form, propose, fields=FIELDS)):
-        messages.success(request, _("Avenant proposé. Une autre personne responsable doit l’approuver."))
+        messages.success(
+            request, _("Avenant proposé. Une personne responsable et signataire, autre que vous, doit l’approuver.")
+        )
         return redirect(page_of(proposed.result))
     if not rules.can_prepare(contract, request.user):
         raise PermissionDenied(_("Vous n’avez pas le droit de faire ce geste."))
@@ -104,6 +108,7 @@ def _page(request: PersonRequest, row: Amendment, *, status: int = 200, **bound:
     """`bound`: the form that was refused or brought back, under its name; the others are new."""
     contract, user = row.contract, request.user
     pending = row.state in actions.PENDING
+    standing = attestation_actions.raise_of(row, at=clock.now()) if pending and rules.works_there(row, user) else None
     counted = list(contract.amendments.filter(state="in_force", number__lte=row.number))
     after = sum(other.delta_cents for other in counted) + (row.delta_cents if pending else 0)
     context: dict[str, Any] = {
@@ -120,10 +125,15 @@ def _page(request: PersonRequest, row: Amendment, *, status: int = 200, **bound:
         "documents": list(row.documents.all()),
         "can": {name: row.can(name, user) for name in ("approve", "accept", "refuse", "withdraw")},
         "own": row.state == "proposed" and row.proposed_by_id == user.pk,
-        "approve_form": ApproveForm(request=request),
+        "checks": [standing] if standing else [],
+        "justified": attestation_actions.justification(contract, standing) if standing else None,
+        "verify_url": verify_url(contract, user),
+        "unverified": attestation_actions.told(row),
         "refuse_form": _refuse_form(),
         "failed": next(iter(bound.values()), None) if status == 422 else None,
     } | bound
+    if context["can"]["approve"]:
+        context.setdefault("approve_form", _approve_form(None, request, row))
     if context["can"]["accept"]:
         first = {"text_sha256": row.text_sha256}
         context.setdefault("accept_form", AcceptForm(request=request, text_sha256=row.text_sha256, initial=first))
@@ -132,6 +142,15 @@ def _page(request: PersonRequest, row: Amendment, *, status: int = 200, **bound:
 
 def _refuse_form(data: QueryDict | None = None) -> ReasonForm:
     return ReasonForm(data, help_text=_("L’autre partie, ou la personne qui a proposé l’avenant, le lira."))
+
+
+def _approve_form(data: QueryDict | None, request: PersonRequest, row: Amendment, **kwargs: Any) -> ApproveForm:
+    """With a reason to give when the value goes up on an attestation that nobody verified, nor justified before."""
+    standing = attestation_actions.raise_of(row, at=clock.now())
+    asks = (
+        standing is not None and standing.unverified and not attestation_actions.justification(row.contract, standing)
+    )
+    return ApproveForm(data, request=request, unverified=asks, **kwargs)
 
 
 # --- Its turns, all on its page --------------------------------------------------------------------------------------
@@ -147,8 +166,10 @@ class Turn:
 
 APPROVE = Turn(
     "approve",
-    form=lambda data, request, amendment: ApproveForm(data, request=request),
-    verb=lambda amendment, by, form: actions.approve(amendment, by=by),
+    form=lambda data, request, amendment: _approve_form(data, request, amendment),
+    verb=lambda amendment, by, form: actions.approve(
+        amendment, by=by, unverified_reason=form.cleaned_data.get("unverified_reason", "")
+    ),
     done=gettext_lazy("Avenant approuvé. Le prestataire doit maintenant l’accepter."),
 )
 ACCEPT = Turn(
@@ -173,13 +194,16 @@ WITHDRAW = Turn(
 
 @confirmed_act_page
 def answer(request: PersonRequest, number: str, rank: int, turn: Turn) -> HttpResponse:
-    """One turn, posted from the page; only a refusal holds a text that a session's end would lose."""
+    """One turn, posted from the page; a refusal and an approval may hold a text that a session's end would lose."""
     row = amendment_of(request, number, rank, at=clock.now())
     if request.method != "POST":
-        typed = typed_before(request) if turn is REFUSE else None
+        typed = typed_before(request) if turn in {REFUSE, APPROVE} else None
         if typed is None:
             return redirect(page_of(row))
-        return _page(request, row, refuse_form=_refuse_form(typed))
+        if turn is REFUSE:
+            return _page(request, row, refuse_form=_refuse_form(typed))
+        reason = {"unverified_reason": typed.get("unverified_reason", "")}
+        return _page(request, row, approve_form=_approve_form(None, request, row, initial=reason))
     gate(row, turn.move, request.user)
     form = turn.form(request.POST, request, row)
     if attempt(request, form, lambda: turn.verb(row, request.user, form)):

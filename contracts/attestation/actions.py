@@ -1,7 +1,7 @@
 """The attestation of Revenu Québec that a contract rests on: verified, or gone on with for a reason that is kept.
 
-The reason is kept in the ledger's entry of the act (the body's signature, a payment), once for an attestation and a
-contract; a detail that was erased is a reason to ask again.
+The reason is kept in the ledger's entry of the act (the body's signature, its approval of an amendment that raises the
+value, a payment), once for an attestation and a contract; a detail that was erased is a reason to ask again.
 """
 
 from datetime import datetime
@@ -10,8 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from contracts import rules
-from contracts.models import Contract, Payment
+from contracts import history, rules
+from contracts.models import Amendment, Contract, Payment
 from marketplace.dates import clock
 from marketplace.dates.localtime import local
 from marketplace.ledger.entries import LedgerPayload
@@ -21,9 +21,12 @@ from vendors.eligibility import actions as eligibility
 from vendors.eligibility.actions import Standing
 
 
-def standing(contract: Contract, *, at: datetime) -> Standing:
-    """Whether the vendor may contract, and be paid, for what the contract is worth that day."""
-    case = eligibility.Case(contract.vendor, contract.value_cents)
+def standing(contract: Contract, *, at: datetime, more_cents: int = 0) -> Standing:
+    """Whether the vendor may contract, and be paid, for what the contract is worth that day.
+
+    more_cents: what an amendment would add to it.
+    """
+    case = eligibility.Case(contract.vendor, contract.value_cents + more_cents)
     return eligibility.standings([case], on=local(at).date())[0]
 
 
@@ -33,7 +36,8 @@ def justification(contract: Contract, standing: Standing) -> LedgerPayload | Non
     if paper is None or not standing.unverified:
         return None
     payments = Payment.objects.filter(invoice__contract=contract).only("public_id")
-    subjects = [contract.ledger_subject(), *(payment.ledger_subject() for payment in payments)]
+    amendments = contract.amendments.only("number", "contract")
+    subjects = [contract.ledger_subject(), *(row.ledger_subject() for row in (*payments, *amendments))]
     acts = LedgerPayload.objects.filter(subject__in=subjects, body__attestation=paper.number)
     acts = acts.filter(body__has_key="unverified_reason", entry__at__gte=paper.at)
     return acts.select_related("entry", "actor").order_by("entry__seq").last()
@@ -44,7 +48,30 @@ def reason_kept(contract: Contract, reason: str, *, at: datetime) -> dict[str, s
 
     Nothing when it is verified, not required, or justified before. ValidationError at `unverified_reason`.
     """
-    found = standing(contract, at=at)
+    return _kept(contract, standing(contract, at=at), reason)
+
+
+def raise_of(amendment: Amendment, *, at: datetime) -> Standing | None:
+    """The vendor's standing for what an amendment would make the contract worth; None when it adds nothing to it."""
+    if amendment.delta_cents <= 0:
+        return None
+    return standing(amendment.contract, at=at, more_cents=amendment.delta_cents)
+
+
+def raise_reason_kept(amendment: Amendment, reason: str, *, at: datetime) -> dict[str, str]:
+    """As `reason_kept`, of the body's approval of an amendment: nothing either when the value does not go up."""
+    found = raise_of(amendment, at=at)
+    return _kept(amendment.contract, found, reason) if found else {}
+
+
+def told(amendment: Amendment) -> str:
+    """Why this amendment was approved although nobody had verified the attestation; "" when there is no such reason."""
+    acts = LedgerPayload.objects.filter(subject=amendment.ledger_subject(), body__has_key="unverified_reason")
+    payload = acts.order_by("entry__seq").last()
+    return history.unverified(payload.body) if payload else ""
+
+
+def _kept(contract: Contract, found: Standing, reason: str) -> dict[str, str]:
     return {} if justification(contract, found) else eligibility.reason_kept(found, reason)
 
 

@@ -139,9 +139,11 @@ class Amendment(lifecycle.Stateful, models.Model):
         conditions=[conditions.contract_active, conditions.amendment_possible, conditions.amendment_eligible],
         basis="LCOP, a. 17",
     )
-    def approve(self, *, by: User | None, at: datetime) -> None:
+    def approve(self, *, by: User | None, at: datetime, justified: Callable[[Self, datetime], dict[str, str]]) -> None:
+        """`justified(amendment, at)`: what the ledger keeps of an attestation that nobody verified."""
+        kept = justified(self, at)
         self.approved_by, self.approved_at = by, at
-        self._ledger_extra = self.about()
+        self._ledger_extra = self.about() | kept
 
     @moves(
         AmendmentState.APPROVED,

@@ -37,16 +37,26 @@ def check_editable(opportunity: Opportunity, user: User) -> None:
     """PermissionDenied unless the person buys for the body; IllegalMove once it is no longer a draft."""
     if not rules.is_buyer(opportunity, user):
         raise PermissionDenied(_("Seules les personnes acheteuses de l’organisme modifient un brouillon."))
+    _refuse_in_review(opportunity)
+    if opportunity.is_public():
+        raise IllegalMove(_("Une occasion publiée ne se modifie plus : un addenda l’accompagne."))
     if opportunity.state != State.DRAFT:
-        raise IllegalMove(_("Seul un brouillon se modifie : celui-ci a été envoyé en révision."))
+        raise IllegalMove(_("Seul un brouillon se modifie."))
 
 
 def check_deletable(opportunity: Opportunity, user: User) -> None:
     """The same for a draft's end: whoever may write it may delete it, for nobody but the body ever saw it."""
     if not rules.is_buyer(opportunity, user):
         raise PermissionDenied(_("Seules les personnes acheteuses de l’organisme suppriment un brouillon."))
+    _refuse_in_review(opportunity)
     if opportunity.state != State.DRAFT:
-        raise IllegalMove(_("Seul un brouillon se supprime : une occasion envoyée en révision ou publiée reste."))
+        raise IllegalMove(_("Seul un brouillon se supprime : une occasion publiée ou annulée reste."))
+
+
+def _refuse_in_review(opportunity: Opportunity) -> None:
+    """Not lost to its writers: the review can be taken back."""
+    if opportunity.state == State.IN_REVIEW:
+        raise IllegalMove(_("L’occasion est en révision : reprenez d’abord le brouillon, depuis sa page."))
 
 
 def _locked(opportunity: Opportunity, by: User, check: Callable[[Opportunity, User], None], act: str) -> Opportunity:

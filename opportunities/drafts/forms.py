@@ -48,20 +48,24 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
         required=False,
         min_value=15,
         max_value=30,
-        help_text=gettext_lazy("Pour le prix ajusté seulement : de 15 à 30 %, annoncée d’avance."),
+        help_text=gettext_lazy("Exigée en mode « prix ajusté », de 15 à 30 %; sans objet dans les autres."),
     )
     questions_close_at = LocalDateTimeField(
         label=gettext_lazy("Date limite des questions"),
         validators=[plausible_year],
         required=False,
-        help_text=gettext_lazy("D’ordinaire trois jours ouvrables avant la date limite de dépôt."),
+        help_text=gettext_lazy(
+            "D’ordinaire trois jours ouvrables avant la date limite de dépôt. "
+            "Les prestataires les envoient à la personne à joindre."
+        ),
     )
     closes_at = LocalDateTimeField(
         label=gettext_lazy("Date et heure limites de dépôt"),
         validators=[plausible_year],
         required=False,
         help_text=gettext_lazy(
-            "Un jour ouvrable, heure de l’Est. Quinze jours de publication sont recommandés, dix exigés."
+            "Un jour ouvrable, heure de l’Est. "
+            "Quinze jours de publication sont recommandés; sous dix, il faut un motif public."
         ),
     )
     assignment_date = day_field(gettext_lazy("Attribution prévue"))
@@ -97,7 +101,9 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
             "title": gettext_lazy("Ce que l’on veut obtenir, en une ligne : « Réservation de salles en ligne »."),
             "teaser": gettext_lazy("Deux phrases pour la liste des occasions."),
             "description": gettext_lazy("Le contexte, les personnes à servir, ce qui existe déjà. Markdown accepté."),
-            "remote_description": gettext_lazy("Ce qui se fait à distance, et ce qui demande une présence."),
+            "remote_description": gettext_lazy(
+                "Si le travail à distance est accepté : ce qui se fait à distance, et ce qui demande une présence."
+            ),
             "location": gettext_lazy("La municipalité, par exemple : Rimouski."),
             "acceptance_criteria": gettext_lazy(
                 "Ce qui doit être vrai pour que la livraison soit acceptée et payée. Markdown accepté."
@@ -105,7 +111,10 @@ class OpportunityForm(Quiet, PlainTexts, forms.ModelForm):
             "submission_info": gettext_lazy("Où et comment le code sera remis : dépôt, environnement, accès."),
             "evaluation_criteria": gettext_lazy("Ce qui aide à comprendre la grille. Markdown accepté."),
             "short_period_reason": gettext_lazy("Seulement si la publication dure moins de dix jours; il sera public."),
-            "contact_name": gettext_lazy("La personne qui répond des règles de l’occasion; son nom sera public."),
+            "award_mode": gettext_lazy("Ce qui fait retenir une proposition. Il ne change plus après la publication."),
+            "contact_name": gettext_lazy(
+                "La personne à qui les prestataires écrivent; son nom et son courriel seront publics."
+            ),
         }
 
     def __init__(self, *args: Any, at: datetime, quiet: bool = False, **kwargs: Any) -> None:
@@ -187,6 +196,7 @@ class CriterionForm(Quiet, PlainTexts, forms.Form):
         label=gettext_lazy("Niveau de performance acceptable"),
         max_length=1_000,
         required=False,
+        help_text=gettext_lazy("Ce qu’il faut démontrer pour obtenir 70 sur 100; les prestataires le lisent."),
         widget=forms.Textarea({"rows": 2}),
     )
     weight = forms.IntegerField(label=gettext_lazy("Poids (%)"), min_value=1, max_value=100, required=False)
@@ -195,7 +205,10 @@ class CriterionForm(Quiet, PlainTexts, forms.Form):
         min_value=0,
         max_value=100,
         required=False,
-        help_text=gettext_lazy("Vide : 70 en mode « qualité minimale »."),
+        help_text=gettext_lazy(
+            "En dessous, la proposition n’est pas retenue. "
+            "Vide : 70 en mode « qualité minimale », aucune dans les autres."
+        ),
     )
 
     def __init__(self, *args: Any, quiet: bool = False, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from opportunities import conditions
@@ -25,9 +26,17 @@ def problems_of(opportunity: Opportunity, at: datetime) -> list[dict[str, str]]:
         except ValidationError as error:
             for name, messages in error.message_dict.items():
                 url = f"{address}#{_PLACES.get(name, f'id_{name}')}" if name != NON_FIELD_ERRORS else address
-                label = _field_label(name)
+                label = opportunity.amount_label if name == "budget_cents" else _field_label(name)
                 lines += [{"name": name, "label": label, "message": text, "url": url} for text in messages]
     return lines
+
+
+def told(problems: list[dict[str, str]], *, links: bool) -> list[str]:
+    """« Champ : ce qui manque » of each, as a page shows it; `links`: the reader may correct it on the form."""
+    texts = [f"{line['label']}{_(' :')} {line['message']}" if line["label"] else line["message"] for line in problems]
+    if not links:
+        return texts
+    return [format_html('<a href="{}">{}</a>', line["url"], text) for line, text in zip(problems, texts, strict=True)]
 
 
 def warnings_of(opportunity: Opportunity, problems: list[dict[str, str]]) -> dict[str, list[str]]:

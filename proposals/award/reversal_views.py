@@ -49,7 +49,10 @@ def _ask(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
 def _confirm(request: PersonRequest, opportunity: Opportunity) -> HttpResponse:
     form = ConfirmForm(data_of(request))
     if attempt(request, form, lambda: actions.reverse(opportunity, by=request.user)):
-        message = _("Attribution annulée. Toutes les propositions reviennent à l’examen; tout le monde est prévenu.")
+        message = _(
+            "Attribution annulée. L’évaluation reprend, avec les mêmes rangs; les prestataires et votre organisme sont "
+            "prévenus."
+        )
         messages.success(request, message)
         return redirect(evaluation_of(opportunity))
     _gate(opportunity, request)
@@ -67,7 +70,7 @@ def _gate(opportunity: Opportunity, request: PersonRequest) -> None:
 
 
 def _show(request: PersonRequest, opportunity: Opportunity, title: str, submit: str, form, **context) -> HttpResponse:
-    lead = _("L’attribution tombe, toutes les propositions reviennent à l’examen; les deux versions restent publiques.")
+    lead = _("L’attribution tombe et l’évaluation reprend, avec les mêmes rangs; les deux versions restent publiques.")
     page = Page(title=title, lead=lead, submit=submit, tone="bad", danger=True)
     standing = opportunity.awards.standing().select_related("proposal__vendor").first()
     return occasion_acts.show(request, opportunity, page, form, standing=standing, **context)

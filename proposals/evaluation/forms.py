@@ -72,11 +72,11 @@ class ScoreForm(PlainTexts, forms.Form):
             floor = getattr(criterion, "floor", None)
             self.fields[f"score_{criterion.pk}"] = ScoreField(
                 help_text="" if floor is None else _("Minimum : %d") % floor,
-                label=_("Note : %s") % criterion.label,
+                label=_("Note, %s") % criterion.label,
                 initial=score.value if score else None,
             )
             self.fields[f"comment_{criterion.pk}"] = forms.CharField(
-                label=_("Commentaire : %s") % criterion.label,
+                label=_("Commentaire, %s") % criterion.label,
                 max_length=TEXT_MAX,
                 required=False,
                 widget=forms.Textarea({"rows": 3}),

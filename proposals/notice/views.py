@@ -13,6 +13,7 @@ from marketplace.dates import clock
 from marketplace.dates.localtime import deadline
 from marketplace.keep import data_of
 from marketplace.lifecycle import IllegalMove
+from marketplace.reasons import ReasonForm
 from marketplace.requests import PersonRequest
 from opportunities import conditions
 from opportunities import rules as occasion_rules
@@ -55,7 +56,12 @@ def resume(request: PersonRequest, number: str) -> HttpResponse:
 
 
 def _resume_form(data: Any, opportunity: Opportunity) -> ResumeForm:
-    return ResumeForm(data, initial={"closes_at": opportunity.closes_at})
+    form = ResumeForm(data, initial={"closes_at": opportunity.closes_at})
+    form.fields["closes_at"].help_text = _(
+        "Un jour ouvrable, au moins %(days)d jours après la reprise, et pas avant la date annoncée (%(closing)s). "
+        "L’attribution et le travail prévus avant cette date sont repoussés avec elle."
+    ) % {"days": conditions.least_days_after_resumption(), "closing": deadline(opportunity.closing)}
+    return form
 
 
 @act_page
@@ -67,9 +73,15 @@ def cancel(request: PersonRequest, number: str) -> HttpResponse:
         tone="bad",
         danger=True,
     )
-    form_of = reason_form(_("Il sera public si l’occasion a été publiée."))
     message = _("Occasion annulée. Les prestataires concernés sont prévenus.")
-    return decide(request, number, page, move="cancel", form_of=form_of, verb=award_actions.cancel, message=message)
+    return decide(
+        request, number, page, move="cancel", form_of=_cancel_form, verb=award_actions.cancel, message=message
+    )
+
+
+def _cancel_form(data: Any, opportunity: Opportunity) -> ReasonForm:
+    read = _("Il sera public.") if opportunity.is_public() else _("Votre organisme le lira : rien n’a été publié.")
+    return ReasonForm(data, help_text=read)
 
 
 @act_page

@@ -4,14 +4,11 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.core.exceptions import ValidationError
 from django.db.models import CharField, DateTimeField, F, IntegerField, TextField, Value
 from django.db.models.functions import Cast, Coalesce
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.search import sort_key
-from opportunities import conditions
 from opportunities.enums import AwardMode
 from opportunities.models import Opportunity
 
@@ -108,23 +105,3 @@ def parts(opportunity: Opportunity) -> Parts:
     for group in (result.criteria, result.addenda, result.attachments):
         group.sort(key=lambda part: part.rank)
     return result
-
-
-def missing(opportunity: Opportunity, *, at: datetime) -> list[str]:
-    """« Champ : ce qui manque », for each thing that keeps a draft from being sent or published."""
-    lines = []
-    for check in (conditions.complete, conditions.long_enough):
-        try:
-            check(opportunity, at)
-        except ValidationError as error:
-            for name, messages in error.message_dict.items():
-                lines += [f"{_label(opportunity, name)} : {message}" for message in messages]
-            break  # the period is not looked at before there is a closing instant
-    return lines
-
-
-def _label(opportunity: Opportunity, name: str) -> str:
-    if name == "criteria":
-        return _("Critères")
-    text = next((str(field.verbose_name) for field in opportunity._meta.fields if field.name == name), _("Occasion"))
-    return text[:1].upper() + text[1:]

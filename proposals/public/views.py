@@ -29,6 +29,7 @@ from marketplace.lifecycle import known
 from marketplace.models import Checkpoint, User
 from opportunities import rules as occasion_rules
 from opportunities.conditions import ceiling_cents
+from opportunities.drafts.problems import problems_of, told
 from opportunities.enums import AwardMode, State
 from opportunities.models import Opportunity
 from opportunities.search.labels import public_badge
@@ -166,6 +167,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "parts": parts,
         "mode_sentence": parts_module.MODES[AwardMode(opportunity.award_mode)],
         "default_minimum": opportunity.default_minimum,
+        "minima": any(criterion.minimum for criterion in parts.criteria),
         "adjusted": opportunity.award_mode == AwardMode.ADJUSTED_PRICE,
         "events": history.events(
             opportunity,
@@ -189,7 +191,8 @@ def _for_person(opportunity: Opportunity, user: User, at: datetime) -> dict[str,
     works_there = occasion_rules.works_there(opportunity, user)
     if works_there or user.is_staff:
         not_public = opportunity.state in {State.DRAFT, State.IN_REVIEW}
-        missing = parts_module.missing(opportunity, at=at) if not_public else []
+        problems = problems_of(opportunity, at) if not_public else []
+        missing = told(problems, links=opportunity.state == State.DRAFT and occasion_rules.is_buyer(opportunity, user))
         acts = _acts(opportunity, user, at, main="edit" if missing else None)
         # Its history tells of the evaluation: not to whoever answered.
         has_history = works_there and not occasion_rules.has_tie(opportunity, user)

@@ -135,7 +135,7 @@ def draft_occasion(buyer) -> str:
 def review(buyer, officer, visitor, number: str) -> None:
     """Returned with a reason, mended, sent again, published by the other person."""
     visitor.go(f"/occasions/{number}/", 404)
-    buyer.sees("Une personne responsable, qui n’en est pas l’autrice, la publiera ou la retournera.")
+    buyer.sees("Une personne responsable, qui n’en a rien rédigé, la publiera ou la retournera.")
     buyer.visit(f"/occasions/{number}/publier/", 403)
 
     officer.sign_in("odile.responsable@exemple.invalid")

@@ -1,8 +1,8 @@
 """Whether a vendor may answer, be retained, be paid: one function with its reasons, and the papers that prove it.
 
 Asked at the dépôt (proposals/deposit/actions.py), at the recommendation and the confirmation of the award
-(proposals/award/actions.py), at both signatures of the contract and at the payment. Acts on attestations are « sealed »
-in the ledger: who adds one today may well deposit today.
+(proposals/award/actions.py), at both signatures of the contract, at an amendment that raises its value and at the
+payment. Acts on attestations are « sealed » in the ledger: who adds one today may well deposit today.
 """
 
 import re
