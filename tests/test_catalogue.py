@@ -114,7 +114,7 @@ def test_nothing_is_left_in_french():
         "publication", "signature", "source", "version", "%(n)s clause", "%(n)s clauses", "%(name)s, %(number)s", "$",
         "Code", "Concentration", "Conclusion", "Conclusion (PDF)", "Documents", "Points", "Population", "Source",
         "Version", "code", "conclusion", "minutes", "Clause", "%(n)s minute", "%(n)s minutes", "note",
-        "Correction", "Suspension", "Version %(number)s (JSON)", "date",
+        "Correction", "Questions", "Suspension", "Version %(number)s (JSON)", "date",
     } == set()  # fmt: skip
 
 

@@ -86,7 +86,9 @@ def test_a_reversal_does_not_say_that_a_rejected_proposal_counts_again(cast):
     (its,), (other,) = told("award_reversed", cast.rival_owner), told("award_reversed", cast.vendor_owner)
     assert "la vôtre reste rejetée" in its and "dont la vôtre" not in its
     assert "dont la vôtre, comptent de nouveau" in other
-    assert all("les propositions rejetées le restent" in one for one in told("award_reversed", cast.buyer))
+    assert all(
+        "l’admissibilité, les notes et les rangs restent ceux" in one for one in told("award_reversed", cast.buyer)
+    )
 
 
 def test_without_an_award_no_result_is_promised(cast):

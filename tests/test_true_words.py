@@ -110,7 +110,7 @@ def test_the_refusal_leads_to_the_paper_and_back(cast):
         proposal = cast.proposal(cast.published(mode="price"))
         submit = reverse("proposals:submit", args=[proposal.public_id])
         shown = text_of(client.get(submit))
-        (link,) = re.findall(r'href="([^"]*\?suite=[^"]*)"', shown)
+        (link,) = re.findall(r'href="([^"]*/documents/[^"]*\?suite=[^"]*)"', shown)  # Taxes has one too
         papers = client.get(link)
         assert f'name="suite" value="{submit}"' in text_of(papers)
         typed = {"number": "RQ-2026-000777", "issued_on": "2026-11-02", "suite": submit}
