@@ -24,6 +24,8 @@ NOT_PAGES = (
     "/.well-known/",
     "/robots.txt",
     "/sitemap.xml",
+    "/security.txt",
+    "/favicon.ico",
     "/pilotage/",
     "/compte/logout/",
     "/static/",
