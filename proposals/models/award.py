@@ -145,6 +145,7 @@ class Award(models.Model):
     drawn: bool
     taxes: TaxBreakdown
     days: int
+    share: str
 
     class Meta:
         verbose_name = _("attribution")

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import BigIntegerField, Count, F, Func, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, F, Func, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -308,7 +308,9 @@ def awards(request: HttpRequest) -> HttpResponse:
     page = lists.page(request, rows.select_related("opportunity__body"), order=["-at", "-pk"], size=AWARDS_PAGE)
     for award in page.rows:
         award.days = (local(award.at).date() - local(award.opportunity.published).date()).days
-    context = {"awards": page.rows, "older": page.older, "first": page.first}
+        award.share = f"{100 * award.amount_cents / award.opportunity.budget:.1f}"
+    totals = Award.objects.standing().aggregate(count=Count("pk"), cents=Sum("amount_cents"))
+    context = {"awards": page.rows, "older": page.older, "first": page.first, "totals": totals}
     return render(request, "public/awards.html", context)
 
 
