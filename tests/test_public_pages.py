@@ -423,10 +423,10 @@ def test_what_a_body_wrote_is_said_french_on_pages_in_english(cast, now):
     for part in ("<h1{}>Tableau de bord", "<div{}><p>Chaque printemps", "<dd{}>Python", "<h3{}>Critère 1"):
         assert part.format(' lang="fr-CA"') in english and part.format("") in french
     card = text_of(Client().get("/en/occasions/"))
-    assert (
-        f'{address(opportunity)}" lang="fr-CA">Tableau' in card
-        and '<p class="say" lang="fr-CA">Rendre lisibles' in card
-    )
+    assert f'{address(opportunity)}" lang="fr-CA">Tableau' in card
+    assert '<p class="say" lang="fr-CA">Rendre lisibles' in card
+    assert '<text class="nm" lang="fr-CA" x' in text_of(Client().get("/en/"))
+    assert '<text class="nm" x' in text_of(Client().get("/"))
 
 
 def test_the_sign_in_page_speaks_our_french(db):

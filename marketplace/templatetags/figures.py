@@ -57,7 +57,8 @@ def weights(criteria: Iterable[Any]) -> list[dict[str, Any]]:
     return segments
 
 
-@register.inclusion_tag("charts/swarm.html")
-def swarm(needs: Sequence[Need], at: datetime) -> dict[str, Any]:
+@register.inclusion_tag("charts/swarm.html", takes_context=True)
+def swarm(context: dict[str, Any], needs: Sequence[Need], at: datetime) -> dict[str, Any]:
     """`{% swarm needs now %}`: the thirty days to come (marketplace/charts/swarm.py)."""
-    return {"drawings": [draw(needs, at, frame) for frame in (WIDE, TALL)]}
+    drawings = [draw(needs, at, frame) for frame in (WIDE, TALL)]
+    return {"drawings": drawings, "notice_lang": context.get("notice_lang", "")}
