@@ -65,7 +65,7 @@ def test_the_bar_is_what_remains(until, since, width):
 
 def needs(closings):
     return [
-        Need(f"Besoin {place}", "Ville", "/", cents, NOW + timedelta(hours=hours))
+        Need(f"Besoin {place}", "Ville", cents, NOW + timedelta(hours=hours))
         for place, (hours, cents) in enumerate(closings)
     ]
 
@@ -92,7 +92,7 @@ def test_those_that_close_together_stand_apart():
 
 def test_what_is_drawn_is_text_never_markup():
     page = Template("{% load figures %}{% swarm needs now %}")
-    drawn = page.render(Context({"needs": [Need("<b>", "<i>", "/", 5, NOW + timedelta(days=3))], "now": NOW}))
+    drawn = page.render(Context({"needs": [Need("<b>", "<i>", 5, NOW + timedelta(days=3))], "now": NOW}))
     assert "<b>" not in drawn and "&lt;b&gt;" in drawn and "style=" not in drawn
 
 

@@ -8,7 +8,6 @@ from math import sqrt
 from marketplace.dates import localtime
 
 DAYS = 30
-URGENT = timedelta(hours=48)
 _GAP = 1.5  # between two points
 _NAMED, _NAME_WIDTH = 4, 255.0  # how many are named on a wide screen, and the room that a name takes
 _CEILING = 100_000_00  # cents: the largest point
@@ -20,7 +19,6 @@ class Need:
 
     title: str
     body: str
-    url: str
     cents: int
     closes_at: datetime
 
@@ -61,7 +59,7 @@ class Swarm:
     frame: Frame
     dots: list[Dot]
     named: list[Dot]
-    ticks: list[tuple[float, str, str]]  # x, label, text-anchor
+    ticks: list[tuple[float, str]]  # x, label
 
 
 def draw(needs: Sequence[Need], at: datetime, frame: Frame) -> Swarm:
@@ -73,7 +71,7 @@ def draw(needs: Sequence[Need], at: datetime, frame: Frame) -> Swarm:
             r = frame.largest * (0.35 + 0.65 * sqrt(min(need.cents / _CEILING, 1)))
             x = frame.margin + r + share * (frame.end - frame.margin - 2 * r)
             x, y = _place(x, r, dots, frame)
-            dots.append(Dot(need, x, y, r, need.closes_at - at < URGENT))
+            dots.append(Dot(need, x, y, r, need.closes_at - at < localtime.URGENT))
     return Swarm(frame, dots, _named(dots, frame), _ticks(at, frame))
 
 
@@ -102,11 +100,11 @@ def _named(dots: Sequence[Dot], frame: Frame) -> list[Dot]:
     return named
 
 
-def _ticks(at: datetime, frame: Frame) -> list[tuple[float, str, str]]:
+def _ticks(at: datetime, frame: Frame) -> list[tuple[float, str]]:
     """Today, then each seventh day; each fourteenth where there is little room."""
     step = 7 if frame.width > 600 else 14
     ticks = []
     for days in range(step, DAYS, step):
         x = frame.margin + days / DAYS * (frame.end - frame.margin)
-        ticks.append((x, localtime.short_day(at + timedelta(days=days)), "middle"))
+        ticks.append((x, localtime.short_day(at + timedelta(days=days))))
     return ticks

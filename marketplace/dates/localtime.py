@@ -163,6 +163,9 @@ def short_day(value: date, lang: str | None = None) -> str:
     return _date(here, lang, months=_EN_SHORT if lang == "en" else _FR_SHORT, year=False)
 
 
+URGENT = timedelta(hours=48)  # before a closing: what pages show in amber, and nothing else
+
+
 def countdown(until: datetime, now: datetime, lang: str | None = None) -> str:
     """Time left in at most two units, cut to the minute: « 2 jours 4 heures », « moins d’une minute », « terminé ».
 

@@ -11,12 +11,12 @@ from typing import Any
 from django import template
 from django.utils.html import format_html_join
 
-from marketplace.charts.swarm import TALL, WIDE, Need, draw
+from marketplace.charts.swarm import DAYS, TALL, WIDE, Need, draw
+from marketplace.dates import localtime
 
 register = template.Library()
 
-SOON = timedelta(hours=48)
-SCALE = timedelta(days=30)  # one scale in lists, so that a sorted one is a staircase
+SCALE = timedelta(days=DAYS)  # one scale in lists, so that a sorted one is a staircase
 _UNIT = re.compile(r"(\d(?:[\d\s.,]*\d)?)")
 
 
@@ -34,7 +34,7 @@ def _told(part: str, *, number: bool) -> str:
 @register.simple_tag
 def soon(until: datetime | None, now: datetime) -> bool:
     """`{% soon o.closes_at now as urgent %}`: whether it closes in less than 48 hours."""
-    return until is not None and now < until < now + SOON
+    return until is not None and now < until < now + localtime.URGENT
 
 
 @register.inclusion_tag("components/time_bar.html")

@@ -4,7 +4,7 @@ What awaits in a higher app (contracts) comes through `more`, wired in marketpla
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from marketplace.dates import clock
+from marketplace.dates.localtime import URGENT
 from marketplace.models import User
 from marketplace.requests import PersonRequest
 from opportunities.enums import State as Occasion
@@ -24,7 +25,6 @@ from proposals.enums import State
 from proposals.models import Award, Proposal
 
 SHOWN = 20  # rows of each table, newest first
-URGENT = timedelta(hours=48)
 _TONES = {
     Occasion.DRAFT: "draft",
     Occasion.PUBLISHED: "ok",

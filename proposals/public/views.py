@@ -105,13 +105,8 @@ def _closing_soon(at: datetime) -> tuple[list[Opportunity], tuple[int, int]]:
 def _needs(at: datetime) -> list[Need]:
     """What the home page draws: those that close within thirty days, the soonest, at most DRAWN."""
     rows = Opportunity.objects.open(at=at).filter(closes_at__lte=at + timedelta(days=DAYS)).order_by("closes_at", "pk")
-    rows = rows.select_related("body").only(
-        "number", "title", "budget_cents", "closes_at", "body__acronym", "body__name"
-    )
-    return [
-        Need(row.title, row.body.short, row.get_absolute_url(), known(row.budget_cents), known(row.closes_at))
-        for row in rows[:DRAWN]
-    ]
+    rows = rows.select_related("body").only("title", "budget_cents", "closes_at", "body__acronym", "body__name")
+    return [Need(row.title, row.body.short, known(row.budget_cents), known(row.closes_at)) for row in rows[:DRAWN]]
 
 
 def _prefers_english(request: HttpRequest) -> bool:
